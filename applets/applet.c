@@ -1,0 +1,60 @@
+#include "applets/applet.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/downscope.h"
+#include "core/io.h"
+
+void applet_say(const struct invocation *call, const char *format, ...)
+{
+	char line[2048];
+	int used = snprintf(line, sizeof(line), "%s: ", call->program);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
+	va_end(args);
+	/* One write: lines of other processes in the same log do not come between. */
+	size_t length = strlen(line);
+	if (length == sizeof(line) - 1)
+		length--;
+	line[length] = '\n';
+	(void)io_write_all(STDERR_FILENO, line, length + 1);
+}
+
+/* A service may be spared by the kernel's search for memory; its jobs are not. */
+static void level_out_of_memory_score(void)
+{
+	char text[16] = "";
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && io_read_full(fd, text, sizeof(text) - 1) > 0 && text[0] == '-')
+		(void)io_write_all(fd, "0", 1);
+}
+
+int applet_open_channel(struct invocation *call, struct channel_reader *channel,
+			struct channel_header *header, struct error *err)
+{
+	memset(header, 0, sizeof(*header));
+	*channel = (struct channel_reader){.fd = STDIN_FILENO};
+	level_out_of_memory_score();
+	if (privilege_hide_memory(&call->core_limit, err) != 0)
+		return -1;
+	umask(0077);
+	if (fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC) != 0)
+		return error_errno(err, ERROR_SYSTEM, "standard input");
+	return channel_read_header(channel, header, err);
+}
+
+void applet_fail(const struct invocation *call, const struct error *err)
+{
+	applet_say(call, "%s", err->detail);
+	downscope_reset_signals();
+	raise(SESSION_FAILED);
+	abort();
+}

@@ -1,0 +1,159 @@
+/*
+ * auth: the stages as the runner calls them, with the service account's identity.
+ *
+ * config finds out who triggered the job, whether they may have one here and where it will live,
+ * and hands that on as the job's state. The later stages check the state once more and become the
+ * user. `jacamar --no-auth` is the same story without the change of account.
+ */
+#include "applets/applet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "applets/outcome.h"
+#include "core/decision.h"
+#include "core/downscope.h"
+#include "core/io.h"
+#include "core/script.h"
+#include "core/user_side.h"
+#include "core/version.h"
+
+/* Whether this process can do what the setting asks for. */
+static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
+			   struct error *err)
+{
+	if (downscope == DOWNSCOPE_UNSET)
+		return error_set(err, ERROR_SYSTEM,
+				 "the configuration lacks auth.downscope: \"setuid\" or \"none\"");
+	if (downscope != DOWNSCOPE_NONE && call->no_auth)
+		return error_set(err, ERROR_SYSTEM,
+				 "auth.downscope asks for a change of account, which --no-auth leaves "
+				 "out: call jacamar-auth, or set it to \"none\"");
+	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has no privilege to change accounts; is it on a nosuid "
+				 "mount? As root, run: setcap cap_setgid,cap_setuid=ep jacamar-auth");
+	return 0;
+}
+
+static struct settings *load_settings(const struct invocation *call, struct error *err)
+{
+	cleanup_free char *messages = NULL;
+	if (call->configuration == NULL) {
+		error_set(err, ERROR_SYSTEM, "config needs --configuration FILE");
+		return NULL;
+	}
+	struct settings *settings = settings_load(call->configuration, geteuid(), &messages);
+	if (settings == NULL) {
+		outcome_say_lines(call, messages);
+		error_set(err, ERROR_SYSTEM, "the configuration cannot be used: %s",
+			  call->configuration);
+		return NULL;
+	}
+	if (settings->auth.downscope == DOWNSCOPE_UNSET && call->no_auth)
+		settings->auth.downscope = DOWNSCOPE_NONE;
+	return settings;
+}
+
+/* The one JSON object that the runner takes over; nothing else goes to standard output. */
+static int print_configuration(const struct state *state, struct error *err)
+{
+	char host[256] = "localhost";
+	(void)gethostname(host, sizeof(host) - 1);
+	json_auto_t *encoded = state_encode(state);
+	cleanup_free char *text = json_dumps(encoded, JSON_COMPACT);
+	if (text == NULL || strlen(text) > STATE_MOST_SIZE)
+		return error_set(err, ERROR_SYSTEM,
+				 "the job's state is too large, or has text that is not UTF-8: is "
+				 "general.job_message?");
+	json_auto_t *answer =
+		json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
+			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared", 0,
+			  "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME, "version",
+			  JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
+	if (answer == NULL || json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
+	    fflush(stdout) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot answer the runner");
+	return 0;
+}
+
+/* Who is it, may they, where does it live: the first failure ends it. */
+static int decide(const struct invocation *call, struct decision *decision, struct error *err)
+{
+	decision->settings = load_settings(call, err);
+	if (decision->settings == NULL ||
+	    check_downscope(call, decision->settings->auth.downscope, err) != 0 ||
+	    decision_find_account(decision, err) != 0 ||
+	    decision_plan(decision, call->core_limit, err) != 0)
+		return -1;
+	struct state state = decision_state(decision);
+	return print_configuration(&state, err);
+}
+
+static int configure(const struct invocation *call)
+{
+	struct error err = {.kind = ERROR_NONE};
+	struct decision decision;
+	int result = decision_init(&decision, &err);
+	if (result == 0)
+		result = decide(call, &decision, &err);
+	outcome_record(call, &decision, result == 0 ? NULL : &err);
+	int code = result == 0 ? 0 : outcome_failure(call, decision.reference, &err);
+	decision_free(&decision);
+	return code;
+}
+
+/* Becomes the user and has the stage run; the result is what the runner is told. */
+static int run_stage(const struct invocation *call, const struct state *state)
+{
+	struct error err;
+	struct session_end end;
+	struct user_side side = {
+		.state = state, .stage = call->stage, .output = -1, .core_limit = call->core_limit};
+
+	if (call->operands[0] != NULL) {
+		side.script = call->operands[0];
+		side.substage = call->operands[1];
+		if (!script_is_substage(side.substage)) {
+			error_set(&err, ERROR_USAGE,
+				  "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not '%.64s'",
+				  side.substage);
+			return outcome_failure(call, state->reference, &err);
+		}
+	}
+	if (check_downscope(call, state->downscope, &err) != 0 ||
+	    decision_recheck(state, &err) != 0 || user_side_run(&side, &end, &err) != 0 ||
+	    user_side_check(&end, &err) != 0)
+		return outcome_failure(call, state->reference, &err);
+	return outcome_exit(call, state->reference, end.exit_code);
+}
+
+int auth_applet(struct invocation *call)
+{
+	if (strcmp(call->stage, "config") == 0)
+		return configure(call);
+
+	const char *text = getenv(STATE_VARIABLE);
+	if (text == NULL && strcmp(call->stage, "cleanup") == 0) {
+		applet_say(call, "config did not finish: there is nothing to clean up");
+		return 0;
+	}
+	struct error err;
+	struct state state = {.root = NULL};
+	int code;
+	if (text == NULL) {
+		error_set(&err, ERROR_SYSTEM,
+			  "%s is not set: is config_exec set in the runner's config.toml, beside "
+			  "prepare_exec, run_exec and cleanup_exec?",
+			  STATE_VARIABLE);
+		code = outcome_failure(call, "", &err);
+	} else if (state_parse(text, &state, &err) != 0) {
+		code = outcome_failure(call, "", &err);
+	} else {
+		code = run_stage(call, &state);
+	}
+	state_free(&state);
+	return code;
+}

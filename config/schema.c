@@ -1,0 +1,262 @@
+#include "config/schema.h"
+
+#include <string.h>
+
+#define FIELD(member) .offset = offsetof(struct settings, member)
+#define LIMIT(name)   FIELD(auth.limits[name])
+
+static const char *const TABLES[] = {
+	"general", "auth", "auth.runas", "auth.logging", "auth.seccomp", "auth.limits", "batch",
+};
+
+static const struct schema_choice EXECUTORS[] = {
+	{"shell", EXECUTOR_SHELL, SUPPORTED}, {"slurm", EXECUTOR_SLURM, PLANNED},
+	{"sbatch", EXECUTOR_SLURM, PLANNED},  {"flux", EXECUTOR_FLUX, PLANNED},
+	{"pbs", EXECUTOR_PBS, PLANNED},	      {"lsf", EXECUTOR_LSF, PLANNED},
+	{"bsub", EXECUTOR_LSF, PLANNED},      {"cobalt", EXECUTOR_COBALT, PLANNED},
+	{"qsub", EXECUTOR_COBALT, PLANNED},   {0},
+};
+
+static const struct schema_choice DOWNSCOPES[] = {
+	{"setuid", DOWNSCOPE_SETUID, SUPPORTED},
+	{"sudo", DOWNSCOPE_SUDO, PLANNED},
+	{"none", DOWNSCOPE_NONE, SUPPORTED},
+	{0},
+};
+
+static const struct schema_choice LOG_LEVELS[] = {
+	{"debug", LOG_LEVEL_DEBUG, SUPPORTED},
+	{"info", LOG_LEVEL_INFO, SUPPORTED},
+	{"warn", LOG_LEVEL_WARN, SUPPORTED},
+	{"error", LOG_LEVEL_ERROR, SUPPORTED},
+	{0},
+};
+
+static const struct schema_choice LOG_NETWORKS[] = {
+	{"udp", LOG_NETWORK_UDP, SUPPORTED},
+	{"tcp", LOG_NETWORK_TCP, SUPPORTED},
+	{"unixgram", LOG_NETWORK_UNIXGRAM, SUPPORTED},
+	{0},
+};
+
+static const char *const TOKEN_VARIABLES[] = {"SITE_ID_TOKEN", "CI_JOB_JWT_V2", "CI_JOB_JWT", NULL};
+static const char *const ARGUMENT_VARIABLES[] = {"SCHEDULER_PARAMETERS", NULL};
+
+/* A century: far from where days in seconds overflow. */
+#define DAYS_MAX 36500
+
+/* clang-format off */
+const struct schema_row SCHEMA[] = {
+	{"general", "executor", SUPPORTED, SCHEMA_CHOICE, FIELD(general.executor),
+	 .required = true, .choices = EXECUTORS},
+	{"general", "data_dir", SUPPORTED, SCHEMA_STRING, FIELD(general.data_dir),
+	 .required = true, .check = check_data_dir},
+	{"general", "name", SUPPORTED, SCHEMA_STRING, FIELD(general.name), .check = check_line},
+	{"general", "job_message", SUPPORTED, SCHEMA_STRING, FIELD(general.job_message),
+	 .check = check_message},
+	{"general", "shell_path", SUPPORTED, SCHEMA_STRING, FIELD(general.shell_path),
+	 .check = check_absolute_path},
+	{"general", "gitlab_server", SUPPORTED, SCHEMA_STRING, FIELD(general.gitlab_server),
+	 .check = check_server_url},
+	{"general", "tls-ca-file", SUPPORTED, SCHEMA_STRING, FIELD(general.tls_ca_file),
+	 .alias = "tls_ca_file", .check = check_absolute_path},
+	{"general", "jwks_file", SUPPORTED, SCHEMA_STRING, FIELD(general.jwks_file),
+	 .check = check_absolute_path},
+	{"general", "kill_timeout", SUPPORTED, SCHEMA_DURATION, FIELD(general.kill_timeout_ms),
+	 .minimum = 1, .maximum = DURATION_MAX_MS, .number = 120000},
+	{"general", "retain_logs", SUPPORTED, SCHEMA_BOOLEAN, FIELD(general.retain_logs)},
+	{"general", "custom_build_dir", PLANNED, SCHEMA_BOOLEAN, FIELD(general.custom_build_dir)},
+	{"general", "static_builds_dir", PLANNED, SCHEMA_BOOLEAN, FIELD(general.static_builds_dir)},
+	{"general", "static_builds_days", PLANNED, SCHEMA_INTEGER,
+	 FIELD(general.static_builds_days), .minimum = 0, .maximum = DAYS_MAX, .number = 7},
+	{"general", "group_permissions", PLANNED, SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
+	{"general", "unrestricted_cmd_line", PLANNED, SCHEMA_BOOLEAN,
+	 FIELD(general.unrestricted_cmd_line)},
+	{"general", "jwt_env_variable", SUPPORTED, SCHEMA_STRING_OR_LIST,
+	 FIELD(general.jwt_env_variable), .check = check_variable_name, .list = TOKEN_VARIABLES},
+	{"general", "jwt_required_aud", SUPPORTED, SCHEMA_STRING, FIELD(general.jwt_required_aud),
+	 .check = check_line},
+
+	{"auth", "downscope", SUPPORTED, SCHEMA_CHOICE, FIELD(auth.downscope),
+	 .choices = DOWNSCOPES, .number = DOWNSCOPE_UNSET},
+	{"auth", "jacamar_path", SUPPORTED, SCHEMA_STRING, FIELD(auth.jacamar_path),
+	 .check = check_absolute_path},
+	{"auth", "user_allowlist", PLANNED, SCHEMA_LIST, FIELD(auth.user_allowlist),
+	 .check = check_account},
+	{"auth", "user_blocklist", PLANNED, SCHEMA_LIST, FIELD(auth.user_blocklist),
+	 .check = check_account},
+	{"auth", "groups_allowlist", PLANNED, SCHEMA_LIST, FIELD(auth.groups_allowlist),
+	 .check = check_account},
+	{"auth", "groups_blocklist", PLANNED, SCHEMA_LIST, FIELD(auth.groups_blocklist),
+	 .check = check_account},
+	{"auth", "shell_allowlist", SUPPORTED, SCHEMA_LIST, FIELD(auth.shell_allowlist),
+	 .check = check_absolute_path},
+	{"auth", "pipeline_source_allowlist", PLANNED, SCHEMA_LIST,
+	 FIELD(auth.pipeline_source_allowlist), .check = check_line},
+	{"auth", "downscope_env", SUPPORTED, SCHEMA_LIST, FIELD(auth.downscope_env),
+	 .check = check_variable_name},
+	{"auth", "allow_bot_accounts", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.allow_bot_accounts)},
+	{"auth", "lists_pre_validation", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.lists_pre_validation)},
+	{"auth", "root_dir_creation", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.root_dir_creation)},
+	{"auth", "no_new_privs", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.no_new_privs)},
+	/* The largest uid_t is no account's: the identity calls take it for "leave as it is". */
+	{"auth", "min_uid", SUPPORTED, SCHEMA_INTEGER, FIELD(auth.min_uid),
+	 .minimum = 1, .maximum = INT64_C(0xfffffffe), .number = 1000},
+	{"auth", "max_env_chars", SUPPORTED, SCHEMA_INTEGER, FIELD(auth.max_env_chars),
+	 .minimum = 0, .maximum = INT64_MAX},
+
+	{"auth.runas", "validation_script", PLANNED, SCHEMA_STRING,
+	 FIELD(auth.runas.validation_script), .check = check_absolute_path},
+	{"auth.runas", "user_variable", PLANNED, SCHEMA_STRING, FIELD(auth.runas.user_variable),
+	 .check = check_variable_name},
+	{"auth.runas", "sha256", PLANNED, SCHEMA_STRING, FIELD(auth.runas.sha256),
+	 .check = check_sha256},
+
+	{"auth.logging", "enabled", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.logging.enabled)},
+	{"auth.logging", "level", PLANNED, SCHEMA_CHOICE, FIELD(auth.logging.level),
+	 .choices = LOG_LEVELS, .number = LOG_LEVEL_INFO},
+	{"auth.logging", "location", PLANNED, SCHEMA_STRING, FIELD(auth.logging.location),
+	 .check = check_log_location, .text = "syslog"},
+	{"auth.logging", "network", PLANNED, SCHEMA_CHOICE, FIELD(auth.logging.network),
+	 .choices = LOG_NETWORKS, .number = LOG_NETWORK_UNSET},
+	{"auth.logging", "address", PLANNED, SCHEMA_STRING, FIELD(auth.logging.address),
+	 .check = check_line},
+
+	{"auth.seccomp", "disabled", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.disabled)},
+	{"auth.seccomp", "block_all", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.block_all)},
+	{"auth.seccomp", "limit_setuid", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.limit_setuid)},
+	{"auth.seccomp", "block_calls", PLANNED, SCHEMA_LIST, FIELD(auth.seccomp.block_calls),
+	 .check = check_system_call},
+	{"auth.seccomp", "allow_calls", PLANNED, SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
+	 .check = check_system_call},
+
+	{"auth.limits", "nofile", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_NOFILE)},
+	{"auth.limits", "nproc", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_NPROC)},
+	{"auth.limits", "core", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_CORE)},
+	{"auth.limits", "cpu", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_CPU)},
+	{"auth.limits", "as", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_AS)},
+	{"auth.limits", "memlock", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_MEMLOCK)},
+	{"auth.limits", "stack", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_STACK)},
+	{"auth.limits", "fsize", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_FSIZE)},
+
+	{"batch", "arguments_variable", PLANNED, SCHEMA_LIST, FIELD(batch.arguments_variable),
+	 .check = check_variable_name, .list = ARGUMENT_VARIABLES},
+	{"batch", "env_vars", PLANNED, SCHEMA_LIST, FIELD(batch.env_vars),
+	 .check = check_environment_setting},
+	{"batch", "command_delay", PLANNED, SCHEMA_DURATION, FIELD(batch.command_delay_ms),
+	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 5000},
+	{"batch", "nfs_timeout", PLANNED, SCHEMA_DURATION, FIELD(batch.nfs_timeout_ms),
+	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 30000},
+	{"batch", "scheduler_bin", PLANNED, SCHEMA_STRING, FIELD(batch.scheduler_bin),
+	 .check = check_absolute_path},
+	{"batch", "allow_illegal_args", PLANNED, SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
+	{"batch", "skip_cobalt_log", PLANNED, SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
+};
+/* clang-format on */
+
+const size_t SCHEMA_ROWS = sizeof(SCHEMA) / sizeof(SCHEMA[0]);
+_Static_assert(sizeof(SCHEMA) / sizeof(SCHEMA[0]) <= SCHEMA_ROWS_MAX,
+	       "SCHEMA_ROWS_MAX is too small");
+
+/* A choice is stored as unsigned int, which is what an enum without negative values is. */
+_Static_assert(sizeof(enum executor_kind) == sizeof(unsigned int), "an enum of another size");
+
+static bool row_has_name(const struct schema_row *row, const char *name)
+{
+	return strcmp(row->name, name) == 0 ||
+	       (row->alias != NULL && strcmp(row->alias, name) == 0);
+}
+
+const struct schema_row *schema_find(const char *table, const char *name)
+{
+	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
+		if (strcmp(SCHEMA[i].table, table) == 0 && row_has_name(&SCHEMA[i], name))
+			return &SCHEMA[i];
+	}
+	return NULL;
+}
+
+const struct schema_row *schema_find_elsewhere(const char *table, const char *name)
+{
+	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
+		if (strcmp(SCHEMA[i].table, table) != 0 && row_has_name(&SCHEMA[i], name))
+			return &SCHEMA[i];
+	}
+	return NULL;
+}
+
+bool schema_has_table(const char *table)
+{
+	for (size_t i = 0; i < sizeof(TABLES) / sizeof(TABLES[0]); i++) {
+		if (strcmp(TABLES[i], table) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A search for the name at the least edit distance from `name`. */
+struct search {
+	const char *name;
+	const char *nearest;
+	size_t distance; /* of the nearest; a worse one is not taken */
+};
+
+#define SEARCH_MAX 64 /* bytes; no known name is nearly as long */
+
+/* The least number of letters to insert, remove or replace that makes `from` to `to`. */
+static size_t edit_distance(const char *from, const char *to)
+{
+	size_t row[SEARCH_MAX + 1];
+	size_t columns = strlen(to);
+
+	for (size_t k = 0; k <= columns; k++)
+		row[k] = k;
+	for (size_t i = 0; from[i] != '\0'; i++) {
+		size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t k = 1; k <= columns; k++) {
+			size_t replaced = diagonal + (from[i] != to[k - 1]);
+			diagonal = row[k];
+			size_t moved = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+			row[k] = replaced < moved ? replaced : moved;
+		}
+	}
+	return row[columns];
+}
+
+static void search_try(struct search *search, const char *candidate)
+{
+	if (strlen(search->name) > SEARCH_MAX || strlen(candidate) > SEARCH_MAX)
+		return;
+	size_t distance = edit_distance(search->name, candidate);
+	if (distance < search->distance) {
+		search->nearest = candidate;
+		search->distance = distance;
+	}
+}
+
+/* Begins with a limit on the distance: a name in which every second letter differs is no hint. */
+static struct search search_begin(const char *name)
+{
+	return (struct search){.name = name, .distance = strlen(name) / 2 + 1};
+}
+
+const char *schema_nearest_name(const char *table, const char *name)
+{
+	struct search search = search_begin(name);
+
+	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
+		if (strcmp(SCHEMA[i].table, table) == 0)
+			search_try(&search, SCHEMA[i].name);
+	}
+	return search.nearest;
+}
+
+const char *schema_nearest_table(const char *table)
+{
+	struct search search = search_begin(table);
+
+	for (size_t i = 0; i < sizeof(TABLES) / sizeof(TABLES[0]); i++)
+		search_try(&search, TABLES[i]);
+	return search.nearest;
+}

@@ -1,0 +1,160 @@
+/*
+ * The settings of one jacamar-config.toml, typed: one struct a table of the file.
+ *
+ * jacamar-config.toml(5) says what each key means; schema.c binds the key's name to its field. A
+ * `struct settings` comes from settings_load() only, and every string in it is owned by it.
+ */
+#ifndef JACAMAR_CONFIG_SETTINGS_H
+#define JACAMAR_CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum executor_kind {
+	EXECUTOR_SHELL = 1,
+	EXECUTOR_SLURM,
+	EXECUTOR_FLUX,
+	EXECUTOR_PBS,
+	EXECUTOR_LSF,
+	EXECUTOR_COBALT,
+};
+
+enum downscope_kind {
+	DOWNSCOPE_UNSET, /* the file does not say */
+	DOWNSCOPE_SETUID,
+	DOWNSCOPE_SUDO,
+	DOWNSCOPE_NONE,
+};
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum log_network { LOG_NETWORK_UNSET, LOG_NETWORK_UDP, LOG_NETWORK_TCP, LOG_NETWORK_UNIXGRAM };
+
+struct string_list {
+	char **items; /* NULL where count is 0 */
+	size_t count;
+};
+
+struct general_settings {
+	enum executor_kind executor;
+	char *data_dir;
+	/* NULL where the file does not set them: */
+	char *name;
+	char *job_message;
+	char *shell_path;
+	char *gitlab_server;
+	char *tls_ca_file;
+	char *jwks_file;
+	char *jwt_required_aud;
+	struct string_list jwt_env_variable; /* never empty: the default is filled in */
+	int64_t kill_timeout_ms;
+	bool retain_logs;
+	bool custom_build_dir;
+	bool static_builds_dir;
+	bool group_permissions;
+	bool unrestricted_cmd_line;
+	int64_t static_builds_days;
+};
+
+struct runas_settings {
+	char *validation_script;
+	char *user_variable;
+	char *sha256;
+};
+
+struct logging_settings {
+	bool enabled;
+	enum log_level level;
+	char *location; /* "syslog" or an absolute path */
+	enum log_network network;
+	char *address;
+};
+
+struct seccomp_settings {
+	bool disabled;
+	bool block_all;
+	bool limit_setuid;
+	struct string_list block_calls;
+	struct string_list allow_calls;
+};
+
+#define LIMIT_UNLIMITED INT64_MAX
+
+/* One row of [auth.limits]: a limit as setrlimit(2) has it, where the file sets it. */
+struct limit_setting {
+	bool set;
+	int64_t value; /* setrlimit's own unit, or LIMIT_UNLIMITED */
+};
+
+enum limit_name {
+	LIMIT_NOFILE,
+	LIMIT_NPROC,
+	LIMIT_CORE,
+	LIMIT_CPU,
+	LIMIT_AS,
+	LIMIT_MEMLOCK,
+	LIMIT_STACK,
+	LIMIT_FSIZE,
+	LIMIT_COUNT
+};
+
+struct auth_settings {
+	enum downscope_kind downscope;
+	char *jacamar_path; /* NULL where unset */
+	struct string_list user_allowlist;
+	struct string_list user_blocklist;
+	struct string_list groups_allowlist;
+	struct string_list groups_blocklist;
+	struct string_list shell_allowlist;
+	struct string_list pipeline_source_allowlist;
+	struct string_list downscope_env;
+	bool allow_bot_accounts;
+	bool lists_pre_validation;
+	bool root_dir_creation;
+	bool no_new_privs;
+	int64_t min_uid;
+	int64_t max_env_chars; /* read, without effect: nothing travels through the environment */
+	struct runas_settings runas;
+	struct logging_settings logging;
+	struct seccomp_settings seccomp;
+	struct limit_setting limits[LIMIT_COUNT];
+};
+
+struct batch_settings {
+	struct string_list arguments_variable; /* never empty: the default is filled in */
+	struct string_list env_vars;
+	int64_t command_delay_ms;
+	int64_t nfs_timeout_ms;
+	char *scheduler_bin;
+	bool allow_illegal_args;
+	bool skip_cobalt_log;
+};
+
+struct settings {
+	struct general_settings general;
+	struct auth_settings auth;
+	struct batch_settings batch;
+};
+
+/*
+ * Reads and checks the file at `path`, which must be a regular file owned by root or by `owner`,
+ * not writable by group or others, and at most 1 MiB.
+ *
+ * Returns the settings (the caller frees them with settings_free), or NULL with *messages set to
+ * every error found, one a line, each `path:line: what is wrong, and what to do`, without a
+ * newline after the last (the caller frees it with free). What is wrong with the
+ * file as a whole has no line: `path: what is wrong`. Where memory is short, *messages is NULL too.
+ */
+struct settings *settings_load(const char *path, uid_t owner, char **messages);
+
+/*
+ * The same for `text`, `size` bytes of it, without the checks of the file; `path` is for the
+ * messages only. It is what the tests and the fuzzer call.
+ */
+struct settings *settings_parse(const char *path, const char *text, size_t size, char **messages);
+
+/* Frees all that settings_load returned; NULL is allowed. */
+void settings_free(struct settings *settings);
+
+#endif

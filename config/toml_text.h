@@ -1,0 +1,54 @@
+/*
+ * The text of a TOML file, and the place one has come to in it.
+ *
+ * TOML 1.0 (https://toml.io/en/v1.0.0) is UTF-8 without control characters other than tab and
+ * newline. That is settled here for the whole text at once, so that nothing above sees another
+ * byte and none has to ask again.
+ */
+#ifndef JACAMAR_CONFIG_TOML_TEXT_H
+#define JACAMAR_CONFIG_TOML_TEXT_H
+
+#include <stddef.h>
+
+#include "config/report.h"
+
+/* What a key or a table's name may consist of where it stands without quotes. */
+#define TOML_BARE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+struct toml_cursor {
+	const char *at; /* the text ends with NUL, and has no other */
+	size_t line;
+	char *scratch; /* as large as the text: what is decoded is never longer than its source */
+	struct report *report;
+};
+
+/*
+ * A copy of the text without byte order mark and with CRLF made LF; the caller frees it. Bytes
+ * that TOML does not allow are reported, once a line, and replaced by '?'. NULL where memory is
+ * short.
+ */
+char *toml_text_clean(const char *text, size_t size, struct report *report);
+
+/* Skips spaces and tabs. */
+void toml_skip_blanks(struct toml_cursor *cursor);
+
+/* Skips spaces and tabs, and a comment up to its newline. */
+void toml_skip_comment(struct toml_cursor *cursor);
+
+/* Skips blanks, comments and newlines: what may stand between the items of an array. */
+void toml_skip_lines(struct toml_cursor *cursor);
+
+/* Goes to the beginning of the next line, or to the end of the text. */
+void toml_next_line(struct toml_cursor *cursor);
+
+/*
+ * Reports what breaks TOML's grammar. Of one line only the first such finding is kept, because
+ * the others are most often echoes of it. Returns -1.
+ */
+int toml_fail(struct toml_cursor *cursor, size_t line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Notes that memory is short. Returns -1. */
+int toml_no_memory(struct toml_cursor *cursor);
+
+#endif

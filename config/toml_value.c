@@ -1,0 +1,335 @@
+#include "config/toml_value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_MAX 160 /* bytes: 64 binary digits with an underscore between any two */
+
+/* Reads the `digits` hexadecimal digits of \u or \U and writes their character as UTF-8. */
+static int read_code_point(struct toml_cursor *cursor, size_t digits, char **out)
+{
+	uint32_t code = 0;
+
+	cursor->at += 2;
+	for (size_t i = 0; i < digits; i++, cursor->at++) {
+		static const char hex[] = "0123456789abcdef0123456789ABCDEF";
+		const char *digit = *cursor->at != '\0' ? strchr(hex, *cursor->at) : NULL;
+		if (digit == NULL)
+			return toml_fail(cursor, cursor->line,
+					 "an escape \\%c needs %zu hexadecimal digits",
+					 digits == 4 ? 'u' : 'U', digits);
+		code = code << 4 | (uint32_t)((digit - hex) % 16);
+	}
+	if (code == 0)
+		return toml_fail(cursor, cursor->line, "a string may not hold a NUL character");
+	if ((code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff)
+		return toml_fail(cursor, cursor->line,
+				 "the escape of U+%04lX, which is not a Unicode scalar value",
+				 (unsigned long)code);
+
+	size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+	static const unsigned char lead[] = {0x00, 0xc0, 0xe0, 0xf0};
+	*(*out)++ = (char)(lead[more] | code >> (6 * more));
+	while (more-- > 0)
+		*(*out)++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
+	return 0;
+}
+
+static int read_escape(struct toml_cursor *cursor, char **out)
+{
+	static const char names[] = "btnfr\"\\", bytes[] = "\b\t\n\f\r\"\\";
+	char name = cursor->at[1];
+	const char *known = name != '\0' ? strchr(names, name) : NULL;
+
+	if (name == 'u' || name == 'U')
+		return read_code_point(cursor, name == 'u' ? 4 : 8, out);
+	if (known == NULL)
+		return toml_fail(cursor, cursor->line,
+				 "an unknown escape %s in a string; write \\\\ for a backslash, "
+				 "or use '...'",
+				 report_excerpt((char[]){'\\', name, '\0'}).text);
+	*(*out)++ = bytes[known - names];
+	cursor->at += 2;
+	return 0;
+}
+
+static int read_one_line(struct toml_cursor *cursor, char quote, char **out)
+{
+	cursor->at++;
+	while (*cursor->at != quote) {
+		if (*cursor->at == '\n' || *cursor->at == '\0')
+			return toml_fail(cursor, cursor->line, "a string without its closing %c",
+					 quote);
+		if (*cursor->at == '\\' && quote == '"') {
+			if (read_escape(cursor, out) != 0)
+				return -1;
+			continue;
+		}
+		*(*out)++ = *cursor->at++;
+	}
+	cursor->at++;
+	return 0;
+}
+
+/* A backslash at the end of a line takes with it all blanks and newlines up to the next text. */
+static int skip_folded_lines(struct toml_cursor *cursor)
+{
+	cursor->at++;
+	toml_skip_blanks(cursor);
+	if (*cursor->at != '\n')
+		return toml_fail(cursor, cursor->line,
+				 "a backslash before a blank in a string; write \\\\ for a "
+				 "backslash");
+	while (*cursor->at == '\n') {
+		toml_next_line(cursor);
+		toml_skip_blanks(cursor);
+	}
+	return 0;
+}
+
+static int read_many_lines(struct toml_cursor *cursor, char quote, char **out)
+{
+	size_t opened = cursor->line;
+	const char quotes[] = {quote, '\0'};
+
+	cursor->at += 3;
+	if (*cursor->at == '\n')
+		toml_next_line(cursor);
+	while (*cursor->at != '\0') {
+		/* Up to two quotes may stand right before the closing three. */
+		size_t run = strspn(cursor->at, quotes);
+		size_t closing = run < 3 ? 0 : run < 5 ? run : 5;
+		size_t inside = closing > 0 ? closing - 3 : run;
+		memset(*out, quote, inside);
+		*out += inside;
+		cursor->at += closing > 0 ? closing : run;
+		if (closing > 0)
+			return 0;
+		if (run > 0)
+			continue;
+
+		if (*cursor->at == '\\' && quote == '"') {
+			const char *next = cursor->at + 1;
+			bool folds = *next == ' ' || *next == '\t' || *next == '\n';
+			if ((folds ? skip_folded_lines(cursor) : read_escape(cursor, out)) != 0)
+				return -1;
+			continue;
+		}
+		if (*cursor->at == '\n')
+			cursor->line++;
+		*(*out)++ = *cursor->at++;
+	}
+	return toml_fail(cursor, opened, "a string that opens here and is never closed");
+}
+
+static int keep_string(struct toml_cursor *cursor, const char *end, char **string)
+{
+	*string = strndup(cursor->scratch, (size_t)(end - cursor->scratch));
+	return *string != NULL ? 0 : toml_no_memory(cursor);
+}
+
+int toml_string_read(struct toml_cursor *cursor, char **string)
+{
+	char *out = cursor->scratch;
+
+	*string = NULL;
+	if (read_one_line(cursor, *cursor->at, &out) != 0)
+		return -1;
+	return keep_string(cursor, out, string);
+}
+
+static int read_string(struct toml_cursor *cursor, struct toml_value *value)
+{
+	char quote = *cursor->at;
+	char *out = cursor->scratch;
+	bool many = cursor->at[1] == quote && cursor->at[2] == quote;
+
+	if ((many ? read_many_lines(cursor, quote, &out) : read_one_line(cursor, quote, &out)) != 0)
+		return -1;
+	value->kind = TOML_STRING;
+	return keep_string(cursor, out, &value->string);
+}
+
+/* The digits of `text` in `base`, without the underscores that stand between any two of them. */
+static bool plain_digits(const char *text, size_t size, int base, char *plain)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	size_t known = base == 16 ? 22 : (size_t)base;
+	bool after_digit = false;
+
+	for (size_t i = 0; i < size; i++) {
+		bool digit = memchr(digits, text[i], known) != NULL;
+		if (!digit && (text[i] != '_' || !after_digit))
+			return false;
+		if (digit)
+			*plain++ = text[i];
+		after_digit = digit;
+	}
+	*plain = '\0';
+	return after_digit;
+}
+
+/* Returns 1 where `token` is an integer, 0 where it is not one, -1 where it is too large. */
+static int parse_integer(const char *token, size_t size, int64_t *integer)
+{
+	char plain[NUMBER_MAX + 2] = "";
+	char *digits = plain;
+	int base = 10;
+
+	if (size > NUMBER_MAX)
+		return 0;
+	if (size > 2 && token[0] == '0' && strchr("xob", token[1]) != NULL) {
+		base = token[1] == 'x' ? 16 : token[1] == 'o' ? 8 : 2;
+		token += 2;
+		size -= 2;
+	} else if (size > 0 && (*token == '+' || *token == '-')) {
+		*digits++ = *token++;
+		size--;
+	}
+	if (!plain_digits(token, size, base, digits))
+		return 0;
+	if (base == 10 && size > 1 && *digits == '0')
+		return 0;
+	errno = 0;
+	*integer = strtoll(plain, NULL, base);
+	return errno == 0 ? 1 : -1;
+}
+
+/* Says what an unquoted value that is neither integer nor boolean was probably meant to be. */
+static const char *bare_fault(const char *token)
+{
+	const char *body = token + (*token == '+' || *token == '-');
+	size_t digits = strspn(body, "0123456789_");
+
+	if (*token == '\0')
+		return "a value is missing";
+	if (strcmp(body, "inf") == 0 || strcmp(body, "nan") == 0 ||
+	    (digits > 0 && body[digits] != '\0' && strchr(".eE", body[digits]) != NULL))
+		return "a float, which no key takes";
+	if ((digits == 4 && body[4] == '-') || (digits == 2 && body[2] == ':'))
+		return "a date or a time, which no key takes";
+	if (digits > 1 && *body == '0' && body[digits] == '\0')
+		return "an integer with a leading zero, which TOML forbids";
+	if (digits > 0 || body > token)
+		return "not a number that TOML knows";
+	return "not a value that TOML knows; a string needs quotes";
+}
+
+static int read_bare(struct toml_cursor *cursor, struct toml_value *value)
+{
+	size_t size = strcspn(cursor->at, " \t\n,]}#");
+	const char *token = cursor->at;
+	int integer = parse_integer(token, size, &value->integer);
+
+	cursor->at += size;
+	if (integer < 0)
+		return toml_fail(cursor, cursor->line, "an integer that does not fit into 64 bits");
+	if (integer > 0) {
+		value->kind = TOML_INTEGER;
+		return 0;
+	}
+	value->boolean = size == 4 && memcmp(token, "true", 4) == 0;
+	if (value->boolean || (size == 5 && memcmp(token, "false", 5) == 0)) {
+		value->kind = TOML_BOOLEAN;
+		return 0;
+	}
+
+	char *copy = strndup(token, size);
+	if (copy == NULL)
+		return toml_no_memory(cursor);
+	toml_fail(cursor, cursor->line, "%s%s%s", size > 0 ? report_excerpt(copy).text : "",
+		  size > 0 ? " is " : "", bare_fault(copy));
+	free(copy);
+	return -1;
+}
+
+static int append_string(struct toml_cursor *cursor, struct string_list *list, char *string)
+{
+	/* Grows at the powers of two, so that a long array costs few copies. */
+	if ((list->count & (list->count - 1)) == 0) {
+		size_t room = list->count > 0 ? 2 * list->count : 1;
+		char **items = reallocarray(list->items, room, sizeof(*items));
+		if (items == NULL)
+			return toml_no_memory(cursor);
+		list->items = items;
+	}
+	list->items[list->count++] = string;
+	return 0;
+}
+
+static int read_item(struct toml_cursor *cursor, struct string_list *list)
+{
+	struct toml_value item = {.kind = TOML_INVALID};
+
+	if (*cursor->at != '"' && *cursor->at != '\'')
+		return toml_fail(cursor, cursor->line,
+				 "an array may hold strings only, each in quotes");
+	if (read_string(cursor, &item) != 0)
+		return -1;
+	if (append_string(cursor, list, item.string) != 0) {
+		free(item.string);
+		return -1;
+	}
+	return 0;
+}
+
+static int read_array(struct toml_cursor *cursor, struct toml_value *value)
+{
+	size_t opened = cursor->line;
+
+	cursor->at++;
+	toml_skip_lines(cursor);
+	while (*cursor->at != ']') {
+		if (*cursor->at == '\0')
+			return toml_fail(cursor, opened,
+					 "an array that opens here and is never closed");
+		if (read_item(cursor, &value->array) != 0)
+			return -1;
+		toml_skip_lines(cursor);
+		if (*cursor->at == ']')
+			break;
+		if (*cursor->at != ',')
+			return toml_fail(cursor, cursor->line,
+					 "an array lacks a comma or its closing bracket here");
+		cursor->at++;
+		toml_skip_lines(cursor);
+	}
+	cursor->at++;
+	value->kind = TOML_ARRAY;
+	return 0;
+}
+
+int toml_value_read(struct toml_cursor *cursor, struct toml_value *value)
+{
+	int status;
+
+	*value = (struct toml_value){.kind = TOML_INVALID};
+	if (*cursor->at == '"' || *cursor->at == '\'')
+		status = read_string(cursor, value);
+	else if (*cursor->at == '[')
+		status = read_array(cursor, value);
+	else if (*cursor->at == '{')
+		status = toml_fail(cursor, cursor->line,
+				   "an inline table, which no key takes; write a [table]");
+	else
+		status = read_bare(cursor, value);
+	if (status != 0)
+		toml_value_free(value);
+	return status;
+}
+
+void string_list_free(struct string_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct string_list){0};
+}
+
+void toml_value_free(struct toml_value *value)
+{
+	free(value->string);
+	string_list_free(&value->array);
+	*value = (struct toml_value){.kind = TOML_INVALID};
+}

@@ -1,0 +1,77 @@
+#include "core/account.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/text.h"
+
+/* NSS asks for more room with ERANGE; an entry past this size is none that we would use. */
+#define ENTRY_FIRST_SIZE 1024
+#define ENTRY_MOST_SIZE  (1024 * 1024)
+
+bool account_name_is_valid(const char *name)
+{
+	return text_is_made_of(name, TEXT_WORD ".", ACCOUNT_NAME_SIZE - 1) && name[0] != '-' &&
+	       strspn(name, TEXT_DIGIT) != strlen(name);
+}
+
+static int copy_entry(const struct passwd *entry, struct account *account, struct error *err)
+{
+	const char *shell = entry->pw_shell[0] != '\0' ? entry->pw_shell : "/bin/sh";
+	if (!text_copy(account->name, sizeof(account->name), entry->pw_name) ||
+	    !text_copy(account->home, sizeof(account->home), entry->pw_dir) ||
+	    !text_copy(account->shell, sizeof(account->shell), shell))
+		return error_set(err, ERROR_SYSTEM, "the entry of account %s is too long",
+				 entry->pw_name);
+	account->uid = entry->pw_uid;
+	account->gid = entry->pw_gid;
+	return 0;
+}
+
+/* One lookup, by name where there is one, else by uid. */
+static int look_up(const char *name, uid_t uid, struct account *account, struct error *err)
+{
+	for (size_t size = ENTRY_FIRST_SIZE; size <= ENTRY_MOST_SIZE; size *= 4) {
+		cleanup_free char *room = malloc(size);
+		struct passwd entry;
+		struct passwd *found = NULL;
+		if (room == NULL)
+			return error_set(err, ERROR_SYSTEM, "out of memory");
+
+		int code = name != NULL ? getpwnam_r(name, &entry, room, size, &found)
+					: getpwuid_r(uid, &entry, room, size, &found);
+		if (code == ERANGE)
+			continue;
+		if (found != NULL)
+			return copy_entry(found, account, err);
+		if (code != 0 && code != ENOENT && code != ESRCH) {
+			errno = code;
+			return error_errno(err, ERROR_SYSTEM, "cannot look up the account");
+		}
+		break;
+	}
+	if (name != NULL)
+		return error_set(err, ERROR_DENIED, "there is no local account '%s'", name);
+	return error_set(err, ERROR_SYSTEM, "there is no account with uid %u", (unsigned int)uid);
+}
+
+int account_by_name(const char *name, struct account *account, struct error *err)
+{
+	if (!account_name_is_valid(name))
+		return error_set(err, ERROR_DENIED, "'%s' cannot be the name of an account", name);
+	if (look_up(name, 0, account, err) != 0)
+		return -1;
+	if (strcmp(account->name, name) != 0)
+		return error_set(err, ERROR_DENIED, "the account of '%s' is named '%s'", name,
+				 account->name);
+	return 0;
+}
+
+int account_of_process(struct account *account, struct error *err)
+{
+	return look_up(NULL, geteuid(), account, err);
+}

@@ -1,0 +1,104 @@
+#include "core/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/downscope.h"
+#include "core/io.h"
+#include "core/text.h"
+
+struct verdict {
+	int result;
+	struct error error;
+};
+
+/* The child's whole life. */
+static void run_child(int (*work)(const void *, void *, struct error *), const void *argument,
+		      void *reply, size_t reply_size, int64_t limit_ms, int out)
+{
+	struct verdict verdict = {.result = -1};
+	/* Where root was given up for nobody, the parent has no signal that would reach us. */
+	signal(SIGALRM, SIG_DFL);
+	alarm((unsigned int)(limit_ms / 1000 + 1));
+	verdict.result = privilege_confine(&verdict.error);
+	if (verdict.result == 0)
+		verdict.result = work(argument, reply, &verdict.error);
+	bool sent = io_write_all(out, &verdict, sizeof(verdict)) == 0 &&
+		    (verdict.result != 0 || io_write_all(out, reply, reply_size) == 0);
+	_exit(sent ? 0 : 1);
+}
+
+/* Reads exactly `size` bytes before the deadline. */
+static int receive(int fd, void *bytes, size_t size, int64_t deadline)
+{
+	size_t used = 0;
+	while (used < size) {
+		int64_t left = deadline - io_now_ms();
+		struct pollfd wait_for = {.fd = fd, .events = POLLIN};
+		int ready = left <= 0 ? 0 : poll(&wait_for, 1, (int)left);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready == 0)
+			errno = ETIMEDOUT;
+		if (ready <= 0)
+			return -1;
+		ssize_t got = read(fd, (char *)bytes + used, size - used);
+		if (got == 0)
+			errno = EPIPE;
+		if (got <= 0)
+			return -1;
+		used += (size_t)got;
+	}
+	return 0;
+}
+
+/* An error that the child reports is only a text to us: of known kind, ended, printable. */
+static int hand_on(const struct verdict *verdict, struct error *err)
+{
+	*err = verdict->error;
+	err->detail[sizeof(err->detail) - 1] = '\0';
+	text_make_printable(err->detail);
+	if (err->kind != ERROR_DENIED)
+		err->kind = ERROR_SYSTEM;
+	return -1;
+}
+
+int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
+		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
+		struct error *err)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	cleanup_close int in = ends[0];
+
+	pid_t child = fork();
+	if (child == 0)
+		run_child(work, argument, reply, reply_size, limit_ms, ends[1]);
+	close(ends[1]);
+	if (child < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot fork");
+
+	struct verdict verdict;
+	int64_t deadline = io_now_ms() + limit_ms;
+	int received = receive(in, &verdict, sizeof(verdict), deadline);
+	if (received == 0 && verdict.result == 0)
+		received = receive(in, reply, reply_size, deadline);
+	if (received != 0) {
+		error_errno(err, ERROR_SYSTEM, "the confined parser of the job's data has failed");
+		kill(child, SIGKILL);
+	}
+	close(in);
+	in = -1;
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (received != 0)
+		return -1;
+	return verdict.result == 0 ? 0 : hand_on(&verdict, err);
+}

@@ -1,0 +1,223 @@
+#include "core/decision.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/user_side.h"
+
+/* Fills with random hexadecimal digits. */
+static int draw(char *out, size_t size, struct error *err)
+{
+	unsigned char bytes[STATE_COOKIE_SIZE / 2];
+	size_t wanted = (size - 1) / 2;
+	if (getrandom(bytes, wanted, 0) != (ssize_t)wanted)
+		return error_errno(err, ERROR_SYSTEM, "cannot draw a random number");
+	for (size_t i = 0; i < wanted; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+int decision_init(struct decision *decision, struct error *err)
+{
+	memset(decision, 0, sizeof(*decision));
+	if (draw(decision->cookie, sizeof(decision->cookie), err) != 0)
+		return -1;
+	return draw(decision->reference, sizeof(decision->reference), err);
+}
+
+void decision_free(struct decision *decision)
+{
+	settings_free(decision->settings);
+	workspace_free(&decision->workspace);
+	free(decision->jacamar);
+	json_decref(decision->environment_names);
+}
+
+static int establish_identity(struct decision *decision, struct error *err)
+{
+	const struct settings *settings = decision->settings;
+	cleanup_free char *token = calloc(1, JOB_TOKEN_SIZE);
+	if (token == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	if (job_read(getenv("JOB_RESPONSE_FILE"), &settings->general.jwt_env_variable,
+		     &decision->job, token, err) != 0)
+		return -1;
+	if (token[0] != '\0')
+		return identity_establish(&settings->general, &decision->job, token,
+					  &decision->identity, err);
+	if (policy_needs_token(settings))
+		return error_set(err, ERROR_DENIED, "the job has no id token; it needs id_tokens: %s",
+				 settings->general.jwt_env_variable.items[0]);
+	return 0;
+}
+
+int decision_find_account(struct decision *decision, struct error *err)
+{
+	const struct auth_settings *auth = &decision->settings->auth;
+	struct account service;
+
+	if (establish_identity(decision, err) != 0 || account_of_process(&service, err) != 0)
+		return -1;
+	if (auth->downscope == DOWNSCOPE_NONE)
+		decision->account = service;
+	else if (account_by_name(decision->identity.claims.user_login, &decision->account, err) != 0)
+		return -1;
+	return policy_check_account(auth, &decision->account, &service, err);
+}
+
+/* As the token says it, else as the response does; NULL where neither does. */
+static const char *project_path(const struct decision *decision)
+{
+	const char *const said[] = {
+		decision->identity.claims.project_path,
+		decision->job.project_path,
+		decision->job.repository_path,
+	};
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		if (said[i][0] != '\0')
+			return said[i];
+	return NULL;
+}
+
+static struct workspace_names workspace_names(const struct decision *decision)
+{
+	return (struct workspace_names){
+		.short_token = getenv("CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN"),
+		.concurrent = getenv("CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID"),
+		.project_path = project_path(decision),
+		.job_id = decision->job.id,
+	};
+}
+
+struct state decision_state(const struct decision *decision)
+{
+	const struct general_settings *general = &decision->settings->general;
+	const struct auth_settings *auth = &decision->settings->auth;
+	struct workspace_names names = workspace_names(decision);
+	uint64_t pipeline = decision->identity.claims.pipeline_id;
+	return (struct state){
+		.job_id = decision->job.id,
+		.pipeline_id = pipeline != 0 ? pipeline : decision->job.pipeline_id,
+		.project_path = names.project_path,
+		.short_token = names.short_token,
+		.concurrent = names.concurrent,
+		.reference = decision->reference,
+		.cookie = decision->cookie,
+		.account = decision->account,
+		.downscope = auth->downscope,
+		.base = decision->workspace.base,
+		.builds_dir = decision->workspace.builds_dir,
+		.cache_dir = decision->workspace.cache_dir,
+		.scripts_dir = decision->workspace.scripts_dir,
+		.jacamar = decision->jacamar,
+		.shell_path = general->shell_path,
+		.job_message = general->job_message,
+		.kill_timeout_ms = general->kill_timeout_ms,
+		.retain_logs = general->retain_logs,
+		.no_new_privs = auth->no_new_privs,
+		.limits = auth->limits,
+		.environment_names = decision->environment_names,
+	};
+}
+
+/* Runs the user's shell to find out what data_dir is; its answer, unchecked, goes to `text`. */
+static int ask_user(const struct decision *decision, const struct state *state, rlim_t core_limit,
+		    char *text, size_t size, struct error *err)
+{
+	int answer[2];
+	struct session_end end;
+	if (pipe2(answer, O_CLOEXEC) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	cleanup_close int in = answer[0];
+	struct user_side side = {.state = state,
+				 .stage = "config",
+				 .data_dir = decision->settings->general.data_dir,
+				 .output = answer[1],
+				 .core_limit = core_limit};
+	int result = user_side_run(&side, &end, err);
+	close(answer[1]);
+	if (result != 0 || user_side_check(&end, err) != 0)
+		return -1;
+	/* Who still holds the other end has nothing to add to the answer. */
+	fcntl(in, F_SETFL, O_NONBLOCK);
+	ssize_t got = read(in, text, size - 1);
+	text[got > 0 ? got : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+static int resolve_data_dir(const struct decision *decision, rlim_t core_limit, char *resolved,
+			    size_t size, struct error *err)
+{
+	const char *data_dir = decision->settings->general.data_dir;
+	struct state state = decision_state(decision);
+	/* Where the job lives is what is being found out; until then it is nowhere. */
+	state.base = state.builds_dir = state.cache_dir = state.scripts_dir = "/nonexistent";
+	if (ask_user(decision, &state, core_limit, resolved, size, err) != 0)
+		return -1;
+	return workspace_check_resolved(data_dir, resolved, err);
+}
+
+static json_t *copy_names(const struct string_list *list)
+{
+	json_t *names = json_array();
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(names, json_string(list->items[i]));
+	return names;
+}
+
+int decision_plan(struct decision *decision, rlim_t core_limit, struct error *err)
+{
+	const struct settings *settings = decision->settings;
+	struct workspace_names names = workspace_names(decision);
+	const char *data_dir = settings->general.data_dir;
+	char resolved[ACCOUNT_PATH_SIZE];
+
+	decision->jacamar = program_find(settings->auth.jacamar_path, err);
+	if (decision->jacamar == NULL)
+		return -1;
+	decision->environment_names = copy_names(&settings->auth.downscope_env);
+	if (names.project_path == NULL)
+		return error_set(err, ERROR_SYSTEM,
+				 "neither the id token nor the job response name the project");
+	if (workspace_check_names(&names, err) != 0)
+		return -1;
+	if (workspace_needs_shell(data_dir)) {
+		if (resolve_data_dir(decision, core_limit, resolved, sizeof(resolved), err) != 0)
+			return -1;
+		data_dir = resolved;
+	}
+	return workspace_plan(data_dir, &decision->account, &names, &decision->workspace, err);
+}
+
+int decision_recheck(const struct state *state, struct error *err)
+{
+	struct job job;
+	struct account now;
+
+	if (job_read(getenv("JOB_RESPONSE_FILE"), NULL, &job, NULL, err) != 0)
+		return -1;
+	if (job.id != state->job_id)
+		return error_set(err, ERROR_DENIED,
+				 "the state is of job %" PRIu64 ", this is job %" PRIu64,
+				 state->job_id, job.id);
+	int found = state->downscope == DOWNSCOPE_NONE
+			    ? account_of_process(&now, err)
+			    : account_by_name(state->account.name, &now, err);
+	if (found != 0)
+		return -1;
+	if (now.uid != state->account.uid || now.gid != state->account.gid)
+		return error_set(err, ERROR_DENIED, "account %s has another uid or gid than when the "
+						    "job began",
+				 state->account.name);
+	return program_check(state->jacamar, err);
+}

@@ -1,0 +1,52 @@
+/*
+ * What the config stage decides about a job, in the order in which it is decided: who triggered
+ * it, which account that is, what is executed there, where the job lives.
+ */
+#ifndef JACAMAR_CORE_DECISION_H
+#define JACAMAR_CORE_DECISION_H
+
+#include <sys/resource.h>
+
+#include "config/settings.h"
+#include "core/account.h"
+#include "core/error.h"
+#include "core/identity.h"
+#include "core/job.h"
+#include "core/state.h"
+#include "core/workspace.h"
+
+struct decision {
+	struct settings *settings; /* owned */
+	struct job job;
+	struct identity identity; /* empty where the job has no token and needs none */
+	struct account account;	  /* that the job runs as */
+	struct workspace workspace;
+	char *jacamar;
+	json_t *environment_names;
+	char cookie[STATE_COOKIE_SIZE];
+	char reference[STATE_REFERENCE_SIZE];
+};
+
+/* Draws the cookie and the reference id; what decision_free frees is empty then. */
+int decision_init(struct decision *decision, struct error *err);
+void decision_free(struct decision *decision);
+
+/* Who triggered the job, proven by its token, and the local account of that person. */
+int decision_find_account(struct decision *decision, struct error *err);
+
+/*
+ * What is executed as the user, and the job's directories. A data_dir of the form $NAME is
+ * resolved by the user's own shell, in a session of its own.
+ */
+int decision_plan(struct decision *decision, rlim_t core_limit, struct error *err);
+
+/* The state to hand on; it borrows from the decision. */
+struct state decision_state(const struct decision *decision);
+
+/*
+ * Checks a state that was handed on against this job: the response's id, and the account, which
+ * must still be what it was.
+ */
+int decision_recheck(const struct state *state, struct error *err);
+
+#endif

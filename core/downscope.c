@@ -1,0 +1,321 @@
+#include "core/downscope.h"
+
+#include <cap-ng.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/text.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* Linux 5.9; one number on every architecture */
+#endif
+
+#define NOBODY_UID 65534
+
+/* ioprio_set(2) has no header: "who" and the class in the priority's upper bits. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_CLASS_SHIFT 13
+#define IOPRIO_CLASS_RT	   1
+
+enum capability_use { NOTHING, IN_RESERVE, RAISED };
+
+/* Sets all capability sets at once: the two that we know, in the sets that `use` says. */
+static int set_capabilities(enum capability_use use, struct error *err)
+{
+	/* libcap-ng remembers the pid it first saw; after a fork that is the parent's. */
+	capng_setpid(getpid());
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (use != NOTHING)
+		capng_updatev(CAPNG_ADD, CAPNG_PERMITTED, CAP_SETUID, CAP_SETGID, -1);
+	if (use == RAISED)
+		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SETUID, CAP_SETGID, -1);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set the capabilities");
+	/* Kernels before 4.3 have no ambient set, and so nothing to clear. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
+		return error_errno(err, ERROR_SYSTEM, "cannot clear the ambient capabilities");
+	return 0;
+}
+
+/* True where the process holds none at all: what capset was told is read back. */
+static bool has_no_capability(void)
+{
+	capng_setpid(getpid());
+	return capng_get_caps_process() == 0 &&
+	       capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE;
+}
+
+int privilege_drop(struct error *err)
+{
+	if (set_capabilities(NOTHING, err) != 0)
+		return -1;
+	if (!has_no_capability())
+		return error_set(err, ERROR_SYSTEM, "capabilities are left after dropping them");
+	return 0;
+}
+
+bool privilege_is_reserved(void)
+{
+	capng_setpid(getpid());
+	return capng_get_caps_process() == 0 &&
+	       capng_have_capability(CAPNG_PERMITTED, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_PERMITTED, CAP_SETGID);
+}
+
+int privilege_reserve(struct error *err)
+{
+	return set_capabilities(privilege_is_reserved() ? IN_RESERVE : NOTHING, err);
+}
+
+int privilege_hide_memory(rlim_t *core_limit, struct error *err)
+{
+	struct rlimit core;
+	if (getrlimit(RLIMIT_CORE, &core) != 0)
+		return error_errno(err, ERROR_SYSTEM, "getrlimit");
+	if (core_limit != NULL)
+		*core_limit = core.rlim_cur;
+	/* The soft limit alone, so that the job can have its own back. */
+	core.rlim_cur = 0;
+	if (setrlimit(RLIMIT_CORE, &core) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot forbid core dumps");
+	return 0;
+}
+
+int privilege_confine(struct error *err)
+{
+	if (geteuid() == 0 && privilege_is_reserved()) {
+		/* Root's files are root's power, capabilities or not. */
+		if (set_capabilities(RAISED, err) != 0)
+			return -1;
+		if (setgroups(0, NULL) != 0 ||
+		    setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0 ||
+		    setresuid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0)
+			return error_errno(err, ERROR_SYSTEM, "cannot become nobody");
+	}
+	if (privilege_drop(err) != 0 || privilege_hide_memory(NULL, err) != 0)
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
+	return 0;
+}
+
+/* All of the user's groups or an error: initgroups(3) would leave out what does not fit. */
+static int set_groups(const struct account *account, struct error *err)
+{
+	long most = sysconf(_SC_NGROUPS_MAX);
+	for (int room = 64;; room *= 4) {
+		int count = room;
+		cleanup_free gid_t *groups = calloc((size_t)room, sizeof(*groups));
+		if (groups == NULL)
+			return error_set(err, ERROR_SYSTEM, "out of memory");
+		if (getgrouplist(account->name, account->gid, groups, &count) >= 0) {
+			if (setgroups((size_t)count, groups) != 0)
+				return error_errno(err, ERROR_SYSTEM, "cannot set the %d groups of %s",
+						   count, account->name);
+			return 0;
+		}
+		if (room > most)
+			return error_set(err, ERROR_SYSTEM, "%s is in more than %ld groups",
+					 account->name, most);
+	}
+}
+
+static bool is_wholly(uid_t uid, gid_t gid)
+{
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+	return getresuid(&ruid, &euid, &suid) == 0 && getresgid(&rgid, &egid, &sgid) == 0 &&
+	       ruid == uid && euid == uid && suid == uid && rgid == gid && egid == gid &&
+	       sgid == gid;
+}
+
+/* Does not believe that the old identity is gone: tries to get it back, in every way. */
+static int prove(const struct account *account, uid_t old_uid, gid_t old_gid, struct error *err)
+{
+	if (!is_wholly(account->uid, account->gid))
+		return error_set(err, ERROR_SYSTEM, "the identity of %s is not complete",
+				 account->name);
+	if (!has_no_capability())
+		return error_set(err, ERROR_SYSTEM, "a capability is left after the change to %s",
+				 account->name);
+
+	struct error expected;
+	bool back = setresuid(old_uid, old_uid, old_uid) == 0 || seteuid(old_uid) == 0 ||
+		    setuid(0) == 0 || setgroups(0, NULL) == 0 ||
+		    set_capabilities(RAISED, &expected) == 0 ||
+		    (old_gid != account->gid &&
+		     (setresgid(old_gid, old_gid, old_gid) == 0 || setegid(old_gid) == 0));
+	if (back)
+		return error_set(err, ERROR_SYSTEM, "the service account could be regained from %s",
+				 account->name);
+	return 0;
+}
+
+static int change_identity(const struct account *account, struct error *err)
+{
+	uid_t old_uid = geteuid();
+	gid_t old_gid = getegid();
+
+	if (account->uid == 0 || account->uid == old_uid)
+		return error_set(err, ERROR_SYSTEM, "a job never becomes uid %u",
+				 (unsigned int)account->uid);
+	if (set_capabilities(RAISED, err) != 0)
+		return -1;
+	if (set_groups(account, err) != 0)
+		return -1;
+	if (setresgid(account->gid, account->gid, account->gid) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot take the group of %s", account->name);
+	if (setresuid(account->uid, account->uid, account->uid) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot become %s", account->name);
+	/* From one uid that is not 0 to another, the kernel leaves the capabilities in place. */
+	if (set_capabilities(NOTHING, err) != 0)
+		return -1;
+	return prove(account, old_uid, old_gid, err);
+}
+
+/*
+ * A session keyring of the job's own. It is made twice: first to let go of the service account's
+ * before anything else happens, then again so that the user owns, and pays for, the one that stays.
+ */
+static int new_keyring(struct error *err)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
+	return 0;
+}
+
+/* Without close_range(2), before Linux 5.9: the descriptors that /proc lists. */
+static int close_listed(int first, struct error *err)
+{
+	DIR *listing = opendir("/proc/self/fd");
+	if (listing == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot list the open files in /proc/self/fd");
+	const struct dirent *entry;
+	while ((entry = readdir(listing)) != NULL) {
+		uint64_t fd;
+		if (text_to_u64(entry->d_name, &fd) && fd >= (uint64_t)first &&
+		    (int)fd != dirfd(listing))
+			close((int)fd);
+	}
+	closedir(listing);
+	return 0;
+}
+
+int downscope_close_from(int first, struct error *err)
+{
+	if (syscall(SYS_close_range, (unsigned int)first, ~0U, 0U) == 0)
+		return 0;
+	return close_listed(first, err);
+}
+
+void downscope_reset_signals(void)
+{
+	/* GitLab Runner is a Go program; what it ignores, the job would go on ignoring. */
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static const int limit_resources[LIMIT_COUNT] = {
+	[LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_NPROC] = RLIMIT_NPROC,
+	[LIMIT_CORE] = RLIMIT_CORE,	[LIMIT_CPU] = RLIMIT_CPU,
+	[LIMIT_AS] = RLIMIT_AS,		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
+	[LIMIT_STACK] = RLIMIT_STACK,	[LIMIT_FSIZE] = RLIMIT_FSIZE,
+};
+
+int downscope_restore_core_limit(rlim_t core_limit, struct error *err)
+{
+	struct rlimit core;
+	if (getrlimit(RLIMIT_CORE, &core) != 0)
+		return error_errno(err, ERROR_SYSTEM, "getrlimit");
+	core.rlim_cur = core_limit;
+	if (setrlimit(RLIMIT_CORE, &core) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot restore the limit of core dumps");
+	return 0;
+}
+
+static int set_limits(const struct limit_setting *limits, struct error *err)
+{
+	for (int name = 0; name < LIMIT_COUNT; name++) {
+		if (!limits[name].set)
+			continue;
+		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
+								     : (rlim_t)limits[name].value;
+		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+		if (setrlimit(limit_resources[name], &limit) != 0)
+			return error_errno(err, ERROR_SYSTEM, "cannot set a limit of [auth.limits]");
+	}
+	return 0;
+}
+
+/* A service may run with an edge over logins; its jobs do not. Giving it up needs no privilege. */
+static void level_priorities(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) < 0)
+		setpriority(PRIO_PROCESS, 0, 0);
+	if (sched_getscheduler(0) != SCHED_OTHER) {
+		struct sched_param ordinary = {.sched_priority = 0};
+		sched_setscheduler(0, SCHED_OTHER, &ordinary);
+	}
+	long io = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+	if (io >= 0 && (io >> IOPRIO_CLASS_SHIFT) == IOPRIO_CLASS_RT)
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+}
+
+int downscope_become(const struct account *account, const struct downscope_rules *rules,
+		     int first_closed_fd, struct error *err)
+{
+	if (new_keyring(err) != 0)
+		return -1;
+	if (rules->change_identity && change_identity(account, err) != 0)
+		return -1;
+	if (!rules->change_identity && privilege_drop(err) != 0)
+		return -1;
+	if (new_keyring(err) != 0)
+		return -1;
+
+	downscope_reset_signals();
+	if (downscope_close_from(first_closed_fd, err) != 0)
+		return -1;
+	umask(0022);
+	if (downscope_restore_core_limit(rules->core_limit, err) != 0 ||
+	    set_limits(rules->limits, err) != 0)
+		return -1;
+	level_priorities();
+	if (rules->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
+	if (chdir(account->home) != 0 && chdir("/") != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot enter /");
+	return 0;
+}
+
+int downscope_act_as(const struct account *account, struct error *err)
+{
+	uid_t service = geteuid();
+	if (account->uid == service)
+		return privilege_drop(err);
+	if (account->uid == 0)
+		return error_set(err, ERROR_SYSTEM, "a job is never uid 0");
+	if (set_capabilities(RAISED, err) != 0)
+		return -1;
+	if (setresuid(service, account->uid, service) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot act as %s", account->name);
+	return privilege_drop(err);
+}

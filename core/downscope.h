@@ -1,0 +1,73 @@
+/*
+ * Privilege: given up, kept in reserve, and spent on becoming the user. Nothing else in the
+ * program changes an identity or a capability.
+ *
+ * The life of the two capabilities: main() calls privilege_drop() unless the program is
+ * jacamar-auth, which calls privilege_reserve() instead; from there on only a forked child raises
+ * them, for the identity calls of downscope_become() or downscope_act_as() alone.
+ */
+#ifndef JACAMAR_CORE_DOWNSCOPE_H
+#define JACAMAR_CORE_DOWNSCOPE_H
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#include "config/settings.h"
+#include "core/account.h"
+#include "core/error.h"
+
+/* Empties every capability set for good. */
+int privilege_drop(struct error *err);
+
+/*
+ * Keeps CAP_SETUID and CAP_SETGID, where this process has them, in the permitted set alone, so
+ * that they are of no use until a child raises them; everything else is given up.
+ */
+int privilege_reserve(struct error *err);
+
+/* True where CAP_SETUID and CAP_SETGID are in reserve. */
+bool privilege_is_reserved(void);
+
+/*
+ * Makes the process fit to read bytes of an attacker: no capability, no way to get one back by
+ * an exec, no core dump; where it was root it becomes nobody. For a forked child.
+ */
+int privilege_confine(struct error *err);
+
+/*
+ * Neither a core dump nor another process of the same account can read this one's memory.
+ * *core_limit, where not NULL, gets the soft limit from before, for what is executed later.
+ */
+int privilege_hide_memory(rlim_t *core_limit, struct error *err);
+int downscope_restore_core_limit(rlim_t core_limit, struct error *err);
+
+struct downscope_rules {
+	bool change_identity; /* false: the job runs as the service account */
+	bool no_new_privs;
+	rlim_t core_limit; /* what privilege_hide_memory() found */
+	struct limit_setting limits[LIMIT_COUNT];
+};
+
+/*
+ * In a forked child: becomes `account` for good and proves it, and leaves nothing of this
+ * process behind: groups, capabilities, keyring, descriptors from `first_closed_fd` on, signal
+ * mask and dispositions, limits, priorities, working directory. The caller executes the user's
+ * program next, and exits where this fails: the process may have changed in part.
+ */
+int downscope_become(const struct account *account, const struct downscope_rules *rules,
+		     int first_closed_fd, struct error *err);
+
+/*
+ * In a forked child: takes the effective uid of `account` alone, to signal the user's processes.
+ * The real and saved uid stay the service account's, so that no process of the user can signal
+ * this one, or trace it. It must not execute anything.
+ */
+int downscope_act_as(const struct account *account, struct error *err);
+
+/* Closes every descriptor from `first` on. */
+int downscope_close_from(int first, struct error *err);
+
+/* Default disposition for every signal and an empty mask, as a login would have them. */
+void downscope_reset_signals(void);
+
+#endif

@@ -1,0 +1,64 @@
+#include "core/environment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+static int add(json_t *list, const char *name, const char *value)
+{
+	return json_array_append_new(list, json_sprintf("%s=%s", name, value));
+}
+
+/* True for a variable that says how this host speaks and what time it is. */
+static bool is_locale(const char *variable)
+{
+	static const char *const starts[] = {"LANG=", "LC_", "TZ="};
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(variable, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+json_t *environment_of_user(const struct account *account, const json_t *names,
+			    const char *cookie)
+{
+	json_t *list = json_array();
+	int failed = add(list, "HOME", account->home) | add(list, "USER", account->name) |
+		     add(list, "LOGNAME", account->name) | add(list, "SHELL", account->shell) |
+		     add(list, "PATH", DEFAULT_PATH) | add(list, ENVIRONMENT_COOKIE, cookie);
+
+	/* Bytes that are not UTF-8 cannot cross in JSON; a locale of such bytes is none. */
+	for (char **variable = environ; *variable != NULL; variable++)
+		if (is_locale(*variable))
+			json_array_append_new(list, json_string(*variable));
+
+	size_t index;
+	json_t *name;
+	json_array_foreach(names, index, name)
+	{
+		const char *value = getenv(json_string_value(name));
+		if (value != NULL)
+			failed |= add(list, json_string_value(name), value);
+	}
+	if (failed != 0) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+char **environment_vector(const json_t *environment)
+{
+	char **vector = calloc(json_array_size(environment) + 1, sizeof(*vector));
+	size_t index;
+	json_t *entry;
+	if (vector == NULL)
+		return NULL;
+	json_array_foreach(environment, index, entry)
+	{
+		vector[index] = (char *)json_string_value(entry);
+	}
+	return vector;
+}

@@ -1,0 +1,27 @@
+/*
+ * The environment of the user's processes: a login's, and nothing of the runner's.
+ */
+#ifndef JACAMAR_CORE_ENVIRONMENT_H
+#define JACAMAR_CORE_ENVIRONMENT_H
+
+#include <jansson.h>
+
+#include "core/account.h"
+
+/* The variable that carries a job's cookie. */
+#define ENVIRONMENT_COOKIE "JACAMAR_CI_JOB"
+
+/*
+ * HOME, USER, LOGNAME, SHELL, PATH; LANG, LC_*, TZ and the variables `names` (array of strings)
+ * from this process; the cookie. A new JSON array of "NAME=value", or NULL without memory.
+ */
+json_t *environment_of_user(const struct account *account, const json_t *names,
+			    const char *cookie);
+
+/*
+ * That array as execve(2) takes it, NULL at its end. The strings are borrowed from `environment`;
+ * the caller frees the vector alone. NULL without memory.
+ */
+char **environment_vector(const json_t *environment);
+
+#endif

@@ -1,0 +1,38 @@
+#include "core/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+
+static void fill(struct error *err, enum error_kind kind, const char *format, va_list args)
+{
+	err->kind = kind;
+	if (vsnprintf(err->detail, sizeof(err->detail), format, args) < 0)
+		err->detail[0] = '\0';
+	text_make_printable(err->detail);
+}
+
+int error_set(struct error *err, enum error_kind kind, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fill(err, kind, format, args);
+	va_end(args);
+	return -1;
+}
+
+int error_errno(struct error *err, enum error_kind kind, const char *format, ...)
+{
+	int saved = errno;
+	va_list args;
+	va_start(args, format);
+	fill(err, kind, format, args);
+	va_end(args);
+
+	size_t used = strlen(err->detail);
+	snprintf(err->detail + used, sizeof(err->detail) - used, ": %s", strerror(saved));
+	return -1;
+}

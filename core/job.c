@@ -1,0 +1,228 @@
+#include "core/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/confine.h"
+#include "core/io.h"
+#include "core/json.h"
+#include "core/text.h"
+
+/* Variables can be large; this is far beyond what GitLab accepts. */
+#define RESPONSE_MOST_SIZE (64 * 1024 * 1024)
+#define PARSE_LIMIT_MS	   30000
+
+/* Later entries override earlier ones; the runner does the same. */
+static const char *variable(const json_t *variables, const char *name)
+{
+	const char *value = NULL;
+	size_t index;
+	json_t *entry;
+	json_array_foreach(variables, index, entry)
+	{
+		const char *key = json_string_value(json_object_get(entry, "key"));
+		if (key != NULL && strcmp(key, name) == 0)
+			value = json_string_value(json_object_get(entry, "value"));
+	}
+	return value;
+}
+
+static int copy_token(const char *name, const char *value, char token[JOB_TOKEN_SIZE],
+		      struct error *err)
+{
+	if (!text_copy(token, JOB_TOKEN_SIZE, value))
+		return error_set(err, ERROR_DENIED, "the id token %s is larger than 64 KiB", name);
+	return 0;
+}
+
+static int find_token(const json_t *variables, const struct string_list *names,
+		      char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	token[0] = '\0';
+	for (size_t i = 0; i < names->count; i++) {
+		const char *value = variable(variables, names->items[i]);
+		if (value != NULL && value[0] != '\0')
+			return copy_token(names->items[i], value, token, err);
+	}
+	return 0;
+}
+
+static int find_token_in_environment(const struct string_list *names, char token[JOB_TOKEN_SIZE],
+				     struct error *err)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		cleanup_free char *name = text_format("CUSTOM_ENV_%s", names->items[i]);
+		if (name == NULL)
+			return error_set(err, ERROR_SYSTEM, "out of memory");
+		const char *value = getenv(name);
+		if (value != NULL && value[0] != '\0')
+			return copy_token(names->items[i], value, token, err);
+	}
+	return 0;
+}
+
+/* Each part of a project's path becomes a directory's name; GitLab lets it start with a dot. */
+bool job_is_project_path(const char *path)
+{
+	char part[256];
+	for (;;) {
+		size_t length = strcspn(path, "/");
+		if (length == 0 || length >= sizeof(part))
+			return false;
+		memcpy(part, path, length);
+		part[length] = '\0';
+		if (!text_is_made_of(part, TEXT_WORD ".", sizeof(part) - 1) ||
+		    strcmp(part, ".") == 0 || strcmp(part, "..") == 0)
+			return false;
+		if (path[length] == '\0')
+			return true;
+		path += length + 1;
+	}
+}
+
+/* The path of "https://name:secret@host/path.git"; "" where it is not fit for directories. */
+static void find_repository_path(const char *repository_url, struct job *job)
+{
+	const char *host = repository_url != NULL ? strstr(repository_url, "://") : NULL;
+	const char *slash = host != NULL ? strchr(host + 3, '/') : NULL;
+	if (slash == NULL ||
+	    !text_copy(job->repository_path, sizeof(job->repository_path), slash + 1))
+		return;
+	size_t length = strlen(job->repository_path);
+	if (length > 4 && strcmp(job->repository_path + length - 4, ".git") == 0)
+		job->repository_path[length - 4] = '\0';
+	if (!job_is_project_path(job->repository_path))
+		job->repository_path[0] = '\0';
+}
+
+static int find_project_path(const json_t *info, struct job *job, struct error *err)
+{
+	const char *path = json_string_value(json_object_get(info, "project_full_path"));
+	if (path == NULL || path[0] == '\0')
+		return 0;
+	if (!text_copy(job->project_path, sizeof(job->project_path), path) ||
+	    !job_is_project_path(job->project_path))
+		return error_set(err, ERROR_DENIED, "the job's project path is not one: %.200s", path);
+	return 0;
+}
+
+static int parse(const json_t *root, const struct string_list *token_names, struct job *job,
+		 char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	const json_t *info = json_object_get(root, "job_info");
+	const json_t *git = json_object_get(root, "git_info");
+	const char *url = json_string_value(json_object_get(git, "repo_url"));
+
+	if (!json_id(json_object_get(root, "id"), &job->id) || job->id == 0)
+		return error_set(err, ERROR_SYSTEM, "the job response has no id");
+	if (!json_optional_id(info, "project_id", &job->project_id) ||
+	    !json_optional_id(info, "pipeline_id", &job->pipeline_id) ||
+	    !json_optional_id(info, "user_id", &job->user_id))
+		return error_set(err, ERROR_SYSTEM, "an id in the job response is not a number");
+
+	struct error ignored;
+	if (url == NULL || url_origin(url, &job->origin, &ignored) != 0)
+		memset(&job->origin, 0, sizeof(job->origin));
+	find_repository_path(url, job);
+	if (find_project_path(info, job, err) != 0)
+		return -1;
+	if (token == NULL)
+		return 0;
+	return find_token(json_object_get(root, "variables"), token_names, token, err);
+}
+
+int job_parse(const char *text, size_t size, const struct string_list *token_names,
+	      struct job *job, char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	json_error_t where;
+	memset(job, 0, sizeof(*job));
+	json_auto_t *root = json_loadb(text, size, 0, &where);
+	if (!json_is_object(root))
+		return error_set(err, ERROR_SYSTEM, "the job response is not JSON: %s at line %d",
+				 where.text, where.line);
+	return parse(root, token_names, job, token, err);
+}
+
+struct request {
+	int fd;
+	const char *path;
+	const struct string_list *token_names;
+};
+
+struct reply {
+	struct job job;
+	char token[JOB_TOKEN_SIZE];
+};
+
+static int read_with_token(const void *argument, void *out, struct error *err)
+{
+	const struct request *request = argument;
+	struct reply *reply = out;
+	size_t size;
+	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
+	if (text == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s", request->path);
+	if (job_parse(text, size, request->token_names, &reply->job, reply->token, err) != 0)
+		return -1;
+	if (reply->token[0] != '\0')
+		return 0;
+	return find_token_in_environment(request->token_names, reply->token, err);
+}
+
+static int read_without_token(const void *argument, void *out, struct error *err)
+{
+	const struct request *request = argument;
+	size_t size;
+	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
+	if (text == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s", request->path);
+	return job_parse(text, size, NULL, out, NULL, err);
+}
+
+/* What came out of the child is checked again: its parser may have been taken over. */
+static int accept_job(struct job *job, struct error *err)
+{
+	job->project_path[sizeof(job->project_path) - 1] = '\0';
+	job->repository_path[sizeof(job->repository_path) - 1] = '\0';
+	job->origin.url[sizeof(job->origin.url) - 1] = '\0';
+	struct server again = {.url = ""};
+	if (job->id == 0 ||
+	    (job->project_path[0] != '\0' && !job_is_project_path(job->project_path)) ||
+	    (job->repository_path[0] != '\0' && !job_is_project_path(job->repository_path)) ||
+	    (job->origin.url[0] != '\0' && url_server(job->origin.url, &again, err) != 0))
+		return error_set(err, ERROR_SYSTEM, "the confined parser gave back a malformed job");
+	job->origin = again;
+	return 0;
+}
+
+int job_read(const char *path, const struct string_list *token_names, struct job *job,
+	     char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	if (path == NULL)
+		return error_set(err, ERROR_SYSTEM,
+				 "JOB_RESPONSE_FILE is not set: GitLab Runner 14.2 or later sets it");
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open the job response %s", path);
+	struct request request = {.fd = fd, .path = path, .token_names = token_names};
+
+	if (token == NULL) {
+		if (confine_run(read_without_token, &request, job, sizeof(*job), PARSE_LIMIT_MS,
+				err) != 0)
+			return -1;
+		return accept_job(job, err);
+	}
+	cleanup_free struct reply *reply = calloc(1, sizeof(*reply));
+	if (reply == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	if (confine_run(read_with_token, &request, reply, sizeof(*reply), PARSE_LIMIT_MS, err) != 0)
+		return -1;
+	*job = reply->job;
+	memcpy(token, reply->token, JOB_TOKEN_SIZE);
+	token[JOB_TOKEN_SIZE - 1] = '\0';
+	return accept_job(job, err);
+}

@@ -1,0 +1,31 @@
+#include "core/json.h"
+
+#include "core/text.h"
+
+bool json_id(const json_t *value, uint64_t *id)
+{
+	*id = 0;
+	if (json_is_string(value))
+		return text_to_u64(json_string_value(value), id);
+	if (!json_is_integer(value) || json_integer_value(value) < 0)
+		return false;
+	*id = (uint64_t)json_integer_value(value);
+	return true;
+}
+
+bool json_optional_id(const json_t *object, const char *name, uint64_t *id)
+{
+	const json_t *value = json_object_get(object, name);
+	*id = 0;
+	return value == NULL || json_is_null(value) || json_id(value, id);
+}
+
+bool json_copy_string(const json_t *object, const char *name, char *out, size_t size)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+	if (value == NULL) {
+		out[0] = '\0';
+		return false;
+	}
+	return text_copy(out, size, value);
+}

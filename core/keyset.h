@@ -1,0 +1,32 @@
+/*
+ * The public keys of a GitLab server: a JWK Set (RFC 7517, section 5), fetched over HTTPS.
+ *
+ * This code runs in the confined child alone; keyset_cache.h keeps the bytes between jobs.
+ */
+#ifndef JACAMAR_CORE_KEYSET_H
+#define JACAMAR_CORE_KEYSET_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "core/error.h"
+#include "core/url.h"
+
+#define KEYSET_MOST_SIZE (256 * 1024)
+
+struct keyset_bytes {
+	size_t size;
+	char bytes[KEYSET_MOST_SIZE];
+};
+
+/* The set, which the caller decrefs; NULL with *err where the bytes are not one. */
+json_t *keyset_parse(const char *bytes, size_t size, struct error *err);
+
+/*
+ * Asks the server, within 10 s for all of it. `ca_file` (or NULL) names authorities that are
+ * trusted beside the system's. No redirect is followed: it could lead to another origin.
+ */
+int keyset_fetch(const struct server *server, const char *ca_file, struct keyset_bytes *keys,
+		 struct error *err);
+
+#endif

@@ -1,0 +1,52 @@
+#include "core/libraries.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* A function's name in a library, and where its address goes in the struct of that library. */
+struct symbol {
+	const char *name;
+	size_t offset;
+};
+
+static const struct symbol jose_symbols[] = {
+	{"jose_b64_dec", offsetof(struct jose_library, b64_dec)},
+	{"jose_jws_ver", offsetof(struct jose_library, jws_ver)},
+	{NULL, 0},
+};
+
+static const struct symbol curl_symbols[] = {
+	{"curl_easy_init", offsetof(struct curl_library, init)},
+	{"curl_easy_setopt", offsetof(struct curl_library, setopt)},
+	{"curl_easy_perform", offsetof(struct curl_library, perform)},
+	{"curl_easy_getinfo", offsetof(struct curl_library, getinfo)},
+	{"curl_easy_strerror", offsetof(struct curl_library, strerror)},
+	{"curl_easy_cleanup", offsetof(struct curl_library, cleanup)},
+	{NULL, 0},
+};
+
+/* Stays open until the process ends. */
+static int open_library(const char *soname, const struct symbol *symbols, void *table,
+			struct error *err)
+{
+	void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
+	if (library == NULL)
+		return error_set(err, ERROR_SYSTEM, "cannot open a library: %s", dlerror());
+	for (; symbols->name != NULL; symbols++) {
+		void *address = dlsym(library, symbols->name);
+		if (address == NULL)
+			return error_set(err, ERROR_SYSTEM, "%s has no %s", soname, symbols->name);
+		memcpy((char *)table + symbols->offset, &address, sizeof(address));
+	}
+	return 0;
+}
+
+int libraries_open_jose(struct jose_library *jose, struct error *err)
+{
+	return open_library("libjose.so.0", jose_symbols, jose, err);
+}
+
+int libraries_open_curl(struct curl_library *curl, struct error *err)
+{
+	return open_library("libcurl.so.4", curl_symbols, curl, err);
+}

@@ -1,0 +1,282 @@
+#include "core/login_shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/downscope.h"
+#include "core/environment.h"
+#include "core/io.h"
+#include "core/supervise.h"
+
+#define REPORT_FD 79
+
+/* How long a process that holds the log open has between SIGTERM and SIGKILL. */
+#define HOLDER_GRACE_MS 2000
+#define HOLDER_POLL_MS	20
+
+struct pipe_ends {
+	int in;
+	int out;
+};
+
+static int make_pipe(struct pipe_ends *ends, struct error *err)
+{
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	ends->in = fds[0];
+	ends->out = fds[1];
+	return 0;
+}
+
+char *login_shell_quote(const char *text)
+{
+	size_t quotes = 0;
+	for (const char *c = text; *c != '\0'; c++)
+		quotes += *c == '\'' ? 1 : 0;
+	char *quoted = malloc(strlen(text) + 3 * quotes + 3);
+	if (quoted == NULL)
+		return NULL;
+	char *out = quoted;
+	*out++ = '\'';
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			out = mempcpy(out, "'\\'", 3);
+		*out++ = *text;
+	}
+	*out++ = '\'';
+	*out = '\0';
+	return quoted;
+}
+
+static const char *find_bash(const struct state *state)
+{
+	if (state->shell_path != NULL)
+		return state->shell_path;
+	return access("/usr/bin/bash", X_OK) == 0 ? "/usr/bin/bash" : "/bin/bash";
+}
+
+/* In the forked child: what a login would find, and nothing of ours. */
+static void execute(const struct login_shell *shell, int feed, int report)
+{
+	static const char *const options[] = {
+		[PROFILE_LOGIN] = "--login",
+		[PROFILE_NONE] = "--noprofile",
+		[PROFILE_ETC_ONLY] = "--noprofile",
+	};
+	const struct channel_header *header = shell->header;
+	const char *bash = find_bash(&header->state);
+	char *const arguments[] = {(char *)bash, (char *)options[header->profile], NULL};
+	char **environment = environment_vector(header->environment);
+	struct error err = {.detail = ""};
+
+	/* A session of its own: `kill 0` in a script ends the script, not who reports on it. */
+	setsid();
+	downscope_reset_signals();
+	umask(0022);
+	if (environment != NULL && dup2(feed, STDIN_FILENO) >= 0 && dup2(report, REPORT_FD) >= 0 &&
+	    (!shell->output_to_errors || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) &&
+	    downscope_restore_core_limit(shell->core_limit, &err) == 0)
+		execve(bash, arguments, environment);
+	dprintf(STDERR_FILENO, "jacamar: cannot execute %s: %s\n", bash, strerror(errno));
+	_exit(127);
+}
+
+/* Starts the shell with the whole line in its pipe; the read end of its report goes to *report. */
+static pid_t start(const struct login_shell *shell, int *report, struct error *err)
+{
+	struct pipe_ends feed = {-1, -1};
+	struct pipe_ends answer = {-1, -1};
+	pid_t child = -1;
+	size_t length = strlen(shell->line);
+
+	*report = -1;
+	/* What a pipe takes at once needs nobody to pump it. */
+	if (length > 4096)
+		return error_set(err, ERROR_SYSTEM, "a path of the job is too long");
+	if (make_pipe(&feed, err) != 0)
+		return -1;
+	if (make_pipe(&answer, err) == 0) {
+		if (io_write_all(feed.out, shell->line, length) != 0)
+			error_errno(err, ERROR_SYSTEM, "cannot feed the login shell");
+		else if ((child = fork()) == 0)
+			execute(shell, feed.in, answer.out);
+		else if (child < 0)
+			error_errno(err, ERROR_SYSTEM, "cannot fork");
+		close(answer.out);
+		*report = answer.in;
+	}
+	close(feed.in);
+	close(feed.out);
+	return child;
+}
+
+/* Reaps everybody who has ended; true once the shell is among them. */
+static bool reap(pid_t shell, int *status)
+{
+	bool ended = false;
+	int how;
+	pid_t pid;
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		if (pid == shell) {
+			*status = how;
+			ended = true;
+		}
+	}
+	return ended;
+}
+
+/* Once, to the whole of a tree; a stopped process could not even take it. */
+static void terminate(const struct pid_list *roots)
+{
+	supervise_signal(roots, SIGTERM);
+	supervise_signal(roots, SIGCONT);
+}
+
+/* Does this to our children and all below them; false where there are none left. */
+static bool to_descendants(void (*act)(const struct pid_list *roots))
+{
+	struct pid_list children = {.count = 0};
+	int status;
+	reap(-1, &status);
+	bool any = supervise_children(-1, &children) > 0;
+	if (any && act != NULL)
+		act(&children);
+	pid_list_free(&children);
+	return any;
+}
+
+static void kill_all(const struct pid_list *roots)
+{
+	supervise_kill(roots);
+}
+
+/* Ends every descendant: SIGTERM, three quarters of the time, then SIGKILL until none is left. */
+static void end_descendants(int signals, int64_t kill_timeout_ms)
+{
+	int64_t deadline = io_now_ms() + kill_timeout_ms / 4 * 3;
+	bool any = to_descendants(terminate);
+
+	while (any && io_now_ms() < deadline) {
+		struct pollfd wait_for = {.fd = signals, .events = POLLIN};
+		poll(&wait_for, 1, (int)(deadline - io_now_ms()));
+		supervise_read_signals(signals);
+		any = to_descendants(NULL);
+	}
+	while (any) {
+		any = to_descendants(kill_all);
+		usleep(HOLDER_POLL_MS * 1000);
+	}
+}
+
+/* Waits for the shell's end, or for word that the job is to end. */
+static void watch(pid_t shell, int signals, const struct channel_reader *channel,
+		  struct login_shell_end *end)
+{
+	struct pollfd sources[] = {
+		{.fd = signals, .events = POLLIN},
+		{.fd = channel->fd, .events = POLLIN},
+	};
+	end->cancelled = channel_was_ended(channel);
+	while (!end->cancelled) {
+		if (poll(sources, 2, -1) < 0)
+			continue;
+		struct supervise_signals seen = supervise_read_signals(signals);
+		if (seen.child && reap(shell, &end->status))
+			return;
+		end->cancelled = seen.end || sources[1].revents != 0;
+	}
+}
+
+/* Who belongs to the job by its mark, where being of the same account does not say it already. */
+static struct supervise_mark mark_of_holders(const struct login_shell *shell)
+{
+	struct supervise_mark mark = {
+		.pipes = {supervise_pipe_of(STDOUT_FILENO), supervise_pipe_of(STDERR_FILENO)}};
+	size_t index;
+	json_t *entry;
+	if (shell->header->state.downscope != DOWNSCOPE_NONE)
+		return mark;
+	json_array_foreach(shell->header->environment, index, entry)
+	{
+		const char *variable = json_string_value(entry);
+		if (strncmp(variable, ENVIRONMENT_COOKIE "=", sizeof(ENVIRONMENT_COOKIE)) == 0)
+			mark.variable = variable;
+	}
+	return mark;
+}
+
+/*
+ * The runner reads its pipes to their end: a process left behind with one of them open would hang
+ * the job. Others may live on for the next sub-stage.
+ */
+static void end_holders(const struct login_shell *shell, int signals, int channel,
+			struct login_shell_end *end)
+{
+	struct supervise_mark mark = mark_of_holders(shell);
+	int64_t deadline = io_now_ms() + HOLDER_GRACE_MS;
+	bool first = true;
+
+	if (mark.pipes[0].inode == 0 && mark.pipes[1].inode == 0)
+		return;
+	while (!end->cancelled) {
+		struct pid_list holders = {.count = 0};
+		struct pollfd sources[] = {
+			{.fd = signals, .events = POLLIN},
+			{.fd = channel, .events = POLLIN},
+		};
+		char *names = first ? end->left_behind : NULL;
+		int status;
+		reap(-1, &status);
+		supervise_find(&mark, &holders, names, sizeof(end->left_behind));
+		supervise_find_opaque(&holders, names, sizeof(end->left_behind));
+		if (holders.count == 0)
+			break;
+		if (first)
+			terminate(&holders);
+		else if (io_now_ms() > deadline)
+			supervise_kill(&holders);
+		pid_list_free(&holders);
+		first = false;
+		poll(sources, 2, HOLDER_POLL_MS);
+		end->cancelled = supervise_read_signals(signals).end || sources[1].revents != 0;
+	}
+}
+
+/* What the shell wrote before it ended; nobody is waited for who still holds the other end. */
+static void read_report(int fd, char report[LOGIN_SHELL_REPORT_SIZE])
+{
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	ssize_t size = read(fd, report, LOGIN_SHELL_REPORT_SIZE - 1);
+	report[size > 0 ? size : 0] = '\0';
+}
+
+int login_shell_run(const struct login_shell *shell, const struct channel_reader *channel,
+		    struct login_shell_end *end, struct error *err)
+{
+	memset(end, 0, sizeof(*end));
+	cleanup_close int signals = supervise_open_signals(err);
+	if (signals < 0 || supervise_adopt_orphans(err) != 0)
+		return -1;
+	cleanup_close int report = -1;
+	pid_t child = start(shell, &report, err);
+	if (child < 0)
+		return -1;
+
+	watch(child, signals, channel, end);
+	if (!end->cancelled) {
+		read_report(report, end->report);
+		end_holders(shell, signals, channel->fd, end);
+	}
+	if (end->cancelled)
+		end_descendants(signals, shell->header->state.kill_timeout_ms);
+	return 0;
+}

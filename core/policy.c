@@ -1,0 +1,61 @@
+#include "core/policy.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool policy_needs_token(const struct settings *settings)
+{
+	const struct auth_settings *auth = &settings->auth;
+	return auth->downscope != DOWNSCOPE_NONE || auth->user_allowlist.count > 0 ||
+	       auth->user_blocklist.count > 0 || auth->groups_allowlist.count > 0 ||
+	       auth->groups_blocklist.count > 0 || auth->pipeline_source_allowlist.count > 0 ||
+	       auth->runas.validation_script != NULL || settings->general.jwt_required_aud != NULL;
+}
+
+static bool is_in(const struct string_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The shells by which an administrator closes an account. */
+static bool is_closed_shell(const char *shell)
+{
+	const char *slash = strrchr(shell, '/');
+	const char *name = slash != NULL ? slash + 1 : shell;
+	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
+}
+
+static int check_shell(const struct string_list *allowed, const struct account *account,
+		       struct error *err)
+{
+	if (is_in(allowed, account->shell))
+		return 0;
+	if (allowed->count > 0)
+		return error_set(err, ERROR_DENIED, "the shell %s of %s is not in auth.shell_allowlist",
+				 account->shell, account->name);
+	if (is_closed_shell(account->shell))
+		return error_set(err, ERROR_DENIED, "account %s is closed: its shell is %s",
+				 account->name, account->shell);
+	return 0;
+}
+
+int policy_check_account(const struct auth_settings *settings, const struct account *account,
+			 const struct account *service, struct error *err)
+{
+	bool own = settings->downscope == DOWNSCOPE_NONE;
+	if (account->uid == 0)
+		return error_set(err, ERROR_DENIED, "%s is root, and no job runs as root",
+				 account->name);
+	/* Without downscoping the service account is what jobs run as, whatever its uid and shell. */
+	if (own)
+		return 0;
+	if (account->uid == service->uid)
+		return error_set(err, ERROR_DENIED, "%s is the service account", account->name);
+	if (account->uid < settings->min_uid)
+		return error_set(err, ERROR_DENIED, "uid %u of %s is below auth.min_uid, %" PRId64,
+				 (unsigned int)account->uid, account->name, settings->min_uid);
+	return check_shell(&settings->shell_allowlist, account, err);
+}

@@ -1,0 +1,52 @@
+#include "core/script.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/text.h"
+#include "core/workspace.h"
+
+bool script_is_substage(const char *name)
+{
+	return text_is_made_of(name, TEXT_WORD, SCRIPT_SUBSTAGE_MOST);
+}
+
+int script_receive(struct channel_reader *channel, const struct channel_header *header,
+		   const char *substage, struct script *script, struct error *err)
+{
+	*script = (struct script){.directory = -1};
+	script->name = text_format("%s.bash", substage);
+	script->path = text_format("%s/%s.bash", header->state.scripts_dir, substage);
+	if (script->name == NULL || script->path == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	script->directory = workspace_open_scripts(&header->state, err);
+	if (script->directory < 0)
+		return -1;
+
+	/* A sub-stage that is tried again may find the file of its first attempt. */
+	if (unlinkat(script->directory, script->name, 0) != 0 && errno != ENOENT)
+		return error_errno(err, ERROR_SYSTEM, "cannot replace %s", script->path);
+	cleanup_close int fd = openat(script->directory, script->name,
+				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make %s", script->path);
+	return channel_copy_script(channel, header->script_size, fd, script->path, err);
+}
+
+int script_remove(const struct script *script, struct error *err)
+{
+	if (unlinkat(script->directory, script->name, 0) != 0 && errno != ENOENT)
+		return error_errno(err, ERROR_SYSTEM, "cannot remove %s", script->path);
+	return 0;
+}
+
+void script_free(struct script *script)
+{
+	free(script->path);
+	free(script->name);
+	if (script->directory >= 0)
+		close(script->directory);
+}

@@ -1,0 +1,318 @@
+#include "core/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/downscope.h"
+#include "core/environment.h"
+#include "core/io.h"
+#include "core/supervise.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434 /* Linux 5.3; one number on every architecture */
+#endif
+
+/* Where the child reports a failure before its exec; above the three standard descriptors. */
+#define REPORT_FD 3
+
+/* How often, and how long, what does not die of SIGKILL is killed again. */
+#define SWEEP_PAUSE_MS 20
+#define SWEEP_MOST_MS  60000
+
+/* Our ends of everything, while the user's side runs. */
+struct watch {
+	const struct session *session;
+	pid_t child;
+	int signals;
+	int parent;  /* a pidfd of the process that called us; -1: the kernel has none */
+	int channel; /* -1 once closed */
+	int report;  /* -1 once the child has executed its program */
+	char *header;
+	size_t header_size;
+	size_t header_sent;
+	uint64_t script_left;
+	int64_t deadline; /* of a cancelled job, on io_now_ms's clock; -1: not cancelled */
+	int status;	  /* of the child, once it ended */
+};
+
+/*
+ * The runner's pipes are the service account's, mode 0600. Scripts that open /dev/stdout or
+ * /dev/stderr open them anew, as the user. Who could reach a pipe holds it already.
+ */
+static void open_log_to_user(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (supervise_pipe_of(fd).inode != 0)
+			(void)fchmod(fd, 0622);
+}
+
+/* In the forked child. Whatever fails, nothing of the job has run. */
+static void become_user(const struct session *session, int channel, int report)
+{
+	const struct state *state = &session->header->state;
+	const char *arguments[] = {session->jacamar, "--no-auth",	session->stage,
+				   "env-script",     session->substage, NULL};
+	struct downscope_rules rules = {
+		.change_identity = state->downscope == DOWNSCOPE_SETUID,
+		.no_new_privs = state->no_new_privs,
+		.core_limit = session->core_limit,
+	};
+	struct error err = {.detail = ""};
+	memcpy(rules.limits, state->limits, sizeof(rules.limits));
+	char **environment = environment_vector(session->header->environment);
+
+	/* The channel may be on the descriptor that the report goes to. */
+	if (environment == NULL || dup2(channel, STDIN_FILENO) < 0 ||
+	    (session->output >= 0 && dup2(session->output, STDOUT_FILENO) < 0) ||
+	    (report != REPORT_FD && dup3(report, REPORT_FD, O_CLOEXEC) < 0)) {
+		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");
+	} else if (downscope_become(&state->account, &rules, REPORT_FD + 1, &err) == 0) {
+		execve(session->jacamar, (char *const *)arguments, environment);
+		error_errno(&err, ERROR_SYSTEM, "cannot execute %s", session->jacamar);
+	}
+	_exit(io_write_all(REPORT_FD, &err, sizeof(err)) == 0 ? 1 : 2);
+}
+
+static int start(struct watch *watch, struct error *err)
+{
+	int channel[2];
+	int report[2];
+	if (pipe2(channel, O_CLOEXEC) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	if (pipe2(report, O_CLOEXEC) != 0) {
+		close(channel[0]);
+		close(channel[1]);
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	}
+	watch->child = fork();
+	if (watch->child == 0)
+		become_user(watch->session, channel[0], report[1]);
+	close(channel[0]);
+	close(report[1]);
+	watch->channel = channel[1];
+	watch->report = report[0];
+	if (watch->child < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot fork");
+	/* A user's side that is stopped must not stop us. */
+	fcntl(watch->channel, F_SETFL, O_NONBLOCK);
+	fcntl(watch->report, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static void close_channel(struct watch *watch)
+{
+	if (watch->channel >= 0)
+		close(watch->channel);
+	watch->channel = -1;
+}
+
+/* One step of what is to be sent; false where the channel is of no more use. */
+static bool send_part(struct watch *watch)
+{
+	char buffer[16 * 1024];
+	const char *from = watch->header + watch->header_sent;
+	size_t size = watch->header_size - watch->header_sent;
+	bool is_script = size == 0;
+
+	if (is_script) {
+		/* Read by position: what the pipe does not take is read again. */
+		off_t at = (off_t)(watch->session->header->script_size - watch->script_left);
+		size = watch->script_left < sizeof(buffer) ? (size_t)watch->script_left
+							   : sizeof(buffer);
+		ssize_t got = pread(watch->session->script, buffer, size, at);
+		if (got <= 0)
+			return false;
+		size = (size_t)got;
+		from = buffer;
+	}
+	ssize_t written = write(watch->channel, from, size);
+	if (written < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (is_script)
+		watch->script_left -= (uint64_t)written;
+	else
+		watch->header_sent += (size_t)written;
+	return true;
+}
+
+static bool has_more_to_send(const struct watch *watch)
+{
+	return watch->header_sent < watch->header_size || watch->script_left > 0;
+}
+
+/* Asks the user's side to end the job; it has the kill timeout for it. */
+static void cancel(struct watch *watch)
+{
+	if (watch->deadline >= 0)
+		return;
+	watch->deadline = io_now_ms() + watch->session->header->state.kill_timeout_ms;
+	/* Where the line does not fit any more, the end of file says the same. */
+	if (watch->channel >= 0 &&
+	    write(watch->channel, CHANNEL_CANCEL, sizeof(CHANNEL_CANCEL) - 1) < 0)
+		errno = 0;
+	close_channel(watch);
+}
+
+/* Reaps whoever ended; true once the user's side is among them. */
+static bool reap(struct watch *watch)
+{
+	int status;
+	pid_t pid;
+	bool ended = false;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == watch->child) {
+			watch->status = status;
+			ended = true;
+		}
+	}
+	return ended;
+}
+
+/*
+ * A failure that the child reports is a text from our own program, before it executed another:
+ * no process of the user can have written it.
+ */
+static int read_report(struct watch *watch, struct error *err)
+{
+	struct error said;
+	ssize_t size = io_read_full(watch->report, &said, sizeof(said));
+	if (size <= 0)
+		return 0;
+	if (size != (ssize_t)sizeof(said))
+		return error_set(err, ERROR_SYSTEM, "the change to the user's account has failed");
+	*err = said;
+	return -1;
+}
+
+/* In a forked child: kills all our other descendants, as the user. */
+static void sweep_as_user(const struct account *account, const struct pid_list *children)
+{
+	struct error err;
+	if (downscope_act_as(account, &err) != 0)
+		_exit(0);
+	_exit(supervise_kill(children) > 0 ? 1 : 0);
+}
+
+/*
+ * Kills what is left of the job. We may not signal another account's processes, and may not even
+ * see them; a helper that acts as the user may. What it kills leaves its own children to us, so
+ * this goes on until a helper found nobody.
+ */
+static void sweep(struct watch *watch)
+{
+	int64_t deadline = io_now_ms() + SWEEP_MOST_MS;
+	bool reached = true;
+	while (reached && io_now_ms() < deadline) {
+		struct pid_list children = {.count = 0};
+		int status = 0;
+		reap(watch);
+		if (supervise_children(-1, &children) == 0)
+			return;
+		pid_t helper = fork();
+		if (helper == 0)
+			sweep_as_user(&watch->session->header->state.account, &children);
+		pid_list_free(&children);
+		while (helper > 0 && waitpid(helper, &status, 0) < 0 && errno == EINTR)
+			;
+		reached = helper < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 1);
+		usleep(SWEEP_PAUSE_MS * 1000);
+	}
+	reap(watch);
+}
+
+/* Milliseconds until the kill timeout; -1: no end. */
+static int time_left(const struct watch *watch)
+{
+	if (watch->deadline < 0)
+		return -1;
+	int64_t left = watch->deadline - io_now_ms();
+	return left > 0 ? (int)left : 0;
+}
+
+/* One wait for whatever comes first; true once the user's side has ended, or is out of time. */
+static bool wait_once(struct watch *watch)
+{
+	struct pollfd sources[] = {
+		{.fd = watch->signals, .events = POLLIN},
+		{.fd = watch->parent, .events = POLLIN},
+		/* Without something to send, to learn nothing: its error would come again and again. */
+		{.fd = has_more_to_send(watch) ? watch->channel : -1, .events = POLLOUT},
+	};
+	int left = time_left(watch);
+	if (left == 0)
+		return true;
+	if (poll(sources, 3, left) < 0)
+		return false;
+	struct supervise_signals seen = supervise_read_signals(watch->signals);
+	if (seen.child && reap(watch))
+		return true;
+	if (seen.end || sources[1].revents != 0)
+		cancel(watch);
+	if (watch->channel >= 0 && sources[2].revents != 0 && !send_part(watch))
+		close_channel(watch);
+	return false;
+}
+
+/* Our caller's end is the job's end: a new runner would use the same directories. */
+static int open_parent(void)
+{
+	pid_t parent = getppid();
+	int fd = (int)syscall(SYS_pidfd_open, parent, 0);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+static int run(struct watch *watch, struct session_end *end, struct error *err)
+{
+	if (start(watch, err) != 0)
+		return -1;
+	/* The parent may have ended before we had a descriptor of it. */
+	if (watch->parent >= 0 && poll(&(struct pollfd){.fd = watch->parent, .events = POLLIN}, 1, 0) > 0)
+		cancel(watch);
+	while (!wait_once(watch))
+		;
+	end->cancelled = watch->deadline >= 0;
+	close_channel(watch);
+	bool alone = !end->cancelled && WIFEXITED(watch->status);
+	if (!alone)
+		sweep(watch);
+	if (read_report(watch, err) != 0)
+		return -1;
+	end->exit_code = WIFEXITED(watch->status) ? WEXITSTATUS(watch->status) : 0;
+	end->signal = WIFSIGNALED(watch->status) ? WTERMSIG(watch->status) : 0;
+	return 0;
+}
+
+int session_run(const struct session *session, struct session_end *end, struct error *err)
+{
+	struct watch watch = {
+		.session = session, .child = -1, .channel = -1, .report = -1, .deadline = -1};
+	memset(end, 0, sizeof(*end));
+	cleanup_close int parent = open_parent();
+	cleanup_close int signals = supervise_open_signals(err);
+	cleanup_free char *header = channel_encode_header(session->header);
+	if (signals < 0 || supervise_adopt_orphans(err) != 0)
+		return -1;
+	if (header == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory, or text that is not UTF-8");
+	watch.parent = parent;
+	watch.signals = signals;
+	watch.header = header;
+	watch.header_size = strlen(header);
+	watch.script_left = session->header->script_size;
+	open_log_to_user();
+
+	int result = run(&watch, end, err);
+	close_channel(&watch);
+	if (watch.report >= 0)
+		close(watch.report);
+	return result;
+}

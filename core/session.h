@@ -1,0 +1,40 @@
+/*
+ * The service's side of one stage: starts `jacamar --no-auth STAGE env-script` as the user,
+ * speaks to it over the channel, and keeps watch until no process of the stage is left.
+ */
+#ifndef JACAMAR_CORE_SESSION_H
+#define JACAMAR_CORE_SESSION_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#include "core/channel.h"
+#include "core/error.h"
+
+struct session {
+	const char *jacamar; /* the program: program.h */
+	const char *stage;
+	const char *substage; /* NULL but for run */
+	struct channel_header *header;
+	int script;	   /* a descriptor of the script; -1: none */
+	int output;	   /* becomes the user's side's standard output; -1: it keeps ours */
+	rlim_t core_limit; /* what the user's side gets back */
+};
+
+struct session_end {
+	bool cancelled; /* by a signal to us, or because our parent ended */
+	int exit_code;	/* of the user's side, where it ended by itself: 0-255 */
+	int signal;	/* that ended the user's side; 0: none */
+};
+
+/*
+ * The signal by which the user's side says that it failed, and why is in the log. An exit code
+ * could not say it: each of them is a script's.
+ */
+#define SESSION_FAILED SIGABRT
+
+/* Runs it to its end; 0 also where the job was cancelled or its user's side was killed. */
+int session_run(const struct session *session, struct session_end *end, struct error *err);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * What the config stage decided, handed on to the later stages of the same job.
+ *
+ * It travels as one JSON value: to later stages in the variable JACAMAR_CI_STATE, which only the
+ * runner's process can set, and across the wall inside the channel's header. It holds no secret.
+ */
+#ifndef JACAMAR_CORE_STATE_H
+#define JACAMAR_CORE_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/settings.h"
+#include "core/account.h"
+#include "core/error.h"
+
+#define STATE_VARIABLE	     "JACAMAR_CI_STATE"
+#define STATE_MOST_SIZE	     (96 * 1024) /* below what the kernel takes as one variable */
+#define STATE_COOKIE_SIZE    33
+#define STATE_REFERENCE_SIZE 13
+
+struct state {
+	uint64_t job_id;
+	uint64_t pipeline_id; /* 0: unknown */
+	const char *project_path;
+	const char *short_token; /* of the runner */
+	const char *concurrent;
+	const char *reference; /* ties the job's log to the audit log */
+	const char *cookie;    /* marks the job's processes, in their environment */
+
+	struct account account;
+	enum downscope_kind downscope; /* never UNSET */
+
+	/* Absolute; the others lie in base. */
+	const char *base;
+	const char *builds_dir;
+	const char *cache_dir;
+	const char *scripts_dir;
+
+	/* Settings of later stages; NULL where unset. */
+	const char *jacamar;
+	const char *shell_path;
+	const char *job_message;
+	int64_t kill_timeout_ms;
+	bool retain_logs;
+	bool no_new_privs;
+	const struct limit_setting *limits; /* LIMIT_COUNT of them */
+	const json_t *environment_names;    /* array of strings: [auth] downscope_env */
+
+	/* Own what the pointers above borrow, in a state that was decoded; NULL in one being made. */
+	json_t *root;
+	struct limit_setting *decoded_limits;
+};
+
+/* New JSON of the state, or NULL where there is no memory. */
+json_t *state_encode(const struct state *state);
+
+/* The reverse. The caller calls state_free also after a failure. */
+int state_decode(json_t *root, struct state *state, struct error *err);
+void state_free(struct state *state);
+
+/* The same from text; the fuzzer's entry. */
+int state_parse(const char *text, struct state *state, struct error *err);
+
+#endif

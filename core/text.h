@@ -1,0 +1,39 @@
+/*
+ * Small checks and conversions of untrusted text. None of them allocates but text_format.
+ */
+#ifndef JACAMAR_CORE_TEXT_H
+#define JACAMAR_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Replaces every byte that is not printable ASCII by '?', so that a line stays one line. */
+void text_make_printable(char *text);
+
+/* True where every byte is printable ASCII and there is at least one. */
+bool text_is_printable(const char *text);
+
+/* The sets of bytes that names of the field are made of. */
+#define TEXT_WORD  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+#define TEXT_DIGIT "0123456789"
+
+/* True where `text` has 1 to `most` bytes, each out of `set`. */
+bool text_is_made_of(const char *text, const char *set, size_t most);
+
+/*
+ * True where `text` can be one component of a path: 1 to `most` bytes of [A-Za-z0-9_.-], the
+ * first of them not a dot.
+ */
+bool text_is_component(const char *text, size_t most);
+
+/* Reads a decimal number without sign, spaces or leading '+'. False where it is not one. */
+bool text_to_u64(const char *text, uint64_t *value);
+
+/* Copies with the closing NUL; false, with an empty `out`, where it does not fit. */
+bool text_copy(char *out, size_t size, const char *text);
+
+/* Formats into new memory, which the caller frees; NULL where there is none. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,280 @@
+#include "core/token.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/io.h"
+#include "core/json.h"
+#include "core/text.h"
+
+/* Seconds by which the server's clock and ours may differ. */
+#define LEEWAY 60
+
+#define RSA_LEAST_BYTES 256
+
+/* The algorithms of RFC 7518 that we accept, each with the only kind of key that it may use. */
+static const struct algorithm {
+	const char *name;
+	const char *key_type;
+	const char *curve; /* NULL: none */
+} algorithms[] = {
+	{"RS256", "RSA", NULL},	  {"RS384", "RSA", NULL},   {"RS512", "RSA", NULL},
+	{"PS256", "RSA", NULL},	  {"PS384", "RSA", NULL},   {"PS512", "RSA", NULL},
+	{"ES256", "EC", "P-256"}, {"ES384", "EC", "P-384"}, {"ES512", "EC", "P-521"},
+};
+
+/* Header members by which a token would bring its own key, or rules that we do not know. */
+static const char *const refused_members[] = {"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"};
+
+static const struct algorithm *find_algorithm(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+		if (strcmp(algorithms[i].name, name) == 0)
+			return &algorithms[i];
+	return NULL;
+}
+
+/* Decodes one base64url part as a JSON object without duplicate members. */
+static json_t *decode_object(const struct jose_library *jose, const json_t *part)
+{
+	size_t most = json_string_length(part);
+	cleanup_free char *bytes = malloc(most + 1);
+	if (bytes == NULL)
+		return NULL;
+	size_t size = jose->b64_dec(part, bytes, most);
+	if (size == SIZE_MAX || size > most)
+		return NULL;
+	json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(object)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+/* Splits "header.payload.signature" into a flattened JWS. */
+static json_t *split(const char *text)
+{
+	static const char *const names[] = {"protected", "payload", "signature"};
+	json_t *jws = json_object();
+
+	for (size_t i = 0; i < 3; i++) {
+		size_t length = strspn(text, TEXT_WORD);
+		bool ended = i == 2 ? text[length] == '\0' : text[length] == '.';
+		if (length == 0 || !ended ||
+		    json_object_set_new(jws, names[i], json_stringn(text, length)) != 0) {
+			json_decref(jws);
+			return NULL;
+		}
+		text += length + 1;
+	}
+	return jws;
+}
+
+int token_parse(const struct jose_library *jose, const char *text, struct token *token,
+		struct error *err)
+{
+	memset(token, 0, sizeof(*token));
+	if (strnlen(text, JOB_TOKEN_SIZE) >= JOB_TOKEN_SIZE)
+		return error_set(err, ERROR_DENIED, "the id token is larger than 64 KiB");
+	token->jws = split(text);
+	if (token->jws == NULL)
+		return error_set(err, ERROR_DENIED, "the id token is not a compact, signed JWS");
+	token->header = decode_object(jose, json_object_get(token->jws, "protected"));
+	token->claims = decode_object(jose, json_object_get(token->jws, "payload"));
+	if (token->header == NULL || token->claims == NULL)
+		return error_set(err, ERROR_DENIED,
+				 "the id token's header or claims are not a JSON object, or a "
+				 "member stands twice");
+
+	for (size_t i = 0; i < sizeof(refused_members) / sizeof(refused_members[0]); i++)
+		if (json_object_get(token->header, refused_members[i]) != NULL)
+			return error_set(err, ERROR_DENIED, "the id token's header has '%s'",
+					 refused_members[i]);
+	token->algorithm = json_string_value(json_object_get(token->header, "alg"));
+	token->key_id = json_string_value(json_object_get(token->header, "kid"));
+	if (find_algorithm(token->algorithm) == NULL)
+		return error_set(err, ERROR_DENIED, "the id token's algorithm '%.20s' is not accepted",
+				 token->algorithm != NULL ? token->algorithm : "");
+	if (token->key_id == NULL)
+		return error_set(err, ERROR_DENIED, "the id token names no key (kid)");
+	return 0;
+}
+
+void token_free(struct token *token)
+{
+	json_decref(token->jws);
+	json_decref(token->header);
+	json_decref(token->claims);
+}
+
+static bool member_is(const json_t *object, const char *name, const char *value)
+{
+	const char *found = json_string_value(json_object_get(object, name));
+	return found != NULL && strcmp(found, value) == 0;
+}
+
+/* Absent, or exactly this. */
+static bool member_allows(const json_t *object, const char *name, const char *value)
+{
+	return json_object_get(object, name) == NULL || member_is(object, name, value);
+}
+
+static bool key_fits(const struct jose_library *jose, const json_t *key,
+		     const struct algorithm *algorithm)
+{
+	if (!member_is(key, "kty", algorithm->key_type) || !member_allows(key, "use", "sig") ||
+	    !member_allows(key, "alg", algorithm->name))
+		return false;
+	if (algorithm->curve != NULL)
+		return member_is(key, "crv", algorithm->curve);
+	size_t modulus = jose->b64_dec(json_object_get(key, "n"), NULL, 0);
+	return modulus != SIZE_MAX && modulus >= RSA_LEAST_BYTES;
+}
+
+int token_verify(const struct jose_library *jose, const struct token *token,
+		 const json_t *key_set, struct error *err)
+{
+	const struct algorithm *algorithm = find_algorithm(token->algorithm);
+	const json_t *keys = json_object_get(key_set, "keys");
+	bool known = false;
+	bool fits = false;
+	size_t index;
+	json_t *key;
+
+	json_array_foreach(keys, index, key)
+	{
+		if (!member_is(key, "kid", token->key_id))
+			continue;
+		known = true;
+		if (!key_fits(jose, key, algorithm))
+			continue;
+		fits = true;
+		if (jose->jws_ver(NULL, token->jws, NULL, key, true))
+			return 0;
+	}
+	if (!known)
+		return TOKEN_UNKNOWN_KEY;
+	if (!fits)
+		return error_set(err, ERROR_DENIED, "the server's key '%.100s' is not one for %s",
+				 token->key_id, token->algorithm);
+	return error_set(err, ERROR_DENIED, "the id token's signature is wrong");
+}
+
+static int check_times(const json_t *claims, time_t now, struct error *err)
+{
+	const json_t *expires = json_object_get(claims, "exp");
+	const json_t *not_before = json_object_get(claims, "nbf");
+	const json_t *issued = json_object_get(claims, "iat");
+
+	if (!json_is_number(expires))
+		return error_set(err, ERROR_DENIED, "the id token has no time of expiry (exp)");
+	if (!(json_number_value(expires) + LEEWAY > (double)now))
+		return error_set(err, ERROR_DENIED, "the id token has expired");
+	if ((not_before != NULL && !json_is_number(not_before)) ||
+	    (issued != NULL && !json_is_number(issued)))
+		return error_set(err, ERROR_DENIED, "the id token's nbf or iat is not a number");
+	if (!(json_number_value(not_before) - LEEWAY < (double)now + 1) ||
+	    !(json_number_value(issued) - LEEWAY < (double)now + 1))
+		return error_set(err, ERROR_DENIED, "the id token is not valid yet; is this host's "
+						    "clock right?");
+	return 0;
+}
+
+/* `iss` is the server's URL, or its bare host in the tokens of old servers. */
+static int check_issuer(const json_t *claims, const struct server *server, struct error *err)
+{
+	const char *issuer = json_string_value(json_object_get(claims, "iss"));
+	struct server named;
+	struct error ignored;
+
+	if (issuer == NULL)
+		return error_set(err, ERROR_DENIED, "the id token has no issuer (iss)");
+	if (strcmp(issuer, server->host) == 0)
+		return 0;
+	if (url_server(issuer, &named, &ignored) != 0 || strcmp(named.url, server->url) != 0)
+		return error_set(err, ERROR_DENIED, "the id token was issued by %.200s, not by %s",
+				 issuer, server->url);
+	return 0;
+}
+
+static int check_audience(const json_t *claims, const char *wanted, struct error *err)
+{
+	const json_t *audience = json_object_get(claims, "aud");
+	size_t index;
+	json_t *entry;
+
+	if (wanted == NULL || member_is(claims, "aud", wanted))
+		return 0;
+	json_array_foreach(audience, index, entry)
+	{
+		const char *name = json_string_value(entry);
+		if (name != NULL && strcmp(name, wanted) == 0)
+			return 0;
+	}
+	return error_set(err, ERROR_DENIED, "the id token is not for the audience '%s'", wanted);
+}
+
+/* Somebody else's token, valid as it is, does not speak of this job. */
+static int check_binding(const struct claims *claims, const struct job *job, struct error *err)
+{
+	const struct {
+		const char *name;
+		uint64_t in_token;
+		uint64_t in_job;
+	} ids[] = {
+		{"project_id", claims->project_id, job->project_id},
+		{"pipeline_id", claims->pipeline_id, job->pipeline_id},
+		{"user_id", claims->user_id, job->user_id},
+	};
+
+	if (claims->job_id != job->id)
+		return error_set(err, ERROR_DENIED,
+				 "the id token is of job %" PRIu64 ", this is job %" PRIu64,
+				 claims->job_id, job->id);
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i].in_token != 0 && ids[i].in_job != 0 && ids[i].in_token != ids[i].in_job)
+			return error_set(err, ERROR_DENIED,
+					 "the id token's %s is %" PRIu64 ", the job's is %" PRIu64,
+					 ids[i].name, ids[i].in_token, ids[i].in_job);
+	if (claims->project_path[0] != '\0' && job->project_path[0] != '\0' &&
+	    strcasecmp(claims->project_path, job->project_path) != 0)
+		return error_set(err, ERROR_DENIED, "the id token is of project %.200s, the job of %.200s",
+				 claims->project_path, job->project_path);
+	return 0;
+}
+
+static bool copy_optional(const json_t *claims, const char *name, char *out, size_t size)
+{
+	const json_t *value = json_object_get(claims, name);
+	out[0] = '\0';
+	return value == NULL || json_is_null(value) || json_copy_string(claims, name, out, size);
+}
+
+int token_read_claims(const struct token *token, const struct token_rules *rules,
+		      struct claims *claims, struct error *err)
+{
+	const json_t *said = token->claims;
+
+	memset(claims, 0, sizeof(*claims));
+	if (check_times(said, rules->now, err) != 0 ||
+	    check_issuer(said, rules->issuer, err) != 0 ||
+	    check_audience(said, rules->audience, err) != 0)
+		return -1;
+	if (!json_copy_string(said, "user_login", claims->user_login, sizeof(claims->user_login)) ||
+	    !account_name_is_valid(claims->user_login))
+		return error_set(err, ERROR_DENIED,
+				 "the id token's user_login is missing or cannot be an account's name");
+	if (!json_id(json_object_get(said, "job_id"), &claims->job_id) ||
+	    !json_optional_id(said, "project_id", &claims->project_id) ||
+	    !json_optional_id(said, "pipeline_id", &claims->pipeline_id) ||
+	    !json_optional_id(said, "user_id", &claims->user_id))
+		return error_set(err, ERROR_DENIED, "an id in the id token is missing or not a number");
+	if (!copy_optional(said, "project_path", claims->project_path,
+			   sizeof(claims->project_path)) ||
+	    !copy_optional(said, "pipeline_source", claims->pipeline_source,
+			   sizeof(claims->pipeline_source)))
+		return error_set(err, ERROR_DENIED, "a claim of the id token is too long");
+	return check_binding(claims, rules->job, err);
+}

@@ -1,0 +1,71 @@
+/*
+ * The id token of a job: a JSON Web Token (RFC 7519), signed as a compact JWS (RFC 7515) with a
+ * key of the server's JWK Set (RFC 7517). The claims are GitLab's (docs.gitlab.com, "OpenID
+ * Connect (OIDC) Authentication Using ID Tokens").
+ *
+ * This code runs in the confined child alone.
+ */
+#ifndef JACAMAR_CORE_TOKEN_H
+#define JACAMAR_CORE_TOKEN_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/account.h"
+#include "core/error.h"
+#include "core/job.h"
+#include "core/libraries.h"
+
+/* What a verified token says, in bounded fields. */
+struct claims {
+	char user_login[ACCOUNT_NAME_SIZE];
+	uint64_t job_id;
+	/* 0 or "" where the token does not say: */
+	uint64_t project_id;
+	uint64_t pipeline_id;
+	uint64_t user_id;
+	char project_path[JOB_PATH_SIZE];
+	char pipeline_source[64];
+};
+
+/* A compact JWS taken apart and decoded; nothing of it is to be believed yet. */
+struct token {
+	json_t *jws;	/* flattened JWS JSON serialization, as libjose takes it */
+	json_t *header; /* the protected header */
+	json_t *claims;
+	const char *algorithm; /* of a family that we accept; lives as long as `header` */
+	const char *key_id;    /* likewise */
+};
+
+/*
+ * Takes the token apart and refuses every form that is not to be verified at all: algorithms
+ * `none` and HS*, keys inside the header, `crit`, members that stand twice. The caller calls
+ * token_free also after a failure.
+ */
+int token_parse(const struct jose_library *jose, const char *text, struct token *token,
+		struct error *err);
+void token_free(struct token *token);
+
+/*
+ * Verifies the signature with the keys of `key_set` (a JWK Set) that bear the token's key id and
+ * fit its algorithm. Returns 0; -1 with *err where a key was tried, or none fits; and
+ * TOKEN_UNKNOWN_KEY where the set has no key of that id.
+ */
+#define TOKEN_UNKNOWN_KEY 1
+int token_verify(const struct jose_library *jose, const struct token *token,
+		 const json_t *key_set, struct error *err);
+
+/* What a claim is held against. */
+struct token_rules {
+	const struct server *issuer;
+	const char *audience; /* NULL: any */
+	const struct job *job;
+	time_t now;
+};
+
+/* Checks the claims of a token whose signature was verified, and copies them out. */
+int token_read_claims(const struct token *token, const struct token_rules *rules,
+		      struct claims *claims, struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+#include "core/user_side.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/environment.h"
+#include "core/io.h"
+#include "core/script.h"
+
+/* Choices of the job's author, about the author's own profiles. */
+static enum profile_choice choose_profile(void)
+{
+	const char *none = getenv("CUSTOM_ENV_JACAMAR_NO_BASH_PROFILE");
+	const char *etc_only = getenv("CUSTOM_ENV_JACAMAR_ETC_PROFILE_ONLY");
+	if (none != NULL && strcmp(none, "true") == 0)
+		return PROFILE_NONE;
+	if (etc_only != NULL && strcmp(etc_only, "true") == 0)
+		return PROFILE_ETC_ONLY;
+	return PROFILE_LOGIN;
+}
+
+static int open_script(const char *path, uint64_t *size, struct error *err)
+{
+	struct stat found;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open the script %s", path);
+	if (fstat(fd, &found) != 0 || !S_ISREG(found.st_mode)) {
+		close(fd);
+		return error_set(err, ERROR_SYSTEM, "the script %s is not a file", path);
+	}
+	*size = (uint64_t)found.st_size;
+	return fd;
+}
+
+int user_side_run(const struct user_side *side, struct session_end *end, struct error *err)
+{
+	struct channel_header header = {
+		.profile = choose_profile(), .data_dir = side->data_dir, .state = *side->state};
+	cleanup_close int script = -1;
+	if (side->script != NULL) {
+		script = open_script(side->script, &header.script_size, err);
+		if (script < 0)
+			return -1;
+	}
+	json_auto_t *environment = environment_of_user(
+		&side->state->account, side->state->environment_names, side->state->cookie);
+	if (environment == NULL)
+		return error_set(err, ERROR_SYSTEM,
+				 "a variable of auth.downscope_env is not UTF-8, or out of memory");
+	header.environment = environment;
+
+	struct session session = {
+		.jacamar = side->state->jacamar,
+		.stage = side->stage,
+		.substage = side->substage,
+		.header = &header,
+		.script = script,
+		.output = side->output,
+		.core_limit = side->core_limit,
+	};
+	return session_run(&session, end, err);
+}
+
+int user_side_check(const struct session_end *end, struct error *err)
+{
+	if (end->cancelled)
+		return error_set(err, ERROR_SYSTEM, "the job was cancelled; its processes were ended");
+	if (end->signal == SESSION_FAILED)
+		return error_set(err, ERROR_SYSTEM, "%s", "");
+	if (end->signal != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "the job's supervisor on the user's side was killed by signal %d (%s); "
+				 "its processes were ended",
+				 end->signal,
+				 end->signal == SIGKILL ? "by the user, or for want of memory"
+							: strsignal(end->signal));
+	return 0;
+}

@@ -1,0 +1,247 @@
+#include "core/workspace.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/io.h"
+#include "core/text.h"
+
+#define HOME_DIRECTORY ".jacamar-ci"
+
+/* Deeper than any script's own files; each level holds a descriptor while it is removed. */
+#define REMOVE_MOST_DEPTH 128
+
+static bool means_home(const char *data_dir)
+{
+	return strcmp(data_dir, "$HOME") == 0 || strcmp(data_dir, "~") == 0;
+}
+
+bool workspace_needs_shell(const char *data_dir)
+{
+	return data_dir[0] == '$' && !means_home(data_dir);
+}
+
+/* True where one of the path's components is "..". */
+static bool climbs(const char *path)
+{
+	for (const char *at = path; (at = strstr(at, "..")) != NULL; at += 2)
+		if ((at == path || at[-1] == '/') && (at[2] == '\0' || at[2] == '/'))
+			return true;
+	return false;
+}
+
+int workspace_check_resolved(const char *data_dir, const char *resolved, struct error *err)
+{
+	if (resolved[0] == '/' && text_is_printable(resolved) && !climbs(resolved) &&
+	    strlen(resolved) < ACCOUNT_PATH_SIZE)
+		return 0;
+	return error_set(err, ERROR_SYSTEM,
+			 "general.data_dir %s is '%.200s' in the user's login shell; it must be an "
+			 "absolute, printable path without '..'",
+			 data_dir, resolved);
+}
+
+int workspace_check_names(const struct workspace_names *names, struct error *err)
+{
+	if (names->short_token == NULL || !text_is_component(names->short_token, 64))
+		return error_set(err, ERROR_SYSTEM,
+				 "CI_RUNNER_SHORT_TOKEN is missing or cannot be a directory's name");
+	if (names->concurrent == NULL || !text_is_made_of(names->concurrent, TEXT_DIGIT, 6))
+		return error_set(err, ERROR_SYSTEM,
+				 "CI_CONCURRENT_PROJECT_ID is missing or not a number of up to 6 digits");
+	return 0;
+}
+
+int workspace_plan(const char *data_dir, const struct account *account,
+		   const struct workspace_names *names, struct workspace *workspace,
+		   struct error *err)
+{
+	bool home = means_home(data_dir);
+	memset(workspace, 0, sizeof(*workspace));
+	if (home && (account->home[0] != '/' || !text_is_printable(account->home)))
+		return error_set(err, ERROR_SYSTEM, "account %s has no absolute home directory",
+				 account->name);
+	struct stat found;
+	if (home && (stat(account->home, &found) != 0 || !S_ISDIR(found.st_mode)))
+		return error_set(err, ERROR_SYSTEM, "the home directory %s of %s does not exist",
+				 account->home, account->name);
+
+	int concurrent = atoi(names->concurrent); /* 1 to 6 digits, as checked */
+	const char *base = home ? account->home : data_dir;
+	workspace->base = text_format("%s/%s", strcmp(base, "/") == 0 ? "" : base,
+				      home ? HOME_DIRECTORY : account->name);
+	if (workspace->base == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	workspace->builds_dir = text_format("%s/builds/%s/%03d", workspace->base,
+					    names->short_token, concurrent);
+	workspace->cache_dir = text_format("%s/cache", workspace->base);
+	workspace->scripts_dir =
+		text_format("%s/scripts/%s/%03d/%s/%" PRIu64, workspace->base, names->short_token,
+			    concurrent, names->project_path, names->job_id);
+	if (workspace->builds_dir == NULL || workspace->cache_dir == NULL ||
+	    workspace->scripts_dir == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	return 0;
+}
+
+void workspace_free(struct workspace *workspace)
+{
+	free(workspace->base);
+	free(workspace->builds_dir);
+	free(workspace->cache_dir);
+	free(workspace->scripts_dir);
+	memset(workspace, 0, sizeof(*workspace));
+}
+
+/* Where the walk from the base down stands, for the error's text. */
+struct walk {
+	const char *path; /* the whole path that is walked */
+	bool make;
+};
+
+static int check_directory(const struct walk *walk, int fd, const char *name, struct error *err)
+{
+	struct stat found;
+	if (fstat(fd, &found) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look at %s of %s", name, walk->path);
+	if (found.st_uid != geteuid())
+		return error_set(err, ERROR_SYSTEM, "'%s' in %s belongs to another account (uid %u)",
+				 name, walk->path, (unsigned int)found.st_uid);
+	if ((found.st_mode & 022) != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "'%s' in %s can be written by others; run: chmod go-w", name,
+				 walk->path);
+	return 0;
+}
+
+/* Goes one component down. Closes `at`. */
+static int step(const struct walk *walk, int at, const char *name, struct error *err)
+{
+	cleanup_close int parent = at;
+	if (walk->make && mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
+		return error_errno(err, ERROR_SYSTEM, "cannot make '%s' of %s", name, walk->path);
+	int next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (next < 0) {
+		if (errno == ENOTDIR || errno == ELOOP)
+			return error_set(err, ERROR_SYSTEM,
+					 "'%s' in %s is a link or a file, not a directory", name,
+					 walk->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot open '%s' of %s", name, walk->path);
+	}
+	if (check_directory(walk, next, name, err) != 0) {
+		close(next);
+		return -1;
+	}
+	return next;
+}
+
+/*
+ * Opens `path`, which lies in `base` or is it. What is above the base is the site's own and may
+ * hold links; from the base on down everything is checked. The last `leave` components stay out.
+ */
+static int open_inside(const char *base, const struct walk *walk, int leave, struct error *err)
+{
+	size_t base_length = strlen(base);
+	cleanup_free char *parent = strndup(base, (size_t)(strrchr(base, '/') - base) + 1);
+	cleanup_free char *rest = strdup(walk->path + (strrchr(base, '/') - base) + 1);
+	if (parent == NULL || rest == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	if (strncmp(walk->path, base, base_length) != 0 ||
+	    (walk->path[base_length] != '\0' && walk->path[base_length] != '/'))
+		return error_set(err, ERROR_SYSTEM, "%s is not in %s", walk->path, base);
+
+	for (; leave > 0; leave--) {
+		char *slash = strrchr(rest, '/');
+		if (slash != NULL)
+			*slash = '\0';
+	}
+	int at = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open %s", parent);
+	char *next = rest;
+	for (char *name; at >= 0 && (name = strsep(&next, "/")) != NULL;) {
+		if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0) {
+			close(at);
+			return error_set(err, ERROR_SYSTEM, "%s has a '%s'", walk->path, name);
+		}
+		if (name[0] != '\0')
+			at = step(walk, at, name, err);
+	}
+	return at;
+}
+
+int workspace_make(const struct state *state, struct error *err)
+{
+	const char *const paths[] = {state->builds_dir, state->cache_dir, state->scripts_dir};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct walk walk = {.path = paths[i], .make = true};
+		cleanup_close int fd = open_inside(state->base, &walk, 0, err);
+		if (fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int workspace_open_scripts(const struct state *state, struct error *err)
+{
+	struct walk walk = {.path = state->scripts_dir, .make = true};
+	int fd = open_inside(state->base, &walk, 0, err);
+	/* A script holds the job's secrets; the directory may be older than this program. */
+	if (fd >= 0 && fchmod(fd, 0700) != 0) {
+		error_errno(err, ERROR_SYSTEM, "cannot make %s private", state->scripts_dir);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int remove_tree(int parent, const char *name, int depth)
+{
+	if (unlinkat(parent, name, 0) == 0)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	if (depth >= REMOVE_MOST_DEPTH) {
+		errno = ELOOP;
+		return -1;
+	}
+	/* A directory without rights for its own owner is no reason to leave it behind. */
+	if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) != 0)
+		return -1;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	if (listing == NULL)
+		return -1;
+	int failed = 0;
+	const struct dirent *entry;
+	while ((entry = readdir(listing)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    remove_tree(fd, entry->d_name, depth + 1) != 0)
+			failed = errno;
+	closedir(listing);
+	errno = failed;
+	return failed != 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+int workspace_remove_scripts(const struct state *state, struct error *err)
+{
+	struct walk walk = {.path = state->scripts_dir, .make = false};
+	struct stat found;
+	/* Where prepare never came to make it, there is nothing to remove. */
+	if (lstat(state->scripts_dir, &found) != 0 && errno == ENOENT)
+		return 0;
+	cleanup_close int parent = open_inside(state->base, &walk, 1, err);
+	if (parent < 0)
+		return -1;
+	const char *name = strrchr(state->scripts_dir, '/') + 1;
+	if (remove_tree(parent, name, 0) != 0 && errno != ENOENT)
+		return error_errno(err, ERROR_SYSTEM, "cannot remove %s", state->scripts_dir);
+	return 0;
+}

@@ -1,0 +1,61 @@
+/*
+ * Where a job's files live: planned on the service's side, made and removed on the user's side.
+ *
+ *   <base>/builds/<short token>/<concurrent>                                (the runner goes on)
+ *   <base>/cache
+ *   <base>/scripts/<short token>/<concurrent>/<group>/<project>/<job id>
+ */
+#ifndef JACAMAR_CORE_WORKSPACE_H
+#define JACAMAR_CORE_WORKSPACE_H
+
+#include "core/account.h"
+#include "core/error.h"
+#include "core/state.h"
+
+/* A plan's paths; they live as long as it does. */
+struct workspace {
+	char *base;
+	char *builds_dir;
+	char *cache_dir;
+	char *scripts_dir;
+};
+
+/* What the places are named after. */
+struct workspace_names {
+	const char *short_token; /* of the runner, from the job's environment: hostile */
+	const char *concurrent;	 /* likewise */
+	const char *project_path;
+	uint64_t job_id;
+};
+
+/* True where data_dir is for the user's own shell to resolve. */
+bool workspace_needs_shell(const char *data_dir);
+
+/* Whether names that come from the job's environment are fit to be directories. */
+int workspace_check_names(const struct workspace_names *names, struct error *err);
+
+/*
+ * Plans the paths; the names have been checked. `data_dir` is $HOME, ~ or an absolute directory. The caller calls
+ * workspace_free also after a failure.
+ */
+int workspace_plan(const char *data_dir, const struct account *account,
+		   const struct workspace_names *names, struct workspace *workspace,
+		   struct error *err);
+void workspace_free(struct workspace *workspace);
+
+/* Checks the directory that the user's shell made out of data_dir: absolute, printable, no "..". */
+int workspace_check_resolved(const char *data_dir, const char *resolved, struct error *err);
+
+/* As the user: makes the directories, private, or checks that they are the user's own. */
+int workspace_make(const struct state *state, struct error *err);
+
+/*
+ * As the user: opens the scripts directory, made where it is missing. Every component from the
+ * base on must be a directory of the user, no link, and not writable by others.
+ */
+int workspace_open_scripts(const struct state *state, struct error *err);
+
+/* As the user: removes the scripts directory with all in it; none is fine. */
+int workspace_remove_scripts(const struct state *state, struct error *err);
+
+#endif

@@ -1,0 +1,795 @@
+/*
+ * The configuration file: each key reaches its field, and every error of a file is reported.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/schema.h"
+#include "config/settings.h"
+
+Suite *settings_suite(void);
+
+#define GENERAL "[general]\nexecutor = \"shell\"\ndata_dir = \"$HOME\"\n"
+
+static struct settings *parse_good(const char *text)
+{
+	char *messages = NULL;
+	struct settings *settings = settings_parse("f", text, strlen(text), &messages);
+
+	ck_assert_msg(settings != NULL, "\n%s\nrefused: %s", text, messages);
+	ck_assert_ptr_null(messages);
+	return settings;
+}
+
+static void expect_messages(const char *text, const char *expected)
+{
+	char *messages = NULL;
+	struct settings *settings = settings_parse("f", text, strlen(text), &messages);
+
+	ck_assert_msg(settings == NULL, "\n%s\nwas accepted", text);
+	ck_assert_msg(strcmp(messages, expected) == 0, "\n%s\ngave     %s\nexpected %s", text,
+		      messages, expected);
+	free(messages);
+}
+
+static void expect_list(const struct string_list *list, size_t count, const char *const *items)
+{
+	ck_assert_uint_eq(list->count, count);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_str_eq(list->items[i], items[i]);
+}
+
+START_TEST(defaults_are_those_of_the_manual)
+{
+	static const char *const tokens[] = {"SITE_ID_TOKEN", "CI_JOB_JWT_V2", "CI_JOB_JWT"};
+	static const char *const arguments[] = {"SCHEDULER_PARAMETERS"};
+	struct settings *settings = parse_good(GENERAL);
+	const struct general_settings *general = &settings->general;
+
+	ck_assert_int_eq(general->executor, EXECUTOR_SHELL);
+	ck_assert_str_eq(general->data_dir, "$HOME");
+	ck_assert_ptr_null(general->name);
+	ck_assert_ptr_null(general->job_message);
+	ck_assert_ptr_null(general->shell_path);
+	ck_assert_ptr_null(general->gitlab_server);
+	ck_assert_ptr_null(general->tls_ca_file);
+	ck_assert_ptr_null(general->jwks_file);
+	ck_assert_ptr_null(general->jwt_required_aud);
+	expect_list(&general->jwt_env_variable, 3, tokens);
+	ck_assert_int_eq(general->kill_timeout_ms, 120000);
+	ck_assert_int_eq(general->static_builds_days, 7);
+	ck_assert(!general->retain_logs && !general->custom_build_dir);
+	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_UNSET);
+	ck_assert_int_eq(settings->auth.min_uid, 1000);
+	ck_assert(!settings->auth.no_new_privs);
+	expect_list(&settings->auth.shell_allowlist, 0, NULL);
+	expect_list(&settings->auth.downscope_env, 0, NULL);
+	ck_assert_int_eq(settings->auth.logging.level, LOG_LEVEL_INFO);
+	ck_assert_int_eq(settings->auth.logging.network, LOG_NETWORK_UNSET);
+	ck_assert_str_eq(settings->auth.logging.location, "syslog");
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		ck_assert(!settings->auth.limits[i].set);
+	expect_list(&settings->batch.arguments_variable, 1, arguments);
+	ck_assert_int_eq(settings->batch.command_delay_ms, 5000);
+	ck_assert_int_eq(settings->batch.nfs_timeout_ms, 30000);
+	settings_free(settings);
+}
+END_TEST
+
+START_TEST(every_general_key_reaches_its_field)
+{
+	struct settings *settings = parse_good(
+		GENERAL "name = 'site'\njob_message = \"\"\"\none\n\ttwo\"\"\"\n"
+			"shell_path = '/bin/bash'\ngitlab_server = 'https://gitlab.example.com'\n"
+			"tls-ca-file = '/etc/ca.pem'\njwks_file = '/etc/jwks.json'\n"
+			"kill_timeout = '1m30s'\nretain_logs = true\n"
+			"jwt_env_variable = 'MY_TOKEN'\njwt_required_aud = 'https://site'\n");
+	static const char *const tokens[] = {"MY_TOKEN"};
+	const struct general_settings *general = &settings->general;
+
+	ck_assert_str_eq(general->name, "site");
+	ck_assert_str_eq(general->job_message, "one\n\ttwo");
+	ck_assert_str_eq(general->shell_path, "/bin/bash");
+	ck_assert_str_eq(general->gitlab_server, "https://gitlab.example.com");
+	ck_assert_str_eq(general->tls_ca_file, "/etc/ca.pem");
+	ck_assert_str_eq(general->jwks_file, "/etc/jwks.json");
+	ck_assert_int_eq(general->kill_timeout_ms, 90000);
+	ck_assert(general->retain_logs);
+	expect_list(&general->jwt_env_variable, 1, tokens);
+	ck_assert_str_eq(general->jwt_required_aud, "https://site");
+	settings_free(settings);
+
+	settings = parse_good(GENERAL "tls_ca_file = '/etc/ca.pem'\n"
+				      "jwt_env_variable = [\n'A',\n'B',\n]\n");
+	static const char *const two[] = {"A", "B"};
+	ck_assert_str_eq(settings->general.tls_ca_file, "/etc/ca.pem");
+	expect_list(&settings->general.jwt_env_variable, 2, two);
+	settings_free(settings);
+}
+END_TEST
+
+START_TEST(every_supported_auth_key_reaches_its_field)
+{
+	static const char *const shells[] = {"/bin/bash", "/bin/zsh"};
+	static const char *const names[] = {"LD_X", "_y"};
+	static const int64_t limits[LIMIT_COUNT] = {
+		[LIMIT_NOFILE] = 1,    [LIMIT_NPROC] = 2,
+		[LIMIT_CORE] = 0,      [LIMIT_CPU] = 4,
+		[LIMIT_AS] = 5,	       [LIMIT_MEMLOCK] = LIMIT_UNLIMITED,
+		[LIMIT_STACK] = 65536, [LIMIT_FSIZE] = INT64_MAX - 1,
+	};
+	struct settings *settings = parse_good(
+		GENERAL "[auth]\n  downscope = \"setuid\"\n  jacamar_path = '/opt/jacamar/bin'\n"
+			"shell_allowlist = ['/bin/bash', '/bin/zsh']\n"
+			"downscope_env = ['LD_X', '_y']\nno_new_privs = true\n"
+			"min_uid = 4_294_967_294\nmax_env_chars = 10000\n"
+			"limits.nofile = 1\nlimits.nproc = 2\nlimits.core = 0\nlimits.cpu = 4\n"
+			"limits.as = 5\nlimits.memlock = 'unlimited'\nlimits.stack = 0x10000\n"
+			"limits.fsize = 9223372036854775806\n");
+	const struct auth_settings *auth = &settings->auth;
+
+	ck_assert_int_eq(auth->downscope, DOWNSCOPE_SETUID);
+	ck_assert_str_eq(auth->jacamar_path, "/opt/jacamar/bin");
+	expect_list(&auth->shell_allowlist, 2, shells);
+	expect_list(&auth->downscope_env, 2, names);
+	ck_assert(auth->no_new_privs);
+	ck_assert_int_eq(auth->min_uid, INT64_C(4294967294));
+	ck_assert_int_eq(auth->max_env_chars, 10000);
+	for (size_t i = 0; i < LIMIT_COUNT; i++) {
+		ck_assert(auth->limits[i].set);
+		ck_assert_int_eq(auth->limits[i].value, limits[i]);
+	}
+	settings_free(settings);
+
+	settings = parse_good(GENERAL "[auth]\ndownscope = 'none'\n[auth.limits]\ncpu = 60\n");
+	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_NONE);
+	ck_assert(settings->auth.limits[LIMIT_CPU].set && !settings->auth.limits[LIMIT_AS].set);
+	settings_free(settings);
+}
+END_TEST
+
+START_TEST(the_other_spelling_of_a_file_is_the_same_file)
+{
+	/* Dotted and quoted keys, CRLF, a mark at the beginning, no newline at the end. */
+	struct settings *settings = parse_good("\xef\xbb\xbf"
+					       "general.\"executor\" = 'shell'\r\n"
+					       "general . data_dir = '~'\r\n"
+					       "[ 'auth' ]\r\n"
+					       "\tdownscope = \"\\u0073etuid\" # c ; d\r\n"
+					       "[batch]");
+
+	ck_assert_str_eq(settings->general.data_dir, "~");
+	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_SETUID);
+	settings_free(settings);
+}
+END_TEST
+
+/* One assignment in a table, and the rule it breaks. */
+struct value_case {
+	const char *table;
+	const char *assignment;
+	const char *message; /* behind `table.key `, or whole where it begins with = */
+};
+
+#define ABSOLUTE  "must be an absolute path without control characters"
+#define DURATION  "must be a duration such as \"90s\", \"1m30s\" or \"500ms\""
+#define IN_QUOTES "must be a duration in quotes, such as \"90s\" or \"1m30s\""
+#define FINE	  "must be a whole number of milliseconds, with at most six digits behind a point"
+#define VARIABLE  "must be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+#define SERVER	  "must be https://host, with :port or /path where needed"
+#define LOOPBACK                                                                                 \
+	"must begin with https://, because http is for this machine alone (127.0.0.0/8, [::1], " \
+	"localhost)"
+
+static const struct value_case WRONG[] = {
+	{"general", "name = ''",
+	 "must be one line of text, not empty, without control characters, not \"\""},
+	{"general", "name = \"a\\nb\"",
+	 "must be one line of text, not empty, without control characters, not \"a\\x0ab\""},
+	{"general", "name = 1", "must be a string, not an integer"},
+	{"general", "job_message = \"a\\u001b[1m\"",
+	 "must be text without control characters, not \"a\\x1b[1m\""},
+	{"general", "job_message = \"a\\u009bm\"",
+	 "must be text without control characters, not \"a\\xc2\\x9bm\""},
+	{"general", "job_message = ['a']", "must be a string, not an array"},
+	{"general", "shell_path = 'bash'", ABSOLUTE ", not \"bash\""},
+	{"general", "shell_path = \"/bin/b\\n\"", ABSOLUTE ", not \"/bin/b\\x0a\""},
+	{"general", "tls-ca-file = ''", ABSOLUTE ", not \"\""},
+	{"general", "tls_ca_file = 'ca'", "=general.tls-ca-file " ABSOLUTE ", not \"ca\""},
+	{"general", "jwks_file = './jwks'", ABSOLUTE ", not \"./jwks\""},
+	{"general", "jwt_required_aud = ''",
+	 "must be one line of text, not empty, without control characters, not \"\""},
+	{"general", "retain_logs = 'true'", "must be true or false, not a string"},
+	{"general", "retain_logs = 1", "must be true or false, not an integer"},
+	{"general", "kill_timeout = 90", IN_QUOTES ", not an integer"},
+	{"general", "kill_timeout = '90'", DURATION ", not \"90\""},
+	{"general", "kill_timeout = ''", DURATION ", not \"\""},
+	{"general", "kill_timeout = '-1s'", DURATION ", not \"-1s\""},
+	{"general", "kill_timeout = '1 s'", DURATION ", not \"1 s\""},
+	{"general", "kill_timeout = '1s '", DURATION ", not \"1s \""},
+	{"general", "kill_timeout = '1d'", DURATION ", not \"1d\""},
+	{"general", "kill_timeout = '.s'", DURATION ", not \".s\""},
+	{"general", "kill_timeout = '1s30'", DURATION ", not \"1s30\""},
+	{"general", "kill_timeout = '0s'", "must be longer, not \"0s\""},
+	{"general", "kill_timeout = '0'", "must be longer, not \"0\""},
+	{"general", "kill_timeout = '1us'", FINE ", not \"1us\""},
+	{"general", "kill_timeout = '1.5ms'", FINE ", not \"1.5ms\""},
+	{"general", "kill_timeout = '1.0000001h'", FINE ", not \"1.0000001h\""},
+	{"general", "kill_timeout = '168h1ms'",
+	 "must be at most a week (\"168h\"), not \"168h1ms\""},
+	{"general", "kill_timeout = '99999999999999999999h'",
+	 "must be at most a week (\"168h\"), not \"99999999999999999999h\""},
+	{"general", "jwt_env_variable = []", "must hold a string at least, not empty"},
+	{"general", "jwt_env_variable = true",
+	 "must be a string or an array of strings, not a boolean"},
+	{"general", "jwt_env_variable = 'A-B'",
+	 "=an item of general.jwt_env_variable " VARIABLE ", not \"A-B\""},
+	{"general", "jwt_env_variable = ['A', '1B']",
+	 "=an item of general.jwt_env_variable " VARIABLE ", not \"1B\""},
+
+	{"general", "gitlab_server = 'gitlab.example.com'", SERVER ", not \"gitlab.example.com\""},
+	{"general", "gitlab_server = 'https://'", SERVER ", not \"https://\""},
+	{"general", "gitlab_server = 'HTTPS://a'", SERVER ", not \"HTTPS://a\""},
+	{"general", "gitlab_server = 'ftp://a'", SERVER ", not \"ftp://a\""},
+	{"general", "gitlab_server = 'https://u@a'", SERVER ", not \"https://u@a\""},
+	{"general", "gitlab_server = 'https://u:p@a'", SERVER ", not \"https://u:p@a\""},
+	{"general", "gitlab_server = 'https://a?q'", SERVER ", not \"https://a?q\""},
+	{"general", "gitlab_server = 'https://a/#f'", SERVER ", not \"https://a/#f\""},
+	{"general", "gitlab_server = 'https://a/../b'", SERVER ", not \"https://a/../b\""},
+	{"general", "gitlab_server = 'https://a b'", SERVER ", not \"https://a b\""},
+	{"general", "gitlab_server = 'https://a..b'", SERVER ", not \"https://a..b\""},
+	{"general", "gitlab_server = 'https://a:'", SERVER ", not \"https://a:\""},
+	{"general", "gitlab_server = 'https://a:0'", SERVER ", not \"https://a:0\""},
+	{"general", "gitlab_server = 'https://a:65536'", SERVER ", not \"https://a:65536\""},
+	{"general", "gitlab_server = 'https://a:8x'", SERVER ", not \"https://a:8x\""},
+	{"general", "gitlab_server = 'https://[::1'", SERVER ", not \"https://[::1\""},
+	{"general", "gitlab_server = 'https://[::x]'", SERVER ", not \"https://[::x]\""},
+	{"general", "gitlab_server = 'https://[1.2.3.4]'", SERVER ", not \"https://[1.2.3.4]\""},
+	{"general", "gitlab_server = 'http://a'", LOOPBACK ", not \"http://a\""},
+	{"general", "gitlab_server = 'http://127.0.0.1.a'",
+	 LOOPBACK ", not \"http://127.0.0.1.a\""},
+	{"general", "gitlab_server = 'http://127.1'", LOOPBACK ", not \"http://127.1\""},
+	{"general", "gitlab_server = 'http://128.0.0.1'", LOOPBACK ", not \"http://128.0.0.1\""},
+	{"general", "gitlab_server = 'http://[::2]'", LOOPBACK ", not \"http://[::2]\""},
+	{"general", "gitlab_server = 'http://localhost.a'",
+	 LOOPBACK ", not \"http://localhost.a\""},
+	{"general", "gitlab_server = 'http://localhost@a'", SERVER ", not \"http://localhost@a\""},
+
+	{"auth", "downscope = 'root'", "must be \"setuid\" or \"sudo\" or \"none\", not \"root\""},
+	{"auth", "downscope = ''", "must be \"setuid\" or \"sudo\" or \"none\", not \"\""},
+	{"auth", "downscope = false", "must be a string, not a boolean"},
+	{"auth", "downscope = 'sudo'",
+	 "=auth.downscope = \"sudo\" is not supported yet; use \"setuid\" or \"none\""},
+	{"auth", "jacamar_path = 'jacamar'", ABSOLUTE ", not \"jacamar\""},
+	{"auth", "shell_allowlist = '/bin/sh'", "must be an array of strings, not a string"},
+	{"auth", "shell_allowlist = ['sh']",
+	 "=an item of auth.shell_allowlist " ABSOLUTE ", not \"sh\""},
+	{"auth", "downscope_env = ['A=B']",
+	 "=an item of auth.downscope_env " VARIABLE ", not \"A=B\""},
+	{"auth", "downscope_env = ['']", "=an item of auth.downscope_env " VARIABLE ", not \"\""},
+	{"auth", "no_new_privs = 'no'", "must be true or false, not a string"},
+	{"auth", "min_uid = 0", "must be from 1 to 4294967294, not 0"},
+	{"auth", "min_uid = 4294967295", "must be from 1 to 4294967294, not 4294967295"},
+	{"auth", "min_uid = '1000'", "must be an integer, not a string"},
+	{"auth", "max_env_chars = -1", "must be from 0 to 9223372036854775807, not -1"},
+	{"auth.limits", "core = -1", "must be from 0 to 9223372036854775806, not -1"},
+	{"auth.limits", "core = 9223372036854775807",
+	 "must be from 0 to 9223372036854775806, not 9223372036854775807"},
+	{"auth.limits", "core = 'many'", "must be an integer or \"unlimited\", not \"many\""},
+	{"auth.limits", "core = true", "must be an integer or \"unlimited\", not a boolean"},
+};
+
+START_TEST(a_wrong_value_is_refused_with_its_rule)
+{
+	const struct value_case *test = &WRONG[_i];
+	bool whole = *test->message == '=';
+	char *text = NULL, *expected = NULL;
+	int key = (int)strcspn(test->assignment, " ");
+	bool general = strcmp(test->table, "general") == 0;
+
+	ck_assert(asprintf(&text, "%s%s%s%s%s", GENERAL, general ? "" : "[",
+			   general ? "" : test->table, general ? "" : "]\n", test->assignment) > 0);
+	ck_assert(asprintf(&expected, "f:%d: %s%s%.*s%s%s", general ? 4 : 5,
+			   whole ? "" : test->table, whole ? "" : ".", whole ? 0 : key,
+			   test->assignment, whole ? "" : " ", test->message + whole) > 0);
+	expect_messages(text, expected);
+	free(text);
+	free(expected);
+}
+END_TEST
+
+#define DATA_DIR "f:3: general.data_dir "
+
+static const struct {
+	const char *executor, *data_dir, *message; /* NULL where it is fit */
+} BASICS[] = {
+	{"shell", "$HOME", NULL},
+	{"shell", "~", NULL},
+	{"shell", "/", NULL},
+	{"shell", "/lustre/ci..x/a", NULL},
+	{"shell", "$SCRATCH/ci", NULL},
+	{"shell", "$_1", NULL},
+	{"shell", "",
+	 DATA_DIR "must be \"$HOME\", \"~\", an absolute path, or begin with $NAME, "
+		  "not \"\""},
+	{"shell", "ci",
+	 DATA_DIR "must be \"$HOME\", \"~\", an absolute path, or begin with $NAME, "
+		  "not \"ci\""},
+	{"shell", "~/ci",
+	 DATA_DIR "must be \"$HOME\", \"~\", an absolute path, or begin with "
+		  "$NAME, not \"~/ci\""},
+	{"shell", "$", DATA_DIR "must have a variable as $NAME before any /, not \"$\""},
+	{"shell", "$1", DATA_DIR "must have a variable as $NAME before any /, not \"$1\""},
+	{"shell", "${HOME}",
+	 DATA_DIR "must have a variable as $NAME before any /, not \"${HOME}\""},
+	{"shell", "$(id)", DATA_DIR "must have a variable as $NAME before any /, not \"$(id)\""},
+	{"shell", "$HOME;id",
+	 DATA_DIR "must have a variable as $NAME before any /, not "
+		  "\"$HOME;id\""},
+	{"shell", "$A/$B", DATA_DIR "must not have a $ behind its beginning, not \"$A/$B\""},
+	{"shell", "/a/$B", DATA_DIR "must not have a $ behind its beginning, not \"/a/$B\""},
+	{"shell", "/a/../b", DATA_DIR "must not have a component \"..\", not \"/a/../b\""},
+	{"shell", "$A/..", DATA_DIR "must not have a component \"..\", not \"$A/..\""},
+	{"shell", "/a\\u0007",
+	 DATA_DIR "must be a path without control characters, not "
+		  "\"/a\\x07\""},
+	{"bash", "~",
+	 "f:2: general.executor must be \"shell\" or \"slurm\" or \"sbatch\" or "
+	 "\"flux\" or \"pbs\" or \"lsf\" or \"bsub\" or \"cobalt\" or \"qsub\", not "
+	 "\"bash\""},
+	{"slurm", "~", "f:2: general.executor = \"slurm\" is not supported yet; use \"shell\""},
+	{"sbatch", "~", "f:2: general.executor = \"sbatch\" is not supported yet; use \"shell\""},
+	{"flux", "~", "f:2: general.executor = \"flux\" is not supported yet; use \"shell\""},
+	{"pbs", "~", "f:2: general.executor = \"pbs\" is not supported yet; use \"shell\""},
+	{"lsf", "~", "f:2: general.executor = \"lsf\" is not supported yet; use \"shell\""},
+	{"bsub", "~", "f:2: general.executor = \"bsub\" is not supported yet; use \"shell\""},
+	{"cobalt", "~", "f:2: general.executor = \"cobalt\" is not supported yet; use \"shell\""},
+	{"qsub", "~", "f:2: general.executor = \"qsub\" is not supported yet; use \"shell\""},
+};
+
+START_TEST(the_required_keys_are_checked)
+{
+	char *text = NULL;
+
+	ck_assert(asprintf(&text, "[general]\nexecutor = \"%s\"\ndata_dir = \"%s\"\n",
+			   BASICS[_i].executor, BASICS[_i].data_dir) > 0);
+	if (BASICS[_i].message != NULL)
+		expect_messages(text, BASICS[_i].message);
+	else
+		settings_free(parse_good(text));
+	free(text);
+}
+END_TEST
+
+START_TEST(required_keys_that_are_missing_are_named)
+{
+	expect_messages("", "f:1: general.executor is missing, which every file must set\n"
+			    "f:1: general.data_dir is missing, which every file must set");
+	expect_messages("\n[general]\nexecutor = 'shell'",
+			"f:2: general.data_dir is missing, which every file must set");
+	/* A key whose value is wrong is not missing; nor can one be that was not understood. */
+	expect_messages("[general]\nexecutor = shell\ndata_dir",
+			"f:2: \"shell\" is not a value that TOML knows; a string needs quotes\n"
+			"f:3: a key needs an equals sign and a value");
+	expect_messages("[general\nexecutor = 'shell'",
+			"f:1: the closing bracket of a table's name is missing");
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	int64_t milliseconds;
+} DURATIONS[] = {
+	{"90s", 90000},		{"1m30s", 90000},
+	{"1h", 3600000},	{"500ms", 500},
+	{"1.5h", 5400000},	{".5s", 500},
+	{"2.s", 2000},		{"168h", DURATION_MAX_MS},
+	{"1000us", 1},		{"1000000ns", 1},
+	{"1h1m1s1ms", 3661001}, {"1s1s", 2000},
+	{"0.000005h", 18},	{"1.500000000s", 1500},
+	{"3000\xc2\xb5s", 3},	{"3000\xce\xbcs", 3},
+	{"007s", 7000},		{"500us500us", 1},
+};
+
+START_TEST(durations_are_read_as_go_does)
+{
+	int64_t milliseconds = -1;
+
+	ck_assert_ptr_null(parse_duration(DURATIONS[_i].text, &milliseconds));
+	ck_assert_int_eq(milliseconds, DURATIONS[_i].milliseconds);
+}
+END_TEST
+
+static const char *const SERVERS[] = {
+	"https://gitlab.example.com",
+	"https://gitlab.example.com/",
+	"https://gitlab.example.com/git",
+	"https://git-1.site.org:8443/a/b_c~d.e",
+	"https://10.0.0.1",
+	"https://[fe80::1]:443",
+	"http://127.0.0.1:8080",
+	"http://127.8.9.10/x",
+	"http://[::1]:80/",
+	"http://localhost",
+};
+
+START_TEST(a_server_is_https_or_this_machine)
+{
+	ck_assert_ptr_null(check_server_url(SERVERS[_i]));
+}
+END_TEST
+
+/* A fit value and a value of a wrong type for each key that is not supported yet. */
+static const struct {
+	const char *table, *key, *fit, *wrong, *rule;
+} PLANNED_KEYS[] = {
+	{"general", "custom_build_dir", "false", "0", "must be true or false, not an integer"},
+	{"general", "static_builds_dir", "true", "0", "must be true or false, not an integer"},
+	{"general", "static_builds_days", "0", "-1", "must be from 0 to 36500, not -1"},
+	{"general", "group_permissions", "true", "0", "must be true or false, not an integer"},
+	{"general", "unrestricted_cmd_line", "true", "''", "must be true or false, not a string"},
+	{"auth", "user_allowlist", "['a']", "'a'", "must be an array of strings, not a string"},
+	{"auth", "user_blocklist", "[]", "'a'", "must be an array of strings, not a string"},
+	{"auth", "groups_allowlist", "['a']", "1", "must be an array of strings, not an integer"},
+	{"auth", "groups_blocklist", "['a']", "1", "must be an array of strings, not an integer"},
+	{"auth", "pipeline_source_allowlist", "['push']", "'push'",
+	 "must be an array of strings, not a string"},
+	{"auth", "allow_bot_accounts", "true", "1", "must be true or false, not an integer"},
+	{"auth", "lists_pre_validation", "true", "1", "must be true or false, not an integer"},
+	{"auth", "root_dir_creation", "true", "1", "must be true or false, not an integer"},
+	{"auth.runas", "validation_script", "'/a'", "'a'", ABSOLUTE ", not \"a\""},
+	{"auth.runas", "user_variable", "'A'", "'a b'", VARIABLE ", not \"a b\""},
+	{"auth.runas", "sha256",
+	 "'0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef'", "'0'",
+	 "must be 64 hexadecimal digits, not \"0\""},
+	{"auth.logging", "enabled", "true", "1", "must be true or false, not an integer"},
+	{"auth.logging", "level", "'warn'", "'loud'",
+	 "must be \"debug\" or \"info\" or \"warn\" or \"error\", not \"loud\""},
+	{"auth.logging", "location", "'syslog'", "'log'",
+	 "must be \"syslog\" or an absolute path without control characters, not \"log\""},
+	{"auth.logging", "network", "'tcp'", "'ip'",
+	 "must be \"udp\" or \"tcp\" or \"unixgram\", not \"ip\""},
+	{"auth.logging", "address", "'host:514'", "1", "must be a string, not an integer"},
+	{"auth.seccomp", "disabled", "true", "1", "must be true or false, not an integer"},
+	{"auth.seccomp", "block_all", "true", "1", "must be true or false, not an integer"},
+	{"auth.seccomp", "limit_setuid", "true", "1", "must be true or false, not an integer"},
+	{"auth.seccomp", "block_calls", "['ptrace']", "1",
+	 "must be an array of strings, not an integer"},
+	{"auth.seccomp", "allow_calls", "['ptrace']", "1",
+	 "must be an array of strings, not an integer"},
+	{"batch", "arguments_variable", "['A']", "[]", "must hold a string at least, not empty"},
+	{"batch", "env_vars", "['A=b c']", "1", "must be an array of strings, not an integer"},
+	{"batch", "command_delay", "'0s'", "5", IN_QUOTES ", not an integer"},
+	{"batch", "nfs_timeout", "'1m'", "5", IN_QUOTES ", not an integer"},
+	{"batch", "scheduler_bin", "'/a'", "'a'", ABSOLUTE ", not \"a\""},
+	{"batch", "allow_illegal_args", "true", "1", "must be true or false, not an integer"},
+	{"batch", "skip_cobalt_log", "true", "1", "must be true or false, not an integer"},
+};
+
+START_TEST(a_planned_key_is_checked_and_refused)
+{
+	const char *table = PLANNED_KEYS[_i].table, *key = PLANNED_KEYS[_i].key;
+	char *text = NULL, *expected = NULL;
+
+	ck_assert(asprintf(&text, "%s.%s = %s\n[x]", table, key, PLANNED_KEYS[_i].fit) > 0);
+	ck_assert(asprintf(&expected,
+			   "f:1: %s.%s is not supported yet; remove it\n"
+			   "f:1: general.executor is missing, which every file must set\n"
+			   "f:1: general.data_dir is missing, which every file must set\n"
+			   "f:2: unknown table [x]; jacamar-config.toml(5) lists all",
+			   table, key) > 0);
+	expect_messages(text, expected);
+	free(text);
+	free(expected);
+
+	ck_assert(asprintf(&text, "%s.%s = %s\ngeneral.executor = 'shell'\ngeneral.data_dir = '~'",
+			   table, key, PLANNED_KEYS[_i].wrong) > 0);
+	ck_assert(asprintf(&expected, "f:1: %s.%s %s\nf:1: %s.%s is not supported yet; remove it",
+			   table, key, PLANNED_KEYS[_i].rule, table, key) > 0);
+	expect_messages(text, expected);
+	free(text);
+	free(expected);
+}
+END_TEST
+
+/* A key that becomes supported leaves PLANNED_KEYS, and a new planned one comes to it. */
+START_TEST(the_list_of_planned_keys_is_whole)
+{
+	size_t planned = 0;
+
+	for (size_t i = 0; i < SCHEMA_ROWS; i++)
+		planned += SCHEMA[i].support == PLANNED;
+	ck_assert_uint_eq(planned, sizeof(PLANNED_KEYS) / sizeof(PLANNED_KEYS[0]));
+}
+END_TEST
+
+static const struct {
+	const char *text, *messages;
+} UNKNOWN[] = {
+	{"[auth]\ndowscope = 'none'",
+	 "f:5: unknown key \"dowscope\" in [auth]; did you mean \"downscope\"?"},
+	{"[auth.runas]\nsha_256 = ''",
+	 "f:5: unknown key \"sha_256\" in [auth.runas]; did you mean \"sha256\"?"},
+	{"[auth]\nDownscope = 'none'",
+	 "f:5: unknown key \"Downscope\" in [auth]; did you mean \"downscope\"?"},
+	{"tls_cafile = '/a'",
+	 "f:4: unknown key \"tls_cafile\" in [general]; did you mean \"tls-ca-file\"?"},
+	{"downscope = 'none'",
+	 "f:4: unknown key \"downscope\" in [general]; did you mean \"downscope\" in [auth]?"},
+	{"zzz = 1", "f:4: unknown key \"zzz\" in [general]; jacamar-config.toml(5) lists all"},
+	{"\"data_dir \" = ''",
+	 "f:4: unknown key \"data_dir \" in [general]; did you mean \"data_dir\"?"},
+	{"\"\\u001b\" = ''",
+	 "f:4: unknown key \"\\x1b\" in [general]; jacamar-config.toml(5) lists all"},
+	{"[atuh]\ndownscope = 'none'\nx = 1", "f:4: unknown table [atuh]; did you mean [auth]?"},
+	{"[auth.run_as]\nx = 1", "f:4: unknown table [auth.run_as]; did you mean [auth.runas]?"},
+	{"[\"auth.runas\"]", "f:4: unknown table [\"auth.runas\"]; did you mean [auth.runas]?"},
+	{"[auth]\nloggings.level = 'info'",
+	 "f:5: unknown table [auth.loggings]; did you mean [auth.logging]?"},
+	{"[auth]\nrunas = '/a'", "f:5: auth.runas is a table, not a key; write [auth.runas]"},
+	{"[general.executor]\nx = 1",
+	 "f:4: the key general.executor is defined already, on line 2\n"
+	 "f:4: unknown table [general.executor]; "
+	 "jacamar-config.toml(5) lists all"},
+	{"tls-ca-file = '/a'\ntls_ca_file = '/a'",
+	 "f:5: general.tls-ca-file is set already, on line 4"},
+	{"name = 'a'\nname = 'b'", "f:5: the key general.name is defined already, on line 4"},
+};
+
+START_TEST(an_unknown_name_is_refused_with_the_nearest)
+{
+	char *text = NULL;
+
+	ck_assert(asprintf(&text, "%s%s", GENERAL, UNKNOWN[_i].text) > 0);
+	expect_messages(text, UNKNOWN[_i].messages);
+	free(text);
+}
+END_TEST
+
+START_TEST(a_long_unknown_name_is_cut_in_the_message_alone)
+{
+	char text[4096], message[4096], name[256];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(text, sizeof(text), GENERAL "%s = 1", name);
+	snprintf(message, sizeof(message),
+		 "f:4: unknown key \"%.120s\" in [general]; jacamar-config.toml(5) lists all",
+		 name);
+	expect_messages(text, message);
+	snprintf(text, sizeof(text), GENERAL "[%s]\n%s = 1", name, name);
+	snprintf(message, sizeof(message),
+		 "f:4: unknown table [%.120s]; jacamar-config.toml(5) lists all", name);
+	expect_messages(text, message);
+}
+END_TEST
+
+START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
+{
+	expect_messages("executor = 'shell'\n"
+			"[general]\n"
+			"  executor = 'slurm'\n"
+			"  data_dir = 1\n"
+			"  kill_timeout = 1.5\n"
+			"[auht]\n"
+			"  x = 1\n"
+			"[auth]\n"
+			"  downscope_env = ['a b', 'C', 'd e']\n"
+			"  min_uid = 0 1\n"
+			"  \x01 = 1\n"
+			"[batch]\n"
+			"  nope = true",
+			"f:1: unknown key \"executor\" outside of any table; did you mean "
+			"\"executor\" in [general]?\n"
+			"f:3: general.executor = \"slurm\" is not supported yet; use \"shell\"\n"
+			"f:4: general.data_dir must be a string, not an integer\n"
+			"f:5: \"1.5\" is a float, which no key takes\n"
+			"f:6: unknown table [auht]; did you mean [auth]?\n"
+			"f:9: an item of auth.downscope_env " VARIABLE ", not \"a b\"\n"
+			"f:9: an item of auth.downscope_env " VARIABLE ", not \"d e\"\n"
+			"f:10: unexpected text \"1\" behind the end of a statement\n"
+			"f:10: auth.min_uid must be from 1 to 4294967294, not 0\n"
+			"f:11: a control character (byte 0x01), which TOML forbids\n"
+			"f:13: unknown key \"nope\" in [batch]; jacamar-config.toml(5) lists all");
+}
+END_TEST
+
+START_TEST(a_value_of_4000_bytes_is_read_whole)
+{
+	char value[4001], text[5000];
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	memcpy(value + 190, " ; # ", 5);
+	snprintf(text, sizeof(text), GENERAL "   job_message = \"%s\" # c", value);
+	struct settings *settings = parse_good(text);
+	ck_assert_str_eq(settings->general.job_message, value);
+	settings_free(settings);
+}
+END_TEST
+
+/* A directory with one file in it. */
+struct sandbox {
+	char directory[64];
+	char path[96];
+};
+
+static struct sandbox sandbox_make(const char *text)
+{
+	struct sandbox sandbox = {.directory = "/tmp/settings_test.XXXXXX"};
+
+	ck_assert_ptr_nonnull(mkdtemp(sandbox.directory));
+	snprintf(sandbox.path, sizeof(sandbox.path), "%s/f.toml", sandbox.directory);
+	FILE *file = fopen(sandbox.path, "w");
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+	ck_assert_int_eq(chmod(sandbox.path, 0640), 0);
+	return sandbox;
+}
+
+static void sandbox_remove(const struct sandbox *sandbox)
+{
+	unlink(sandbox->path);
+	ck_assert_int_eq(rmdir(sandbox->directory), 0);
+}
+
+/* Loads the file, which must fail with `reason` behind the path, or succeed where that is NULL. */
+static void expect_load(const char *path, uid_t owner, const char *reason)
+{
+	char *messages = NULL, *expected = NULL;
+	struct settings *settings = settings_load(path, owner, &messages);
+
+	if (reason == NULL) {
+		ck_assert_msg(settings != NULL, "%s", messages);
+		ck_assert_ptr_null(messages);
+		settings_free(settings);
+		return;
+	}
+	ck_assert_ptr_null(settings);
+	ck_assert(asprintf(&expected, "%s:%s", path, reason) > 0);
+	ck_assert_str_eq(messages, expected);
+	free(expected);
+	free(messages);
+}
+
+START_TEST(the_errors_of_a_file_begin_with_its_path)
+{
+	struct sandbox sandbox = sandbox_make(GENERAL "nam = 1");
+
+	expect_load(sandbox.path, geteuid(),
+		    "4: unknown key \"nam\" in [general]; did you mean \"name\"?");
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(only_a_regular_file_is_read)
+{
+	struct sandbox sandbox = sandbox_make(GENERAL);
+	uid_t self = geteuid();
+
+	expect_load(sandbox.path, self, NULL);
+	expect_load(sandbox.directory, self, " not a regular file");
+	expect_load("/dev/null", self, " not a regular file");
+	unlink(sandbox.path);
+	expect_load(sandbox.path, self, " cannot be opened: No such file or directory");
+	ck_assert_int_eq(symlink("/dev/zero", sandbox.path), 0);
+	expect_load(sandbox.path, self, " not a regular file");
+	unlink(sandbox.path);
+	/* One that nobody writes to: the test hangs where it is waited for. */
+	ck_assert_int_eq(mkfifo(sandbox.path, 0600), 0);
+	expect_load(sandbox.path, self, " not a regular file");
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(a_link_to_a_fit_file_is_followed)
+{
+	struct sandbox sandbox = sandbox_make(GENERAL);
+	char link[128];
+
+	snprintf(link, sizeof(link), "%s/link", sandbox.directory);
+	ck_assert_int_eq(symlink("f.toml", link), 0);
+	expect_load(link, geteuid(), NULL);
+	unlink(link);
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(a_file_that_others_may_write_is_refused)
+{
+	static const mode_t modes[] = {0660, 0646, 0620, 0602, 0666};
+	struct sandbox sandbox = sandbox_make(GENERAL);
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		ck_assert_int_eq(chmod(sandbox.path, modes[i]), 0);
+		expect_load(sandbox.path, geteuid(),
+			    " writable by its group or by others; chmod go-w it");
+	}
+	ck_assert_int_eq(chmod(sandbox.path, 0644), 0);
+	expect_load(sandbox.path, geteuid(), NULL);
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(a_file_of_another_account_is_refused)
+{
+	static const char reason[] = " owned by another account; its owner must be root or the "
+				     "account that runs this program";
+	struct sandbox sandbox = sandbox_make(GENERAL);
+	uid_t owner = geteuid();
+
+	/* root's file is anybody's configuration, so that root must give it away first. */
+	if (owner == 0) {
+		expect_load(sandbox.path, 4711, NULL);
+		owner = 4710;
+		ck_assert_int_eq(chown(sandbox.path, owner, (gid_t)-1), 0);
+	}
+	expect_load(sandbox.path, owner, NULL);
+	expect_load(sandbox.path, owner + 1, reason);
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(a_file_of_more_than_a_mebibyte_is_refused)
+{
+	struct sandbox sandbox = sandbox_make(GENERAL "#");
+	FILE *file = fopen(sandbox.path, "a");
+
+	fprintf(file, "%*s", (int)((1 << 20) - strlen(GENERAL "#")), "");
+	fclose(file);
+	expect_load(sandbox.path, geteuid(), NULL);
+	file = fopen(sandbox.path, "a");
+	fputc(' ', file);
+	fclose(file);
+	expect_load(sandbox.path, geteuid(), " larger than 1 MiB, which no configuration is");
+	sandbox_remove(&sandbox);
+}
+END_TEST
+
+START_TEST(nothing_is_freed_without_harm)
+{
+	settings_free(NULL);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+Suite *settings_suite(void)
+{
+	Suite *suite = suite_create("settings");
+	TCase *keys = tcase_create("keys"), *files = tcase_create("files");
+
+	tcase_add_test(keys, defaults_are_those_of_the_manual);
+	tcase_add_test(keys, every_general_key_reaches_its_field);
+	tcase_add_test(keys, every_supported_auth_key_reaches_its_field);
+	tcase_add_test(keys, the_other_spelling_of_a_file_is_the_same_file);
+	tcase_add_loop_test(keys, a_wrong_value_is_refused_with_its_rule, 0, COUNT(WRONG));
+	tcase_add_loop_test(keys, the_required_keys_are_checked, 0, COUNT(BASICS));
+	tcase_add_test(keys, required_keys_that_are_missing_are_named);
+	tcase_add_loop_test(keys, durations_are_read_as_go_does, 0, COUNT(DURATIONS));
+	tcase_add_loop_test(keys, a_server_is_https_or_this_machine, 0, COUNT(SERVERS));
+	tcase_add_loop_test(keys, a_planned_key_is_checked_and_refused, 0, COUNT(PLANNED_KEYS));
+	tcase_add_test(keys, the_list_of_planned_keys_is_whole);
+	tcase_add_loop_test(keys, an_unknown_name_is_refused_with_the_nearest, 0, COUNT(UNKNOWN));
+	tcase_add_test(keys, a_long_unknown_name_is_cut_in_the_message_alone);
+	tcase_add_test(keys, all_errors_are_reported_in_the_order_of_the_lines);
+	tcase_add_test(keys, a_value_of_4000_bytes_is_read_whole);
+	tcase_add_test(keys, nothing_is_freed_without_harm);
+	suite_add_tcase(suite, keys);
+
+	tcase_add_test(files, the_errors_of_a_file_begin_with_its_path);
+	tcase_add_test(files, only_a_regular_file_is_read);
+	tcase_add_test(files, a_link_to_a_fit_file_is_followed);
+	tcase_add_test(files, a_file_that_others_may_write_is_refused);
+	tcase_add_test(files, a_file_of_another_account_is_refused);
+	tcase_add_test(files, a_file_of_more_than_a_mebibyte_is_refused);
+	suite_add_tcase(suite, files);
+	return suite;
+}
