@@ -143,8 +143,8 @@ struct settings {
  *
  * Returns the settings (the caller frees them with settings_free), or NULL with *messages set to
  * every error found, one a line, each `path:line: what is wrong, and what to do`, without a
- * newline after the last (the caller frees it with free). What is wrong with the
- * file as a whole has no line: `path: what is wrong`. Where memory is short, *messages is NULL too.
+ * newline after the last (the caller frees it with free). What is wrong with the file as a whole
+ * has no line: `path: what is wrong`. Where memory is short, *messages is NULL too.
  */
 struct settings *settings_load(const char *path, uid_t owner, char **messages);
 
