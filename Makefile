@@ -27,13 +27,25 @@ LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
-PROGRAM := $(BUILD)/jacamar-ci
+PROGRAM := $(BUILD)/libexec/jacamar-ci
 EXTRA_OBJECTS := $(if $(SANITIZER),$(BUILD)/t/sanitize_options.o)
 TOOLS   := $(patsubst t/%.c,$(BUILD)/t/%,$(sort $(wildcard t/*.c)))
 TOOLS   := $(filter-out $(BUILD)/t/sanitize_options,$(TOOLS))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-.PHONY: all tools unit
+.PHONY: help all tools deps demo check bench fuzz lint clean
+help:
+	@echo 'make all           build the program (SANITIZE=1: with ASan and UBSan, CC=clang, WERROR=1)'
+	@echo 'make demo          install what is needed, build, and show one whole CI job'
+	@echo 'make check         install what is needed, build, and run all tests'
+	@echo 'make install       to DESTDIR and PREFIX (/opt/jacamar), for root as the service account'
+	@echo 'make install-caps  likewise, with file capabilities for SERVICE_USER (gitlab-runner)'
+	@echo 'make bench         measure against setpriv, runuser, su and sudo'
+	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
+	@echo 'make lint          check sources, scripts and man pages'
+	@echo 'make deps, clean   install what all targets need; remove build/'
+
+.DEFAULT_GOAL := all
 all: $(PROGRAM) $(BUILD)/bin/jacamar-auth $(BUILD)/bin/jacamar
 
 $(BUILD)/%.o: %.c Makefile
@@ -44,18 +56,71 @@ $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# The layout of an installation, so that the names find each other here, too.
 $(PROGRAM): $(BUILD)/applets/main.o $(LIBRARY) $(EXTRA_OBJECTS)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/bin/%: $(PROGRAM)
 	@mkdir -p $(@D)
-	ln -sf ../jacamar-ci $@
+	ln -sf ../libexec/jacamar-ci $@
 
 $(BUILD)/t/runner: $(call objects,$(sort $(wildcard t/play/*.c)))
 tools: $(TOOLS)
 .SECONDARY:
 $(BUILD)/t/%: $(BUILD)/t/%.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -ljose -lcrypto
+
+# --- what the targets need, by the package names of Debian and of RHEL (with EPEL) ---
+
+APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
+	libcurl4-openssl-dev libssl-dev check libcap2-bin util-linux procps passwd jq openssl \
+	nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
+	valgrind mandoc shellcheck
+DNF_PACKAGES := gcc make pkgconf glibc-devel inih-devel jansson-devel libcap-ng-devel \
+	libjose-devel libcurl-devel openssl-devel check-devel libcap util-linux procps-ng shadow-utils \
+	jq openssl nginx python3 sudo hyperfine clang compiler-rt clang-tools-extra cppcheck valgrind \
+	mandoc ShellCheck
+
+deps:
+	@if [ "$$(id -u)" -ne 0 ]; then \
+		echo 'deps: not root, so nothing is installed'; \
+	elif command -v apt-get >/dev/null; then \
+		dpkg -s $(APT_PACKAGES) >/dev/null 2>&1 || { apt-get -q update && \
+			DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+				$(APT_PACKAGES); }; \
+	elif command -v dnf >/dev/null; then \
+		rpm -q $(DNF_PACKAGES) >/dev/null 2>&1 || dnf -q install -y $(DNF_PACKAGES); \
+	else \
+		echo 'deps: neither apt-get nor dnf is here; the packages are named in the Makefile'; \
+	fi
+
+# The build is a make of its own: what deps installs is not there when this one starts.
+demo: deps
+	@$(MAKE) --no-print-directory all tools
+	@BUILD=$(CURDIR)/$(BUILD) sh t/e2e/demo.sh
+
+check: deps
+	@$(MAKE) --no-print-directory all tools $(BUILD)/t/unit/unit
+	@BUILD=$(CURDIR)/$(BUILD) SANITIZE=$(SANITIZE) sh t/check.sh
+
+bench: deps
+	@$(MAKE) --no-print-directory all tools
+	@BUILD=$(CURDIR)/$(BUILD) sh t/bench/bench.sh
+
+SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*.[ch] core/executor/*.[ch] \
+	t/*.[ch] t/play/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/e2e/*.c))
+lint: deps
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --library=posix -D__GNUC__ -D_GNU_SOURCE -I. applets config core
+	clang-tidy --quiet $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) -- -std=gnu17 \
+		-D_GNU_SOURCE -I. $(WARNINGS)
+	shellcheck -x -s dash -e SC1091,SC3043,SC2034,SC2154 t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
+	mandoc -Tlint man/*.[58]
+
+clean:
+	rm -rf build
 
 # Capabilities belong to an inode, so the capability flavour's jacamar-auth is a file of its own.
 .PHONY: install install-caps

@@ -18,8 +18,8 @@ struct invocation {
 	bool unobfuscated;
 	const char *configuration; /* NULL where not given */
 	const char *stage;
-	char **operands; /* behind the stage, NULL at their end */
-	int build_failure;  /* the runner's exit codes */
+	char **operands;   /* behind the stage, NULL at their end */
+	int build_failure; /* the runner's exit codes */
 	int system_failure;
 	rlim_t core_limit; /* downscope.h: privilege_hide_memory */
 };

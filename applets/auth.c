@@ -28,13 +28,15 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 		return error_set(err, ERROR_SYSTEM,
 				 "the configuration lacks auth.downscope: \"setuid\" or \"none\"");
 	if (downscope != DOWNSCOPE_NONE && call->no_auth)
-		return error_set(err, ERROR_SYSTEM,
-				 "auth.downscope asks for a change of account, which --no-auth leaves "
-				 "out: call jacamar-auth, or set it to \"none\"");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"auth.downscope asks for a change of account, which --no-auth leaves "
+			"out: call jacamar-auth, or set it to \"none\"");
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth has no privilege to change accounts; is it on a nosuid "
-				 "mount? As root, run: setcap cap_setgid,cap_setuid=ep jacamar-auth");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"jacamar-auth has no privilege to change accounts; is it on a nosuid "
+			"mount? As root, run: setcap cap_setgid,cap_setuid=ep jacamar-auth");
 	return 0;
 }
 
@@ -70,9 +72,9 @@ static int print_configuration(const struct state *state, struct error *err)
 				 "general.job_message?");
 	json_auto_t *answer =
 		json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
-			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared", 0,
-			  "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME, "version",
-			  JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
+			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared",
+			  0, "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME,
+			  "version", JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
 	if (answer == NULL || json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
 	    fflush(stdout) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot answer the runner");

@@ -42,8 +42,8 @@ static int end_processes(const struct invocation *call, const struct state *stat
 		if (!any)
 			break;
 		if (waited > MOST_MS)
-			return error_set(err, ERROR_SYSTEM, "processes of the job cannot be ended: %s",
-					 names);
+			return error_set(err, ERROR_SYSTEM,
+					 "processes of the job cannot be ended: %s", names);
 		usleep(PAUSE_MS * 1000);
 	}
 	if (names[0] != '\0')

@@ -18,9 +18,9 @@ static int resolve(const struct invocation *call, const struct channel_reader *c
 	const char *name = header->data_dir + 1;
 	size_t length = strspn(name, TEXT_WORD);
 	cleanup_free char *rest = login_shell_quote(name + length);
-	cleanup_free char *line = text_format("builtin printf '%%s\\n' \"${%.*s-}\"%s >&%s\n",
-					      (int)length, name, rest != NULL ? rest : "''",
-					      LOGIN_SHELL_REPORT);
+	cleanup_free char *line =
+		text_format("builtin printf '%%s\\n' \"${%.*s-}\"%s >&%s\n", (int)length, name,
+			    rest != NULL ? rest : "''", LOGIN_SHELL_REPORT);
 	struct login_shell shell = {.header = header,
 				    .line = line,
 				    .output_to_errors = true,

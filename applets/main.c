@@ -18,10 +18,10 @@
 
 static const struct stage {
 	const char *name;
-	const char *operands;		       /* as the usage shows them */
-	int (*as_user)(struct invocation *);   /* behind the channel */
-	int count;			       /* of operands from the runner */
-	int user_count;			       /* of operands from jacamar-auth, env-script included */
+	const char *operands;		     /* as the usage shows them */
+	int (*as_user)(struct invocation *); /* behind the channel */
+	int count;			     /* of operands from the runner */
+	int user_count; /* of operands from jacamar-auth, env-script included */
 } stages[] = {
 	{"config", "", config_applet, 0, 1},
 	{"prepare", "", prepare_applet, 0, 1},
@@ -34,7 +34,8 @@ static const struct stage {
 static void print_help(const struct invocation *call)
 {
 	const char *option = call->is_auth ? "[-u]" : "--no-auth";
-	printf("The commands of a GitLab Runner's custom executor, one for each stage of a job:\n\n");
+	printf("The commands of a GitLab Runner's custom executor, one for each stage of a "
+	       "job:\n\n");
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		printf("  %s %s %s [--configuration FILE]%s\n", call->program, option,
 		       stages[i].name, stages[i].operands);
@@ -111,7 +112,8 @@ static int dispatch(struct invocation *call)
 		return usage(call, "there is no stage ", call->stage);
 	if (!call->is_auth && !call->no_auth) {
 		applet_say(call,
-			   "jobs that run as the person who triggered them are started by jacamar-auth; "
+			   "jobs that run as the person who triggered them are started by "
+			   "jacamar-auth; "
 			   "to run them all as this account, call: jacamar --no-auth %s",
 			   stage->name);
 		return call->system_failure;
@@ -119,11 +121,13 @@ static int dispatch(struct invocation *call)
 	if (call->is_auth && call->no_auth)
 		return usage(call, "--no-auth is an option of jacamar", "");
 	if (!call->is_auth && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
-		return count == stage->user_count ? stage->as_user(call)
-						  : usage(call, "wrong operands for env-script", "");
+		return count == stage->user_count
+			       ? stage->as_user(call)
+			       : usage(call, "wrong operands for env-script", "");
 	if (count != stage->count)
-		return usage(call, stage->count == 0 ? "no operand belongs behind "
-						     : "a SCRIPT and a SUBSTAGE belong behind ",
+		return usage(call,
+			     stage->count == 0 ? "no operand belongs behind "
+					       : "a SCRIPT and a SUBSTAGE belong behind ",
 			     stage->name);
 	return auth_applet(call);
 }

@@ -21,7 +21,8 @@ int outcome_failure(const struct invocation *call, const char *reference, const 
 {
 	if (err->kind == ERROR_DENIED && !call->unobfuscated)
 		applet_say(call,
-			   "this job was refused by the rules of this site; its staff finds the reason "
+			   "this job was refused by the rules of this site; its staff finds the "
+			   "reason "
 			   "under reference %s",
 			   reference);
 	else if (err->kind == ERROR_DENIED)
@@ -47,7 +48,9 @@ void outcome_record(const struct invocation *call, const struct decision *decisi
 	struct audit_record record = {
 		.reference = decision->reference,
 		.stage = call->stage,
-		.decision = err == NULL ? "allowed" : err->kind == ERROR_DENIED ? "refused" : "failed",
+		.decision = err == NULL			? "allowed"
+			    : err->kind == ERROR_DENIED ? "refused"
+							: "failed",
 		.reason = err != NULL ? err->detail : NULL,
 		.login = claims->user_login,
 		.account = decision->account.name,

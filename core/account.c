@@ -11,7 +11,7 @@
 
 /* NSS asks for more room with ERANGE; an entry past this size is none that we would use. */
 #define ENTRY_FIRST_SIZE 1024
-#define ENTRY_MOST_SIZE  (1024 * 1024)
+#define ENTRY_MOST_SIZE	 (1024 * 1024)
 
 bool account_name_is_valid(const char *name)
 {

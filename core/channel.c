@@ -10,11 +10,10 @@
 
 char *channel_encode_header(const struct channel_header *header)
 {
-	json_auto_t *root = json_pack("{s:I,s:i,s:O,s:s*,s:o*}", "script_size",
-				      (json_int_t)header->script_size, "profile",
-				      (int)header->profile, "environment", header->environment,
-				      "data_dir", header->data_dir, "state",
-				      state_encode(&header->state));
+	json_auto_t *root =
+		json_pack("{s:I,s:i,s:O,s:s*,s:o*}", "script_size", (json_int_t)header->script_size,
+			  "profile", (int)header->profile, "environment", header->environment,
+			  "data_dir", header->data_dir, "state", state_encode(&header->state));
 	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
 	if (text == NULL)
 		return NULL;
@@ -25,8 +24,7 @@ static bool is_environment(const json_t *list)
 {
 	size_t index;
 	json_t *entry;
-	json_array_foreach(list, index, entry)
-	{
+	json_array_foreach (list, index, entry) {
 		const char *variable = json_string_value(entry);
 		if (variable == NULL || strchr(variable, '=') == NULL)
 			return false;
@@ -48,7 +46,8 @@ int channel_decode_header(const char *line, size_t size, struct channel_header *
 	    json_unpack_ex(header->root, &where, 0, "{s:I,s:i,s:o,s?s,s:o}", "script_size",
 			   &script_size, "profile", &profile, "environment", &header->environment,
 			   "data_dir", &header->data_dir, "state", &state) != 0)
-		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged: %s", where.text);
+		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged: %s",
+				 where.text);
 	if (script_size < 0 || profile < PROFILE_LOGIN || profile > PROFILE_ETC_ONLY ||
 	    !is_environment(header->environment))
 		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged");
@@ -111,8 +110,9 @@ int channel_read_header(struct channel_reader *reader, struct channel_header *he
 	memset(header, 0, sizeof(*header));
 	cleanup_free char *line = read_line(reader, &size);
 	if (line == NULL)
-		return error_set(err, ERROR_SYSTEM,
-				 "no job came over standard input: env-script is for jacamar-auth to call");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"no job came over standard input: env-script is for jacamar-auth to call");
 	return channel_decode_header(line, size, header, err);
 }
 
@@ -121,7 +121,8 @@ int channel_copy_script(struct channel_reader *reader, uint64_t size, int out, c
 {
 	while (size > 0) {
 		if (reader->start == reader->end && refill(reader) <= 0)
-			return error_set(err, ERROR_SYSTEM, "the job was ended while its script came");
+			return error_set(err, ERROR_SYSTEM,
+					 "the job was ended while its script came");
 		size_t part = reader->end - reader->start;
 		if (part > size)
 			part = (size_t)size;

@@ -2,8 +2,8 @@
  * The channel: the one pipe from the service's side to the user's side, its standard input.
  *
  * One line of JSON (the header), then the script's bytes, `script_size` of them; then the pipe
- * stays open while the stage runs. The line CHANNEL_CANCEL or the end of file means: end the job now.
- * Nothing comes back but an exit status. It works through fork and through sudo.
+ * stays open while the stage runs. The line CHANNEL_CANCEL or the end of file means: end the job
+ * now. Nothing comes back but an exit status. It works through fork and through sudo.
  */
 #ifndef JACAMAR_CORE_CHANNEL_H
 #define JACAMAR_CORE_CHANNEL_H

@@ -102,8 +102,7 @@ int privilege_confine(struct error *err)
 		/* Root's files are root's power, capabilities or not. */
 		if (set_capabilities(RAISED, err) != 0)
 			return -1;
-		if (setgroups(0, NULL) != 0 ||
-		    setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0 ||
+		if (setgroups(0, NULL) != 0 || setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0 ||
 		    setresuid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0)
 			return error_errno(err, ERROR_SYSTEM, "cannot become nobody");
 	}
@@ -125,8 +124,9 @@ static int set_groups(const struct account *account, struct error *err)
 			return error_set(err, ERROR_SYSTEM, "out of memory");
 		if (getgrouplist(account->name, account->gid, groups, &count) >= 0) {
 			if (setgroups((size_t)count, groups) != 0)
-				return error_errno(err, ERROR_SYSTEM, "cannot set the %d groups of %s",
-						   count, account->name);
+				return error_errno(err, ERROR_SYSTEM,
+						   "cannot set the %d groups of %s", count,
+						   account->name);
 			return 0;
 		}
 		if (room > most)
@@ -204,7 +204,8 @@ static int close_listed(int first, struct error *err)
 {
 	DIR *listing = opendir("/proc/self/fd");
 	if (listing == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot list the open files in /proc/self/fd");
+		return error_errno(err, ERROR_SYSTEM,
+				   "cannot list the open files in /proc/self/fd");
 	const struct dirent *entry;
 	while ((entry = readdir(listing)) != NULL) {
 		uint64_t fd;
@@ -260,7 +261,8 @@ static int set_limits(const struct limit_setting *limits, struct error *err)
 								     : (rlim_t)limits[name].value;
 		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
 		if (setrlimit(limit_resources[name], &limit) != 0)
-			return error_errno(err, ERROR_SYSTEM, "cannot set a limit of [auth.limits]");
+			return error_errno(err, ERROR_SYSTEM,
+					   "cannot set a limit of [auth.limits]");
 	}
 	return 0;
 }

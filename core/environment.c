@@ -21,8 +21,7 @@ static bool is_locale(const char *variable)
 	return false;
 }
 
-json_t *environment_of_user(const struct account *account, const json_t *names,
-			    const char *cookie)
+json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie)
 {
 	json_t *list = json_array();
 	int failed = add(list, "HOME", account->home) | add(list, "USER", account->name) |
@@ -36,8 +35,7 @@ json_t *environment_of_user(const struct account *account, const json_t *names,
 
 	size_t index;
 	json_t *name;
-	json_array_foreach(names, index, name)
-	{
+	json_array_foreach (names, index, name) {
 		const char *value = getenv(json_string_value(name));
 		if (value != NULL)
 			failed |= add(list, json_string_value(name), value);
@@ -56,8 +54,7 @@ char **environment_vector(const json_t *environment)
 	json_t *entry;
 	if (vector == NULL)
 		return NULL;
-	json_array_foreach(environment, index, entry)
-	{
+	json_array_foreach (environment, index, entry) {
 		vector[index] = (char *)json_string_value(entry);
 	}
 	return vector;

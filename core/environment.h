@@ -15,8 +15,7 @@
  * HOME, USER, LOGNAME, SHELL, PATH; LANG, LC_*, TZ and the variables `names` (array of strings)
  * from this process; the cookie. A new JSON array of "NAME=value", or NULL without memory.
  */
-json_t *environment_of_user(const struct account *account, const json_t *names,
-			    const char *cookie);
+json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie);
 
 /*
  * That array as execve(2) takes it, NULL at its end. The strings are borrowed from `environment`;

@@ -47,8 +47,8 @@ static json_t *load_kept_keys(int fd, struct error *err)
 
 static int unknown_key(const struct token *token, const char *whose, struct error *err)
 {
-	return error_set(err, ERROR_DENIED, "%s has no key '%.100s', which signed the id token", whose,
-			 token->key_id);
+	return error_set(err, ERROR_DENIED, "%s has no key '%.100s', which signed the id token",
+			 whose, token->key_id);
 }
 
 /* With the local key file, which is never refreshed. */
@@ -59,12 +59,12 @@ static int verify_with_file(const struct jose_library *jose, const struct reques
 	if (keys == NULL)
 		return -1;
 	int result = token_verify(jose, token, keys, err);
-	return result == TOKEN_UNKNOWN_KEY
-		       ? unknown_key(token, request->settings->jwks_file, err)
-		       : result;
+	return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, request->settings->jwks_file, err)
+					   : result;
 }
 
-/* With the server's keys: kept ones while fresh, then the server's, then kept ones with a warning. */
+/* With the server's keys: kept ones while fresh, then the server's, then kept ones with a warning.
+ */
 static int verify_with_server(const struct jose_library *jose, const struct request *request,
 			      const struct token *token, struct reply *reply, struct error *err)
 {
@@ -156,10 +156,11 @@ static int open_keys(struct request *request, struct error *err)
 	struct stat found;
 	if (fstat(request->kept_keys, &found) != 0 || !S_ISREG(found.st_mode) ||
 	    (found.st_uid != 0 && found.st_uid != geteuid()) || (found.st_mode & 022) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "general.jwks_file %s must be a file of root or of the service account "
-				 "that nobody else can write",
-				 path);
+		return error_set(
+			err, ERROR_SYSTEM,
+			"general.jwks_file %s must be a file of root or of the service account "
+			"that nobody else can write",
+			path);
 	return 0;
 }
 

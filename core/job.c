@@ -22,8 +22,7 @@ static const char *variable(const json_t *variables, const char *name)
 	const char *value = NULL;
 	size_t index;
 	json_t *entry;
-	json_array_foreach(variables, index, entry)
-	{
+	json_array_foreach (variables, index, entry) {
 		const char *key = json_string_value(json_object_get(entry, "key"));
 		if (key != NULL && strcmp(key, name) == 0)
 			value = json_string_value(json_object_get(entry, "value"));
@@ -106,7 +105,8 @@ static int find_project_path(const json_t *info, struct job *job, struct error *
 		return 0;
 	if (!text_copy(job->project_path, sizeof(job->project_path), path) ||
 	    !job_is_project_path(job->project_path))
-		return error_set(err, ERROR_DENIED, "the job's project path is not one: %.200s", path);
+		return error_set(err, ERROR_DENIED, "the job's project path is not one: %.200s",
+				 path);
 	return 0;
 }
 
@@ -135,8 +135,8 @@ static int parse(const json_t *root, const struct string_list *token_names, stru
 	return find_token(json_object_get(root, "variables"), token_names, token, err);
 }
 
-int job_parse(const char *text, size_t size, const struct string_list *token_names,
-	      struct job *job, char token[JOB_TOKEN_SIZE], struct error *err)
+int job_parse(const char *text, size_t size, const struct string_list *token_names, struct job *job,
+	      char token[JOB_TOKEN_SIZE], struct error *err)
 {
 	json_error_t where;
 	memset(job, 0, sizeof(*job));
@@ -165,7 +165,8 @@ static int read_with_token(const void *argument, void *out, struct error *err)
 	size_t size;
 	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
 	if (text == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s", request->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s",
+				   request->path);
 	if (job_parse(text, size, request->token_names, &reply->job, reply->token, err) != 0)
 		return -1;
 	if (reply->token[0] != '\0')
@@ -179,7 +180,8 @@ static int read_without_token(const void *argument, void *out, struct error *err
 	size_t size;
 	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
 	if (text == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s", request->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s",
+				   request->path);
 	return job_parse(text, size, NULL, out, NULL, err);
 }
 
@@ -194,7 +196,8 @@ static int accept_job(struct job *job, struct error *err)
 	    (job->project_path[0] != '\0' && !job_is_project_path(job->project_path)) ||
 	    (job->repository_path[0] != '\0' && !job_is_project_path(job->repository_path)) ||
 	    (job->origin.url[0] != '\0' && url_server(job->origin.url, &again, err) != 0))
-		return error_set(err, ERROR_SYSTEM, "the confined parser gave back a malformed job");
+		return error_set(err, ERROR_SYSTEM,
+				 "the confined parser gave back a malformed job");
 	job->origin = again;
 	return 0;
 }
@@ -203,8 +206,9 @@ int job_read(const char *path, const struct string_list *token_names, struct job
 	     char token[JOB_TOKEN_SIZE], struct error *err)
 {
 	if (path == NULL)
-		return error_set(err, ERROR_SYSTEM,
-				 "JOB_RESPONSE_FILE is not set: GitLab Runner 14.2 or later sets it");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"JOB_RESPONSE_FILE is not set: GitLab Runner 14.2 or later sets it");
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open the job response %s", path);

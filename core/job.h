@@ -26,7 +26,8 @@ struct job {
 	uint64_t pipeline_id;
 	uint64_t user_id;
 	char project_path[JOB_PATH_SIZE];    /* group/project, as newer servers say it */
-	char repository_path[JOB_PATH_SIZE]; /* of the repository's URL: the same, or below a prefix */
+	char repository_path[JOB_PATH_SIZE]; /* of the repository's URL: the same, or below a prefix
+					      */
 	struct server origin;		     /* of the repository's URL */
 };
 
@@ -42,7 +43,7 @@ int job_read(const char *path, const struct string_list *token_names, struct job
 bool job_is_project_path(const char *path);
 
 /* The parser alone, in this process, without the environment: for tests and the fuzzer. */
-int job_parse(const char *text, size_t size, const struct string_list *token_names,
-	      struct job *job, char token[JOB_TOKEN_SIZE], struct error *err);
+int job_parse(const char *text, size_t size, const struct string_list *token_names, struct job *job,
+	      char token[JOB_TOKEN_SIZE], struct error *err);
 
 #endif

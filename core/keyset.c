@@ -115,6 +115,7 @@ int keyset_fetch(const struct server *server, const char *ca_file, struct keyset
 		if (status != 404)
 			break;
 	}
-	return error_set(err, ERROR_SYSTEM, "%s answers with status %ld instead of the server's keys%s",
-			 url, status, status / 100 == 3 ? "; redirects are not followed" : "");
+	return error_set(err, ERROR_SYSTEM,
+			 "%s answers with status %ld instead of the server's keys%s", url, status,
+			 status / 100 == 3 ? "; redirects are not followed" : "");
 }

@@ -13,7 +13,8 @@
 
 #define FILE_NAME_SIZE (3 * URL_SIZE + 8)
 
-/* A server's URL as a file's name: every byte but letters and digits as _XX, so that no two meet. */
+/* A server's URL as a file's name: every byte but letters and digits as _XX, so that no two meet.
+ */
 static void file_name(const struct server *server, char out[FILE_NAME_SIZE])
 {
 	size_t used = 0;
@@ -93,8 +94,8 @@ int keyset_cache_store(const struct server *server, const struct keyset_bytes *k
 	file_name(server, name);
 	snprintf(fresh, sizeof(fresh), "new-%ld", (long)getpid());
 	unlinkat(directory, fresh, 0);
-	cleanup_close int fd =
-		openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_close int fd = openat(directory, fresh,
+				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || io_write_all(fd, keys->bytes, keys->size) != 0 ||
 	    renameat(directory, fresh, directory, name) != 0) {
 		error_errno(err, ERROR_SYSTEM, "cannot keep the server's keys");

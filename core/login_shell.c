@@ -205,8 +205,7 @@ static struct supervise_mark mark_of_holders(const struct login_shell *shell)
 	json_t *entry;
 	if (shell->header->state.downscope != DOWNSCOPE_NONE)
 		return mark;
-	json_array_foreach(shell->header->environment, index, entry)
-	{
+	json_array_foreach (shell->header->environment, index, entry) {
 		const char *variable = json_string_value(entry);
 		if (strncmp(variable, ENVIRONMENT_COOKIE "=", sizeof(ENVIRONMENT_COOKIE)) == 0)
 			mark.variable = variable;

@@ -16,19 +16,19 @@
 #include "core/error.h"
 
 /* Above what scripts use by hand, below where bash puts its own from 63 down. */
-#define LOGIN_SHELL_REPORT      "79"
+#define LOGIN_SHELL_REPORT	"79"
 #define LOGIN_SHELL_REPORT_SIZE 4097
 
 struct login_shell {
 	const struct channel_header *header;
-	const char *line;	/* what the shell is fed, newline included */
-	bool output_to_errors;	/* the profile's chatter must not mix with our own output */
-	rlim_t core_limit;	/* what the shell gets back: downscope.h, privilege_hide_memory */
+	const char *line;      /* what the shell is fed, newline included */
+	bool output_to_errors; /* the profile's chatter must not mix with our own output */
+	rlim_t core_limit;     /* what the shell gets back: downscope.h, privilege_hide_memory */
 };
 
 struct login_shell_end {
 	bool cancelled;
-	int status; /* of the shell itself, as waitpid has it */
+	int status;			      /* of the shell itself, as waitpid has it */
 	char report[LOGIN_SHELL_REPORT_SIZE]; /* "" where none came */
 	char left_behind[512]; /* processes that were ended because they held the log open; or "" */
 };

@@ -34,7 +34,8 @@ static int check_shell(const struct string_list *allowed, const struct account *
 	if (is_in(allowed, account->shell))
 		return 0;
 	if (allowed->count > 0)
-		return error_set(err, ERROR_DENIED, "the shell %s of %s is not in auth.shell_allowlist",
+		return error_set(err, ERROR_DENIED,
+				 "the shell %s of %s is not in auth.shell_allowlist",
 				 account->shell, account->name);
 	if (is_closed_shell(account->shell))
 		return error_set(err, ERROR_DENIED, "account %s is closed: its shell is %s",
@@ -49,7 +50,8 @@ int policy_check_account(const struct auth_settings *settings, const struct acco
 	if (account->uid == 0)
 		return error_set(err, ERROR_DENIED, "%s is root, and no job runs as root",
 				 account->name);
-	/* Without downscoping the service account is what jobs run as, whatever its uid and shell. */
+	/* Without downscoping the service account is what jobs run as, whatever its uid and shell.
+	 */
 	if (own)
 		return 0;
 	if (account->uid == service->uid)

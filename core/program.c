@@ -19,10 +19,11 @@ static int check_entry(const char *path, struct error *err)
 	if (lstat(path, &found) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look at %s", path);
 	if (found.st_uid != 0 && found.st_uid != geteuid())
-		return error_set(err, ERROR_SYSTEM,
-				 "%s belongs to uid %u; on the way to what a job's user executes, all "
-				 "must belong to root",
-				 path, (unsigned int)found.st_uid);
+		return error_set(
+			err, ERROR_SYSTEM,
+			"%s belongs to uid %u; on the way to what a job's user executes, all "
+			"must belong to root",
+			path, (unsigned int)found.st_uid);
 	if (!S_ISLNK(found.st_mode) && (found.st_mode & 022) != 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "%s can be written by others; run: chmod go-w %s", path, path);
@@ -57,7 +58,8 @@ int program_check(const char *path, struct error *err)
 	if (check_spelled(path, err) != 0 || check_spelled(resolved, err) != 0)
 		return -1;
 	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & 001) == 0)
-		return error_set(err, ERROR_SYSTEM, "%s is not a program that everyone may execute", path);
+		return error_set(err, ERROR_SYSTEM, "%s is not a program that everyone may execute",
+				 path);
 	return 0;
 }
 
@@ -69,26 +71,37 @@ static char *in_directory(const char *directory, const char *name, struct error 
 	return path;
 }
 
-/* Beside this executable; jacamar-auth without capabilities is a link into ../libexec. */
+/* Cuts the last component off. */
+static void to_parent(char *path)
+{
+	char *slash = strrchr(path, '/');
+	if (slash != NULL)
+		*slash = '\0';
+}
+
+/* Beside this executable, or, where that is libexec/jacamar-ci itself, in the bin beside libexec.
+ */
 static char *find_beside(struct error *err)
 {
-	static const char *const names[] = {"jacamar", "../bin/jacamar"};
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char directory[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
 	if (length <= 0)
 		return strdup(INSTALLED);
-	self[length] = '\0';
-	*strrchr(self, '/') = '\0';
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *path = in_directory(self, names[i], err);
-		if (path == NULL || access(path, F_OK) == 0)
-			return path;
-		free(path);
-	}
+	directory[length] = '\0';
+	to_parent(directory);
+	char *path = in_directory(directory, "jacamar", err);
+	if (path == NULL || access(path, F_OK) == 0)
+		return path;
+	free(path);
+	to_parent(directory);
+	path = in_directory(directory, "bin/jacamar", err);
+	if (path == NULL || access(path, F_OK) == 0)
+		return path;
+	free(path);
 	return strdup(INSTALLED);
 }
 
-char *program_find(const char *setting, struct error *err)
+char *program_find(const char *setting, bool check, struct error *err)
 {
 	struct stat found;
 	char *path;
@@ -98,7 +111,7 @@ char *program_find(const char *setting, struct error *err)
 		path = in_directory(setting, "jacamar", err);
 	else
 		path = strdup(setting);
-	if (path != NULL && program_check(path, err) == 0)
+	if (path != NULL && (!check || program_check(path, err) == 0))
 		return path;
 	free(path);
 	return NULL;

@@ -242,7 +242,8 @@ static bool wait_once(struct watch *watch)
 	struct pollfd sources[] = {
 		{.fd = watch->signals, .events = POLLIN},
 		{.fd = watch->parent, .events = POLLIN},
-		/* Without something to send, to learn nothing: its error would come again and again. */
+		/* Without something to send, to learn nothing: its error would come again and
+		   again. */
 		{.fd = has_more_to_send(watch) ? watch->channel : -1, .events = POLLOUT},
 	};
 	int left = time_left(watch);
@@ -275,7 +276,8 @@ static int run(struct watch *watch, struct session_end *end, struct error *err)
 	if (start(watch, err) != 0)
 		return -1;
 	/* The parent may have ended before we had a descriptor of it. */
-	if (watch->parent >= 0 && poll(&(struct pollfd){.fd = watch->parent, .events = POLLIN}, 1, 0) > 0)
+	if (watch->parent >= 0 &&
+	    poll(&(struct pollfd){.fd = watch->parent, .events = POLLIN}, 1, 0) > 0)
 		cancel(watch);
 	while (!wait_once(watch))
 		;

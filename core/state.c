@@ -12,42 +12,35 @@ static json_t *encode_limits(const struct limit_setting *limits)
 	json_t *list = json_array();
 	for (int name = 0; name < LIMIT_COUNT; name++)
 		if (limits[name].set)
-			json_array_append_new(list, json_pack("[iI]", name,
-							      (json_int_t)limits[name].value));
+			json_array_append_new(
+				list, json_pack("[iI]", name, (json_int_t)limits[name].value));
 	return list;
 }
 
 json_t *state_encode(const struct state *state)
 {
-	return json_pack("{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
-			 " s:{s:s,s:s,s:s,s:s}, s:{s:i,s:s*,s:s*,s:s*,s:I,s:b,s:b,s:o,s:O}}",
-			 "version", STATE_VERSION,
-			 "job", "id", (json_int_t)state->job_id,
-			 "pipeline", (json_int_t)state->pipeline_id,
-			 "project", state->project_path, "short_token", state->short_token,
-			 "concurrent", state->concurrent, "reference", state->reference,
-			 "cookie", state->cookie,
-			 "account", "name", state->account.name, "uid", (json_int_t)state->account.uid,
-			 "gid", (json_int_t)state->account.gid, "home", state->account.home,
-			 "shell", state->account.shell,
-			 "directories", "base", state->base, "builds", state->builds_dir,
-			 "cache", state->cache_dir, "scripts", state->scripts_dir,
-			 "settings", "downscope", (int)state->downscope,
-			 "jacamar", state->jacamar, "shell_path", state->shell_path,
-			 "job_message", state->job_message,
-			 "kill_timeout_ms", (json_int_t)state->kill_timeout_ms,
-			 "retain_logs", (int)state->retain_logs,
-			 "no_new_privs", (int)state->no_new_privs,
-			 "limits", encode_limits(state->limits),
-			 "environment", state->environment_names);
+	return json_pack(
+		"{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
+		" s:{s:s,s:s,s:s,s:s}, s:{s:i,s:s*,s:s*,s:s*,s:I,s:b,s:b,s:o,s:O}}",
+		"version", STATE_VERSION, "job", "id", (json_int_t)state->job_id, "pipeline",
+		(json_int_t)state->pipeline_id, "project", state->project_path, "short_token",
+		state->short_token, "concurrent", state->concurrent, "reference", state->reference,
+		"cookie", state->cookie, "account", "name", state->account.name, "uid",
+		(json_int_t)state->account.uid, "gid", (json_int_t)state->account.gid, "home",
+		state->account.home, "shell", state->account.shell, "directories", "base",
+		state->base, "builds", state->builds_dir, "cache", state->cache_dir, "scripts",
+		state->scripts_dir, "settings", "downscope", (int)state->downscope, "jacamar",
+		state->jacamar, "shell_path", state->shell_path, "job_message", state->job_message,
+		"kill_timeout_ms", (json_int_t)state->kill_timeout_ms, "retain_logs",
+		(int)state->retain_logs, "no_new_privs", (int)state->no_new_privs, "limits",
+		encode_limits(state->limits), "environment", state->environment_names);
 }
 
 static int decode_limits(const json_t *list, struct limit_setting *limits)
 {
 	size_t index;
 	json_t *entry;
-	json_array_foreach(list, index, entry)
-	{
+	json_array_foreach (list, index, entry) {
 		int name = -1;
 		json_int_t value = -1;
 		if (json_unpack(entry, "[iI!]", &name, &value) != 0 || name < 0 ||
@@ -62,8 +55,7 @@ static bool are_strings(const json_t *list)
 {
 	size_t index;
 	json_t *entry;
-	json_array_foreach(list, index, entry)
-	{
+	json_array_foreach (list, index, entry) {
 		if (!json_is_string(entry))
 			return false;
 	}
@@ -116,19 +108,17 @@ int state_decode(json_t *root, struct state *state, struct error *err)
 	if (json_unpack_ex(root, &where, 0,
 			   "{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
 			   " s:{s:s,s:s,s:s,s:s}, s:{s:i,s?s,s?s,s?s,s:I,s:b,s:b,s:o,s:o}}",
-			   "version", &version,
-			   "job", "id", &id, "pipeline", &pipeline, "project", &state->project_path,
-			   "short_token", &state->short_token, "concurrent", &state->concurrent,
-			   "reference", &state->reference, "cookie", &state->cookie,
-			   "account", "name", &name, "uid", &uid, "gid", &gid, "home", &home,
-			   "shell", &shell,
-			   "directories", "base", &state->base, "builds", &state->builds_dir,
-			   "cache", &state->cache_dir, "scripts", &state->scripts_dir,
-			   "settings", "downscope", &downscope, "jacamar", &state->jacamar,
-			   "shell_path", &state->shell_path, "job_message", &state->job_message,
-			   "kill_timeout_ms", &kill_timeout, "retain_logs", &retain,
-			   "no_new_privs", &no_new_privs, "limits", &limits,
-			   "environment", &names) != 0)
+			   "version", &version, "job", "id", &id, "pipeline", &pipeline, "project",
+			   &state->project_path, "short_token", &state->short_token, "concurrent",
+			   &state->concurrent, "reference", &state->reference, "cookie",
+			   &state->cookie, "account", "name", &name, "uid", &uid, "gid", &gid,
+			   "home", &home, "shell", &shell, "directories", "base", &state->base,
+			   "builds", &state->builds_dir, "cache", &state->cache_dir, "scripts",
+			   &state->scripts_dir, "settings", "downscope", &downscope, "jacamar",
+			   &state->jacamar, "shell_path", &state->shell_path, "job_message",
+			   &state->job_message, "kill_timeout_ms", &kill_timeout, "retain_logs",
+			   &retain, "no_new_privs", &no_new_privs, "limits", &limits, "environment",
+			   &names) != 0)
 		return error_set(err, ERROR_SYSTEM, "the job's state is damaged: %s", where.text);
 
 	state->kill_timeout_ms = kill_timeout;
@@ -146,7 +136,8 @@ int state_decode(json_t *root, struct state *state, struct error *err)
 	    !text_copy(state->account.shell, sizeof(state->account.shell), shell) ||
 	    !account_name_is_valid(name) || decode_limits(limits, state->decoded_limits) != 0 ||
 	    !are_strings(names) || !paths_are_fit(state))
-		return error_set(err, ERROR_SYSTEM, "the job's state is damaged: a value is out of range");
+		return error_set(err, ERROR_SYSTEM,
+				 "the job's state is damaged: a value is out of range");
 	return 0;
 }
 

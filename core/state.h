@@ -48,7 +48,8 @@ struct state {
 	const struct limit_setting *limits; /* LIMIT_COUNT of them */
 	const json_t *environment_names;    /* array of strings: [auth] downscope_env */
 
-	/* Own what the pointers above borrow, in a state that was decoded; NULL in one being made. */
+	/* Own what the pointers above borrow, in a state that was decoded; NULL in one being made.
+	 */
 	json_t *root;
 	struct limit_setting *decoded_limits;
 };

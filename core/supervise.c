@@ -307,8 +307,8 @@ void supervise_find(const struct supervise_mark *mark, struct pid_list *found, c
 		    fstatat(dirfd(processes), entry->d_name, &owner, 0) != 0 ||
 		    owner.st_uid != geteuid() || is_dead((pid_t)pid))
 			continue;
-		cleanup_close int process = openat(dirfd(processes), entry->d_name,
-						   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		cleanup_close int process =
+			openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (process < 0 || !bears_mark(process, mark))
 			continue;
 		if (names != NULL)
@@ -328,7 +328,8 @@ void supervise_find_opaque(struct pid_list *found, char *names, size_t names_siz
 		snprintf(path, sizeof(path), "/proc/%d", (int)all.pids[i]);
 		cleanup_close int process = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		cleanup_close int files =
-			process >= 0 ? openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+			process >= 0 ? openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				     : -1;
 		if (files >= 0 || errno == ENOENT || errno == ESRCH || is_dead(all.pids[i]))
 			continue;
 		if (names != NULL)

@@ -95,7 +95,8 @@ int token_parse(const struct jose_library *jose, const char *text, struct token 
 	token->algorithm = json_string_value(json_object_get(token->header, "alg"));
 	token->key_id = json_string_value(json_object_get(token->header, "kid"));
 	if (find_algorithm(token->algorithm) == NULL)
-		return error_set(err, ERROR_DENIED, "the id token's algorithm '%.20s' is not accepted",
+		return error_set(err, ERROR_DENIED,
+				 "the id token's algorithm '%.20s' is not accepted",
 				 token->algorithm != NULL ? token->algorithm : "");
 	if (token->key_id == NULL)
 		return error_set(err, ERROR_DENIED, "the id token names no key (kid)");
@@ -133,8 +134,8 @@ static bool key_fits(const struct jose_library *jose, const json_t *key,
 	return modulus != SIZE_MAX && modulus >= RSA_LEAST_BYTES;
 }
 
-int token_verify(const struct jose_library *jose, const struct token *token,
-		 const json_t *key_set, struct error *err)
+int token_verify(const struct jose_library *jose, const struct token *token, const json_t *key_set,
+		 struct error *err)
 {
 	const struct algorithm *algorithm = find_algorithm(token->algorithm);
 	const json_t *keys = json_object_get(key_set, "keys");
@@ -143,8 +144,7 @@ int token_verify(const struct jose_library *jose, const struct token *token,
 	size_t index;
 	json_t *key;
 
-	json_array_foreach(keys, index, key)
-	{
+	json_array_foreach (keys, index, key) {
 		if (!member_is(key, "kid", token->key_id))
 			continue;
 		known = true;
@@ -177,8 +177,9 @@ static int check_times(const json_t *claims, time_t now, struct error *err)
 		return error_set(err, ERROR_DENIED, "the id token's nbf or iat is not a number");
 	if (!(json_number_value(not_before) - LEEWAY < (double)now + 1) ||
 	    !(json_number_value(issued) - LEEWAY < (double)now + 1))
-		return error_set(err, ERROR_DENIED, "the id token is not valid yet; is this host's "
-						    "clock right?");
+		return error_set(err, ERROR_DENIED,
+				 "the id token is not valid yet; is this host's "
+				 "clock right?");
 	return 0;
 }
 
@@ -207,8 +208,7 @@ static int check_audience(const json_t *claims, const char *wanted, struct error
 
 	if (wanted == NULL || member_is(claims, "aud", wanted))
 		return 0;
-	json_array_foreach(audience, index, entry)
-	{
+	json_array_foreach (audience, index, entry) {
 		const char *name = json_string_value(entry);
 		if (name != NULL && strcmp(name, wanted) == 0)
 			return 0;
@@ -240,7 +240,8 @@ static int check_binding(const struct claims *claims, const struct job *job, str
 					 ids[i].name, ids[i].in_token, ids[i].in_job);
 	if (claims->project_path[0] != '\0' && job->project_path[0] != '\0' &&
 	    strcasecmp(claims->project_path, job->project_path) != 0)
-		return error_set(err, ERROR_DENIED, "the id token is of project %.200s, the job of %.200s",
+		return error_set(err, ERROR_DENIED,
+				 "the id token is of project %.200s, the job of %.200s",
 				 claims->project_path, job->project_path);
 	return 0;
 }
@@ -264,13 +265,15 @@ int token_read_claims(const struct token *token, const struct token_rules *rules
 		return -1;
 	if (!json_copy_string(said, "user_login", claims->user_login, sizeof(claims->user_login)) ||
 	    !account_name_is_valid(claims->user_login))
-		return error_set(err, ERROR_DENIED,
-				 "the id token's user_login is missing or cannot be an account's name");
+		return error_set(
+			err, ERROR_DENIED,
+			"the id token's user_login is missing or cannot be an account's name");
 	if (!json_id(json_object_get(said, "job_id"), &claims->job_id) ||
 	    !json_optional_id(said, "project_id", &claims->project_id) ||
 	    !json_optional_id(said, "pipeline_id", &claims->pipeline_id) ||
 	    !json_optional_id(said, "user_id", &claims->user_id))
-		return error_set(err, ERROR_DENIED, "an id in the id token is missing or not a number");
+		return error_set(err, ERROR_DENIED,
+				 "an id in the id token is missing or not a number");
 	if (!copy_optional(said, "project_path", claims->project_path,
 			   sizeof(claims->project_path)) ||
 	    !copy_optional(said, "pipeline_source", claims->pipeline_source,

@@ -53,8 +53,8 @@ void token_free(struct token *token);
  * TOKEN_UNKNOWN_KEY where the set has no key of that id.
  */
 #define TOKEN_UNKNOWN_KEY 1
-int token_verify(const struct jose_library *jose, const struct token *token,
-		 const json_t *key_set, struct error *err);
+int token_verify(const struct jose_library *jose, const struct token *token, const json_t *key_set,
+		 struct error *err);
 
 /* What a claim is held against. */
 struct token_rules {

@@ -66,7 +66,8 @@ static int parse(const char *url, bool origin_only, struct server *out, struct e
 	if (!take_port(host, tls, port, sizeof(port)) || !is_host(host))
 		return error_set(err, ERROR_SYSTEM, "the server's URL has no proper host[:port]");
 	if (!tls && !is_loopback(host))
-		return error_set(err, ERROR_SYSTEM, "http:// is for loopback only, not for %s", host);
+		return error_set(err, ERROR_SYSTEM, "http:// is for loopback only, not for %s",
+				 host);
 
 	size_t path_length = strlen(path);
 	while (path_length > 0 && path[path_length - 1] == '/')
@@ -75,8 +76,8 @@ static int parse(const char *url, bool origin_only, struct server *out, struct e
 		return error_set(err, ERROR_SYSTEM, "the server's URL has an odd path");
 
 	if (snprintf(out->host, sizeof(out->host), "%s%s", host, port) >= (int)sizeof(out->host) ||
-	    snprintf(out->url, sizeof(out->url), "%s://%s%s%.*s", tls ? "https" : "http", host, port,
-		     (int)path_length, path) >= (int)sizeof(out->url))
+	    snprintf(out->url, sizeof(out->url), "%s://%s%s%.*s", tls ? "https" : "http", host,
+		     port, (int)path_length, path) >= (int)sizeof(out->url))
 		return error_set(err, ERROR_SYSTEM, "the server's URL is too long");
 	return 0;
 }

@@ -67,15 +67,17 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 int user_side_check(const struct session_end *end, struct error *err)
 {
 	if (end->cancelled)
-		return error_set(err, ERROR_SYSTEM, "the job was cancelled; its processes were ended");
+		return error_set(err, ERROR_SYSTEM,
+				 "the job was cancelled; its processes were ended");
 	if (end->signal == SESSION_FAILED)
 		return error_set(err, ERROR_SYSTEM, "%s", "");
 	if (end->signal != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "the job's supervisor on the user's side was killed by signal %d (%s); "
-				 "its processes were ended",
-				 end->signal,
-				 end->signal == SIGKILL ? "by the user, or for want of memory"
-							: strsignal(end->signal));
+		return error_set(
+			err, ERROR_SYSTEM,
+			"the job's supervisor on the user's side was killed by signal %d (%s); "
+			"its processes were ended",
+			end->signal,
+			end->signal == SIGKILL ? "by the user, or for want of memory"
+					       : strsignal(end->signal));
 	return 0;
 }

@@ -51,11 +51,13 @@ int workspace_check_resolved(const char *data_dir, const char *resolved, struct 
 int workspace_check_names(const struct workspace_names *names, struct error *err)
 {
 	if (names->short_token == NULL || !text_is_component(names->short_token, 64))
-		return error_set(err, ERROR_SYSTEM,
-				 "CI_RUNNER_SHORT_TOKEN is missing or cannot be a directory's name");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"CI_RUNNER_SHORT_TOKEN is missing or cannot be a directory's name");
 	if (names->concurrent == NULL || !text_is_made_of(names->concurrent, TEXT_DIGIT, 6))
-		return error_set(err, ERROR_SYSTEM,
-				 "CI_CONCURRENT_PROJECT_ID is missing or not a number of up to 6 digits");
+		return error_set(
+			err, ERROR_SYSTEM,
+			"CI_CONCURRENT_PROJECT_ID is missing or not a number of up to 6 digits");
 	return 0;
 }
 
@@ -79,8 +81,8 @@ int workspace_plan(const char *data_dir, const struct account *account,
 				      home ? HOME_DIRECTORY : account->name);
 	if (workspace->base == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	workspace->builds_dir = text_format("%s/builds/%s/%03d", workspace->base,
-					    names->short_token, concurrent);
+	workspace->builds_dir =
+		text_format("%s/builds/%s/%03d", workspace->base, names->short_token, concurrent);
 	workspace->cache_dir = text_format("%s/cache", workspace->base);
 	workspace->scripts_dir =
 		text_format("%s/scripts/%s/%03d/%s/%" PRIu64, workspace->base, names->short_token,
@@ -112,8 +114,9 @@ static int check_directory(const struct walk *walk, int fd, const char *name, st
 	if (fstat(fd, &found) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look at %s of %s", name, walk->path);
 	if (found.st_uid != geteuid())
-		return error_set(err, ERROR_SYSTEM, "'%s' in %s belongs to another account (uid %u)",
-				 name, walk->path, (unsigned int)found.st_uid);
+		return error_set(err, ERROR_SYSTEM,
+				 "'%s' in %s belongs to another account (uid %u)", name, walk->path,
+				 (unsigned int)found.st_uid);
 	if ((found.st_mode & 022) != 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "'%s' in %s can be written by others; run: chmod go-w", name,

@@ -35,8 +35,8 @@ bool workspace_needs_shell(const char *data_dir);
 int workspace_check_names(const struct workspace_names *names, struct error *err);
 
 /*
- * Plans the paths; the names have been checked. `data_dir` is $HOME, ~ or an absolute directory. The caller calls
- * workspace_free also after a failure.
+ * Plans the paths; the names have been checked. `data_dir` is $HOME, ~ or an absolute directory.
+ * The caller calls workspace_free also after a failure.
  */
 int workspace_plan(const char *data_dir, const struct account *account,
 		   const struct workspace_names *names, struct workspace *workspace,

@@ -56,12 +56,14 @@ int shell_run(const struct script *script, const struct channel_header *header,
 	if (read_exit_code(end, exit_code) == 0)
 		return 0;
 	if (WIFSIGNALED(end->status))
-		return error_set(err, ERROR_SYSTEM,
-				 "the login shell was ended by signal %d before the script was done",
-				 WTERMSIG(end->status));
-	return error_set(err, ERROR_SYSTEM,
-			 "the login shell ended with code %d before the script was done: does a profile "
-			 "(/etc/profile, ~/.bash_profile, ~/.profile) exit, read its input or execute "
-			 "another program? JACAMAR_NO_BASH_PROFILE=true leaves profiles out",
-			 WEXITSTATUS(end->status));
+		return error_set(
+			err, ERROR_SYSTEM,
+			"the login shell was ended by signal %d before the script was done",
+			WTERMSIG(end->status));
+	return error_set(
+		err, ERROR_SYSTEM,
+		"the login shell ended with code %d before the script was done: does a profile "
+		"(/etc/profile, ~/.bash_profile, ~/.profile) exit, read its input or execute "
+		"another program? JACAMAR_NO_BASH_PROFILE=true leaves profiles out",
+		WEXITSTATUS(end->status));
 }

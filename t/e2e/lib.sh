@@ -70,7 +70,7 @@ clean_up() {
 	for account in ${accounts:-}; do
 		remove_account "$account"
 	done
-	[ -n "${prefix:-}" ] && rm -rf "$prefix"
+	[ -n "${installed:-}" ] && rm -rf "$installed"
 	rm -rf "$box"
 }
 
@@ -112,6 +112,7 @@ install_site() {
 	add_account "$usr"
 	add_account "$two"
 	prefix=/opt/jacamar-test.$$
+	installed=$prefix
 	make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >"$box/install" 2>&1 || { cat "$box/install" >&2; exit 1; }
 	etc=$box/home/$runner/.gitlab-runner
