@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <pwd.h>
 #include <sched.h>
@@ -52,12 +53,34 @@ static int set_capabilities(enum capability_use use, struct error *err)
 	return 0;
 }
 
-/* True where the process holds none at all: what capset was told is read back. */
+/*
+ * The sets that the kernel says we hold, asked without libcap-ng, which would read /proc for the
+ * ones that we do not need.
+ */
+struct held {
+	uint64_t permitted;
+	uint64_t any; /* in any of the three sets */
+};
+
+static int read_capabilities(struct held *held)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	if (syscall(SYS_capget, &header, sets) != 0)
+		return -1;
+	*held = (struct held){.permitted = 0};
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint64_t any = sets[i].permitted | sets[i].effective | sets[i].inheritable;
+		held->permitted |= (uint64_t)sets[i].permitted << (32 * i);
+		held->any |= any << (32 * i);
+	}
+	return 0;
+}
+
 static bool has_no_capability(void)
 {
-	capng_setpid(getpid());
-	return capng_get_caps_process() == 0 &&
-	       capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE;
+	struct held held;
+	return read_capabilities(&held) == 0 && held.any == 0;
 }
 
 int privilege_drop(struct error *err)
@@ -71,10 +94,9 @@ int privilege_drop(struct error *err)
 
 bool privilege_is_reserved(void)
 {
-	capng_setpid(getpid());
-	return capng_get_caps_process() == 0 &&
-	       capng_have_capability(CAPNG_PERMITTED, CAP_SETUID) &&
-	       capng_have_capability(CAPNG_PERMITTED, CAP_SETGID);
+	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+	struct held held;
+	return read_capabilities(&held) == 0 && (held.permitted & both) == both;
 }
 
 int privilege_reserve(struct error *err)
@@ -113,26 +135,28 @@ int privilege_confine(struct error *err)
 	return 0;
 }
 
-/* All of the user's groups or an error: initgroups(3) would leave out what does not fit. */
-static int set_groups(const struct account *account, struct error *err)
+/*
+ * All of the user's groups, in new memory, or NULL: initgroups(3) would leave out what does not
+ * fit. The libraries that know the groups run before any capability is raised.
+ */
+static gid_t *list_groups(const struct account *account, size_t *count, struct error *err)
 {
 	long most = sysconf(_SC_NGROUPS_MAX);
-	for (int room = 64;; room *= 4) {
-		int count = room;
-		cleanup_free gid_t *groups = calloc((size_t)room, sizeof(*groups));
-		if (groups == NULL)
-			return error_set(err, ERROR_SYSTEM, "out of memory");
-		if (getgrouplist(account->name, account->gid, groups, &count) >= 0) {
-			if (setgroups((size_t)count, groups) != 0)
-				return error_errno(err, ERROR_SYSTEM,
-						   "cannot set the %d groups of %s", count,
-						   account->name);
-			return 0;
+	for (int room = 64; room <= 4 * most; room *= 4) {
+		int found = room;
+		gid_t *groups = calloc((size_t)room, sizeof(*groups));
+		if (groups == NULL) {
+			error_set(err, ERROR_SYSTEM, "out of memory");
+			return NULL;
 		}
-		if (room > most)
-			return error_set(err, ERROR_SYSTEM, "%s is in more than %ld groups",
-					 account->name, most);
+		if (getgrouplist(account->name, account->gid, groups, &found) >= 0) {
+			*count = (size_t)found;
+			return groups;
+		}
+		free(groups);
 	}
+	error_set(err, ERROR_SYSTEM, "%s is in more than %ld groups", account->name, most);
+	return NULL;
 }
 
 static bool is_wholly(uid_t uid, gid_t gid)
@@ -174,10 +198,13 @@ static int change_identity(const struct account *account, struct error *err)
 	if (account->uid == 0 || account->uid == old_uid)
 		return error_set(err, ERROR_SYSTEM, "a job never becomes uid %u",
 				 (unsigned int)account->uid);
-	if (set_capabilities(RAISED, err) != 0)
+	size_t count = 0;
+	cleanup_free gid_t *groups = list_groups(account, &count, err);
+	if (groups == NULL || set_capabilities(RAISED, err) != 0)
 		return -1;
-	if (set_groups(account, err) != 0)
-		return -1;
+	if (setgroups(count, groups) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set the %zu groups of %s", count,
+				   account->name);
 	if (setresgid(account->gid, account->gid, account->gid) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot take the group of %s", account->name);
 	if (setresuid(account->uid, account->uid, account->uid) != 0)
