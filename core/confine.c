@@ -11,7 +11,6 @@
 
 #include "core/downscope.h"
 #include "core/io.h"
-#include "core/text.h"
 
 struct verdict {
 	int result;
@@ -58,17 +57,6 @@ static int receive(int fd, void *bytes, size_t size, int64_t deadline)
 	return 0;
 }
 
-/* An error that the child reports is only a text to us: of known kind, ended, printable. */
-static int hand_on(const struct verdict *verdict, struct error *err)
-{
-	*err = verdict->error;
-	err->detail[sizeof(err->detail) - 1] = '\0';
-	text_make_printable(err->detail);
-	if (err->kind != ERROR_DENIED)
-		err->kind = ERROR_SYSTEM;
-	return -1;
-}
-
 int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
 		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
 		struct error *err)
@@ -100,5 +88,5 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 		;
 	if (received != 0)
 		return -1;
-	return verdict.result == 0 ? 0 : hand_on(&verdict, err);
+	return verdict.result == 0 ? 0 : error_accept(err, &verdict.error);
 }

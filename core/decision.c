@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +47,9 @@ static int establish_identity(struct decision *decision, struct error *err)
 	cleanup_free char *token = calloc(1, JOB_TOKEN_SIZE);
 	if (token == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	if (job_read(getenv("JOB_RESPONSE_FILE"), &settings->general.jwt_env_variable,
-		     &decision->job, token, err) != 0)
+	cleanup_close int response = job_open(getenv("JOB_RESPONSE_FILE"), err);
+	if (response < 0 || job_read(response, &settings->general.jwt_env_variable, &decision->job,
+				     token, err) != 0)
 		return -1;
 	if (token[0] != '\0')
 		return identity_establish(&settings->general, &decision->job, token,
@@ -205,15 +205,8 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 
 int decision_recheck(const struct state *state, struct error *err)
 {
-	struct job job;
 	struct account now;
 
-	if (job_read(getenv("JOB_RESPONSE_FILE"), NULL, &job, NULL, err) != 0)
-		return -1;
-	if (job.id != state->job_id)
-		return error_set(err, ERROR_DENIED,
-				 "the state is of job %" PRIu64 ", this is job %" PRIu64,
-				 state->job_id, job.id);
 	int found = state->downscope == DOWNSCOPE_NONE
 			    ? account_of_process(&now, err)
 			    : account_by_name(state->account.name, &now, err);

@@ -44,8 +44,8 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 struct state decision_state(const struct decision *decision);
 
 /*
- * Checks a state that was handed on against this job: the response's id, and the account, which
- * must still be what it was.
+ * Checks a state that was handed on: its account must still be what it was. That the state is of
+ * this very job is checked on the way to the user's side: user_side.h.
  */
 int decision_recheck(const struct state *state, struct error *err);
 

@@ -36,3 +36,13 @@ int error_errno(struct error *err, enum error_kind kind, const char *format, ...
 	snprintf(err->detail + used, sizeof(err->detail) - used, ": %s", strerror(saved));
 	return -1;
 }
+
+int error_accept(struct error *err, const struct error *said)
+{
+	*err = *said;
+	err->detail[sizeof(err->detail) - 1] = '\0';
+	text_make_printable(err->detail);
+	if (err->kind != ERROR_DENIED)
+		err->kind = ERROR_SYSTEM;
+	return -1;
+}

@@ -33,4 +33,10 @@ int error_set(struct error *err, enum error_kind kind, const char *format, ...)
 int error_errno(struct error *err, enum error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Hands on what another process says went wrong, and returns -1. That process may have been taken
+ * over by what it parsed: the text is ended and made printable, the kind one that it may report.
+ */
+int error_accept(struct error *err, const struct error *said);
+
 #endif

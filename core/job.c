@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,7 +150,6 @@ int job_parse(const char *text, size_t size, const struct string_list *token_nam
 
 struct request {
 	int fd;
-	const char *path;
 	const struct string_list *token_names;
 };
 
@@ -158,31 +158,26 @@ struct reply {
 	char token[JOB_TOKEN_SIZE];
 };
 
-static int read_with_token(const void *argument, void *out, struct error *err)
+static int parse_file(int fd, const struct string_list *token_names, struct job *job,
+		      char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	size_t size;
+	cleanup_free char *text = io_read_to_end(fd, RESPONSE_MOST_SIZE, &size);
+	if (text == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the job response");
+	return job_parse(text, size, token_names, job, token, err);
+}
+
+/* In the confined child. */
+static int read_confined(const void *argument, void *out, struct error *err)
 {
 	const struct request *request = argument;
 	struct reply *reply = out;
-	size_t size;
-	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
-	if (text == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s",
-				   request->path);
-	if (job_parse(text, size, request->token_names, &reply->job, reply->token, err) != 0)
+	if (parse_file(request->fd, request->token_names, &reply->job, reply->token, err) != 0)
 		return -1;
 	if (reply->token[0] != '\0')
 		return 0;
 	return find_token_in_environment(request->token_names, reply->token, err);
-}
-
-static int read_without_token(const void *argument, void *out, struct error *err)
-{
-	const struct request *request = argument;
-	size_t size;
-	cleanup_free char *text = io_read_to_end(request->fd, RESPONSE_MOST_SIZE, &size);
-	if (text == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot read the job response %s",
-				   request->path);
-	return job_parse(text, size, NULL, out, NULL, err);
 }
 
 /* What came out of the child is checked again: its parser may have been taken over. */
@@ -202,31 +197,40 @@ static int accept_job(struct job *job, struct error *err)
 	return 0;
 }
 
-int job_read(const char *path, const struct string_list *token_names, struct job *job,
-	     char token[JOB_TOKEN_SIZE], struct error *err)
+int job_open(const char *path, struct error *err)
 {
 	if (path == NULL)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"JOB_RESPONSE_FILE is not set: GitLab Runner 14.2 or later sets it");
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		return error_set(err, ERROR_SYSTEM,
+				 "JOB_RESPONSE_FILE is not set: this GitLab Runner is too old");
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open the job response %s", path);
-	struct request request = {.fd = fd, .path = path, .token_names = token_names};
+	return fd;
+}
 
-	if (token == NULL) {
-		if (confine_run(read_without_token, &request, job, sizeof(*job), PARSE_LIMIT_MS,
-				err) != 0)
-			return -1;
-		return accept_job(job, err);
-	}
+int job_read(int fd, const struct string_list *token_names, struct job *job,
+	     char token[JOB_TOKEN_SIZE], struct error *err)
+{
+	struct request request = {.fd = fd, .token_names = token_names};
 	cleanup_free struct reply *reply = calloc(1, sizeof(*reply));
 	if (reply == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	if (confine_run(read_with_token, &request, reply, sizeof(*reply), PARSE_LIMIT_MS, err) != 0)
+	if (confine_run(read_confined, &request, reply, sizeof(*reply), PARSE_LIMIT_MS, err) != 0)
 		return -1;
 	*job = reply->job;
 	memcpy(token, reply->token, JOB_TOKEN_SIZE);
 	token[JOB_TOKEN_SIZE - 1] = '\0';
 	return accept_job(job, err);
+}
+
+int job_check_id(int fd, uint64_t id, struct error *err)
+{
+	struct job job;
+	if (parse_file(fd, NULL, &job, NULL, err) != 0)
+		return -1;
+	if (job.id != id)
+		return error_set(err, ERROR_DENIED,
+				 "the state is of job %" PRIu64 ", this is job %" PRIu64, id,
+				 job.id);
+	return 0;
 }

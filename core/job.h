@@ -32,17 +32,26 @@ struct job {
 };
 
 /*
- * Reads the file `path`. Where `token` is not NULL it gets the id token: the first of the
- * variables `token_names` that the response has, else the first that the environment has as
- * CUSTOM_ENV_<NAME>; "" where there is none.
+ * Reads the file of the descriptor `fd` in a confined child. `token` gets the id token: the first
+ * of the variables `token_names` that the response has, else the first that the environment has
+ * as CUSTOM_ENV_<NAME>; "" where there is none.
  */
-int job_read(const char *path, const struct string_list *token_names, struct job *job,
+int job_read(int fd, const struct string_list *token_names, struct job *job,
 	     char token[JOB_TOKEN_SIZE], struct error *err);
+
+/*
+ * Checks that the response, of which `fd` is a descriptor, is that of the job `id`. It parses in
+ * this very process: for a child that has nothing more to lose than the job itself.
+ */
+int job_check_id(int fd, uint64_t id, struct error *err);
+
+/* Opens the response file `path` (NULL: the runner set none). */
+int job_open(const char *path, struct error *err);
 
 /* True for group/sub-group/project: parts of [A-Za-z0-9_.-], none of them "." or "..". */
 bool job_is_project_path(const char *path);
 
-/* The parser alone, in this process, without the environment: for tests and the fuzzer. */
+/* The parser alone, in this process, without the environment. `token` may be NULL. */
 int job_parse(const char *text, size_t size, const struct string_list *token_names, struct job *job,
 	      char token[JOB_TOKEN_SIZE], struct error *err);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,40 @@ static const char *find_bash(const struct state *state)
 	return access("/usr/bin/bash", X_OK) == 0 ? "/usr/bin/bash" : "/bin/bash";
 }
 
-/* In the forked child: what a login would find, and nothing of ours. */
-static void execute(const struct login_shell *shell, int feed, int report)
+/*
+ * A session of its own: `kill 0` in a script ends the script, not who reports on it. Signals as a
+ * login has them.
+ */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none;
+	sigset_t all;
+	sigemptyset(&none);
+	sigfillset(&all);
+	int code = posix_spawnattr_setsigmask(attributes, &none);
+	if (code == 0)
+		code = posix_spawnattr_setsigdefault(attributes, &all);
+	if (code == 0)
+		code = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
+								    POSIX_SPAWN_SETSIGMASK |
+								    POSIX_SPAWN_SETSIGDEF);
+	return code;
+}
+
+static int set_descriptors(const struct login_shell *shell, int feed, int report,
+			   posix_spawn_file_actions_t *actions)
+{
+	int code = posix_spawn_file_actions_adddup2(actions, feed, STDIN_FILENO);
+	if (code == 0)
+		code = posix_spawn_file_actions_adddup2(actions, report, REPORT_FD);
+	if (code == 0 && shell->output_to_errors)
+		code = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
+	return code;
+}
+
+/* Executes bash with what a login would find, and nothing of ours; 0 or an errno. */
+static int spawn(const struct login_shell *shell, const char *bash, int feed, int report,
+		 pid_t *child)
 {
 	static const char *const options[] = {
 		[PROFILE_LOGIN] = "--login",
@@ -73,21 +106,40 @@ static void execute(const struct login_shell *shell, int feed, int report)
 		[PROFILE_ETC_ONLY] = "--noprofile",
 	};
 	const struct channel_header *header = shell->header;
-	const char *bash = find_bash(&header->state);
 	char *const arguments[] = {(char *)bash, (char *)options[header->profile], NULL};
-	char **environment = environment_vector(header->environment);
-	struct error err = {.detail = ""};
+	cleanup_free char **environment = environment_vector(header->environment);
+	posix_spawnattr_t attributes;
+	posix_spawn_file_actions_t actions;
 
-	/* A session of its own: `kill 0` in a script ends the script, not who reports on it. */
-	setsid();
-	downscope_reset_signals();
-	umask(0022);
-	if (environment != NULL && dup2(feed, STDIN_FILENO) >= 0 && dup2(report, REPORT_FD) >= 0 &&
-	    (!shell->output_to_errors || dup2(STDERR_FILENO, STDOUT_FILENO) >= 0) &&
-	    downscope_restore_core_limit(shell->core_limit, &err) == 0)
-		execve(bash, arguments, environment);
-	dprintf(STDERR_FILENO, "jacamar: cannot execute %s: %s\n", bash, strerror(errno));
-	_exit(127);
+	if (environment == NULL || posix_spawnattr_init(&attributes) != 0)
+		return ENOMEM;
+	int code = posix_spawn_file_actions_init(&actions);
+	if (code == 0) {
+		code = set_attributes(&attributes);
+		if (code == 0)
+			code = set_descriptors(shell, feed, report, &actions);
+		if (code == 0)
+			code = posix_spawn(child, bash, &actions, &attributes, arguments,
+					   environment);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	posix_spawnattr_destroy(&attributes);
+	return code;
+}
+
+/* The shell inherits a login's mask and limit of core dumps; this process has them no longer. */
+static pid_t execute(const struct login_shell *shell, int feed, int report, struct error *err)
+{
+	const char *bash = find_bash(&shell->header->state);
+	pid_t child = -1;
+	if (downscope_restore_core_limit(shell->core_limit, err) != 0)
+		return -1;
+	mode_t private = umask(0022);
+	errno = spawn(shell, bash, feed, report, &child);
+	umask(private);
+	if (errno != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot execute %s", bash);
+	return privilege_hide_memory(NULL, err) == 0 ? child : -1;
 }
 
 /* Starts the shell with the whole line in its pipe; the read end of its report goes to *report. */
@@ -107,10 +159,8 @@ static pid_t start(const struct login_shell *shell, int *report, struct error *e
 	if (make_pipe(&answer, err) == 0) {
 		if (io_write_all(feed.out, shell->line, length) != 0)
 			error_errno(err, ERROR_SYSTEM, "cannot feed the login shell");
-		else if ((child = fork()) == 0)
-			execute(shell, feed.in, answer.out);
-		else if (child < 0)
-			error_errno(err, ERROR_SYSTEM, "cannot fork");
+		else
+			child = execute(shell, feed.in, answer.out, err);
 		close(answer.out);
 		*report = answer.in;
 	}

@@ -13,14 +13,17 @@
 #include "core/downscope.h"
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/job.h"
 #include "core/supervise.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* Linux 5.3; one number on every architecture */
 #endif
 
-/* Where the child reports a failure before its exec; above the three standard descriptors. */
-#define REPORT_FD 3
+/* What the child still needs before its exec, right above the three standard descriptors. */
+#define REPORT_FD      3
+#define RESPONSE_FD    4
+#define FIRST_OTHER_FD 5
 
 /* How often, and how long, what does not die of SIGKILL is killed again. */
 #define SWEEP_PAUSE_MS 20
@@ -53,7 +56,22 @@ static void open_log_to_user(void)
 			(void)fchmod(fd, 0622);
 }
 
-/* In the forked child. Whatever fails, nothing of the job has run. */
+/* Puts what the child needs on the lowest descriptors, so that all others can be closed. */
+static bool arrange_descriptors(const struct session *session, int channel, int report)
+{
+	/* Out of the way first: any of them may be where another one goes. */
+	int high_report = fcntl(report, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
+	int high_response = fcntl(session->response, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
+	return dup2(channel, STDIN_FILENO) >= 0 &&
+	       (session->output < 0 || dup2(session->output, STDOUT_FILENO) >= 0) &&
+	       dup3(high_report, REPORT_FD, O_CLOEXEC) >= 0 &&
+	       (session->response < 0 || dup3(high_response, RESPONSE_FD, O_CLOEXEC) >= 0);
+}
+
+/*
+ * In the forked child. Whatever fails, nothing of the job has run. The job response is parsed
+ * last, when the process is the user's and has nothing to lose but this job.
+ */
 static void become_user(const struct session *session, int channel, int report)
 {
 	const struct state *state = &session->header->state;
@@ -68,12 +86,10 @@ static void become_user(const struct session *session, int channel, int report)
 	memcpy(rules.limits, state->limits, sizeof(rules.limits));
 	char **environment = environment_vector(session->header->environment);
 
-	/* The channel may be on the descriptor that the report goes to. */
-	if (environment == NULL || dup2(channel, STDIN_FILENO) < 0 ||
-	    (session->output >= 0 && dup2(session->output, STDOUT_FILENO) < 0) ||
-	    (report != REPORT_FD && dup3(report, REPORT_FD, O_CLOEXEC) < 0)) {
+	if (environment == NULL || !arrange_descriptors(session, channel, report)) {
 		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");
-	} else if (downscope_become(&state->account, &rules, REPORT_FD + 1, &err) == 0) {
+	} else if (downscope_become(&state->account, &rules, FIRST_OTHER_FD, &err) == 0 &&
+		   (session->response < 0 || job_check_id(RESPONSE_FD, state->job_id, &err) == 0)) {
 		execve(session->jacamar, (char *const *)arguments, environment);
 		error_errno(&err, ERROR_SYSTEM, "cannot execute %s", session->jacamar);
 	}
@@ -175,11 +191,8 @@ static bool reap(struct watch *watch)
 	return ended;
 }
 
-/*
- * A failure that the child reports is a text from our own program, before it executed another:
- * no process of the user can have written it.
- */
-static int read_report(struct watch *watch, struct error *err)
+/* What the child said of its failure; nothing where it has executed its program. */
+static int read_report(const struct watch *watch, struct error *err)
 {
 	struct error said;
 	ssize_t size = io_read_full(watch->report, &said, sizeof(said));
@@ -187,8 +200,7 @@ static int read_report(struct watch *watch, struct error *err)
 		return 0;
 	if (size != (ssize_t)sizeof(said))
 		return error_set(err, ERROR_SYSTEM, "the change to the user's account has failed");
-	*err = said;
-	return -1;
+	return error_accept(err, &said);
 }
 
 /* In a forked child: kills all our other descendants, as the user. */

@@ -17,8 +17,9 @@ struct session {
 	const char *stage;
 	const char *substage; /* NULL but for run */
 	struct channel_header *header;
-	int script;	   /* a descriptor of the script; -1: none */
-	int output;	   /* becomes the user's side's standard output; -1: it keeps ours */
+	int script;   /* a descriptor of the script; -1: none */
+	int response; /* of the job response, which must be of the state's job; -1: unchecked */
+	int output;   /* becomes the user's side's standard output; -1: it keeps ours */
 	rlim_t core_limit; /* what the user's side gets back */
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/job.h"
 #include "core/script.h"
 
 /* Choices of the job's author, about the author's own profiles. */
@@ -40,6 +41,13 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 	struct channel_header header = {
 		.profile = choose_profile(), .data_dir = side->data_dir, .state = *side->state};
 	cleanup_close int script = -1;
+	cleanup_close int response = -1;
+	/* config knows the job already, from a response that it read itself. */
+	if (side->data_dir == NULL) {
+		response = job_open(getenv("JOB_RESPONSE_FILE"), err);
+		if (response < 0)
+			return -1;
+	}
 	if (side->script != NULL) {
 		script = open_script(side->script, &header.script_size, err);
 		if (script < 0)
@@ -58,6 +66,7 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 		.substage = side->substage,
 		.header = &header,
 		.script = script,
+		.response = response,
 		.output = side->output,
 		.core_limit = side->core_limit,
 	};

@@ -1,0 +1,121 @@
+#!/bin/sh
+# What the program costs, as ratios against named peers measured in the same run: hyperfine's
+# medians, the least of several rounds that take turns, so that noise falls on all alike.
+# BENCH_ROUNDS (5) and BENCH_RUNS (60) say how long it takes.
+. "$(dirname "$0")/../e2e/lib.sh"
+install_site
+rounds=${BENCH_ROUNDS:-5}
+runs=${BENCH_RUNS:-60}
+missed=0
+
+# hold NAME VALUE BUDGET [UNIT]: one row; VALUE and BUDGET are numbers.
+hold() {
+	verdict=$(awk -v value="$2" -v budget="$3" 'BEGIN { print value <= budget ? "met" : "MISSED" }')
+	[ "$verdict" = met ] || missed=$((missed + 1))
+	printf '%-66s %9s %9s %-8s %s\n' "$1" "$2" "$3" "${4:-}" "$verdict"
+}
+
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
+least() { sort -g | head -n 1; }
+
+# measure NAME: the least of the medians of the rounds so far, in seconds.
+measure() { least <"$box/median.$1"; }
+
+# round NAME COMMAND...: one more round of a peer, as root.
+round() {
+	name=$1
+	shift
+	hyperfine -N --warmup 3 --runs "$runs" --export-json "$box/$name.json" "$@" >/dev/null 2>&1 ||
+		{ echo "bench: $name failed" >&2; exit 1; }
+	jq '.results[0].median' "$box/$name.json" >>"$box/median.$name"
+}
+
+# round_as_runner NAME COMMAND...: one of ours, as the service account, in the job's environment.
+round_as_runner() {
+	name=$1
+	shift
+	as "$runner" sh -c 'cd "$1" && shift && exec xargs -0 -a env sh -c '\''
+		command=$1 runs=$2 options=$3 && shift 3 && exec env -i "$@" \
+			hyperfine -N --warmup 3 --runs "$runs" $options --export-json out.json "$command"
+		'\'' - "$@"' - "$call" "$1" "$runs" "${options:-}" >"$box/output" 2>&1 ||
+		{ cat "$box/output"; echo "bench: $name failed" >&2; exit 1; }
+	jq '.results[0].median' "$call/out.json" >>"$box/median.$name"
+}
+
+job </dev/null
+call=$box/home/$runner/call
+install -d -m 700 -o "$runner" "$call"
+as "$runner" "$build_for_all/t/runner" --prepare-only "$call" "$etc/config.toml" "$box/job.json" \
+	>"$box/output" 2>&1 || { cat "$box/output"; exit 1; }
+at_end() { as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1; }
+
+: >"$box/empty.bash"
+chmod 644 "$box/empty.bash"
+auth=$prefix/bin/jacamar-auth
+
+printf '%-66s %9s %9s\n' 'what' 'measured' 'at most'
+
+# --- one sub-stage of an empty script ---
+bash_file="bash --login -c 'bash $box/empty.bash; exit \$?'"
+i=0
+while [ "$i" -lt "$rounds" ]; do
+	i=$((i + 1))
+	round setpriv "setpriv --reuid $usr --regid $usr --init-groups $bash_file"
+	round_as_runner ours "$auth run $box/empty.bash build_script"
+	round runuser "runuser -u $usr -- $bash_file"
+	round su "su $usr -s /bin/bash -c 'bash --login -c \"bash $box/empty.bash; exit \\\$?\"'"
+	round sudo "sudo -n -u $usr -- $bash_file"
+	round version "$prefix/bin/jacamar --version"
+	round_as_runner config "$auth config --configuration $etc/jacamar-config.toml"
+done
+ours=$(measure ours)
+hold 'empty sub-stage, to setpriv (the floor)' "$(ratio "$ours" "$(measure setpriv)")" 1.35 x
+for peer in runuser su sudo; do
+	hold "empty sub-stage, to $peer" "$(ratio "$ours" "$(measure $peer)")" 1 x
+done
+hold 'config with a key at hand, beyond one exec of the program' \
+	"$(awk -v a="$(measure config)" -v b="$(measure version)" 'BEGIN { printf "%.2f", (a - b) * 1000 }')" \
+	6 ms
+
+# --- both resident processes while a job sleeps ---
+printf 'sleep 30\n' >"$box/sleep.bash"
+chmod 644 "$box/sleep.bash"
+as "$runner" sh -c 'cd "$1" && exec xargs -0 -a env sh -c '\''exec env -i "$@" '"$auth"' run \
+	'"$box"'/sleep.bash build_script'\'' -' - "$call" >/dev/null 2>&1 &
+until pgrep -U "$usr" -x sleep >/dev/null; do sleep 0.1; done
+sleep 1
+auth_pid=$(pgrep -U "$runner" -f "^$auth run ")
+user_pid=$(pgrep -U "$usr" -f "^$prefix/bin/jacamar ")
+pss() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+wakeups() { awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$auth_pid/status" "/proc/$user_pid/status"; }
+hold 'PSS of both processes while a job sleeps' \
+	"$(awk -v a="$(pss "$auth_pid")" -v b="$(pss "$user_pid")" 'BEGIN { printf "%.0f", a + b }')" 1229 KiB
+before=$(wakeups)
+sleep 10
+hold 'wakeups of both in ten seconds of sleep' "$(($(wakeups) - before))" 0
+others=$(cat "/proc/$auth_pid/maps" "/proc/$user_pid/maps" | grep -o '/[^ ]*\.so[.0-9]*$' | sort -u |
+	grep -cvE '/(libc|libcap-ng|libinih|libjansson|libseccomp|ld-linux[^/]*)\.so')
+hold 'shared libraries mapped beyond those allowed' "$others" 0
+kill -TERM "$auth_pid"
+wait
+
+# --- a large log ---
+big=$(mktemp -p /dev/shm) && chmod 644 "$big"
+head -c 1G /dev/zero >"$big"
+at_end() {
+	rm -f "$big"
+	as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1
+}
+printf 'cat %s\n' "$big" >"$box/big.bash"
+chmod 644 "$box/big.bash"
+runs=5
+i=0
+while [ "$i" -lt "$rounds" ]; do
+	i=$((i + 1))
+	round cat --output=pipe "setpriv --reuid $usr --regid $usr --init-groups cat $big"
+	options=--output=pipe round_as_runner big "$auth run $box/big.bash build_script"
+done
+hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(measure big)" "$(measure cat)")" 1.02 x
+
+echo "$missed of the budgets missed"
+[ "$missed" -eq 0 ]
