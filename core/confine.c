@@ -64,26 +64,25 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
-	cleanup_close int in = ends[0];
-
 	pid_t child = fork();
 	if (child == 0)
 		run_child(work, argument, reply, reply_size, limit_ms, ends[1]);
 	close(ends[1]);
-	if (child < 0)
+	if (child < 0) {
+		close(ends[0]);
 		return error_errno(err, ERROR_SYSTEM, "cannot fork");
+	}
 
 	struct verdict verdict;
 	int64_t deadline = io_now_ms() + limit_ms;
-	int received = receive(in, &verdict, sizeof(verdict), deadline);
+	int received = receive(ends[0], &verdict, sizeof(verdict), deadline);
 	if (received == 0 && verdict.result == 0)
-		received = receive(in, reply, reply_size, deadline);
+		received = receive(ends[0], reply, reply_size, deadline);
 	if (received != 0) {
 		error_errno(err, ERROR_SYSTEM, "the confined parser of the job's data has failed");
 		kill(child, SIGKILL);
 	}
-	close(in);
-	in = -1;
+	close(ends[0]);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (received != 0)

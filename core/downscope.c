@@ -261,7 +261,8 @@ void downscope_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static const int limit_resources[LIMIT_COUNT] = {
+/* glibc's own type of setrlimit's first argument. */
+static const __rlimit_resource_t limit_resources[LIMIT_COUNT] = {
 	[LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_NPROC] = RLIMIT_NPROC,
 	[LIMIT_CORE] = RLIMIT_CORE,	[LIMIT_CPU] = RLIMIT_CPU,
 	[LIMIT_AS] = RLIMIT_AS,		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,

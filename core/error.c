@@ -7,7 +7,8 @@
 
 #include "core/text.h"
 
-static void fill(struct error *err, enum error_kind kind, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fill(struct error *err, enum error_kind kind,
+						       const char *format, va_list args)
 {
 	err->kind = kind;
 	if (vsnprintf(err->detail, sizeof(err->detail), format, args) < 0)

@@ -225,7 +225,7 @@ int job_read(int fd, const struct string_list *token_names, struct job *job,
 
 int job_check_id(int fd, uint64_t id, struct error *err)
 {
-	struct job job;
+	struct job job = {.id = 0};
 	if (parse_file(fd, NULL, &job, NULL, err) != 0)
 		return -1;
 	if (job.id != id)

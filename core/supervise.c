@@ -140,7 +140,7 @@ static void copy_list(const struct pid_list *from, struct pid_list *to)
 }
 
 /* Reads the field `number` (from 3 on) of /proc/PID/stat; 0 where the process is gone. */
-static char process_state(pid_t pid)
+static int process_state(pid_t pid)
 {
 	char path[32];
 	char text[512];
@@ -158,7 +158,7 @@ static char process_state(pid_t pid)
 /* A zombie takes signals as well, and would be counted for ever. */
 static bool is_dead(pid_t pid)
 {
-	char state = process_state(pid);
+	int state = process_state(pid);
 	return state == 'Z' || state == 'X';
 }
 

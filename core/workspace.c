@@ -75,18 +75,19 @@ int workspace_plan(const char *data_dir, const struct account *account,
 		return error_set(err, ERROR_SYSTEM, "the home directory %s of %s does not exist",
 				 account->home, account->name);
 
-	int concurrent = atoi(names->concurrent); /* 1 to 6 digits, as checked */
+	uint64_t concurrent = 0;
+	(void)text_to_u64(names->concurrent, &concurrent); /* 1 to 6 digits, as checked */
 	const char *base = home ? account->home : data_dir;
 	workspace->base = text_format("%s/%s", strcmp(base, "/") == 0 ? "" : base,
 				      home ? HOME_DIRECTORY : account->name);
 	if (workspace->base == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	workspace->builds_dir =
-		text_format("%s/builds/%s/%03d", workspace->base, names->short_token, concurrent);
+	workspace->builds_dir = text_format("%s/builds/%s/%03" PRIu64, workspace->base,
+					    names->short_token, concurrent);
 	workspace->cache_dir = text_format("%s/cache", workspace->base);
 	workspace->scripts_dir =
-		text_format("%s/scripts/%s/%03d/%s/%" PRIu64, workspace->base, names->short_token,
-			    concurrent, names->project_path, names->job_id);
+		text_format("%s/scripts/%s/%03" PRIu64 "/%s/%" PRIu64, workspace->base,
+			    names->short_token, concurrent, names->project_path, names->job_id);
 	if (workspace->builds_dir == NULL || workspace->cache_dir == NULL ||
 	    workspace->scripts_dir == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
