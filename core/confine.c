@@ -19,13 +19,15 @@ struct verdict {
 
 /* The child's whole life. */
 static void run_child(int (*work)(const void *, void *, struct error *), const void *argument,
-		      void *reply, size_t reply_size, int64_t limit_ms, int out)
+		      void *reply, size_t reply_size, int out)
 {
 	struct verdict verdict = {.result = -1};
-	/* Where root was given up for nobody, the parent has no signal that would reach us. */
-	signal(SIGALRM, SIG_DFL);
-	alarm((unsigned int)(limit_ms / 1000 + 1));
-	verdict.result = privilege_confine(&verdict.error);
+	/* config's answer to the runner goes to standard output; nothing else may. */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		error_errno(&verdict.error, ERROR_SYSTEM, "cannot open /dev/null");
+	else
+		verdict.result = privilege_confine(&verdict.error);
 	if (verdict.result == 0)
 		verdict.result = work(argument, reply, &verdict.error);
 	bool sent = io_write_all(out, &verdict, sizeof(verdict)) == 0 &&
@@ -66,7 +68,7 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
 	pid_t child = fork();
 	if (child == 0)
-		run_child(work, argument, reply, reply_size, limit_ms, ends[1]);
+		run_child(work, argument, reply, reply_size, ends[1]);
 	close(ends[1]);
 	if (child < 0) {
 		close(ends[0]);
@@ -80,7 +82,7 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 		received = receive(ends[0], reply, reply_size, deadline);
 	if (received != 0) {
 		error_errno(err, ERROR_SYSTEM, "the confined parser of the job's data has failed");
-		kill(child, SIGKILL);
+		downscope_kill_confined(child);
 	}
 	close(ends[0]);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)

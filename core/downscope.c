@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/io.h"
@@ -26,6 +27,7 @@
 #define SYS_close_range 436 /* Linux 5.9; one number on every architecture */
 #endif
 
+/* The kernel's own overflow uid, which sites name nobody. */
 #define NOBODY_UID 65534
 
 /* ioprio_set(2) has no header: "who" and the class in the priority's upper bits. */
@@ -120,8 +122,11 @@ int privilege_hide_memory(rlim_t *core_limit, struct error *err)
 
 int privilege_confine(struct error *err)
 {
-	if (geteuid() == 0 && privilege_is_reserved()) {
-		/* Root's files are root's power, capabilities or not. */
+	if (privilege_is_reserved()) {
+		/*
+		 * The service account's files and processes are a way back to its capabilities: the
+		 * runner's configuration, for one, or the runner itself, by ptrace.
+		 */
 		if (set_capabilities(RAISED, err) != 0)
 			return -1;
 		if (setgroups(0, NULL) != 0 || setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0 ||
@@ -336,16 +341,28 @@ int downscope_become(const struct account *account, const struct downscope_rules
 	return 0;
 }
 
-int downscope_act_as(const struct account *account, struct error *err)
+int downscope_act_as(uid_t uid, struct error *err)
 {
 	uid_t service = geteuid();
-	if (account->uid == service)
+	if (uid == service)
 		return privilege_drop(err);
-	if (account->uid == 0)
+	if (uid == 0)
 		return error_set(err, ERROR_SYSTEM, "a job is never uid 0");
 	if (set_capabilities(RAISED, err) != 0)
 		return -1;
-	if (setresuid(service, account->uid, service) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot act as %s", account->name);
+	if (setresuid(service, uid, service) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot act as uid %u", (unsigned int)uid);
 	return privilege_drop(err);
+}
+
+void downscope_kill_confined(pid_t child)
+{
+	struct error err;
+	if (kill(child, SIGKILL) == 0 || errno != EPERM)
+		return;
+	pid_t helper = fork();
+	if (helper == 0)
+		_exit(downscope_act_as(NOBODY_UID, &err) == 0 ? kill(child, SIGKILL) != 0 : 1);
+	while (helper > 0 && waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
 }

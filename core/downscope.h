@@ -30,9 +30,12 @@ bool privilege_is_reserved(void);
 
 /*
  * Makes the process fit to read bytes of an attacker: no capability, no way to get one back by
- * an exec, no core dump; where it was root it becomes nobody. For a forked child.
+ * an exec, no core dump; where it can, it becomes nobody. For a forked child.
  */
 int privilege_confine(struct error *err);
+
+/* Kills such a child, for which its own parent may have no right. */
+void downscope_kill_confined(pid_t child);
 
 /*
  * Neither a core dump nor another process of the same account can read this one's memory.
@@ -58,11 +61,11 @@ int downscope_become(const struct account *account, const struct downscope_rules
 		     int first_closed_fd, struct error *err);
 
 /*
- * In a forked child: takes the effective uid of `account` alone, to signal the user's processes.
- * The real and saved uid stay the service account's, so that no process of the user can signal
- * this one, or trace it. It must not execute anything.
+ * In a forked child: takes the effective uid `uid` alone, to signal that account's processes. The
+ * real and saved uid stay the service account's, so that none of those can signal this one, or
+ * trace it. It must not execute anything.
  */
-int downscope_act_as(const struct account *account, struct error *err);
+int downscope_act_as(uid_t uid, struct error *err);
 
 /* Closes every descriptor from `first` on. */
 int downscope_close_from(int first, struct error *err);

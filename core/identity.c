@@ -25,6 +25,7 @@ struct request {
 	const struct job *job;
 	const char *token;
 	struct server server;
+	int authorities;  /* a descriptor of tls_ca_file, or -1 */
 	int kept_keys;	  /* a descriptor, or -1 */
 	int64_t kept_age; /* seconds */
 };
@@ -78,8 +79,7 @@ static int verify_with_server(const struct jose_library *jose, const struct requ
 		if (result != TOKEN_UNKNOWN_KEY)
 			return result;
 	}
-	if (keyset_fetch(&request->server, request->settings->tls_ca_file, &reply->fetched, err) ==
-	    0) {
+	if (keyset_fetch(&request->server, request->authorities, &reply->fetched, err) == 0) {
 		json_auto_t *keys = keyset_parse(reply->fetched.bytes, reply->fetched.size, err);
 		if (keys == NULL)
 			return -1;
@@ -143,25 +143,47 @@ static int choose_server(struct request *request, struct error *err)
 	return 0;
 }
 
-static int open_keys(struct request *request, struct error *err)
+/* Opens a file on which the identity rests: of root or this account, and nobody else's to write. */
+static int open_trusted(const char *key, const char *path, struct error *err)
 {
-	const char *path = request->settings->jwks_file;
-	if (path == NULL) {
-		request->kept_keys = keyset_cache_open(&request->server, &request->kept_age);
-		return 0;
-	}
-	request->kept_keys = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (request->kept_keys < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot open general.jwks_file %s", path);
 	struct stat found;
-	if (fstat(request->kept_keys, &found) != 0 || !S_ISREG(found.st_mode) ||
-	    (found.st_uid != 0 && found.st_uid != geteuid()) || (found.st_mode & 022) != 0)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"general.jwks_file %s must be a file of root or of the service account "
-			"that nobody else can write",
-			path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open general.%s %s", key, path);
+	if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
+	    (found.st_uid == 0 || found.st_uid == geteuid()) && (found.st_mode & 022) == 0)
+		return fd;
+	close(fd);
+	return error_set(
+		err, ERROR_SYSTEM,
+		"general.%s %s must be a file of root or of the service account that nobody "
+		"else can write",
+		key, path);
+}
+
+/* Opens the files that the child needs and, as another account, could not open itself. */
+static int open_files(struct request *request, struct error *err)
+{
+	const struct general_settings *settings = request->settings;
+	if (settings->jwks_file != NULL) {
+		request->kept_keys = open_trusted("jwks_file", settings->jwks_file, err);
+		return request->kept_keys < 0 ? -1 : 0;
+	}
+	if (settings->tls_ca_file != NULL) {
+		request->authorities = open_trusted("tls-ca-file", settings->tls_ca_file, err);
+		if (request->authorities < 0)
+			return -1;
+	}
+	request->kept_keys = keyset_cache_open(&request->server, &request->kept_age);
 	return 0;
+}
+
+static void close_files(const struct request *request)
+{
+	if (request->kept_keys >= 0)
+		close(request->kept_keys);
+	if (request->authorities >= 0)
+		close(request->authorities);
 }
 
 /* What the child says is checked as if an attacker had said it. */
@@ -184,19 +206,21 @@ static int accept_reply(struct reply *reply, const struct job *job, struct error
 int identity_establish(const struct general_settings *settings, const struct job *job,
 		       const char *token, struct identity *identity, struct error *err)
 {
-	struct request request = {
-		.settings = settings, .job = job, .token = token, .kept_keys = -1};
+	struct request request = {.settings = settings,
+				  .job = job,
+				  .token = token,
+				  .authorities = -1,
+				  .kept_keys = -1};
 	cleanup_free struct reply *reply = calloc(1, sizeof(*reply));
 
 	if (reply == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	if (choose_server(&request, err) != 0)
 		return -1;
-	int result = open_keys(&request, err);
+	int result = open_files(&request, err);
 	if (result == 0)
 		result = confine_run(verify, &request, reply, sizeof(*reply), VERIFY_LIMIT_MS, err);
-	if (request.kept_keys >= 0)
-		close(request.kept_keys);
+	close_files(&request);
 	if (result != 0 || accept_reply(reply, job, err) != 0)
 		return -1;
 

@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/io.h"
 #include "core/libraries.h"
 
-#define FETCH_LIMIT_MS 10000
+#define FETCH_LIMIT_MS	      10000
+#define AUTHORITIES_MOST_SIZE (1024 * 1024)
 
 /* GitLab's two addresses of the same set; the second is the older. */
 static const char *const paths[] = {"/oauth/discovery/keys", "/-/jwks"};
@@ -96,16 +98,44 @@ static int fetch_path(const struct curl_library *curl, const char *url, const ch
 	return 0;
 }
 
-int keyset_fetch(const struct server *server, const char *ca_file, struct keyset_bytes *keys,
+/*
+ * libcurl wants a path, and the account that this runs as may not reach the file's own. A copy in
+ * memory is this account's.
+ */
+static int copy_authorities(int from, char *path, size_t size, struct error *err)
+{
+	size_t length;
+	cleanup_free char *text = io_read_to_end(from, AUTHORITIES_MOST_SIZE, &length);
+	int copy = text != NULL ? memfd_create("authorities", MFD_CLOEXEC) : -1;
+	if (copy < 0 || io_write_all(copy, text, length) != 0) {
+		error_errno(err, ERROR_SYSTEM,
+			    "cannot read the certificates of general.tls-ca-file");
+		if (copy >= 0)
+			close(copy);
+		return -1;
+	}
+	snprintf(path, size, "/proc/self/fd/%d", copy);
+	return copy;
+}
+
+int keyset_fetch(const struct server *server, int authorities, struct keyset_bytes *keys,
 		 struct error *err)
 {
 	struct curl_library curl;
+	char ca_path[32];
+	const char *ca_file = authorities >= 0 ? ca_path : NULL;
+	cleanup_close int copy = -1;
 	int64_t deadline = io_now_ms() + FETCH_LIMIT_MS;
 	long status = 0;
 	char url[URL_SIZE + 32];
 
 	if (libraries_open_curl(&curl, err) != 0)
 		return -1;
+	if (authorities >= 0) {
+		copy = copy_authorities(authorities, ca_path, sizeof(ca_path), err);
+		if (copy < 0)
+			return -1;
+	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		snprintf(url, sizeof(url), "%s%s", server->url, paths[i]);
 		if (fetch_path(&curl, url, ca_file, deadline, keys, &status, err) != 0)

@@ -23,10 +23,11 @@ struct keyset_bytes {
 json_t *keyset_parse(const char *bytes, size_t size, struct error *err);
 
 /*
- * Asks the server, within 10 s for all of it. `ca_file` (or NULL) names authorities that are
- * trusted beside the system's. No redirect is followed: it could lead to another origin.
+ * Asks the server, within 10 s for all of it. `authorities` (or -1) is a descriptor of a file of
+ * certificates that are trusted beside the system's. No redirect is followed: it could lead to
+ * another origin.
  */
-int keyset_fetch(const struct server *server, const char *ca_file, struct keyset_bytes *keys,
+int keyset_fetch(const struct server *server, int authorities, struct keyset_bytes *keys,
 		 struct error *err);
 
 #endif

@@ -49,9 +49,10 @@ struct watch {
  * The runner's pipes are the service account's, mode 0600. Scripts that open /dev/stdout or
  * /dev/stderr open them anew, as the user. Who could reach a pipe holds it already.
  */
-static void open_log_to_user(void)
+static void open_log_to_user(const struct session *session)
 {
-	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+	for (int fd = session->output < 0 ? STDOUT_FILENO : STDERR_FILENO; fd <= STDERR_FILENO;
+	     fd++)
 		if (supervise_pipe_of(fd).inode != 0)
 			(void)fchmod(fd, 0622);
 }
@@ -204,10 +205,10 @@ static int read_report(const struct watch *watch, struct error *err)
 }
 
 /* In a forked child: kills all our other descendants, as the user. */
-static void sweep_as_user(const struct account *account, const struct pid_list *children)
+static void sweep_as_user(uid_t user, const struct pid_list *children)
 {
 	struct error err;
-	if (downscope_act_as(account, &err) != 0)
+	if (downscope_act_as(user, &err) != 0)
 		_exit(0);
 	_exit(supervise_kill(children) > 0 ? 1 : 0);
 }
@@ -229,7 +230,7 @@ static void sweep(struct watch *watch)
 			return;
 		pid_t helper = fork();
 		if (helper == 0)
-			sweep_as_user(&watch->session->header->state.account, &children);
+			sweep_as_user(watch->session->header->state.account.uid, &children);
 		pid_list_free(&children);
 		while (helper > 0 && waitpid(helper, &status, 0) < 0 && errno == EINTR)
 			;
@@ -322,7 +323,7 @@ int session_run(const struct session *session, struct session_end *end, struct e
 	watch.header = header;
 	watch.header_size = strlen(header);
 	watch.script_left = session->header->script_size;
-	open_log_to_user();
+	open_log_to_user(session);
 
 	int result = run(&watch, end, err);
 	close_channel(&watch);
