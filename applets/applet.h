@@ -15,6 +15,7 @@ struct invocation {
 	const char *program; /* as messages name it: jacamar-auth, jacamar, jacamar-ci */
 	bool is_auth;	     /* called as jacamar-auth: may hold capabilities */
 	bool no_auth;
+	bool behind_channel; /* env-script: started by jacamar-auth, as the user */
 	bool unobfuscated;
 	const char *configuration; /* NULL where not given */
 	const char *stage;

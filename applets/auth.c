@@ -32,6 +32,9 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 			err, ERROR_SYSTEM,
 			"auth.downscope asks for a change of account, which --no-auth leaves "
 			"out: call jacamar-auth, or set it to \"none\"");
+	if (downscope == DOWNSCOPE_SUDO)
+		return error_set(err, ERROR_SYSTEM,
+				 "auth.downscope = \"sudo\" is not supported yet");
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
 		return error_set(
 			err, ERROR_SYSTEM,
@@ -134,6 +137,9 @@ static int run_stage(const struct invocation *call, const struct state *state)
 
 int auth_applet(struct invocation *call)
 {
+	struct error err;
+	if (privilege_hide_memory(&call->core_limit, &err) != 0)
+		return outcome_failure(call, "", &err);
 	if (strcmp(call->stage, "config") == 0)
 		return configure(call);
 
@@ -142,7 +148,6 @@ int auth_applet(struct invocation *call)
 		applet_say(call, "config did not finish: there is nothing to clean up");
 		return 0;
 	}
-	struct error err;
 	struct state state = {.root = NULL};
 	int code;
 	if (text == NULL) {

@@ -3,7 +3,6 @@
  */
 #include "applets/applet.h"
 
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,12 +30,13 @@ static int end_processes(const struct invocation *call, const struct state *stat
 
 	for (bool first = true;; first = false) {
 		struct pid_list found = {.count = 0};
-		supervise_find(&mark, &found, first ? names : NULL, sizeof(names));
+		if (supervise_find(&mark, &found, first ? names : NULL, sizeof(names)) != 0)
+			return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
 		int64_t waited = io_now_ms() - start;
-		if (first || waited > GRACE_MS)
-			supervise_signal(&found, first ? SIGTERM : SIGKILL);
 		if (first)
-			supervise_signal(&found, SIGCONT);
+			supervise_terminate(&found);
+		else if (waited > GRACE_MS)
+			supervise_kill(&found);
 		bool any = found.count > 0;
 		pid_list_free(&found);
 		if (!any)
@@ -54,13 +54,19 @@ static int end_processes(const struct invocation *call, const struct state *stat
 int cleanup_applet(struct invocation *call)
 {
 	struct error err;
+	struct error also;
 	struct channel_reader channel;
 	struct channel_header header;
 
-	if (applet_open_channel(call, &channel, &header, &err) != 0 ||
-	    end_processes(call, &header.state, &err) != 0 ||
-	    (!header.state.retain_logs && workspace_remove_scripts(&header.state, &err) != 0))
+	if (applet_open_channel(call, &channel, &header, &err) != 0)
 		applet_fail(call, &err);
+	/* The scripts hold secrets: they go also where a process would not. */
+	int ended = end_processes(call, &header.state, &err);
+	int removed = header.state.retain_logs ? 0 : workspace_remove_scripts(&header.state, &also);
+	if (ended != 0 && removed != 0)
+		applet_say(call, "%s", also.detail);
+	if (ended != 0 || removed != 0)
+		applet_fail(call, ended != 0 ? &err : &also);
 	channel_free_header(&header);
 	return 0;
 }

@@ -86,10 +86,32 @@ static int exit_code_from(const char *variable, int otherwise)
 										    : otherwise;
 }
 
+/* Behind the channel every exit code is a script's; a failure is said by a signal. */
+static int fail(const struct invocation *call, const char *text)
+{
+	struct error err;
+	if (call->behind_channel) {
+		error_set(&err, ERROR_USAGE, "%s", text);
+		applet_fail(call, &err);
+	}
+	applet_say(call, "%s", text);
+	return call->system_failure;
+}
+
 static int usage(const struct invocation *call, const char *what, const char *which)
 {
-	applet_say(call, "%s%s; see: %s --help", what, which, call->program);
-	return call->system_failure;
+	char text[256];
+	snprintf(text, sizeof(text), "%s%.100s; see: %s --help", what, which, call->program);
+	text_make_printable(text);
+	return fail(call, text);
+}
+
+static bool is_behind_channel(char **argv)
+{
+	for (; argv[0] != NULL; argv++)
+		if (strcmp(argv[0], ENV_SCRIPT) == 0)
+			return true;
+	return false;
 }
 
 static const struct stage *find_stage(const char *name)
@@ -120,7 +142,7 @@ static int dispatch(struct invocation *call)
 	}
 	if (call->is_auth && call->no_auth)
 		return usage(call, "--no-auth is an option of jacamar", "");
-	if (!call->is_auth && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
+	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
 			       ? stage->as_user(call)
 			       : usage(call, "wrong operands for env-script", "");
@@ -195,11 +217,9 @@ int main(int argc, char **argv)
 	call.build_failure = exit_code_from("BUILD_FAILURE_EXIT_CODE", 1);
 
 	/* Before anything else is looked at: no name but jacamar-auth ever holds a capability. */
-	if ((call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) != 0 ||
-	    (call.is_auth && privilege_hide_memory(&call.core_limit, &err) != 0)) {
-		applet_say(&call, "%s", err.detail);
-		return call.system_failure;
-	}
+	if ((call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) != 0)
+		return fail(&call, err.detail);
+	call.behind_channel = !call.is_auth && is_behind_channel(argv);
 	if (argc < 1)
 		return call.system_failure;
 	int done = parse_options(&call, argc, argv);

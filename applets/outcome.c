@@ -56,8 +56,10 @@ void outcome_record(const struct invocation *call, const struct decision *decisi
 		.account = decision->account.name,
 		.uid = decision->account.uid,
 		.job_id = decision->job.id,
-		.pipeline_id = claims->pipeline_id,
-		.project = claims->project_path,
+		.pipeline_id =
+			claims->pipeline_id != 0 ? claims->pipeline_id : decision->job.pipeline_id,
+		.project = claims->project_path[0] != '\0' ? claims->project_path
+							   : decision->job.project_path,
 	};
 	audit_write(&record);
 	if (decision->identity.warning[0] != '\0') {

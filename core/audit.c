@@ -20,6 +20,9 @@ void audit_write(const struct audit_record *record)
 		record->reason, "login", record->login, "account", record->account, "uid",
 		(json_int_t)record->uid, "job", (json_int_t)record->job_id, "pipeline",
 		(json_int_t)record->pipeline_id, "project", record->project);
+	/* The uid of nobody known would be root's. */
+	if (record->account == NULL || record->account[0] == '\0')
+		json_object_del(line, "uid");
 	cleanup_free char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
 
 	openlog("jacamar-auth", LOG_PID, LOG_AUTHPRIV);

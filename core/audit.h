@@ -16,7 +16,7 @@ struct audit_record {
 	const char *reason;
 	const char *login;
 	const char *account;
-	uid_t uid;
+	uid_t uid; /* of the account */
 	uint64_t job_id;
 	uint64_t pipeline_id;
 	const char *project;

@@ -2,8 +2,8 @@
  * The channel: the one pipe from the service's side to the user's side, its standard input.
  *
  * One line of JSON (the header), then the script's bytes, `script_size` of them; then the pipe
- * stays open while the stage runs. The line CHANNEL_CANCEL or the end of file means: end the job
- * now. Nothing comes back but an exit status. It works through fork and through sudo.
+ * stays open while the stage runs. Its end, or a line `cancel`, means: end the job now. Nothing
+ * comes back but an exit status. It works through fork and through sudo.
  */
 #ifndef JACAMAR_CORE_CHANNEL_H
 #define JACAMAR_CORE_CHANNEL_H
@@ -17,7 +17,6 @@
 #include "core/state.h"
 
 #define CHANNEL_HEADER_MOST_SIZE (1024 * 1024)
-#define CHANNEL_CANCEL		 "cancel\n"
 
 /* Which profiles the login shell reads. */
 enum profile_choice { PROFILE_LOGIN, PROFILE_NONE, PROFILE_ETC_ONLY };

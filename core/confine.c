@@ -12,6 +12,10 @@
 #include "core/downscope.h"
 #include "core/io.h"
 
+/* How long a child may take to exit once it has answered. */
+#define EXIT_PAUSE_US 200
+#define EXIT_ROUNDS   1000
+
 struct verdict {
 	int result;
 	struct error error;
@@ -59,6 +63,17 @@ static int receive(int fd, void *bytes, size_t size, int64_t deadline)
 	return 0;
 }
 
+/* Who parses hostile bytes may not wish to end, even after a proper answer. */
+static void end_child(pid_t child, bool patient)
+{
+	int rounds = patient ? EXIT_ROUNDS : 0;
+	while (waitpid(child, NULL, WNOHANG) == 0) {
+		if (rounds-- == 0)
+			downscope_kill_confined(child);
+		usleep(EXIT_PAUSE_US);
+	}
+}
+
 int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
 		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
 		struct error *err)
@@ -80,13 +95,10 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 	int received = receive(ends[0], &verdict, sizeof(verdict), deadline);
 	if (received == 0 && verdict.result == 0)
 		received = receive(ends[0], reply, reply_size, deadline);
-	if (received != 0) {
+	if (received != 0)
 		error_errno(err, ERROR_SYSTEM, "the confined parser of the job's data has failed");
-		downscope_kill_confined(child);
-	}
 	close(ends[0]);
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-		;
+	end_child(child, received == 0);
 	if (received != 0)
 		return -1;
 	return verdict.result == 0 ? 0 : error_accept(err, &verdict.error);

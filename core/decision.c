@@ -68,6 +68,8 @@ int decision_find_account(struct decision *decision, struct error *err)
 
 	if (establish_identity(decision, err) != 0 || account_of_process(&service, err) != 0)
 		return -1;
+	if (policy_check_login(decision->identity.claims.user_login, err) != 0)
+		return -1;
 	if (auth->downscope == DOWNSCOPE_NONE)
 		decision->account = service;
 	else if (account_by_name(decision->identity.claims.user_login, &decision->account, err) !=
@@ -116,6 +118,7 @@ struct state decision_state(const struct decision *decision)
 		.cookie = decision->cookie,
 		.account = decision->account,
 		.downscope = auth->downscope,
+		.min_uid = auth->min_uid,
 		.base = decision->workspace.base,
 		.builds_dir = decision->workspace.builds_dir,
 		.cache_dir = decision->workspace.cache_dir,
@@ -183,11 +186,13 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 	struct workspace_names names = workspace_names(decision);
 	const char *data_dir = settings->general.data_dir;
 	char resolved[ACCOUNT_PATH_SIZE];
-
-	/* As the same account, whoever could exchange the program gains nothing by it. */
-	bool changes_account = settings->auth.downscope != DOWNSCOPE_NONE;
-	decision->jacamar = program_find(settings->auth.jacamar_path, changes_account, err);
+	decision->jacamar = program_find(settings->auth.jacamar_path, err);
 	if (decision->jacamar == NULL)
+		return -1;
+	/* Later stages check it again; here, so that a faulty installation runs nothing at all. */
+	cleanup_free char *program =
+		program_resolve(decision->jacamar, settings->auth.downscope != DOWNSCOPE_NONE, err);
+	if (program == NULL)
 		return -1;
 	decision->environment_names = copy_names(&settings->auth.downscope_env);
 	if (names.project_path == NULL)
@@ -206,16 +211,16 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 int decision_recheck(const struct state *state, struct error *err)
 {
 	struct account now;
+	struct account service;
+	bool own = state->downscope == DOWNSCOPE_NONE;
 
-	int found = state->downscope == DOWNSCOPE_NONE
-			    ? account_of_process(&now, err)
-			    : account_by_name(state->account.name, &now, err);
-	if (found != 0)
+	if (account_of_process(&service, err) != 0 ||
+	    (own ? account_of_process(&now, err)
+		 : account_by_name(state->account.name, &now, err)) != 0)
 		return -1;
 	if (now.uid != state->account.uid || now.gid != state->account.gid)
 		return error_set(err, ERROR_DENIED,
-				 "account %s has another uid or gid than when the "
-				 "job began",
+				 "account %s has another uid or gid than when the job began",
 				 state->account.name);
-	return state->downscope == DOWNSCOPE_NONE ? 0 : program_check(state->jacamar, err);
+	return policy_check_uid(&now, &service, state->downscope, state->min_uid, err);
 }

@@ -7,7 +7,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +105,14 @@ int privilege_reserve(struct error *err)
 	return set_capabilities(privilege_is_reserved() ? IN_RESERVE : NOTHING, err);
 }
 
+/* A change of uid sets this to whatever /proc/sys/fs/suid_dumpable says. */
+static int hide_from_tracers(struct error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot hide from tracers");
+	return 0;
+}
+
 int privilege_hide_memory(rlim_t *core_limit, struct error *err)
 {
 	struct rlimit core;
@@ -115,9 +122,9 @@ int privilege_hide_memory(rlim_t *core_limit, struct error *err)
 		*core_limit = core.rlim_cur;
 	/* The soft limit alone, so that the job can have its own back. */
 	core.rlim_cur = 0;
-	if (setrlimit(RLIMIT_CORE, &core) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+	if (setrlimit(RLIMIT_CORE, &core) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot forbid core dumps");
-	return 0;
+	return hide_from_tracers(err);
 }
 
 int privilege_confine(struct error *err)
@@ -215,20 +222,15 @@ static int change_identity(const struct account *account, struct error *err)
 	if (setresuid(account->uid, account->uid, account->uid) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot become %s", account->name);
 	/* From one uid that is not 0 to another, the kernel leaves the capabilities in place. */
-	if (set_capabilities(NOTHING, err) != 0)
+	if (set_capabilities(NOTHING, err) != 0 || hide_from_tracers(err) != 0)
 		return -1;
 	return prove(account, old_uid, old_gid, err);
 }
 
-/*
- * A session keyring of the job's own. It is made twice: first to let go of the service account's
- * before anything else happens, then again so that the user owns, and pays for, the one that stays.
- */
-static int new_keyring(struct error *err)
+/* Lets go of the session keyring, for a new and empty one; kernels may be built without any. */
+static bool join_new_keyring(void)
 {
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
-	return 0;
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS;
 }
 
 /* Without close_range(2), before Linux 5.9: the descriptors that /proc lists. */
@@ -317,14 +319,18 @@ static void level_priorities(void)
 int downscope_become(const struct account *account, const struct downscope_rules *rules,
 		     int first_closed_fd, struct error *err)
 {
-	if (new_keyring(err) != 0)
-		return -1;
+	/*
+	 * Twice, of which one is enough: before, so that nothing else happens with the service
+	 * account's keyring at hand; after, so that the user owns the one that stays. Either may
+	 * fail where an account has used up its quota of keys.
+	 */
+	bool fresh_keyring = join_new_keyring();
 	if (rules->change_identity && change_identity(account, err) != 0)
 		return -1;
 	if (!rules->change_identity && privilege_drop(err) != 0)
 		return -1;
-	if (new_keyring(err) != 0)
-		return -1;
+	if (!join_new_keyring() && !fresh_keyring)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
 
 	downscope_reset_signals();
 	if (downscope_close_from(first_closed_fd, err) != 0)
@@ -341,28 +347,34 @@ int downscope_become(const struct account *account, const struct downscope_rules
 	return 0;
 }
 
-int downscope_act_as(uid_t uid, struct error *err)
+int downscope_act_as(uid_t uid, struct downscope_return *back, struct error *err)
 {
-	uid_t service = geteuid();
-	if (uid == service)
-		return privilege_drop(err);
-	if (uid == 0)
-		return error_set(err, ERROR_SYSTEM, "a job is never uid 0");
+	back->service = geteuid();
+	if (uid == 0 || uid == back->service)
+		return error_set(err, ERROR_SYSTEM, "a job is never uid %u", (unsigned int)uid);
 	if (set_capabilities(RAISED, err) != 0)
 		return -1;
-	if (setresuid(service, uid, service) != 0)
+	if (setresuid(NOBODY_UID, uid, back->service) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot act as uid %u", (unsigned int)uid);
-	return privilege_drop(err);
+	return privilege_drop(err) == 0 && hide_from_tracers(err) == 0 ? 0 : -1;
+}
+
+void downscope_return(const struct downscope_return *back)
+{
+	if (setresuid(back->service, back->service, back->service) != 0)
+		abort();
 }
 
 void downscope_kill_confined(pid_t child)
 {
 	struct error err;
+	struct downscope_return back;
 	if (kill(child, SIGKILL) == 0 || errno != EPERM)
 		return;
 	pid_t helper = fork();
 	if (helper == 0)
-		_exit(downscope_act_as(NOBODY_UID, &err) == 0 ? kill(child, SIGKILL) != 0 : 1);
+		_exit(downscope_act_as(NOBODY_UID, &back, &err) == 0 ? kill(child, SIGKILL) != 0
+								     : 1);
 	while (helper > 0 && waitpid(helper, NULL, 0) < 0 && errno == EINTR)
 		;
 }

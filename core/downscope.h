@@ -61,11 +61,17 @@ int downscope_become(const struct account *account, const struct downscope_rules
 		     int first_closed_fd, struct error *err);
 
 /*
- * In a forked child: takes the effective uid `uid` alone, to signal that account's processes. The
- * real and saved uid stay the service account's, so that none of those can signal this one, or
- * trace it. It must not execute anything.
+ * Acts as the account `uid` for a while, to see and signal its processes, and gives up all
+ * capabilities. The effective uid alone is that account's. The saved one stays the service
+ * account's: the way back, and what keeps the account's processes from signalling or tracing this
+ * one. The real one becomes nobody's: otherwise a signal to a pid that was given anew could reach
+ * the service account's own processes. Nothing may be executed meanwhile.
  */
-int downscope_act_as(uid_t uid, struct error *err);
+struct downscope_return {
+	uid_t service;
+};
+int downscope_act_as(uid_t uid, struct downscope_return *back, struct error *err);
+void downscope_return(const struct downscope_return *back);
 
 /* Closes every descriptor from `first` on. */
 int downscope_close_from(int first, struct error *err);

@@ -11,6 +11,20 @@ static int add(json_t *list, const char *name, const char *value)
 	return json_array_append_new(list, json_sprintf("%s=%s", name, value));
 }
 
+/* What the job's login is made of is not for the service's environment to change. */
+static bool is_set(const json_t *list, const char *name)
+{
+	size_t length = strlen(name);
+	size_t index;
+	json_t *entry;
+	json_array_foreach (list, index, entry) {
+		const char *variable = json_string_value(entry);
+		if (strncmp(variable, name, length) == 0 && variable[length] == '=')
+			return true;
+	}
+	return false;
+}
+
 /* True for a variable that says how this host speaks and what time it is. */
 static bool is_locale(const char *variable)
 {
@@ -37,7 +51,7 @@ json_t *environment_of_user(const struct account *account, const json_t *names, 
 	json_t *name;
 	json_array_foreach (names, index, name) {
 		const char *value = getenv(json_string_value(name));
-		if (value != NULL)
+		if (value != NULL && !is_set(list, json_string_value(name)))
 			failed |= add(list, json_string_value(name), value);
 	}
 	if (failed != 0) {

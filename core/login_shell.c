@@ -23,6 +23,9 @@
 #define HOLDER_GRACE_MS 2000
 #define HOLDER_POLL_MS	20
 
+/* How long killing goes on before the service's side is left to it. */
+#define KILL_LIMIT_MS 30000
+
 struct pipe_ends {
 	int in;
 	int out;
@@ -139,7 +142,11 @@ static pid_t execute(const struct login_shell *shell, int feed, int report, stru
 	umask(private);
 	if (errno != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot execute %s", bash);
-	return privilege_hide_memory(NULL, err) == 0 ? child : -1;
+	if (privilege_hide_memory(NULL, err) != 0) {
+		kill(child, SIGKILL);
+		return -1;
+	}
+	return child;
 }
 
 /* Starts the shell with the whole line in its pipe; the read end of its report goes to *report. */
@@ -169,62 +176,24 @@ static pid_t start(const struct login_shell *shell, int *report, struct error *e
 	return child;
 }
 
-/* Reaps everybody who has ended; true once the shell is among them. */
-static bool reap(pid_t shell, int *status)
-{
-	bool ended = false;
-	int how;
-	pid_t pid;
-	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
-		if (pid == shell) {
-			*status = how;
-			ended = true;
-		}
-	}
-	return ended;
-}
-
-/* Once, to the whole of a tree; a stopped process could not even take it. */
-static void terminate(const struct pid_list *roots)
-{
-	supervise_signal(roots, SIGTERM);
-	supervise_signal(roots, SIGCONT);
-}
-
-/* Does this to our children and all below them; false where there are none left. */
-static bool to_descendants(void (*act)(const struct pid_list *roots))
-{
-	struct pid_list children = {.count = 0};
-	int status;
-	reap(-1, &status);
-	bool any = supervise_children(-1, &children) > 0;
-	if (any && act != NULL)
-		act(&children);
-	pid_list_free(&children);
-	return any;
-}
-
-static void kill_all(const struct pid_list *roots)
-{
-	supervise_kill(roots);
-}
-
 /* Ends every descendant: SIGTERM, three quarters of the time, then SIGKILL until none is left. */
-static void end_descendants(int signals, int64_t kill_timeout_ms)
+static int end_descendants(int signals, int64_t kill_timeout_ms, struct error *err)
 {
 	int64_t deadline = io_now_ms() + kill_timeout_ms / 4 * 3;
-	bool any = to_descendants(terminate);
+	int64_t left = kill_timeout_ms;
+	int status;
 
-	while (any && io_now_ms() < deadline) {
+	supervise_terminate_descendants();
+	supervise_reap(-1, &status);
+	while (supervise_has_children() && (left = deadline - io_now_ms()) > 0) {
 		struct pollfd wait_for = {.fd = signals, .events = POLLIN};
-		poll(&wait_for, 1, (int)(deadline - io_now_ms()));
+		poll(&wait_for, 1, (int)left);
 		supervise_read_signals(signals);
-		any = to_descendants(NULL);
+		supervise_reap(-1, &status);
 	}
-	while (any) {
-		any = to_descendants(kill_all);
-		usleep(HOLDER_POLL_MS * 1000);
-	}
+	if (!supervise_kill_descendants(KILL_LIMIT_MS))
+		return error_set(err, ERROR_SYSTEM, "some processes of the job cannot be ended");
+	return 0;
 }
 
 /* Waits for the shell's end, or for word that the job is to end. */
@@ -240,7 +209,7 @@ static void watch(pid_t shell, int signals, const struct channel_reader *channel
 		if (poll(sources, 2, -1) < 0)
 			continue;
 		struct supervise_signals seen = supervise_read_signals(signals);
-		if (seen.child && reap(shell, &end->status))
+		if (seen.child && supervise_reap(shell, &end->status))
 			return;
 		end->cancelled = seen.end || sources[1].revents != 0;
 	}
@@ -263,41 +232,65 @@ static struct supervise_mark mark_of_holders(const struct login_shell *shell)
 	return mark;
 }
 
+static int find_holders(const struct supervise_mark *mark, char *names, size_t names_size,
+			struct pid_list *holders, struct error *err)
+{
+	int status;
+	supervise_reap(-1, &status);
+	if (supervise_find(mark, holders, names, names_size) != 0 ||
+	    supervise_find_opaque(holders, names, names_size) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
+	return 0;
+}
+
+/* Waits a little; true where the job is to end meanwhile. */
+static bool pause_for_end(int signals, int channel)
+{
+	struct pollfd sources[] = {
+		{.fd = signals, .events = POLLIN},
+		{.fd = channel, .events = POLLIN},
+	};
+	poll(sources, 2, HOLDER_POLL_MS);
+	return supervise_read_signals(signals).end || sources[1].revents != 0;
+}
+
 /*
  * The runner reads its pipes to their end: a process left behind with one of them open would hang
- * the job. Others may live on for the next sub-stage.
+ * the job. Others may live on for the next sub-stage. Root's, by now, are left after a while:
+ * nobody here could end them.
  */
-static void end_holders(const struct login_shell *shell, int signals, int channel,
-			struct login_shell_end *end)
+static int end_holders(const struct login_shell *shell, int signals, int channel,
+		       struct login_shell_end *end, struct error *err)
 {
 	struct supervise_mark mark = mark_of_holders(shell);
-	int64_t deadline = io_now_ms() + HOLDER_GRACE_MS;
-	bool first = true;
+	int64_t start = io_now_ms();
+	int looks_in_vain = 0;
 
-	if (mark.pipes[0].inode == 0 && mark.pipes[1].inode == 0)
-		return;
+	if (mark.pipes[0] == 0 && mark.pipes[1] == 0)
+		return 0;
 	while (!end->cancelled) {
 		struct pid_list holders = {.count = 0};
-		struct pollfd sources[] = {
-			{.fd = signals, .events = POLLIN},
-			{.fd = channel, .events = POLLIN},
-		};
-		char *names = first ? end->left_behind : NULL;
-		int status;
-		reap(-1, &status);
-		supervise_find(&mark, &holders, names, sizeof(end->left_behind));
-		supervise_find_opaque(&holders, names, sizeof(end->left_behind));
-		if (holders.count == 0)
-			break;
-		if (first)
-			terminate(&holders);
-		else if (io_now_ms() > deadline)
+		bool first = end->left_behind[0] == '\0';
+		if (find_holders(&mark, first ? end->left_behind : NULL, sizeof(end->left_behind),
+				 &holders, err) != 0)
+			return -1;
+		bool found = holders.count > 0;
+		int64_t waited = io_now_ms() - start;
+		if (found && first)
+			supervise_terminate(&holders);
+		else if (found && waited > HOLDER_GRACE_MS)
 			supervise_kill(&holders);
 		pid_list_free(&holders);
-		first = false;
-		poll(sources, 2, HOLDER_POLL_MS);
-		end->cancelled = supervise_read_signals(signals).end || sources[1].revents != 0;
+
+		/* Who forks and exits, again and again, may pass by one look; it is our child then.
+		 */
+		looks_in_vain = found ? 0 : looks_in_vain + 1;
+		if (looks_in_vain == 2 || (!found && !supervise_has_children()) ||
+		    waited > 2 * HOLDER_GRACE_MS)
+			break;
+		end->cancelled = pause_for_end(signals, channel);
 	}
+	return 0;
 }
 
 /* What the shell wrote before it ended; nobody is waited for who still holds the other end. */
@@ -323,9 +316,10 @@ int login_shell_run(const struct login_shell *shell, const struct channel_reader
 	watch(child, signals, channel, end);
 	if (!end->cancelled) {
 		read_report(report, end->report);
-		end_holders(shell, signals, channel->fd, end);
+		if (end_holders(shell, signals, channel->fd, end, err) != 0)
+			return -1;
 	}
 	if (end->cancelled)
-		end_descendants(signals, shell->header->state.kill_timeout_ms);
+		return end_descendants(signals, shell->header->state.kill_timeout_ms, err);
 	return 0;
 }

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/text.h"
+
 bool policy_needs_token(const struct settings *settings)
 {
 	const struct auth_settings *auth = &settings->auth;
@@ -43,21 +45,44 @@ static int check_shell(const struct string_list *allowed, const struct account *
 	return 0;
 }
 
-int policy_check_account(const struct auth_settings *settings, const struct account *account,
-			 const struct account *service, struct error *err)
+int policy_check_login(const char *login, struct error *err)
 {
-	bool own = settings->downscope == DOWNSCOPE_NONE;
+	static const char *const owners[] = {"project_", "group_"};
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		size_t length = strlen(owners[i]);
+		if (strncmp(login, owners[i], length) != 0)
+			continue;
+		length += strspn(login + length, TEXT_DIGIT);
+		if (strncmp(login + length, "_bot", 4) == 0)
+			return error_set(err, ERROR_DENIED, "%s is a bot of a project or group",
+					 login);
+	}
+	return 0;
+}
+
+int policy_check_uid(const struct account *account, const struct account *service,
+		     enum downscope_kind downscope, int64_t min_uid, struct error *err)
+{
 	if (account->uid == 0)
 		return error_set(err, ERROR_DENIED, "%s is root, and no job runs as root",
 				 account->name);
-	/* Without downscoping the service account is what jobs run as, whatever its uid and shell.
-	 */
-	if (own)
+	/* Without downscoping the service account is what jobs run as, whatever its uid. */
+	if (downscope == DOWNSCOPE_NONE)
 		return 0;
 	if (account->uid == service->uid)
 		return error_set(err, ERROR_DENIED, "%s is the service account", account->name);
-	if (account->uid < settings->min_uid)
+	if (account->uid < min_uid)
 		return error_set(err, ERROR_DENIED, "uid %u of %s is below auth.min_uid, %" PRId64,
-				 (unsigned int)account->uid, account->name, settings->min_uid);
+				 (unsigned int)account->uid, account->name, min_uid);
+	return 0;
+}
+
+int policy_check_account(const struct auth_settings *settings, const struct account *account,
+			 const struct account *service, struct error *err)
+{
+	if (policy_check_uid(account, service, settings->downscope, settings->min_uid, err) != 0)
+		return -1;
+	if (settings->downscope == DOWNSCOPE_NONE)
+		return 0;
 	return check_shell(&settings->shell_allowlist, account, err);
 }

@@ -46,21 +46,29 @@ static int check_spelled(const char *path, struct error *err)
 	}
 }
 
-int program_check(const char *path, struct error *err)
+static int check_program(const char *path, const char *resolved, struct error *err)
 {
 	struct stat found;
-	if (path[0] != '/')
-		return error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
-	/* The path comes from the administrator, and what it resolves to is checked as well. */
-	cleanup_free char *resolved = realpath(path, NULL);
-	if (resolved == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
 	if (check_spelled(path, err) != 0 || check_spelled(resolved, err) != 0)
 		return -1;
 	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & 001) == 0)
 		return error_set(err, ERROR_SYSTEM, "%s is not a program that everyone may execute",
 				 path);
 	return 0;
+}
+
+char *program_resolve(const char *path, bool check, struct error *err)
+{
+	/* The path is the administrator's, and what it leads to is what gets checked. */
+	char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
+	if (path[0] != '/')
+		error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
+	else if (resolved == NULL)
+		error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
+	else if (!check || check_program(path, resolved, err) == 0)
+		return resolved;
+	free(resolved);
+	return NULL;
 }
 
 static char *in_directory(const char *directory, const char *name, struct error *err)
@@ -101,18 +109,12 @@ static char *find_beside(struct error *err)
 	return strdup(INSTALLED);
 }
 
-char *program_find(const char *setting, bool check, struct error *err)
+char *program_find(const char *setting, struct error *err)
 {
 	struct stat found;
-	char *path;
 	if (setting == NULL)
-		path = find_beside(err);
-	else if (stat(setting, &found) == 0 && S_ISDIR(found.st_mode))
-		path = in_directory(setting, "jacamar", err);
-	else
-		path = strdup(setting);
-	if (path != NULL && (!check || program_check(path, err) == 0))
-		return path;
-	free(path);
-	return NULL;
+		return find_beside(err);
+	if (stat(setting, &found) == 0 && S_ISDIR(found.st_mode))
+		return in_directory(setting, "jacamar", err);
+	return strdup(setting);
 }

@@ -12,14 +12,15 @@
 /*
  * The path of `jacamar`, in new memory: the setting [auth] jacamar_path (a file, or a directory
  * with `jacamar` in it; NULL: unset), else the one beside the running executable, else the
- * installed one. Where `check` is set it has passed program_check().
+ * installed one. It is not checked yet.
  */
-char *program_find(const char *setting, bool check, struct error *err);
+char *program_find(const char *setting, struct error *err);
 
 /*
- * The file, and each directory on the way to it and to what its links lead to, must belong to
- * root or to the service account and not be writable by group or others.
+ * The file that `path` leads to, in new memory and free of links: what to execute. Where `check`
+ * is set, that file and each directory above it, and those above `path` as it is spelled, must
+ * belong to root or to the service account and not be writable by group or others.
  */
-int program_check(const char *path, struct error *err);
+char *program_resolve(const char *path, bool check, struct error *err);
 
 #endif

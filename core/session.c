@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,9 +26,8 @@
 #define RESPONSE_FD    4
 #define FIRST_OTHER_FD 5
 
-/* How often, and how long, what does not die of SIGKILL is killed again. */
-#define SWEEP_PAUSE_MS 20
-#define SWEEP_MOST_MS  60000
+/* How long what does not die of SIGKILL is killed again. */
+#define SWEEP_MOST_MS 60000
 
 /* Our ends of everything, while the user's side runs. */
 struct watch {
@@ -53,7 +53,7 @@ static void open_log_to_user(const struct session *session)
 {
 	for (int fd = session->output < 0 ? STDOUT_FILENO : STDERR_FILENO; fd <= STDERR_FILENO;
 	     fd++)
-		if (supervise_pipe_of(fd).inode != 0)
+		if (supervise_pipe_of(fd) != 0)
 			(void)fchmod(fd, 0622);
 }
 
@@ -91,10 +91,12 @@ static void become_user(const struct session *session, int channel, int report)
 		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");
 	} else if (downscope_become(&state->account, &rules, FIRST_OTHER_FD, &err) == 0 &&
 		   (session->response < 0 || job_check_id(RESPONSE_FD, state->job_id, &err) == 0)) {
-		execve(session->jacamar, (char *const *)arguments, environment);
-		error_errno(&err, ERROR_SYSTEM, "cannot execute %s", session->jacamar);
+		execve(session->program, (char *const *)arguments, environment);
+		error_errno(&err, ERROR_SYSTEM, "cannot execute %s", session->program);
 	}
-	_exit(io_write_all(REPORT_FD, &err, sizeof(err)) == 0 ? 1 : 2);
+	(void)io_write_all(REPORT_FD, &err, sizeof(err));
+	/* No exit code: each of them is a script's. */
+	abort();
 }
 
 static int start(struct watch *watch, struct error *err)
@@ -170,26 +172,8 @@ static void cancel(struct watch *watch)
 	if (watch->deadline >= 0)
 		return;
 	watch->deadline = io_now_ms() + watch->session->header->state.kill_timeout_ms;
-	/* Where the line does not fit any more, the end of file says the same. */
-	if (watch->channel >= 0 &&
-	    write(watch->channel, CHANNEL_CANCEL, sizeof(CHANNEL_CANCEL) - 1) < 0)
-		errno = 0;
+	/* The end of file says it to the user's side; no line could get past a full pipe. */
 	close_channel(watch);
-}
-
-/* Reaps whoever ended; true once the user's side is among them. */
-static bool reap(struct watch *watch)
-{
-	int status;
-	pid_t pid;
-	bool ended = false;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == watch->child) {
-			watch->status = status;
-			ended = true;
-		}
-	}
-	return ended;
 }
 
 /* What the child said of its failure; nothing where it has executed its program. */
@@ -204,40 +188,23 @@ static int read_report(const struct watch *watch, struct error *err)
 	return error_accept(err, &said);
 }
 
-/* In a forked child: kills all our other descendants, as the user. */
-static void sweep_as_user(uid_t user, const struct pid_list *children)
-{
-	struct error err;
-	if (downscope_act_as(user, &err) != 0)
-		_exit(0);
-	_exit(supervise_kill(children) > 0 ? 1 : 0);
-}
-
 /*
  * Kills what is left of the job. We may not signal another account's processes, and may not even
- * see them; a helper that acts as the user may. What it kills leaves its own children to us, so
- * this goes on until a helper found nobody.
+ * see them, so this process acts as the user for a while. It has no more use for its capabilities.
+ * False where some process is left.
  */
-static void sweep(struct watch *watch)
+static bool sweep(const struct watch *watch)
 {
-	int64_t deadline = io_now_ms() + SWEEP_MOST_MS;
-	bool reached = true;
-	while (reached && io_now_ms() < deadline) {
-		struct pid_list children = {.count = 0};
-		int status = 0;
-		reap(watch);
-		if (supervise_children(-1, &children) == 0)
-			return;
-		pid_t helper = fork();
-		if (helper == 0)
-			sweep_as_user(watch->session->header->state.account.uid, &children);
-		pid_list_free(&children);
-		while (helper > 0 && waitpid(helper, &status, 0) < 0 && errno == EINTR)
-			;
-		reached = helper < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 1);
-		usleep(SWEEP_PAUSE_MS * 1000);
-	}
-	reap(watch);
+	const struct state *state = &watch->session->header->state;
+	struct error ignored;
+	struct downscope_return back;
+	if (state->downscope == DOWNSCOPE_NONE)
+		return supervise_kill_descendants(SWEEP_MOST_MS);
+	if (downscope_act_as(state->account.uid, &back, &ignored) != 0)
+		return false;
+	bool gone = supervise_kill_descendants(SWEEP_MOST_MS);
+	downscope_return(&back);
+	return gone;
 }
 
 /* Milliseconds until the kill timeout; -1: no end. */
@@ -254,7 +221,8 @@ static bool wait_once(struct watch *watch)
 {
 	struct pollfd sources[] = {
 		{.fd = watch->signals, .events = POLLIN},
-		{.fd = watch->parent, .events = POLLIN},
+		/* A parent that has ended stays so, and has told us once. */
+		{.fd = watch->deadline < 0 ? watch->parent : -1, .events = POLLIN},
 		/* Without something to send, to learn nothing: its error would come again and
 		   again. */
 		{.fd = has_more_to_send(watch) ? watch->channel : -1, .events = POLLOUT},
@@ -265,7 +233,7 @@ static bool wait_once(struct watch *watch)
 	if (poll(sources, 3, left) < 0)
 		return false;
 	struct supervise_signals seen = supervise_read_signals(watch->signals);
-	if (seen.child && reap(watch))
+	if (seen.child && supervise_reap(watch->child, &watch->status))
 		return true;
 	if (seen.end || sources[1].revents != 0)
 		cancel(watch);
@@ -296,9 +264,8 @@ static int run(struct watch *watch, struct session_end *end, struct error *err)
 		;
 	end->cancelled = watch->deadline >= 0;
 	close_channel(watch);
-	bool alone = !end->cancelled && WIFEXITED(watch->status);
-	if (!alone)
-		sweep(watch);
+	bool by_itself = !end->cancelled && WIFEXITED(watch->status);
+	end->left = !by_itself && !sweep(watch);
 	if (read_report(watch, err) != 0)
 		return -1;
 	end->exit_code = WIFEXITED(watch->status) ? WEXITSTATUS(watch->status) : 0;

@@ -1,6 +1,7 @@
 /*
  * The service's side of one stage: starts `jacamar --no-auth STAGE env-script` as the user,
- * speaks to it over the channel, and keeps watch until no process of the stage is left.
+ * speaks to it over the channel, and keeps watch. Where the stage does not come to its own end,
+ * no process of it is left.
  */
 #ifndef JACAMAR_CORE_SESSION_H
 #define JACAMAR_CORE_SESSION_H
@@ -13,7 +14,8 @@
 #include "core/error.h"
 
 struct session {
-	const char *jacamar; /* the program: program.h */
+	const char *program; /* the file to execute: program.h */
+	const char *jacamar; /* what it is called */
 	const char *stage;
 	const char *substage; /* NULL but for run */
 	struct channel_header *header;
@@ -27,6 +29,7 @@ struct session_end {
 	bool cancelled; /* by a signal to us, or because our parent ended */
 	int exit_code;	/* of the user's side, where it ended by itself: 0-255 */
 	int signal;	/* that ended the user's side; 0: none */
+	bool left;	/* processes of the job that could not be ended */
 };
 
 /*

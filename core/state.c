@@ -21,7 +21,7 @@ json_t *state_encode(const struct state *state)
 {
 	return json_pack(
 		"{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
-		" s:{s:s,s:s,s:s,s:s}, s:{s:i,s:s*,s:s*,s:s*,s:I,s:b,s:b,s:o,s:O}}",
+		" s:{s:s,s:s,s:s,s:s}, s:{s:i,s:I,s:s,s:s*,s:s*,s:I,s:b,s:b,s:o,s:O}}",
 		"version", STATE_VERSION, "job", "id", (json_int_t)state->job_id, "pipeline",
 		(json_int_t)state->pipeline_id, "project", state->project_path, "short_token",
 		state->short_token, "concurrent", state->concurrent, "reference", state->reference,
@@ -29,11 +29,12 @@ json_t *state_encode(const struct state *state)
 		(json_int_t)state->account.uid, "gid", (json_int_t)state->account.gid, "home",
 		state->account.home, "shell", state->account.shell, "directories", "base",
 		state->base, "builds", state->builds_dir, "cache", state->cache_dir, "scripts",
-		state->scripts_dir, "settings", "downscope", (int)state->downscope, "jacamar",
-		state->jacamar, "shell_path", state->shell_path, "job_message", state->job_message,
-		"kill_timeout_ms", (json_int_t)state->kill_timeout_ms, "retain_logs",
-		(int)state->retain_logs, "no_new_privs", (int)state->no_new_privs, "limits",
-		encode_limits(state->limits), "environment", state->environment_names);
+		state->scripts_dir, "settings", "downscope", (int)state->downscope, "min_uid",
+		(json_int_t)state->min_uid, "jacamar", state->jacamar, "shell_path",
+		state->shell_path, "job_message", state->job_message, "kill_timeout_ms",
+		(json_int_t)state->kill_timeout_ms, "retain_logs", (int)state->retain_logs,
+		"no_new_privs", (int)state->no_new_privs, "limits", encode_limits(state->limits),
+		"environment", state->environment_names);
 }
 
 static int decode_limits(const json_t *list, struct limit_setting *limits)
@@ -86,14 +87,14 @@ static bool paths_are_fit(const struct state *state)
 {
 	return is_absolute(state->base) && is_absolute(state->builds_dir) &&
 	       is_absolute(state->cache_dir) && is_absolute(state->scripts_dir) &&
-	       (state->jacamar == NULL || is_absolute(state->jacamar)) &&
+	       is_absolute(state->jacamar) &&
 	       (state->shell_path == NULL || is_absolute(state->shell_path));
 }
 
 int state_decode(json_t *root, struct state *state, struct error *err)
 {
 	int version = 0, downscope = 0, retain = 0, no_new_privs = 0;
-	json_int_t id = 0, pipeline = 0, uid = -1, gid = -1, kill_timeout = -1;
+	json_int_t id = 0, pipeline = 0, uid = -1, gid = -1, min_uid = 0, kill_timeout = -1;
 	const char *name = "", *home = "", *shell = "";
 	json_t *limits = NULL, *names = NULL;
 	json_error_t where;
@@ -107,21 +108,22 @@ int state_decode(json_t *root, struct state *state, struct error *err)
 
 	if (json_unpack_ex(root, &where, 0,
 			   "{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
-			   " s:{s:s,s:s,s:s,s:s}, s:{s:i,s?s,s?s,s?s,s:I,s:b,s:b,s:o,s:o}}",
+			   " s:{s:s,s:s,s:s,s:s}, s:{s:i,s:I,s:s,s?s,s?s,s:I,s:b,s:b,s:o,s:o}}",
 			   "version", &version, "job", "id", &id, "pipeline", &pipeline, "project",
 			   &state->project_path, "short_token", &state->short_token, "concurrent",
 			   &state->concurrent, "reference", &state->reference, "cookie",
 			   &state->cookie, "account", "name", &name, "uid", &uid, "gid", &gid,
 			   "home", &home, "shell", &shell, "directories", "base", &state->base,
 			   "builds", &state->builds_dir, "cache", &state->cache_dir, "scripts",
-			   &state->scripts_dir, "settings", "downscope", &downscope, "jacamar",
-			   &state->jacamar, "shell_path", &state->shell_path, "job_message",
-			   &state->job_message, "kill_timeout_ms", &kill_timeout, "retain_logs",
-			   &retain, "no_new_privs", &no_new_privs, "limits", &limits, "environment",
-			   &names) != 0)
+			   &state->scripts_dir, "settings", "downscope", &downscope, "min_uid",
+			   &min_uid, "jacamar", &state->jacamar, "shell_path", &state->shell_path,
+			   "job_message", &state->job_message, "kill_timeout_ms", &kill_timeout,
+			   "retain_logs", &retain, "no_new_privs", &no_new_privs, "limits", &limits,
+			   "environment", &names) != 0)
 		return error_set(err, ERROR_SYSTEM, "the job's state is damaged: %s", where.text);
 
 	state->kill_timeout_ms = kill_timeout;
+	state->min_uid = min_uid;
 	state->retain_logs = retain != 0;
 	state->no_new_privs = no_new_privs != 0;
 	state->environment_names = names;

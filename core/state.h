@@ -31,6 +31,7 @@ struct state {
 
 	struct account account;
 	enum downscope_kind downscope; /* never UNSET */
+	int64_t min_uid;
 
 	/* Absolute; the others lie in base. */
 	const char *base;
@@ -38,8 +39,9 @@ struct state {
 	const char *cache_dir;
 	const char *scripts_dir;
 
-	/* Settings of later stages; NULL where unset. */
+	/* Settings of later stages. */
 	const char *jacamar;
+	/* NULL where unset: */
 	const char *shell_path;
 	const char *job_message;
 	int64_t kill_timeout_ms;

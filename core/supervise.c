@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/io.h"
@@ -18,6 +19,10 @@
 
 /* A process's environment is one of its pages; what is larger is read in parts. */
 #define ENVIRONMENT_MOST_SIZE (8 * 1024 * 1024)
+
+/* The pace of killing, and how many rounds in a row may find nobody that they could signal. */
+#define ROUND_PAUSE_US	    2000
+#define OUT_OF_REACH_ROUNDS 100
 
 /* Rounds of stopping before killing all the same: a fork bomb is starved long before. */
 #define STOP_ROUNDS 1000
@@ -46,6 +51,10 @@ int supervise_adopt_orphans(struct error *err)
 {
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot adopt orphaned processes");
+	if (access("/proc/thread-self/children", R_OK) != 0)
+		return error_errno(
+			err, ERROR_SYSTEM,
+			"/proc/thread-self/children, by which a job's processes are found");
 	return 0;
 }
 
@@ -99,28 +108,42 @@ static void add_children_of_thread(int task, const char *thread, struct pid_list
 	}
 }
 
-/* Any thread may be the one that forked. */
-static void add_children(const char *process, struct pid_list *list)
+/* Any thread may be the one that forked. -1 where the process, or /proc, cannot be read. */
+static int add_children(const char *process, struct pid_list *list)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%s/task", process);
 	DIR *tasks = opendir(path);
 	if (tasks == NULL)
-		return;
+		return -1;
 	const struct dirent *entry;
 	while ((entry = readdir(tasks)) != NULL)
 		if (entry->d_name[0] != '.')
 			add_children_of_thread(dirfd(tasks), entry->d_name, list);
 	closedir(tasks);
+	return 0;
 }
 
-int supervise_children(pid_t except, struct pid_list *list)
+bool supervise_has_children(void)
 {
-	add_children("self", list);
-	for (size_t i = 0; i < list->count; i++)
-		if (list->pids[i] == except)
-			list->pids[i--] = list->pids[--list->count];
-	return (int)list->count;
+	struct pid_list children = {.count = 0};
+	bool any = add_children("self", &children) != 0 || children.count > 0;
+	pid_list_free(&children);
+	return any;
+}
+
+bool supervise_reap(pid_t child, int *status)
+{
+	bool ended = false;
+	int how;
+	pid_t pid;
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		if (pid == child) {
+			*status = how;
+			ended = true;
+		}
+	}
+	return ended;
 }
 
 /* Appends the descendants of all that stand in the list from `from` on. */
@@ -129,7 +152,7 @@ static void add_descendants(struct pid_list *list, size_t from)
 	for (size_t i = from; i < list->count; i++) {
 		char process[16];
 		snprintf(process, sizeof(process), "%d", (int)list->pids[i]);
-		add_children(process, list);
+		(void)add_children(process, list); /* who is gone has none */
 	}
 }
 
@@ -139,7 +162,7 @@ static void copy_list(const struct pid_list *from, struct pid_list *to)
 		add_pid(to, from->pids[i]);
 }
 
-/* Reads the field `number` (from 3 on) of /proc/PID/stat; 0 where the process is gone. */
+/* The letter of the process's state in /proc/PID/stat; 0 where that cannot be read. */
 static int process_state(pid_t pid)
 {
 	char path[32];
@@ -171,14 +194,28 @@ static size_t signal_each(const struct pid_list *list, size_t from, int signal_n
 	return reached;
 }
 
-size_t supervise_signal(const struct pid_list *roots, int signal_number)
+static void signal_tree(const struct pid_list *roots, int signal_number)
 {
 	struct pid_list all = {.count = 0};
 	copy_list(roots, &all);
 	add_descendants(&all, 0);
-	size_t reached = signal_each(&all, 0, signal_number);
+	signal_each(&all, 0, signal_number);
 	pid_list_free(&all);
-	return reached;
+}
+
+void supervise_terminate(const struct pid_list *roots)
+{
+	signal_tree(roots, SIGTERM);
+	/* A stopped process could not even take it. */
+	signal_tree(roots, SIGCONT);
+}
+
+void supervise_terminate_descendants(void)
+{
+	struct pid_list children = {.count = 0};
+	if (add_children("self", &children) == 0)
+		supervise_terminate(&children);
+	pid_list_free(&children);
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -224,22 +261,79 @@ size_t supervise_kill(const struct pid_list *roots)
 	return reached;
 }
 
-struct supervise_pipe supervise_pipe_of(int fd)
+/* True where one of them is alive, as far as can be seen. */
+static bool any_alive(const struct pid_list *list)
 {
-	struct stat found;
-	if (fstat(fd, &found) != 0 || !S_ISFIFO(found.st_mode))
-		return (struct supervise_pipe){.inode = 0};
-	return (struct supervise_pipe){.device = found.st_dev, .inode = found.st_ino};
+	for (size_t i = 0; i < list->count; i++)
+		if (!is_dead(list->pids[i]))
+			return true;
+	return false;
 }
 
-static bool is_pipe(const struct stat *file, const struct supervise_pipe *pipe)
+static bool same_pids(const struct pid_list *a, const struct pid_list *b)
 {
-	return pipe->inode != 0 && S_ISFIFO(file->st_mode) && file->st_ino == pipe->inode &&
-	       file->st_dev == pipe->device;
+	return a->count == b->count &&
+	       (a->count == 0 || memcmp(a->pids, b->pids, a->count * sizeof(*a->pids)) == 0);
+}
+
+bool supervise_kill_descendants(int64_t limit_ms)
+{
+	int64_t deadline = io_now_ms() + limit_ms;
+	struct pid_list before = {.count = 0};
+	bool gone = false;
+	int out_of_reach = 0;
+
+	for (bool done = false; !done;) {
+		struct pid_list now = {.count = 0};
+		int status;
+		supervise_reap(-1, &status);
+		bool known = add_children("self", &now) == 0;
+		bool reached = known && supervise_kill(&now) > 0;
+		out_of_reach = known && !reached && same_pids(&before, &now) ? out_of_reach + 1 : 0;
+		gone = known && now.count == 0;
+		done = gone || out_of_reach > OUT_OF_REACH_ROUNDS || io_now_ms() > deadline;
+		/* A zombie that its tracer does not let go of is still a child, and no more. */
+		if (done && !gone)
+			gone = known && !any_alive(&now);
+		pid_list_free(&before);
+		before = now;
+		if (!done)
+			usleep(ROUND_PAUSE_US);
+	}
+	pid_list_free(&before);
+	return gone;
+}
+
+ino_t supervise_pipe_of(int fd)
+{
+	struct stat found;
+	return fstat(fd, &found) == 0 && S_ISFIFO(found.st_mode) ? found.st_ino : 0;
+}
+
+/*
+ * Whether the descriptor `name` in the directory `files` is one of these pipes, open for writing.
+ * Links of /proc are read, never followed: behind one may be a file on a file system that hangs.
+ */
+static bool is_pipe(int files, const char *name, const ino_t pipes[2])
+{
+	char target[64];
+	char wanted[64];
+	struct stat link;
+	ssize_t size = readlinkat(files, name, target, sizeof(target) - 1);
+	if (size <= 0 || fstatat(files, name, &link, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    (link.st_mode & S_IWUSR) == 0)
+		return false;
+	target[size] = '\0';
+	for (int i = 0; i < 2; i++) {
+		snprintf(wanted, sizeof(wanted), "pipe:[%ju]", (uintmax_t)pipes[i]);
+		if (pipes[i] != 0 && strcmp(target, wanted) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* True where the process, given by a descriptor of its /proc directory, can write into a pipe. */
-static bool holds_pipe(int process, const struct supervise_pipe pipes[2])
+static bool holds_pipe(int process, const ino_t pipes[2])
 {
 	int files = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *listing = files >= 0 ? fdopendir(files) : NULL;
@@ -247,15 +341,8 @@ static bool holds_pipe(int process, const struct supervise_pipe pipes[2])
 	bool holds = false;
 	if (listing == NULL)
 		return false;
-	while (!holds && (entry = readdir(listing)) != NULL) {
-		struct stat link;
-		struct stat file;
-		/* The link's own mode tells how the file is open: its reader is no culprit. */
-		if (fstatat(files, entry->d_name, &link, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    (link.st_mode & S_IWUSR) == 0 || fstatat(files, entry->d_name, &file, 0) != 0)
-			continue;
-		holds = is_pipe(&file, &pipes[0]) || is_pipe(&file, &pipes[1]);
-	}
+	while (!holds && (entry = readdir(listing)) != NULL)
+		holds = is_pipe(files, entry->d_name, pipes);
 	closedir(listing);
 	return holds;
 }
@@ -275,7 +362,7 @@ static bool has_variable(int process, const char *variable)
 
 static bool bears_mark(int process, const struct supervise_mark *mark)
 {
-	bool by_pipe = mark->pipes[0].inode != 0 || mark->pipes[1].inode != 0;
+	bool by_pipe = mark->pipes[0] != 0 || mark->pipes[1] != 0;
 	return (!by_pipe || holds_pipe(process, mark->pipes)) &&
 	       (mark->variable == NULL || has_variable(process, mark->variable));
 }
@@ -285,7 +372,7 @@ static void add_name(int process, pid_t pid, char *names, size_t size)
 {
 	char name[32] = "";
 	size_t used = strlen(names);
-	cleanup_close int fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);
+	cleanup_close int fd = process >= 0 ? openat(process, "comm", O_RDONLY | O_CLOEXEC) : -1;
 	ssize_t got = fd >= 0 ? io_read_full(fd, name, sizeof(name) - 1) : -1;
 	name[got > 0 ? got : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
@@ -293,13 +380,13 @@ static void add_name(int process, pid_t pid, char *names, size_t size)
 	snprintf(names + used, size - used, "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
 }
 
-void supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
-		    size_t names_size)
+int supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
+		   size_t names_size)
 {
 	DIR *processes = opendir("/proc");
 	const struct dirent *entry;
 	if (processes == NULL)
-		return;
+		return -1;
 	while ((entry = readdir(processes)) != NULL) {
 		uint64_t pid;
 		struct stat owner;
@@ -316,12 +403,13 @@ void supervise_find(const struct supervise_mark *mark, struct pid_list *found, c
 		add_pid(found, (pid_t)pid);
 	}
 	closedir(processes);
+	return 0;
 }
 
-void supervise_find_opaque(struct pid_list *found, char *names, size_t names_size)
+int supervise_find_opaque(struct pid_list *found, char *names, size_t names_size)
 {
 	struct pid_list all = {.count = 0};
-	add_children("self", &all);
+	int result = add_children("self", &all);
 	add_descendants(&all, 0);
 	for (size_t i = 0; i < all.count; i++) {
 		char path[32];
@@ -330,11 +418,14 @@ void supervise_find_opaque(struct pid_list *found, char *names, size_t names_siz
 		cleanup_close int files =
 			process >= 0 ? openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 				     : -1;
-		if (files >= 0 || errno == ENOENT || errno == ESRCH || is_dead(all.pids[i]))
+		/* With hidepid a process that we may not look at is as good as absent. */
+		if (files >= 0 || is_dead(all.pids[i]) ||
+		    (kill(all.pids[i], 0) != 0 && errno == ESRCH))
 			continue;
 		if (names != NULL)
 			add_name(process, all.pids[i], names, names_size);
 		add_pid(found, all.pids[i]);
 	}
 	pid_list_free(&all);
+	return result;
 }

@@ -2,14 +2,15 @@
  * Keeping hold of a job's processes: finding them, ending them. Both sides of the wall use it; it
  * knows nothing of privilege, and signals what the kernel lets it signal.
  *
- * Only /proc entries of the process's own (effective) uid are read, so that it works where /proc
- * is mounted with hidepid.
+ * It needs to see only processes of its own effective uid, and works where /proc is mounted with
+ * hidepid.
  */
 #ifndef JACAMAR_CORE_SUPERVISE_H
 #define JACAMAR_CORE_SUPERVISE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/error.h"
@@ -36,11 +37,17 @@ struct supervise_signals {
 /* Takes what has come on that descriptor. */
 struct supervise_signals supervise_read_signals(int signal_fd);
 
-/* The children of this process, the one to leave out excepted, zombies included. */
-int supervise_children(pid_t except, struct pid_list *list);
+/* Reaps every child that has ended; true where `child` (-1: none) is one, with its *status. */
+bool supervise_reap(pid_t child, int *status);
 
-/* Sends a signal to `roots` and all their descendants; how many living ones it reached. */
-size_t supervise_signal(const struct pid_list *roots, int signal_number);
+/* True where this process has children, zombies included, or where /proc does not tell. */
+bool supervise_has_children(void);
+
+/* Sends SIGTERM to `roots` and all their descendants, stopped ones included. */
+void supervise_terminate(const struct pid_list *roots);
+
+/* The same to all descendants of this process. */
+void supervise_terminate_descendants(void);
 
 /*
  * Kills `roots` and all their descendants: first stops them, until there is none left that could
@@ -48,34 +55,35 @@ size_t supervise_signal(const struct pid_list *roots, int signal_number);
  */
 size_t supervise_kill(const struct pid_list *roots);
 
-/* A pipe, as stat(2) tells it from others; inode 0 for none. */
-struct supervise_pipe {
-	dev_t device;
-	ino_t inode;
-};
+/*
+ * Kills all descendants of this process, and those that they leave to it, until none is alive.
+ * False where that cannot be had: root's processes, or `limit_ms` is over.
+ */
+bool supervise_kill_descendants(int64_t limit_ms);
 
-/* The pipe that the descriptor is, or none where it is something else. */
-struct supervise_pipe supervise_pipe_of(int fd);
+/* The inode of the pipe that the descriptor is; 0 where it is something else. */
+ino_t supervise_pipe_of(int fd);
 
 /* Which processes of this uid are meant by supervise_find. */
 struct supervise_mark {
 	/* Holds the writing end of one of these pipes open; see supervise_pipe_of. */
-	struct supervise_pipe pipes[2];
+	ino_t pipes[2];
 	/* Has this "NAME=value" in its environment (NULL: any). */
 	const char *variable;
 };
 
 /*
  * Finds the living processes of this uid, other than this one, that bear the mark. Their pids go
- * to `found`, their names to `names` (for a line in the log; NULL: not wanted).
+ * to `found`, their names to `names` (for a line in the log; NULL: not wanted). -1 where /proc
+ * cannot be read: that is no proof of anything.
  */
-void supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
-		    size_t names_size);
+int supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
+		   size_t names_size);
 
 /*
  * Adds our living descendants whose open files we may not see: programs with a set-user-id bit or
- * file capabilities. Any of them may hold whatever it was started with.
+ * file capabilities. Any of them may hold whatever it was started with. -1 as above.
  */
-void supervise_find_opaque(struct pid_list *found, char *names, size_t names_size);
+int supervise_find_opaque(struct pid_list *found, char *names, size_t names_size);
 
 #endif

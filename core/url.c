@@ -1,5 +1,6 @@
 #include "core/url.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +9,9 @@
 
 static bool is_loopback(const char *host)
 {
+	struct in_addr address;
 	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	       (strncmp(host, "127.", 4) == 0 && strspn(host, TEXT_DIGIT ".") == strlen(host));
+	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 static bool is_host(const char *host)

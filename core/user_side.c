@@ -8,6 +8,7 @@
 #include "core/environment.h"
 #include "core/io.h"
 #include "core/job.h"
+#include "core/program.h"
 #include "core/script.h"
 
 /* Choices of the job's author, about the author's own profiles. */
@@ -60,7 +61,14 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 				 "a variable of auth.downscope_env is not UTF-8, or out of memory");
 	header.environment = environment;
 
+	/* As the same account, whoever could exchange the program gains nothing by it. */
+	bool check = side->state->downscope != DOWNSCOPE_NONE;
+	cleanup_free char *program = program_resolve(side->state->jacamar, check, err);
+	if (program == NULL)
+		return -1;
+
 	struct session session = {
+		.program = program,
 		.jacamar = side->state->jacamar,
 		.stage = side->stage,
 		.substage = side->substage,
@@ -75,6 +83,11 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 
 int user_side_check(const struct session_end *end, struct error *err)
 {
+	if (end->left)
+		return error_set(
+			err, ERROR_SYSTEM,
+			"the job was ended, but some of its processes could not be: they are "
+			"root's by now, or do not react to SIGKILL");
 	if (end->cancelled)
 		return error_set(err, ERROR_SYSTEM,
 				 "the job was cancelled; its processes were ended");

@@ -10,7 +10,7 @@
 #include "core/state.h"
 
 struct user_side {
-	const struct state *state; /* checked: program_check() has passed on its jacamar */
+	const struct state *state;
 	const char *stage;
 	const char *substage; /* run alone, else NULL, as is: */
 	const char *script;   /* the path of the runner's file */

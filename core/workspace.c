@@ -71,7 +71,11 @@ int workspace_plan(const char *data_dir, const struct account *account,
 		return error_set(err, ERROR_SYSTEM, "account %s has no absolute home directory",
 				 account->name);
 	struct stat found;
-	if (home && (stat(account->home, &found) != 0 || !S_ISDIR(found.st_mode)))
+	/* A home that only its owner can reach is for the user's side to find out about. */
+	bool missing =
+		home && (stat(account->home, &found) != 0 ? errno == ENOENT || errno == ENOTDIR
+							  : !S_ISDIR(found.st_mode));
+	if (missing)
 		return error_set(err, ERROR_SYSTEM, "the home directory %s of %s does not exist",
 				 account->home, account->name);
 
