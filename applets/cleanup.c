@@ -3,6 +3,7 @@
  */
 #include "applets/applet.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define GRACE_MS 2000
 #define MOST_MS	 20000
 #define PAUSE_MS 20
+#define LOOKS	 10
 
 /* Ends every process of this account that carries the job's cookie; our own has it, too. */
 static int end_processes(const struct invocation *call, const struct state *state,
@@ -28,23 +30,26 @@ static int end_processes(const struct invocation *call, const struct state *stat
 	if (cookie == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 
-	for (bool first = true;; first = false) {
+	/* Who forks and exits, again and again, passes by some looks, but not by many in a row. */
+	for (int looks_in_vain = 0; looks_in_vain < LOOKS;) {
 		struct pid_list found = {.count = 0};
+		int64_t waited = io_now_ms() - start;
+		bool first = names[0] == '\0';
+		mark.signal_number = waited > GRACE_MS ? SIGKILL : 0;
 		if (supervise_find(&mark, &found, first ? names : NULL, sizeof(names)) != 0)
 			return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
-		int64_t waited = io_now_ms() - start;
-		if (first)
+		if (first && found.count > 0)
 			supervise_terminate(&found);
 		else if (waited > GRACE_MS)
 			supervise_kill(&found);
-		bool any = found.count > 0;
+		looks_in_vain = found.count == 0 ? looks_in_vain + 1 : 0;
+		bool pause = found.count > 0 && waited <= GRACE_MS;
 		pid_list_free(&found);
-		if (!any)
-			break;
 		if (waited > MOST_MS)
 			return error_set(err, ERROR_SYSTEM,
 					 "processes of the job cannot be ended: %s", names);
-		usleep(PAUSE_MS * 1000);
+		if (pause)
+			usleep(PAUSE_MS * 1000);
 	}
 	if (names[0] != '\0')
 		applet_say(call, "ended processes that the job left behind: %s", names);

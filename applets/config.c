@@ -22,7 +22,7 @@ static int resolve(const struct invocation *call, const struct channel_reader *c
 		text_format("builtin printf '%%s\\n' \"${%.*s-}\"%s >&%s\n", (int)length, name,
 			    rest != NULL ? rest : "''", LOGIN_SHELL_REPORT);
 	struct login_shell shell = {.header = header,
-				    .line = line,
+				    .lines = line,
 				    .output_to_errors = true,
 				    .core_limit = call->core_limit};
 	struct login_shell_end end;

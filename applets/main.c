@@ -59,6 +59,12 @@ static void print_list(void)
 		printf("%s\n", stages[i].name);
 }
 
+/* The exit code of a call that only prints. */
+static int printed(const struct invocation *call)
+{
+	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
+}
+
 /* A caller may have closed them; a file opened later would take their place. */
 static void open_standard_descriptors(void)
 {
@@ -181,13 +187,13 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 			break;
 		case LIST:
 			print_list();
-			return 0;
+			return printed(call);
 		case 'h':
 			print_help(call);
-			return 0;
+			return printed(call);
 		case 'V':
 			printf("%s %s\n", call->program, JACAMAR_VERSION);
-			return 0;
+			return printed(call);
 		case ':':
 			return usage(call, "a value is missing behind ", argv[optind - 1]);
 		default:

@@ -22,6 +22,7 @@
 /* How long a process that holds the log open has between SIGTERM and SIGKILL. */
 #define HOLDER_GRACE_MS 2000
 #define HOLDER_POLL_MS	20
+#define HOLDER_LOOKS	25
 
 /* How long killing goes on before the service's side is left to it. */
 #define KILL_LIMIT_MS 30000
@@ -149,13 +150,13 @@ static pid_t execute(const struct login_shell *shell, int feed, int report, stru
 	return child;
 }
 
-/* Starts the shell with the whole line in its pipe; the read end of its report goes to *report. */
+/* Starts the shell with all its lines in its pipe; the read end of its report goes to *report. */
 static pid_t start(const struct login_shell *shell, int *report, struct error *err)
 {
 	struct pipe_ends feed = {-1, -1};
 	struct pipe_ends answer = {-1, -1};
 	pid_t child = -1;
-	size_t length = strlen(shell->line);
+	size_t length = strlen(shell->lines);
 
 	*report = -1;
 	/* What a pipe takes at once needs nobody to pump it. */
@@ -164,7 +165,7 @@ static pid_t start(const struct login_shell *shell, int *report, struct error *e
 	if (make_pipe(&feed, err) != 0)
 		return -1;
 	if (make_pipe(&answer, err) == 0) {
-		if (io_write_all(feed.out, shell->line, length) != 0)
+		if (io_write_all(feed.out, shell->lines, length) != 0)
 			error_errno(err, ERROR_SYSTEM, "cannot feed the login shell");
 		else
 			child = execute(shell, feed.in, answer.out, err);
@@ -254,43 +255,53 @@ static bool pause_for_end(int signals, int channel)
 	return supervise_read_signals(signals).end || sources[1].revents != 0;
 }
 
+/* Ends who was found; the first time it asks, for names are noted then. */
+static void act_on_holders(const struct pid_list *holders, bool first, int64_t waited)
+{
+	if (first)
+		supervise_terminate(holders);
+	else if (waited > HOLDER_GRACE_MS)
+		supervise_kill(holders);
+}
+
 /*
  * The runner reads its pipes to their end: a process left behind with one of them open would hang
- * the job. Others may live on for the next sub-stage. Root's, by now, are left after a while:
- * nobody here could end them.
+ * the job. Others may live on for the next sub-stage. One that is another process each moment can
+ * pass by a look, but then our descendants are not the same from one look to the next; in the end
+ * all of them go with it. Root's, by now, are left: nobody here could end them.
  */
 static int end_holders(const struct login_shell *shell, int signals, int channel,
 		       struct login_shell_end *end, struct error *err)
 {
 	struct supervise_mark mark = mark_of_holders(shell);
+	struct pid_list before = {.count = 0};
 	int64_t start = io_now_ms();
-	int looks_in_vain = 0;
+	int result = 0;
+	bool done = mark.pipes[0] == 0 && mark.pipes[1] == 0;
 
-	if (mark.pipes[0] == 0 && mark.pipes[1] == 0)
-		return 0;
-	while (!end->cancelled) {
+	for (int in_vain = 0; !done && !end->cancelled;) {
 		struct pid_list holders = {.count = 0};
-		bool first = end->left_behind[0] == '\0';
-		if (find_holders(&mark, first ? end->left_behind : NULL, sizeof(end->left_behind),
-				 &holders, err) != 0)
-			return -1;
-		bool found = holders.count > 0;
 		int64_t waited = io_now_ms() - start;
-		if (found && first)
-			supervise_terminate(&holders);
-		else if (found && waited > HOLDER_GRACE_MS)
-			supervise_kill(&holders);
+		bool first = end->left_behind[0] == '\0';
+		result = find_holders(&mark, first ? end->left_behind : NULL,
+				      sizeof(end->left_behind), &holders, err);
+		bool found = holders.count > 0;
+		bool late = waited > 2 * HOLDER_GRACE_MS;
+		act_on_holders(&holders, first, waited);
+		if (late && !first && (!found || supervise_any_in_reach(&holders)))
+			supervise_kill_descendants(KILL_LIMIT_MS);
 		pid_list_free(&holders);
 
-		/* Who forks and exits, again and again, may pass by one look; it is our child then.
-		 */
-		looks_in_vain = found ? 0 : looks_in_vain + 1;
-		if (looks_in_vain == 2 || (!found && !supervise_has_children()) ||
-		    waited > 2 * HOLDER_GRACE_MS)
-			break;
-		end->cancelled = pause_for_end(signals, channel);
+		bool same = supervise_same_descendants(&before);
+		in_vain = found ? 0 : in_vain + 1;
+		/* Once one was seen, only the sight of nothing moving tells that it is gone. */
+		done = result != 0 || late || (!found && same) ||
+		       (first && in_vain == HOLDER_LOOKS);
+		if (!done)
+			end->cancelled = pause_for_end(signals, channel);
 	}
-	return 0;
+	pid_list_free(&before);
+	return result;
 }
 
 /* What the shell wrote before it ended; nobody is waited for who still holds the other end. */

@@ -1,6 +1,6 @@
 /*
- * On the user's side: a login shell, told what to do by one line on its standard input, and
- * watched until it and what it left in the way are gone.
+ * On the user's side: a login shell, told what to do by lines on its standard input, and watched
+ * until it and what it left in the way are gone.
  *
  * The line reports its result on descriptor LOGIN_SHELL_REPORT, which it must close for what it
  * runs. A profile can end the shell, read its input or execute something else: only a report
@@ -21,7 +21,7 @@
 
 struct login_shell {
 	const struct channel_header *header;
-	const char *line;      /* what the shell is fed, newline included */
+	const char *lines;     /* what the shell is fed, the last newline included */
 	bool output_to_errors; /* the profile's chatter must not mix with our own output */
 	rlim_t core_limit;     /* what the shell gets back: downscope.h, privilege_hide_memory */
 };

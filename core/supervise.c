@@ -178,18 +178,25 @@ static int process_state(pid_t pid)
 	return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
 
-/* A zombie takes signals as well, and would be counted for ever. */
 static bool is_dead(pid_t pid)
 {
 	int state = process_state(pid);
 	return state == 'Z' || state == 'X';
 }
 
-static size_t signal_each(const struct pid_list *list, size_t from, int signal_number)
+/* Signals whoever has one of these pids, as fast as can be: some do not keep theirs for long. */
+static void signal_each(const struct pid_list *list, int signal_number)
+{
+	for (size_t i = 0; i < list->count; i++)
+		(void)kill(list->pids[i], signal_number);
+}
+
+/* Kills; how many were alive, and ours to kill. A zombie takes signals as well. */
+static size_t kill_each(const struct pid_list *list)
 {
 	size_t reached = 0;
-	for (size_t i = from; i < list->count; i++)
-		if (!is_dead(list->pids[i]) && kill(list->pids[i], signal_number) == 0)
+	for (size_t i = 0; i < list->count; i++)
+		if (!is_dead(list->pids[i]) && kill(list->pids[i], SIGKILL) == 0)
 			reached++;
 	return reached;
 }
@@ -199,7 +206,7 @@ static void signal_tree(const struct pid_list *roots, int signal_number)
 	struct pid_list all = {.count = 0};
 	copy_list(roots, &all);
 	add_descendants(&all, 0);
-	signal_each(&all, 0, signal_number);
+	signal_each(&all, signal_number);
 	pid_list_free(&all);
 }
 
@@ -242,12 +249,14 @@ size_t supervise_kill(const struct pid_list *roots)
 	struct pid_list before = {.count = 0};
 	struct pid_list now = {.count = 0};
 
+	/* Before anything takes time: one that forks and exits again and again is gone soon. */
+	signal_each(roots, SIGSTOP);
 	/* A stopped process cannot fork; once a round finds nobody new, nobody is left running. */
 	for (int round = 0; round < STOP_ROUNDS; round++) {
 		now = (struct pid_list){.count = 0};
 		copy_list(roots, &now);
 		add_descendants(&now, 0);
-		signal_each(&now, 0, SIGSTOP);
+		signal_each(&now, SIGSTOP);
 		if (now.count > 0)
 			qsort(now.pids, now.count, sizeof(*now.pids), compare_pids);
 		bool grew = has_new(&before, &now);
@@ -256,7 +265,7 @@ size_t supervise_kill(const struct pid_list *roots)
 		if (!grew)
 			break;
 	}
-	size_t reached = signal_each(&now, 0, SIGKILL);
+	size_t reached = kill_each(&now);
 	pid_list_free(&now);
 	return reached;
 }
@@ -270,10 +279,29 @@ static bool any_alive(const struct pid_list *list)
 	return false;
 }
 
+bool supervise_any_in_reach(const struct pid_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (kill(list->pids[i], 0) == 0 || errno != EPERM)
+			return true;
+	return false;
+}
+
 static bool same_pids(const struct pid_list *a, const struct pid_list *b)
 {
 	return a->count == b->count &&
 	       (a->count == 0 || memcmp(a->pids, b->pids, a->count * sizeof(*a->pids)) == 0);
+}
+
+bool supervise_same_descendants(struct pid_list *before)
+{
+	struct pid_list now = {.count = 0};
+	(void)add_children("self", &now);
+	add_descendants(&now, 0);
+	bool same = same_pids(before, &now);
+	pid_list_free(before);
+	*before = now;
+	return same;
 }
 
 bool supervise_kill_descendants(int64_t limit_ms)
@@ -398,6 +426,8 @@ int supervise_find(const struct supervise_mark *mark, struct pid_list *found, ch
 			openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (process < 0 || !bears_mark(process, mark))
 			continue;
+		if (mark->signal_number != 0)
+			kill((pid_t)pid, mark->signal_number);
 		if (names != NULL)
 			add_name(process, (pid_t)pid, names, names_size);
 		add_pid(found, (pid_t)pid);

@@ -55,6 +55,12 @@ void supervise_terminate_descendants(void);
  */
 size_t supervise_kill(const struct pid_list *roots);
 
+/* True where one of them could be signalled, or is gone by now. */
+bool supervise_any_in_reach(const struct pid_list *list);
+
+/* True where our descendants are those of *before, which becomes what they are now. */
+bool supervise_same_descendants(struct pid_list *before);
+
 /*
  * Kills all descendants of this process, and those that they leave to it, until none is alive.
  * False where that cannot be had: root's processes, or `limit_ms` is over.
@@ -70,6 +76,8 @@ struct supervise_mark {
 	ino_t pipes[2];
 	/* Has this "NAME=value" in its environment (NULL: any). */
 	const char *variable;
+	/* Is sent this at once, before it could be another process (0: nothing). */
+	int signal_number;
 };
 
 /*

@@ -7,23 +7,31 @@
 #include "core/text.h"
 
 /*
- * What the login shell is fed. `command` and `builtin` pass by functions that a profile may have
- * left; as parts of a list, the commands do not trip its `set -e`. The script does not get the
- * descriptor of the report, so that what it leaves running cannot report in its place.
+ * What the login shell is fed after its profiles. A profile may have left functions in the place
+ * of the words that are used here; in POSIX mode, which an assignment turns on, `unset` is not one
+ * of them, and `\\` keeps off aliases. The trap lets the shell live where a script ends its whole
+ * process group; what is executed has the signal's default again. As parts of a list, the commands
+ * do not trip a profile's `set -e`. The script does not get the descriptor of the report, so that
+ * nothing that it leaves running can report in its place.
  */
-static char *compose_line(const struct script *script, const struct channel_header *header)
+static char *compose_lines(const struct script *script, const struct channel_header *header)
 {
 	bool etc_only = header->profile == PROFILE_ETC_ONLY;
-	const char *shell = header->state.shell_path != NULL ? header->state.shell_path : "bash";
-	cleanup_free char *bash = login_shell_quote(shell);
+	const char *shell_path = header->state.shell_path;
+	cleanup_free char *bash =
+		shell_path != NULL ? login_shell_quote(shell_path) : strdup("bash");
 	cleanup_free char *path = login_shell_quote(script->path);
 	if (bash == NULL || path == NULL)
 		return NULL;
-	return text_format("%scommand %s %s </dev/null " LOGIN_SHELL_REPORT ">&- "
+	return text_format("%s"
+			   "POSIXLY_CORRECT=1\n"
+			   "\\unset -f unset trap command builtin echo\n"
+			   "\\unset POSIXLY_CORRECT\n"
+			   "builtin trap : HUP INT TERM\n"
+			   "command %s %s </dev/null " LOGIN_SHELL_REPORT ">&- "
 			   "&& builtin echo 0 >&" LOGIN_SHELL_REPORT " "
-			   "|| builtin echo $? >&" LOGIN_SHELL_REPORT "\n",
-			   etc_only ? ". /etc/profile; " : "",
-			   header->state.shell_path != NULL ? bash : shell, path);
+			   "|| builtin echo \"$?\" >&" LOGIN_SHELL_REPORT "\n",
+			   etc_only ? ". /etc/profile\n" : "", bash, path);
 }
 
 static int read_exit_code(const struct login_shell_end *end, int *exit_code)
@@ -45,10 +53,10 @@ int shell_run(const struct script *script, const struct channel_header *header,
 	      const struct channel_reader *channel, rlim_t core_limit, int *exit_code,
 	      struct login_shell_end *end, struct error *err)
 {
-	cleanup_free char *line = compose_line(script, header);
-	if (line == NULL)
+	cleanup_free char *lines = compose_lines(script, header);
+	if (lines == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	struct login_shell shell = {.header = header, .line = line, .core_limit = core_limit};
+	struct login_shell shell = {.header = header, .lines = lines, .core_limit = core_limit};
 	if (login_shell_run(&shell, channel, end, err) != 0)
 		return -1;
 	if (end->cancelled)
