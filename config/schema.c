@@ -130,7 +130,8 @@ const struct schema_row SCHEMA[] = {
 	{"auth.seccomp", "allow_calls", PLANNED, SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
 	 .check = check_system_call},
 
-	{"auth.limits", "nofile", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_NOFILE)},
+	/* The login shell reports on a descriptor below this. */
+	{"auth.limits", "nofile", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_NOFILE), .minimum = 128},
 	{"auth.limits", "nproc", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_NPROC)},
 	{"auth.limits", "core", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_CORE)},
 	{"auth.limits", "cpu", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_CPU)},

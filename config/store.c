@@ -199,7 +199,7 @@ static void store_limit(const struct storing *storing)
 		refuse(storing, "must be an integer or \"unlimited\"",
 		       report_excerpt(value->string).text);
 	else if (is_kind(storing, TOML_INTEGER, "must be an integer or \"unlimited\"") &&
-		 is_within(storing, 0, LIMIT_UNLIMITED - 1))
+		 is_within(storing, storing->row->minimum, LIMIT_UNLIMITED - 1))
 		*limit = (struct limit_setting){.set = true, .value = value->integer};
 }
 

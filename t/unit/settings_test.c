@@ -119,7 +119,7 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 	static const char *const shells[] = {"/bin/bash", "/bin/zsh"};
 	static const char *const names[] = {"LD_X", "_y"};
 	static const int64_t limits[LIMIT_COUNT] = {
-		[LIMIT_NOFILE] = 1,    [LIMIT_NPROC] = 2,
+		[LIMIT_NOFILE] = 128,  [LIMIT_NPROC] = 2,
 		[LIMIT_CORE] = 0,      [LIMIT_CPU] = 4,
 		[LIMIT_AS] = 5,	       [LIMIT_MEMLOCK] = LIMIT_UNLIMITED,
 		[LIMIT_STACK] = 65536, [LIMIT_FSIZE] = INT64_MAX - 1,
@@ -129,7 +129,7 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 			"shell_allowlist = ['/bin/bash', '/bin/zsh']\n"
 			"downscope_env = ['LD_X', '_y']\nno_new_privs = true\n"
 			"min_uid = 4_294_967_294\nmax_env_chars = 10000\n"
-			"limits.nofile = 1\nlimits.nproc = 2\nlimits.core = 0\nlimits.cpu = 4\n"
+			"limits.nofile = 128\nlimits.nproc = 2\nlimits.core = 0\nlimits.cpu = 4\n"
 			"limits.as = 5\nlimits.memlock = 'unlimited'\nlimits.stack = 0x10000\n"
 			"limits.fsize = 9223372036854775806\n");
 	const struct auth_settings *auth = &settings->auth;
