@@ -7,7 +7,6 @@
  */
 #include "applets/applet.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +17,6 @@
 #include "core/io.h"
 #include "core/script.h"
 #include "core/user_side.h"
-#include "core/version.h"
 
 /* Whether this process can do what the setting asks for. */
 static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
@@ -62,28 +60,6 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 	return settings;
 }
 
-/* The one JSON object that the runner takes over; nothing else goes to standard output. */
-static int print_configuration(const struct state *state, struct error *err)
-{
-	char host[256] = "localhost";
-	(void)gethostname(host, sizeof(host) - 1);
-	json_auto_t *encoded = state_encode(state);
-	cleanup_free char *text = json_dumps(encoded, JSON_COMPACT);
-	if (text == NULL || strlen(text) > STATE_MOST_SIZE)
-		return error_set(err, ERROR_SYSTEM,
-				 "the job's state is too large, or has text that is not UTF-8: is "
-				 "general.job_message?");
-	json_auto_t *answer =
-		json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
-			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared",
-			  0, "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME,
-			  "version", JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
-	if (answer == NULL || json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
-	    fflush(stdout) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot answer the runner");
-	return 0;
-}
-
 /* Who is it, may they, where does it live: the first failure ends it. */
 static int decide(const struct invocation *call, struct decision *decision, struct error *err)
 {
@@ -94,7 +70,7 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 	    decision_plan(decision, call->core_limit, err) != 0)
 		return -1;
 	struct state state = decision_state(decision);
-	return print_configuration(&state, err);
+	return outcome_answer(&state, err);
 }
 
 static int configure(const struct invocation *call)

@@ -8,6 +8,7 @@
 
 #include "core/audit.h"
 #include "core/io.h"
+#include "core/version.h"
 
 void outcome_say_lines(const struct invocation *call, const char *lines)
 {
@@ -68,6 +69,27 @@ void outcome_record(const struct invocation *call, const struct decision *decisi
 		record.reason = decision->identity.warning;
 		audit_write(&record);
 	}
+}
+
+int outcome_answer(const struct state *state, struct error *err)
+{
+	char host[256] = "localhost";
+	(void)gethostname(host, sizeof(host) - 1);
+	json_auto_t *encoded = state_encode(state);
+	cleanup_free char *text = json_dumps(encoded, JSON_COMPACT);
+	if (text == NULL || strlen(text) > STATE_MOST_SIZE)
+		return error_set(err, ERROR_SYSTEM,
+				 "the job's state is too large, or has text that is not UTF-8: is "
+				 "general.job_message?");
+	json_auto_t *answer =
+		json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
+			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared",
+			  0, "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME,
+			  "version", JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
+	if (answer == NULL || json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
+	    fflush(stdout) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot answer the runner");
+	return 0;
 }
 
 static int write_exit_code(const char *path, int exit_code, struct error *err)

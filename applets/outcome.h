@@ -20,6 +20,9 @@ int outcome_failure(const struct invocation *call, const char *reference, const 
 void outcome_record(const struct invocation *call, const struct decision *decision,
 		    const struct error *err);
 
+/* config's answer to the runner: one JSON object, and nothing else, on standard output. */
+int outcome_answer(const struct state *state, struct error *err);
+
 /*
  * Turns the exit code of the user's side into the runner's: 0, or a script's own code by way of
  * BUILD_EXIT_CODE_FILE.
