@@ -225,6 +225,9 @@ int main(int argc, char **argv)
 	/* Before anything else is looked at: no name but jacamar-auth ever holds a capability. */
 	if ((call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) != 0)
 		return fail(&call, err.detail);
+	/* What the caller left open is of no use here, and would be to who takes over a parser. */
+	if (downscope_close_from(STDERR_FILENO + 1, &err) != 0)
+		return fail(&call, err.detail);
 	call.behind_channel = !call.is_auth && is_behind_channel(argv);
 	if (argc < 1)
 		return call.system_failure;

@@ -23,6 +23,7 @@
 #define HOLDER_GRACE_MS 2000
 #define HOLDER_POLL_MS	20
 #define HOLDER_LOOKS	25
+#define HOLDER_PATIENCE 10
 
 /* How long killing goes on before the service's side is left to it. */
 #define KILL_LIMIT_MS 30000
@@ -78,7 +79,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 	sigset_t none;
 	sigset_t all;
 	sigemptyset(&none);
-	sigfillset(&all);
+	/* sigfillset() leaves out two that glibc keeps to itself, and would have ignored. */
+	memset(&all, 0xff, sizeof(all));
 	int code = posix_spawnattr_setsigmask(attributes, &none);
 	if (code == 0)
 		code = posix_spawnattr_setsigdefault(attributes, &all);
@@ -255,53 +257,67 @@ static bool pause_for_end(int signals, int channel)
 	return supervise_read_signals(signals).end || sources[1].revents != 0;
 }
 
-/* Ends who was found; the first time it asks, for names are noted then. */
-static void act_on_holders(const struct pid_list *holders, bool first, int64_t waited)
-{
-	if (first)
-		supervise_terminate(holders);
-	else if (waited > HOLDER_GRACE_MS)
-		supervise_kill(holders);
-}
-
 /*
  * The runner reads its pipes to their end: a process left behind with one of them open would hang
- * the job. Others may live on for the next sub-stage. One that is another process each moment can
- * pass by a look, but then our descendants are not the same from one look to the next; in the end
- * all of them go with it. Root's, by now, are left: nobody here could end them.
+ * the job. Others may live on for the next sub-stage; one that is only about to let go of the log
+ * gets a moment for it. One that is another process each moment can pass by a look, but then our
+ * descendants are not the same from one look to the next; in the end all of them go with it.
+ * Root's, by now, are left: nobody here could end them.
  */
+struct hunt {
+	struct supervise_mark mark;
+	struct pid_list before; /* our descendants at the last look */
+	int64_t start;
+	int sightings;
+	int in_vain; /* looks in a row */
+};
+
+/* One look, and what follows from it; 1 where the hunt is over, -1 on failure. */
+static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct error *err)
+{
+	struct pid_list holders = {.count = 0};
+	struct pid_list ours = {.count = 0};
+	int64_t waited = io_now_ms() - hunt->start;
+	bool late = waited > 2 * HOLDER_GRACE_MS;
+	bool told = end->left_behind[0] != '\0';
+	bool tell = !told && hunt->sightings >= HOLDER_PATIENCE;
+	(void)supervise_descendants(&ours);
+	hunt->mark.or_one_of = &ours;
+	int result = find_holders(&hunt->mark, tell ? end->left_behind : NULL,
+				  sizeof(end->left_behind), &holders, err);
+	bool found = holders.count > 0;
+
+	hunt->sightings += found ? 1 : 0;
+	hunt->in_vain = found ? 0 : hunt->in_vain + 1;
+	if (tell)
+		supervise_terminate(&holders);
+	else if (waited > HOLDER_GRACE_MS)
+		supervise_kill(&holders);
+	if (late && hunt->sightings > 0 && (!found || supervise_any_in_reach(&holders)))
+		supervise_kill_descendants(KILL_LIMIT_MS);
+	pid_list_free(&holders);
+
+	/* Once one was seen, only the sight of nothing moving tells that it is gone. */
+	bool same = pid_list_same(&hunt->before, &ours);
+	pid_list_free(&hunt->before);
+	hunt->before = ours;
+	bool over =
+		late || (!found && same) || (hunt->sightings == 0 && hunt->in_vain == HOLDER_LOOKS);
+	return result != 0 ? -1 : over;
+}
+
 static int end_holders(const struct login_shell *shell, int signals, int channel,
 		       struct login_shell_end *end, struct error *err)
 {
-	struct supervise_mark mark = mark_of_holders(shell);
-	struct pid_list before = {.count = 0};
-	int64_t start = io_now_ms();
-	int result = 0;
-	bool done = mark.pipes[0] == 0 && mark.pipes[1] == 0;
-
-	for (int in_vain = 0; !done && !end->cancelled;) {
-		struct pid_list holders = {.count = 0};
-		int64_t waited = io_now_ms() - start;
-		bool first = end->left_behind[0] == '\0';
-		result = find_holders(&mark, first ? end->left_behind : NULL,
-				      sizeof(end->left_behind), &holders, err);
-		bool found = holders.count > 0;
-		bool late = waited > 2 * HOLDER_GRACE_MS;
-		act_on_holders(&holders, first, waited);
-		if (late && !first && (!found || supervise_any_in_reach(&holders)))
-			supervise_kill_descendants(KILL_LIMIT_MS);
-		pid_list_free(&holders);
-
-		bool same = supervise_same_descendants(&before);
-		in_vain = found ? 0 : in_vain + 1;
-		/* Once one was seen, only the sight of nothing moving tells that it is gone. */
-		done = result != 0 || late || (!found && same) ||
-		       (first && in_vain == HOLDER_LOOKS);
-		if (!done)
+	struct hunt hunt = {.mark = mark_of_holders(shell), .start = io_now_ms()};
+	int over = hunt.mark.pipes[0] == 0 && hunt.mark.pipes[1] == 0;
+	while (over == 0 && !end->cancelled) {
+		over = hunt_once(&hunt, end, err);
+		if (over == 0)
 			end->cancelled = pause_for_end(signals, channel);
 	}
-	pid_list_free(&before);
-	return result;
+	pid_list_free(&hunt.before);
+	return over < 0 ? -1 : 0;
 }
 
 /* What the shell wrote before it ended; nobody is waited for who still holds the other end. */

@@ -33,6 +33,20 @@ void pid_list_free(struct pid_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
+bool pid_list_same(const struct pid_list *a, const struct pid_list *b)
+{
+	return a->count == b->count &&
+	       (a->count == 0 || memcmp(a->pids, b->pids, a->count * sizeof(*a->pids)) == 0);
+}
+
+static bool has_pid(const struct pid_list *list, pid_t pid)
+{
+	for (size_t i = 0; list != NULL && i < list->count; i++)
+		if (list->pids[i] == pid)
+			return true;
+	return false;
+}
+
 static bool add_pid(struct pid_list *list, pid_t pid)
 {
 	if (list->count == list->room) {
@@ -154,6 +168,13 @@ static void add_descendants(struct pid_list *list, size_t from)
 		snprintf(process, sizeof(process), "%d", (int)list->pids[i]);
 		(void)add_children(process, list); /* who is gone has none */
 	}
+}
+
+int supervise_descendants(struct pid_list *list)
+{
+	int result = add_children("self", list);
+	add_descendants(list, 0);
+	return result;
 }
 
 static void copy_list(const struct pid_list *from, struct pid_list *to)
@@ -287,23 +308,6 @@ bool supervise_any_in_reach(const struct pid_list *list)
 	return false;
 }
 
-static bool same_pids(const struct pid_list *a, const struct pid_list *b)
-{
-	return a->count == b->count &&
-	       (a->count == 0 || memcmp(a->pids, b->pids, a->count * sizeof(*a->pids)) == 0);
-}
-
-bool supervise_same_descendants(struct pid_list *before)
-{
-	struct pid_list now = {.count = 0};
-	(void)add_children("self", &now);
-	add_descendants(&now, 0);
-	bool same = same_pids(before, &now);
-	pid_list_free(before);
-	*before = now;
-	return same;
-}
-
 bool supervise_kill_descendants(int64_t limit_ms)
 {
 	int64_t deadline = io_now_ms() + limit_ms;
@@ -317,7 +321,8 @@ bool supervise_kill_descendants(int64_t limit_ms)
 		supervise_reap(-1, &status);
 		bool known = add_children("self", &now) == 0;
 		bool reached = known && supervise_kill(&now) > 0;
-		out_of_reach = known && !reached && same_pids(&before, &now) ? out_of_reach + 1 : 0;
+		out_of_reach =
+			known && !reached && pid_list_same(&before, &now) ? out_of_reach + 1 : 0;
 		gone = known && now.count == 0;
 		done = gone || out_of_reach > OUT_OF_REACH_ROUNDS || io_now_ms() > deadline;
 		/* A zombie that its tracer does not let go of is still a child, and no more. */
@@ -388,11 +393,12 @@ static bool has_variable(int process, const char *variable)
 	return false;
 }
 
-static bool bears_mark(int process, const struct supervise_mark *mark)
+static bool bears_mark(int process, pid_t pid, const struct supervise_mark *mark)
 {
 	bool by_pipe = mark->pipes[0] != 0 || mark->pipes[1] != 0;
 	return (!by_pipe || holds_pipe(process, mark->pipes)) &&
-	       (mark->variable == NULL || has_variable(process, mark->variable));
+	       (mark->variable == NULL || has_pid(mark->or_one_of, pid) ||
+		has_variable(process, mark->variable));
 }
 
 /* Appends "PID (name)" to the line for the log. */
@@ -424,7 +430,7 @@ int supervise_find(const struct supervise_mark *mark, struct pid_list *found, ch
 			continue;
 		cleanup_close int process =
 			openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (process < 0 || !bears_mark(process, mark))
+		if (process < 0 || !bears_mark(process, (pid_t)pid, mark))
 			continue;
 		if (mark->signal_number != 0)
 			kill((pid_t)pid, mark->signal_number);
@@ -439,8 +445,7 @@ int supervise_find(const struct supervise_mark *mark, struct pid_list *found, ch
 int supervise_find_opaque(struct pid_list *found, char *names, size_t names_size)
 {
 	struct pid_list all = {.count = 0};
-	int result = add_children("self", &all);
-	add_descendants(&all, 0);
+	int result = supervise_descendants(&all);
 	for (size_t i = 0; i < all.count; i++) {
 		char path[32];
 		snprintf(path, sizeof(path), "/proc/%d", (int)all.pids[i]);

@@ -22,6 +22,7 @@ struct pid_list {
 };
 
 void pid_list_free(struct pid_list *list);
+bool pid_list_same(const struct pid_list *a, const struct pid_list *b);
 
 /* Makes this process the parent of every descendant whose own parent ends. */
 int supervise_adopt_orphans(struct error *err);
@@ -58,8 +59,8 @@ size_t supervise_kill(const struct pid_list *roots);
 /* True where one of them could be signalled, or is gone by now. */
 bool supervise_any_in_reach(const struct pid_list *list);
 
-/* True where our descendants are those of *before, which becomes what they are now. */
-bool supervise_same_descendants(struct pid_list *before);
+/* All descendants of this process, zombies included; -1 where /proc cannot be read. */
+int supervise_descendants(struct pid_list *list);
 
 /*
  * Kills all descendants of this process, and those that they leave to it, until none is alive.
@@ -74,8 +75,9 @@ ino_t supervise_pipe_of(int fd);
 struct supervise_mark {
 	/* Holds the writing end of one of these pipes open; see supervise_pipe_of. */
 	ino_t pipes[2];
-	/* Has this "NAME=value" in its environment (NULL: any). */
+	/* Has this "NAME=value" in its environment, or is one of these (NULL: any). */
 	const char *variable;
+	const struct pid_list *or_one_of;
 	/* Is sent this at once, before it could be another process (0: nothing). */
 	int signal_number;
 };
