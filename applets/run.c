@@ -20,7 +20,8 @@ static int run(const struct invocation *call, struct channel_reader *channel,
 	int result = shell_run(&script, header, channel, call->core_limit, exit_code, &end, err);
 	if (end.left_behind[0] != '\0')
 		applet_say(call,
-			   "ended processes that the script left behind with its log open: %s",
+			   "ended processes that the script left behind with its log open, or "
+			   "closed to a look: %s",
 			   end.left_behind);
 	if (!header->state.retain_logs && script_remove(&script, &not_removed) != 0)
 		applet_say(call, "%s", not_removed.detail);

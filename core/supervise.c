@@ -222,20 +222,16 @@ static size_t kill_each(const struct pid_list *list)
 	return reached;
 }
 
-static void signal_tree(const struct pid_list *roots, int signal_number)
+void supervise_terminate(const struct pid_list *roots)
 {
 	struct pid_list all = {.count = 0};
 	copy_list(roots, &all);
 	add_descendants(&all, 0);
-	signal_each(&all, signal_number);
+	signal_each(&all, SIGTERM);
+	/* A stopped process could not even take it. The list is old: who ended left others to us.
+	 */
+	signal_each(&all, SIGCONT);
 	pid_list_free(&all);
-}
-
-void supervise_terminate(const struct pid_list *roots)
-{
-	signal_tree(roots, SIGTERM);
-	/* A stopped process could not even take it. */
-	signal_tree(roots, SIGCONT);
 }
 
 void supervise_terminate_descendants(void)
@@ -411,7 +407,11 @@ static void add_name(int process, pid_t pid, char *names, size_t size)
 	name[got > 0 ? got : 0] = '\0';
 	name[strcspn(name, "\n")] = '\0';
 	text_make_printable(name);
-	snprintf(names + used, size - used, "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
+	/* An entry stands whole or not at all: half a pid is another one's. */
+	char entry[64];
+	snprintf(entry, sizeof(entry), "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
+	if (strlen(entry) < size - used)
+		memcpy(names + used, entry, strlen(entry) + 1);
 }
 
 int supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
