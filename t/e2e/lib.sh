@@ -104,14 +104,16 @@ need_root() {
 
 # install_site: accounts $runner (the service), $usr and $two, the program installed with file
 # capabilities below $prefix, a key, a key set, and the two configuration files, all of it as the
-# guide for administrators has it, but for the names.
+# guide for administrators has it, but for the names; $site_id, where set, is in them in place of
+# this shell's pid.
 install_site() {
 	need_root
-	runner=jtr$$ usr=jtu$$ two=jtt$$
+	local id=${site_id:-$$}
+	runner=jtr$id usr=jtu$id two=jtt$id
 	add_account "$runner" -r -d "$box/home/$runner"
 	add_account "$usr"
 	add_account "$two"
-	prefix=/opt/jacamar-test.$$
+	prefix=/opt/jacamar-test.$id
 	installed=$prefix
 	make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >"$box/install" 2>&1 || { cat "$box/install" >&2; exit 1; }
@@ -200,4 +202,216 @@ stage_exit() {
 	jq -r --arg stage "$1" --arg substage "${2:-}" '[.calls[] | select(.stage == $stage and
 		($substage == "" or .substage == $substage))] | last |
 		if .signal then "signal \(.signal)" else .exit end' "$box/result.json"
+}
+
+# say_why: from now on the calls of $etc/config.toml tell the job's log the reason of a refusal.
+say_why() {
+	sed -i 's/_args = \["\([^-]\)/_args = ["-u", "\1/' "$etc/config.toml"
+}
+
+# configure [NAME=VALUE]... [COMMAND...]: makes config's call alone, once, for $box/job.json, with
+# -u, started by COMMAND. What it answers is in $box/answer, what it says in $box/log; returns its
+# exit code.
+configure() {
+	jq .response "$box/job.json" >"$box/response.json"
+	install -m 600 -o "$runner" "$box/response.json" "$etc/response.json"
+	as "$runner" JOB_RESPONSE_FILE="$etc/response.json" SYSTEM_FAILURE_EXIT_CODE=2 \
+		CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN=short CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID=0 \
+		"$@" "$prefix/bin/jacamar-auth" -u config \
+		--configuration "$etc/jacamar-config.toml" >"$box/answer" 2>"$box/log" </dev/null
+}
+
+# call_with [COMMAND...], cleanup_with [COMMAND...]: makes the run call, or cleanup's, that
+# prepare_call left, as the service account, with its environment, and started by COMMAND (env, sh
+# -c ...). What it says is in $box/log; returns its exit code.
+call_with() {
+	make_call call.sh "$@"
+}
+
+cleanup_with() {
+	make_call cleanup.sh "$@"
+}
+
+make_call() {
+	local script="$1"
+	shift
+	sed "s|'$prefix/bin/jacamar-auth'|\"\$@\" &|" "$call/$script" >"$call/changed.sh"
+	chmod 644 "$call/changed.sh"
+	as "$runner" sh "$call/changed.sh" "$@" >"$box/log" 2>&1
+}
+
+# hold_job, let_go: a script's line $hold waits there. hold_job plays $box/job.json in the
+# background until then; let_go ends the wait, and returns what play does.
+hold="echo up >$box/open/up; read -r word <$box/open/down"
+hold_job() {
+	mkdir -p "$box/open"
+	chmod 1777 "$box/open"
+	rm -f "$box/open/up" "$box/open/down"
+	mkfifo -m 666 "$box/open/up" "$box/open/down"
+	play "$@" &
+	held=$!
+	timeout 60 head -n 1 "$box/open/up" >/dev/null
+}
+
+let_go() {
+	timeout 60 sh -c 'echo go >"$1"' - "$box/open/down"
+	wait "$held"
+}
+
+# What the tests of running and of isolation share.
+
+# Also where nobody reads the output any more.
+trap 'exit 1' PIPE
+
+# command_job [TOKEN]: as job, but standard input is one command, however many lines it has.
+command_job() {
+	local job_extra=".scripts.build_script |= [join(\"\\n\")] | ${job_extra:-.}"
+	job "$@"
+}
+
+# bounded_play [runner's options]: play, but a driver that hangs ends as hung (5), not never.
+bounded_play() {
+	play --timeout 90 --kill-grace 20 --eof-timeout 30 "$@"
+}
+
+# wait_until 'commands': until they return 0; gives up after some 30 seconds.
+wait_until() {
+	local round=0
+	until eval "$1"; do
+		round=$((round + 1))
+		[ "$round" -lt 600 ] || { echo "waited in vain for: $1"; return 1; }
+		sleep 0.05
+	done
+}
+
+# compile NAME: t/e2e/NAME.c, to $box/NAME.
+compile() {
+	command -v cc >/dev/null || skip_all 'needs a C compiler'
+	cc -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -o "$box/$1" "$top/t/e2e/$1.c" || exit 1
+}
+
+# prepare_call: config and prepare of $box/job.json, so that `call` can make the one call of run,
+# and `call_cleanup` that of cleanup, as often as wanted.
+prepare_call() {
+	call=$box/home/$runner/call
+	rm -rf "$call"
+	install -d -m 700 -o "$runner" "$call"
+	play --prepare-only "$call"
+}
+
+# call: run, with the script from standard input; its log is on standard output, through a pipe,
+# the code that it returns is what call_exit prints. $call_environment may name settings, NAME=VALUE...,
+# and $call_edit be what sed does to the line that sets the environment.
+call() {
+	cat >"$call/script"
+	rm -f "$call/code"
+	# What stands behind `env -i` last counts.
+	sed -e "/^exec env -i/s|' '$prefix/bin/|' ${call_environment:-} '$prefix/bin/|" \
+		-e "${call_edit:-}" "$call/call.sh" >"$call/changed.sh"
+	# The pipe is the service account's own, as the runner's are, and so is the process group.
+	as "$runner" sh -c '{ timeout -k 10 90 sh "$1/changed.sh"; echo $? >"$1/code"; } 2>&1 | cat' \
+		- "$call"
+}
+
+call_cleanup() {
+	as "$runner" sh "$call/cleanup.sh"
+}
+
+# call_exit: the code that the last `call` returned; exit_code_file: what it told the runner.
+call_exit() { cat "$call/code"; }
+exit_code_file() { cat "$call"/custom-executor*/build_exit_code; }
+
+# scripts_dir [JOB-ID]: of $usr's job.
+scripts_dir() { echo "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project/${1:-981625}"; }
+
+# living [ACCOUNT]: the processes of $usr that are not dead; fails where there are none. What has
+# lost its parent may be dead for a moment before the system's first process takes note.
+living() {
+	ps -U "${1:-$usr}" -o stat=,pid=,args= -ww | grep -v '^[ZX]'
+}
+
+# nothing_left: no process of the user, and no file of the job's scripts.
+nothing_left() {
+	! living && [ ! -e "$(scripts_dir)" ] && no_script_left
+}
+
+# never_living: looks many times; a process that is another one each moment is easily missed.
+never_living() {
+	local round=0
+	while [ "$round" -lt 30 ]; do
+		! living || return 1
+		round=$((round + 1))
+	done
+}
+
+# end_all: every process of $usr at once, so that what one check found does not spoil the next.
+end_all() {
+	as "$usr" sh -c 'kill -KILL -1; :' || :
+}
+
+# no_script_left: the directories may still be there, where cleanup has not run.
+no_script_left() {
+	! find "$box/home/$usr/.jacamar-ci/scripts" ! -type d 2>/dev/null | grep .
+}
+
+# The pids of a running job's processes, from the service's side down to the script.
+runner_pid() { pgrep -U "$runner" -f "^[^ ]*/t/runner .*$box/job.json\$"; }
+auth_pid() { pgrep -U "$runner" -f "^$prefix/bin/jacamar-auth .*run /"; }
+user_side_pid() { pgrep -U "$usr" -f '^[^ ]*/jacamar --no-auth run env-script'; }
+login_shell_pid() { pgrep -U "$usr" -f 'bash --login$'; }
+script_pid() { pgrep -o -U "$usr" -f "^bash .*_script\\.bash$"; }
+
+# watch_parser: has a job's token checked against a server that never answers, and leaves the
+# /proc/PID/status of the process that waits for it in $box/parser, what it has open in $box/open.
+watch_parser() {
+	local port parser
+	cat >"$box/silent.c" <<-'SOURCE'
+	#include <arpa/inet.h>
+	#include <stdio.h>
+	#include <unistd.h>
+
+	int main(void)
+	{
+		struct sockaddr_in address = {.sin_family = AF_INET,
+					      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t size = sizeof(address);
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (bind(fd, (void *)&address, size) != 0 || listen(fd, 5) != 0 ||
+		    getsockname(fd, (void *)&address, &size) != 0)
+			return 1;
+		printf("%d\n", ntohs(address.sin_port));
+		fflush(stdout);
+		alarm(60);
+		return pause();
+	}
+	SOURCE
+	cc -o "$box/silent" "$box/silent.c" || return 1
+	: >"$box/port"
+	"$box/silent" >"$box/port" &
+	silent=$!
+	wait_until '[ -s "$box/port" ]' || return 1
+	port=$(cat "$box/port")
+	write_config
+	sed -i "s|^jwks_file.*|gitlab_server = \"http://127.0.0.1:$port\"|" "$etc/jacamar-config.toml"
+	job "$(token iss="http://127.0.0.1:$port")" </dev/null
+	bounded_play &
+	waited=$!
+	# It is the one that has the connection.
+	wait_until 'parser=$(pgrep -P "$(pgrep -o -f "^$prefix/bin/jacamar-auth config")" 2>/dev/null) &&
+		find "/proc/$parser/fd" -lname "socket:*" 2>/dev/null | grep -q .' &&
+		cat "/proc/$parser/status" >"$box/parser" &&
+		find "/proc/$parser/fd" -mindepth 1 -printf '%f %l\n' >"$box/open"
+	kill "$silent"
+	wait "$waited"
+	cat "$box/parser" "$box/open" "$box/log"
+	write_config
+}
+
+# parser_is_confined: it is nobody, with no more rights than that, and no file of the service's.
+parser_is_confined() {
+	grep -P '^Uid:\t65534\t65534\t65534\t65534$' "$box/parser" &&
+		grep -P '^Gid:\t65534\t65534\t65534\t65534$' "$box/parser" &&
+		grep -P '^Groups:\s*$' "$box/parser" && grep -P '^NoNewPrivs:\t1$' "$box/parser" &&
+		[ "$(grep -cP '^Cap(Inh|Prm|Eff|Amb):\t0000000000000000$' "$box/parser")" = 4 ] &&
+		! grep -e "$box" "$box/open"
 }

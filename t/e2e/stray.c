@@ -1,0 +1,200 @@
+/*
+ * A process that does not want to end with its job: does what its arguments say, from left to
+ * right. Whatever it becomes, an alarm ends it before long: a test leaves nothing behind for good.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LONGEST_LIFE 150 /* seconds */
+
+/* Who called a daemon waits for this to be closed: until it is what it is to become. */
+static int unready = -1;
+
+static void be_ready(void)
+{
+	close(unready);
+	unready = -1;
+}
+
+static void be_daemon(void)
+{
+	int ends[2];
+	char byte;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		exit(1);
+	pid_t child = fork();
+	if (child > 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	close(ends[0]);
+	setsid();
+	if (child < 0 || fork() != 0)
+		_exit(0);
+	alarm(LONGEST_LIFE);
+	unready = ends[1];
+}
+
+static void ignore_signals(void)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGTSTP};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		signal(numbers[i], SIG_IGN);
+}
+
+static void let_go_of_log(void)
+{
+	int null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null, fd);
+	close(null);
+}
+
+/* As ssh-agent does it: nobody but root may look into it. */
+static void hide(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* A child that traces us, and stops us before every signal. */
+static void be_traced(void)
+{
+	int ready[2];
+	char byte;
+	pid_t traced = getpid();
+	if (pipe(ready) != 0)
+		exit(1);
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	pid_t tracer = fork();
+	if (tracer == 0) {
+		int status;
+		alarm(LONGEST_LIFE);
+		if (ptrace(PTRACE_ATTACH, traced, NULL, NULL) != 0)
+			_exit(1);
+		waitpid(traced, &status, __WALL);
+		ptrace(PTRACE_CONT, traced, NULL, NULL);
+		(void)!write(ready[1], "x", 1);
+		/* What comes for the traced process is not handed on. */
+		for (;;)
+			if (waitpid(traced, &status, __WALL) > 0 && WIFSTOPPED(status))
+				ptrace(PTRACE_CONT, traced, NULL, NULL);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		exit(1);
+	close(ready[0]);
+}
+
+static void say_ready(void)
+{
+	printf("stray is ready\n");
+	fflush(stdout);
+	be_ready();
+}
+
+/* Never the same pid for long. */
+static void be_comet(void)
+{
+	say_ready();
+	for (int i = 0; i < 100000; i++) {
+		pid_t child = fork();
+		if (child > 0)
+			_exit(0);
+		if (child < 0)
+			usleep(1000);
+		alarm(LONGEST_LIFE);
+	}
+}
+
+/* As many processes as the limit lets there be, each of them trying for more. */
+static void be_bomb(void)
+{
+	struct rlimit limit = {.rlim_cur = 50, .rlim_max = 50};
+	setrlimit(RLIMIT_NPROC, &limit);
+	if (nice(10) == -1 && errno != 0)
+		exit(1);
+	say_ready();
+	for (;;) {
+		pid_t child = fork();
+		if (child == 0)
+			alarm(LONGEST_LIFE);
+		else if (child < 0)
+			usleep(500);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
+/* Kills all that it may, again and again; kill(2) leaves out who calls it. */
+static void be_killer(void)
+{
+	be_ready();
+	for (;;)
+		kill(-1, SIGKILL);
+}
+
+/* Stops all that it may, in the same way. */
+static void be_stopper(void)
+{
+	be_ready();
+	for (;;)
+		kill(-1, SIGSTOP);
+}
+
+static void stop(void)
+{
+	be_ready();
+	raise(SIGSTOP);
+}
+
+static void live_on(void)
+{
+	be_ready();
+	for (;;)
+		pause();
+}
+
+static const struct {
+	const char *name;
+	void (*act)(void);
+} WORDS[] = {
+	{"daemon", be_daemon}, {"ignore", ignore_signals}, {"close", let_go_of_log},
+	{"hide", hide},	       {"traced", be_traced},	   {"comet", be_comet},
+	{"bomb", be_bomb},     {"killer", be_killer},	   {"stopper", be_stopper},
+	{"stop", stop},	       {"ready", say_ready},	   {"live", live_on},
+};
+
+static void act(const char *word)
+{
+	for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
+		if (strcmp(WORDS[i].name, word) == 0)
+			return WORDS[i].act();
+	fprintf(stderr, "stray: what is %s?\n", word);
+	exit(64);
+}
+
+int main(int argc, char **argv)
+{
+	alarm(LONGEST_LIFE);
+	for (int i = 1; i < argc; i++) {
+		/* An environment is what a process was executed with. */
+		if (strcmp(argv[i], "forget") != 0) {
+			act(argv[i]);
+			continue;
+		}
+		char *nothing[] = {NULL};
+		argv[i] = argv[0];
+		execve(argv[0], argv + i, nothing);
+		return 1;
+	}
+	return 0;
+}

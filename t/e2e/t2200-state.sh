@@ -1,0 +1,167 @@
+#!/bin/sh
+# What config decided is handed on by the runner alone, and checked once more by every later stage.
+. "$(dirname "$0")/lib.sh"
+install_site
+say_why
+open=$box/open
+mkdir -m 1777 "$open"
+
+marking_job() {
+	printf '%s\n' "id -un >>$open/ran" | job "$@"
+}
+ran_as() { [ "$(cat "$open/ran" 2>/dev/null)" = "$1" ]; }
+
+# make_state: a state as config would make it, but for the account $two.
+make_state() {
+	jq -cn --arg home "$box/home/$two" --arg name "$two" --arg uid "$(id -u "$two")" \
+		--arg gid "$(id -g "$two")" --arg jacamar "$prefix/bin/jacamar" '{version: 1,
+		job: {id: 981625, pipeline: 574, project: "group/project", short_token: "short",
+			concurrent: "0", reference: "0123456789ab", cookie: "0123456789abcdef0123456789abcdef"},
+		account: {name: $name, uid: ($uid | tonumber), gid: ($gid | tonumber), home: $home,
+			shell: "/bin/bash"},
+		directories: {base: "\($home)/.jacamar-ci", builds: "\($home)/.jacamar-ci/builds/short/000",
+			cache: "\($home)/.jacamar-ci/cache",
+			scripts: "\($home)/.jacamar-ci/scripts/short/000/group/project/981625"},
+		settings: {downscope: 1, jacamar: $jacamar, kill_timeout_ms: 1000, retain_logs: false,
+			no_new_privs: false, limits: [], environment: []}}'
+}
+
+# A job's author can say what they like
+job_extra='.custom_env.JACAMAR_CI_STATE = "STATE" |
+	.response.variables += [{key: "JACAMAR_CI_STATE", value: "STATE"}]'
+marking_job
+jq --arg state "$(make_state)" '(.. | select(. == "STATE")) |= $state' "$box/job.json" >"$box/job.new"
+mv "$box/job.new" "$box/job.json"
+check 'a state among the job variables has no effect' '
+	grep -q "group/project/981625" "$box/job.json" && play && ran_as "$usr" &&
+	[ ! -e "$box/home/$two/.jacamar-ci" ] || { cat "$box/log"; false; }'
+job_extra=
+rm -f "$open/ran"
+
+marking_job
+prepare_call || { cat "$box/log"; exit 1; }
+check 'the run call alone works (so that the next tests tell something)' 'call_with && ran_as "$usr"'
+tr '\0' '\n' <"$call/env" | sed -n 's/^JACAMAR_CI_STATE=//p' >"$box/state"
+rm -f "$open/ran"
+
+# refuses_run 'TEXT' [COMMAND...]: the run call, so changed, runs nothing and says TEXT alone.
+refuses_run() {
+	local text="$1" code
+	shift
+	rm -f "$open/ran"
+	call_with "$@"
+	code=$?
+	[ $code -eq 2 ] && [ ! -e "$open/ran" ] && no_process && [ "$(wc -l <"$box/log")" -eq 1 ] &&
+		logged "$text" || { echo "exit code $code"; cat "$box/log"; return 1; }
+}
+
+check 'a forged state beside the true one has no effect' '
+	call_with env CUSTOM_ENV_JACAMAR_CI_STATE="$(make_state)" && ran_as "$usr"'
+rm -f "$open/ran"
+check 'without a state run fails' 'refuses_run "JACAMAR_CI_STATE is not set" env -u JACAMAR_CI_STATE'
+check 'one of the job variables does not stand in for it' '
+	refuses_run "JACAMAR_CI_STATE is not set" env -u JACAMAR_CI_STATE CUSTOM_ENV_JACAMAR_CI_STATE="$(cat "$box/state")"'
+
+# The state of another job
+jq -c '.response | .id = 981626' "$box/job.json" >"$etc/other.json"
+chown "$runner" "$etc/other.json"
+check 'the state of another job is refused' '
+	refuses_run "the state is of job 981625, this is job 981626" env JOB_RESPONSE_FILE="$etc/other.json"'
+check 'so is one without a job response' 'refuses_run "JOB_RESPONSE_FILE is not set" env -u JOB_RESPONSE_FILE'
+check 'or with one that is not there' '
+	refuses_run "cannot open the job response /nonexistent" env JOB_RESPONSE_FILE=/nonexistent'
+
+# damaged TITLE FILTER TEXT: the true state, changed by the jq filter.
+damaged() {
+	changed=$(jq -c "$2" "$box/state")
+	text=$3
+	check "$1" '[ "$changed" != "$(cat "$box/state")" ] && refuses_run "$text" env JACAMAR_CI_STATE="$changed"'
+}
+damaged 'a state without an account is refused' 'del(.account)' "the job's state is damaged"
+damaged 'a state without a version is refused' 'del(.version)' "the job's state is damaged"
+damaged 'a state of another version is refused' '.version = 2' "the job's state is of version 2"
+damaged 'a state with a negative uid is refused' '.account.uid = -1' "the job's state is damaged"
+damaged 'a state with a uid beyond 32 bits is refused' '.account.uid += 4294967296' "the job's state is damaged"
+damaged 'a state with a text for a uid is refused' '.account.uid = "0"' "the job's state is damaged"
+damaged 'a state with the uid of root is refused' '.account.uid = 0 | .account.gid = 0' \
+	"account $usr has another uid or gid than when the job began"
+damaged 'a state with another account'"'"'s uid is refused' ".account.uid = $(id -u "$two")" \
+	"account $usr has another uid or gid than when the job began"
+damaged 'a state with another account'"'"'s gid is refused' ".account.gid = $(id -g "$two")" \
+	"account $usr has another uid or gid than when the job began"
+damaged 'a state with another account'"'"'s name is refused' ".account.name = \"$two\"" \
+	"account $two has another uid or gid than when the job began"
+damaged 'a state with the name of root is refused' '.account.name = "root"' \
+	"account root has another uid or gid than when the job began"
+damaged 'a state with a name that is a path is refused' '.account.name = "../root"' "the job's state is damaged"
+damaged 'a state with a name that is too long is refused' '.account.name = ("a" * 65)' "the job's state is damaged"
+damaged 'a state with a relative directory is refused' '.directories.scripts = "tmp"' "the job's state is damaged"
+damaged 'a state with a newline in a directory is refused' '.directories.base += "\n"' "the job's state is damaged"
+damaged 'a state with scripts outside of the base is refused' '.directories.scripts = "/tmp/981625"' "is not in"
+damaged 'a state with scripts above the base is refused' '.directories.scripts = .directories.base + "/../x"' "'..'"
+damaged 'a state with another program is refused' ".settings.jacamar = \"$open/jacamar\"" "$open"
+damaged 'a state with a downscope that is none is refused' '.settings.downscope = 9' "the job's state is damaged"
+damaged 'a state with a limit that is none is refused' '.settings.limits = [[99, 1]]' "the job's state is damaged"
+damaged 'a state with an environment that is none is refused' '.settings.environment = [1]' "the job's state is damaged"
+for text in '' '{' '[]' 'null' '{"version":1}' 'root'; do
+	check "'$text' is no state" 'refuses_run "the job'"'"'s state is" env JACAMAR_CI_STATE="$text"'
+done
+twice=$(sed 's/"uid":/"uid":0,"uid":/' "$box/state")
+check 'a state with a member that stands twice is refused' '
+	refuses_run "the job'"'"'s state is not JSON" env JACAMAR_CI_STATE="$twice"'
+check 'the state itself is still good' 'call_with && ran_as "$usr"'
+rm -f "$open/ran"
+
+# The account may change while a job waits
+old_uid=$(id -u "$usr")
+for new_uid in $(shuf -i 28000-29999 -n 50); do
+	getent passwd "$new_uid" >/dev/null || break
+done
+usermod -u "$new_uid" "$usr"
+check 'an account whose uid changed is refused' '
+	refuses_run "account $usr has another uid or gid than when the job began"'
+check 'also by cleanup, which then touches nothing' '
+	cp -p "$call/cleanup.sh" "$box/cleanup.sh" && sed -i "s/^rm -rf.*//" "$call/cleanup.sh" &&
+	{ cleanup_with; [ $? -eq 2 ]; } && logged "has another uid or gid" &&
+	[ -d "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project/981625" ]'
+cp -p "$box/cleanup.sh" "$call/cleanup.sh"
+usermod -u "$old_uid" "$usr"
+group=$(id -g "$usr")
+usermod -g "$two" "$usr"
+check 'an account whose group changed is refused' '
+	refuses_run "account $usr has another uid or gid than when the job began"'
+usermod -g "$group" "$usr"
+usermod -l "$usr"x "$usr"
+check 'an account that is gone is refused' "refuses_run \"there is no local account '\$usr'\""
+usermod -l "$usr" "$usr"x
+
+# Later stages without a state
+check 'prepare without a state fails' '
+	as "$runner" "$prefix/bin/jacamar-auth" prepare >"$box/log" 2>&1; [ $? -eq 2 ] &&
+	[ "$(wc -l <"$box/log")" -eq 1 ] && logged "JACAMAR_CI_STATE is not set: is config_exec set"'
+check 'cleanup without one has nothing to clean up, says so and succeeds' '
+	as "$runner" "$prefix/bin/jacamar-auth" cleanup --configuration "$etc/jacamar-config.toml" >"$box/log" 2>&1 &&
+	[ "$(cat "$box/log")" = "jacamar-auth: config did not finish: there is nothing to clean up" ]'
+check 'cleanup with a damaged one fails' '
+	as "$runner" JACAMAR_CI_STATE=x "$prefix/bin/jacamar-auth" cleanup >"$box/log" 2>&1; [ $? -eq 2 ] &&
+	logged "the job'"'"'s state is not JSON"'
+check 'the true state cleans up' 'cleanup_with &&
+	[ ! -e "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project/981625" ] && no_process'
+
+# The state is the auth process's own word: what the user's shell prints is never part of it.
+cat >"$box/home/$usr/.bash_profile" <<PROFILE
+export SITE_DATA=$open/data
+printf '%s\n' '$(make_state | jq -c '{job_env: {JACAMAR_CI_STATE: tostring}, builds_dir: "/tmp", cache_dir: "/tmp"}')'
+PROFILE
+chown "$usr" "$box/home/$usr/.bash_profile"
+mkdir -m 1777 "$open/data"
+write_config 'data_dir = "$SITE_DATA"'
+marking_job
+check "what a user's profile prints is not config's answer" '
+	configure && jq -es ".[0] | .builds_dir == \"$open/data/$usr/builds/short/000\"" "$box/answer" &&
+	[ "$(jq -s length "$box/answer")" -eq 1 ] &&
+	[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .account.name" "$box/answer")" = "$usr" ] || {
+	cat "$box/answer" "$box/log"; false; }'
+check 'and the job runs as the user' 'play && ran_as "$usr" || { cat "$box/log"; false; }'
+
+finish

@@ -1,0 +1,124 @@
+#!/bin/sh
+# Whichever process of a job is killed, by whom ever: nothing of the job is left in the end.
+. "$(dirname "$0")/lib.sh"
+compile stray
+install_site
+home=$box/home/$usr
+write_config 'data_dir = "$HOME"
+kill_timeout = "2s"'
+# The files of a runner that was killed.
+at_end() {
+	find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'custom-executor*' -user "$runner" -exec rm -rf {} +
+}
+
+# plays 'SCRIPT' 'commands': a whole job; the commands come once its script has said that it is
+# ready. What t/runner returned is left in $played.
+plays() {
+	end_all
+	rm -f "$home/ready"
+	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
+	bounded_play ${play_options:-} &
+	waited=$!
+	wait_until '[ -e "$home/ready" ]' && eval "$2"
+	wait $waited
+	played=$?
+	cat "$box/log"
+	echo "t/runner returned $played"
+}
+
+killed() { kill -KILL "$1"; }
+stubborn="$box/stray daemon ignore close live; trap '' TERM; $box/stray ignore live &"
+forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
+
+check 'jacamar-auth killed by root: nothing is left' '
+	plays "$forgetful" "killed \$(auth_pid)"
+	[ "$(stage_exit run build_script)" = "signal 9" ] && nothing_left'
+check 'the user side killed by root: a system failure, and nothing is left' '
+	plays "$forgetful" "killed \$(user_side_pid)"; [ $played -eq 2 ] &&
+	logged "was killed by signal 9" && nothing_left'
+check 'the login shell killed by root: a system failure, and nothing is left' '
+	plays "$stubborn" "killed \$(login_shell_pid)"; [ $played -eq 2 ] &&
+	logged "the login shell was ended by signal 9" && nothing_left'
+check 'the shell of the script killed by root: a build failure, and nothing is left' '
+	plays "$stubborn" "killed \$(script_pid)"; [ $played -eq 1 ] &&
+	logged "exit code 137" && nothing_left'
+# Nobody is there to let go of the log then: the runner gives up waiting for its end.
+check 'both jacamar processes killed by root: cleanup ends the rest' '
+	play_options="--eof-timeout 1"
+	plays "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid)"; nothing_left'
+check 'all of them but the strays killed by root: cleanup ends the rest' '
+	play_options="--eof-timeout 1"
+	plays "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid) \$(login_shell_pid) \$(script_pid)"
+	nothing_left'
+check 'jacamar-auth told to end, by its pid: a system failure, and nothing is left' '
+	plays "$forgetful" "kill -TERM \$(auth_pid)"; [ $played -eq 2 ] && nothing_left'
+check 'the user side told to end: a system failure, and nothing is left' '
+	plays "$forgetful" "kill -TERM \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
+
+# The runner itself: nobody calls cleanup then, so its call is kept to be made by hand.
+check 'the runner killed by root: its job ends, and no script is left' '
+	plays "$forgetful" "killed \$(runner_pid); wait_until \"! living\""
+	[ $played -ge 128 ] && ! living && no_script_left'
+check 'the runner killed, the user side stopped: the job ends' '
+	plays "$forgetful" "kill -STOP \$(user_side_pid); killed \$(runner_pid)
+		wait_until \"! living\""
+	[ $played -ge 128 ] && ! living'
+
+# called 'SCRIPT' 'commands': the call of run alone; cleanup is called when all is over.
+called() {
+	end_all
+	rm -f "$home/ready"
+	command_job </dev/null
+	prepare_call
+	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" >"$box/script"
+	call <"$box/script" >"$box/called" &
+	waited=$!
+	wait_until '[ -e "$home/ready" ]' && eval "$2"
+	wait $waited
+	cat "$box/called"
+	call_cleanup
+}
+check 'jacamar-auth killed: nothing is left before cleanup, and no script after it' '
+	called "$forgetful" "killed \$(auth_pid); wait_until \"! living\" && touch \"$box/gone\""
+	[ -e "$box/gone" ] && nothing_left'
+check 'cleanup may come twice' '
+	job </dev/null; prepare_call; printf "sleep 600 >/dev/null 2>&1 &\n" | call && living &&
+	sed "/^rm -rf/d" "$call/cleanup.sh" | as "$runner" sh -s && nothing_left &&
+	call_cleanup && nothing_left'
+
+# The user as the attacker, from within the script.
+user_side='user_side=$(ps -o ppid= -p $PPID); auth=$(ps -o ppid= -p $user_side)'
+check 'the script kills its login shell' '
+	plays "$stubborn kill -KILL \$PPID; touch ~/ready; sleep 600" :; [ $played -eq 2 ] && nothing_left'
+check 'the script kills the user side' '
+	plays "$forgetful $user_side; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
+	logged "was killed by signal 9" && nothing_left'
+check 'the script kills all it may' '
+	plays "$forgetful touch ~/ready; kill -KILL -1" :; [ $played -eq 2 ] && nothing_left'
+check 'and goes on doing so' '
+	plays "touch ~/ready; $box/stray daemon forget killer" :; [ $played -eq 2 ] && nothing_left'
+check 'the script aborts the user side, as it would itself' '
+	plays "$forgetful $user_side; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
+	nothing_left'
+check 'the script stops the user side: cancel ends it' '
+	plays "$forgetful $user_side; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
+	[ $played -eq 2 ] && nothing_left'
+check 'the script stops all it may: cancel ends it' '
+	plays "$forgetful $user_side; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
+	[ $played -eq 2 ] && nothing_left'
+check 'and goes on doing so' '
+	plays "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
+	[ $played -eq 2 ] && nothing_left'
+check 'the script stops the user side, and jacamar-auth is killed' '
+	plays "$stubborn $user_side; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
+check 'the script stops the user side, and the runner kills jacamar-auth before its time is over' '
+	plays "$stubborn $user_side; kill -STOP \$user_side" "
+		auth=\$(auth_pid); kill -TERM \$auth; killed \$auth"; nothing_left'
+check 'the script cannot end jacamar-auth' '
+	plays "$user_side; for s in TERM KILL STOP HUP; do kill -\$s \$auth && touch ~/done; done" \
+		"killed \$(script_pid)"; [ ! -e "$home/done" ] && [ $played -eq 1 ] && nothing_left'
+check 'a script that removes its own directory does no harm' '
+	plays "rm -rf ~/.jacamar-ci/scripts; chmod 0 ~/.jacamar-ci" "killed \$(script_pid)"
+	chmod 700 "$home/.jacamar-ci"; nothing_left'
+
+finish

@@ -1,0 +1,253 @@
+#!/bin/sh
+# The configuration file decides, so it must be the site's own, and is read right or refused with
+# its line.
+. "$(dirname "$0")/lib.sh"
+install_site
+file=$etc/jacamar-config.toml
+job </dev/null
+cp "$file" "$box/good.toml"
+
+# restore: the good file again.
+restore() {
+	rm -rf "$file"
+	install -m 600 -o "$runner" "$box/good.toml" "$file"
+}
+
+# fails 'line part'...: the file is not used, each of these is said, and how many lines are.
+fails() {
+	local part
+	configure
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran &&
+		logged "jacamar-auth: the configuration cannot be used: $file" || { cat "$box/log"; return 1; }
+	for part; do
+		logged "$part" || return 1
+	done
+	[ "$(wc -l <"$box/log")" -eq $(($# + 1)) ] || { cat "$box/log"; return 1; }
+}
+works() { configure && [ -s "$box/answer" ] || { cat "$box/log"; return 1; }; }
+
+# Whose file it is
+
+check "the service account's own file is used" works
+chown root "$file"
+chmod 644 "$file"
+check "root's is, too" works
+chown root:"$runner" "$file"
+chmod 640 "$file"
+check 'which the service account may only read' works
+restore
+for mode in 620 660 602 666 777; do
+	chmod $mode "$file"
+	check "a file of mode $mode is refused" '
+		fails "$file: writable by its group or by others; chmod go-w it"'
+done
+restore
+chown "$usr" "$file"
+chmod 644 "$file"
+check 'a file of another account is refused' 'fails "$file: owned by another account"'
+restore
+mv "$file" "$etc/elsewhere.toml"
+ln -s "$etc/elsewhere.toml" "$file"
+check 'a link to a good file is followed' works
+chown "$usr" "$etc/elsewhere.toml"
+chmod 644 "$etc/elsewhere.toml"
+check "a link to another account's file is refused" 'fails "$file: owned by another account"'
+rm -f "$file"
+check 'a file that is not there is refused' 'fails "$file: cannot be opened: No such file or directory"'
+restore
+chown root "$file"
+check 'a file that the service account may not read is refused' 'fails "$file: cannot be opened: Permission denied"'
+rm -f "$file"
+mkdir "$file"
+check 'a directory is refused' 'fails "$file: not a regular file"'
+rmdir "$file"
+mkfifo "$file"
+chown "$runner" "$file"
+check 'a fifo is refused, and not waited for' 'fails "$file: not a regular file"'
+restore
+head -c 1048577 /dev/zero | tr '\0' '#' >>"$file"
+check 'a file over 1 MiB is refused' 'fails "$file: larger than 1 MiB, which no configuration is"'
+
+# What it says. reads TITLE FILE; refuses TITLE FILE "LINE: message"...: with these and no more.
+
+content() {
+	restore
+	printf '%s\n' "$1" >"$file"
+}
+reads() {
+	content "$2"
+	check "$1" works
+}
+refuses() {
+	title=$1
+	content "$2"
+	shift 2
+	printf '%s\n' "$@" >"$box/parts"
+	check "$title" '
+		set --
+		while IFS= read -r part; do set -- "$@" "$file:$part"; done <"$box/parts"
+		fails "$@"'
+}
+base='[general]
+executor = "shell"
+data_dir = "$HOME"'
+rest="jwks_file = \"$box/keys.json\"
+[auth]
+downscope = \"setuid\""
+
+reads 'the good file has all that is needed (so that the next tests tell something)' "$base
+$rest"
+reads 'indented keys, comments, lists over many lines, CRLF and dotted keys are read' "$(printf '\357\273\277%s' "$base")
+	jwks_file = \"$box/keys.json\" # a comment ; and another
+	jwt_env_variable = [
+		\"SITE_ID_TOKEN\", # the first
+		'OTHER',
+]
+	kill_timeout = \"1m30s\"$(printf '\r')
+	[auth]
+	  downscope = \"setuid\"
+	  limits.nofile = 1_024"
+check 'and mean what they say' '[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .settings |
+	\"\(.kill_timeout_ms) \(.limits[0][1])\"" "$box/answer")" = "90000 1024" ] || { cat "$box/answer"; false; }'
+
+refuses 'an unknown key is refused, with its line and the nearest name' "$base
+kill_timeuot = \"90s\"
+$rest" '4: unknown key "kill_timeuot" in [general]; did you mean "kill_timeout"?'
+refuses 'a key of another table is pointed to its own' "$base
+min_uid = 1000
+$rest" '4: unknown key "min_uid" in [general]; did you mean "min_uid" in [auth]?'
+refuses 'an unknown table is refused' "$base
+$rest
+[auth.limit]
+nofile = 1" '7: unknown table [auth.limit]; did you mean [auth.limits]?'
+refuses 'a key outside of any table is refused' "min_uid = 1000
+$base
+$rest" '1: unknown key "min_uid" outside of any table'
+refuses 'all errors are told, not the first' '[general]
+executor = "shel"
+data_dir = "relative"
+kill_timeout = 90
+retain_logs = "yes"
+jwt_required_aud = ""
+[auth]
+downscope = "setgid"
+min_uid = 0
+shell_allowlist = "/bin/bash"
+nonsense = 1' '2: ' '3: ' '4: ' '5: ' '6: ' '8: ' '9: ' '10: ' '11: unknown key "nonsense" in [auth]'
+refuses 'a missing key is told' '[general]
+executor = "shell"
+[auth]
+downscope = "setuid"' '1: general.data_dir is missing, which every file must set'
+refuses 'a key that is set twice is refused' "$base
+executor = \"shell\"
+$rest" '4: '
+refuses 'also under its other name' "$base
+tls-ca-file = \"/etc/a\"
+tls_ca_file = \"/etc/b\"
+$rest" '5: general.tls-ca-file is set already, on line 4'
+refuses 'a table that is opened twice is refused' "$base
+$rest
+[general]
+name = \"x\"" '7: '
+for value in 1.5 1979-05-27 '{a = 1}' 'yes' '"' "'" '"\q"' '"a" "b"' '[1, "a"]' '"""' '[' '0x' '01' '1__0' ''; do
+	content "$base
+name = $value
+$rest"
+	check "the value $value of a text is refused, with its line" '
+		configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "jacamar-auth: $file:" && nothing_ran'
+done
+refuses 'a table of tables is refused' "$base
+$rest
+[[auth.runas]]
+sha256 = \"x\"" '7: '
+refuses 'a line that is none of TOML is refused' "$base
+this is nonsense
+$rest" '4: a key needs an equals sign' '4: '
+refuses 'bytes that are not UTF-8 are refused' "$base
+name = \"$(printf '\377')\"
+$rest" '4: '
+
+# What the program does not do yet, a site must not believe it does.
+for setting in 'user_allowlist = ["a"]' 'user_blocklist = ["a"]' 'groups_allowlist = ["a"]' \
+	'groups_blocklist = ["a"]' 'pipeline_source_allowlist = ["push"]' 'allow_bot_accounts = true' \
+	'lists_pre_validation = true' 'root_dir_creation = true' 'runas.validation_script = "/bin/true"' \
+	'logging.enabled = true' 'seccomp.block_calls = ["ptrace"]'; do
+	content "$base
+$rest
+$setting"
+	check "auth.${setting%% *} is refused while it has no effect, or has one" '
+		if configure; then
+			[ -n "$(jq -r ".job_env.JACAMAR_CI_STATE" "$box/answer" | grep -F "${setting%% *}")" ]
+		else
+			fails "$file:7: " && logged "not supported yet"
+		fi'
+done
+for executor in slurm sbatch flux pbs lsf bsub cobalt qsub; do
+	content "$(printf '%s' "$base" | sed "s/\"shell\"/\"$executor\"/")
+$rest"
+	check "the executor $executor is refused while it is none, by name" '
+		fails "$file:2: " && logged "not supported yet"'
+done
+refuses 'an executor that never was is refused' "$(printf '%s' "$base" | sed 's/"shell"/"docker"/')
+$rest" '2: '
+content "$base
+jwks_file = \"$box/keys.json\"
+[auth]
+min_uid = 1000"
+check 'without downscope jacamar-auth says what is missing' '
+	configure; [ $? -eq 2 ] && logged "the configuration lacks auth.downscope" && nothing_ran'
+content "$base
+jwks_file = \"$box/keys.json\"
+[auth]
+downscope = \"sudo\""
+check 'downscope = "sudo" is refused while it is not there' 'fails "$file:6: " && logged "not supported yet"'
+
+# The program that is executed as the user is the site's own, too.
+refuses_program() {
+	content "$base
+$rest
+jacamar_path = \"$2\""
+	text=$3
+	check "$1" 'configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "$text" && nothing_ran'
+}
+site=$prefix/site
+install -d -m 755 "$site" "$site/bin"
+install -m 755 "$prefix/libexec/jacamar-ci" "$site/bin/jacamar"
+reads 'jacamar_path may be a directory' "$base
+$rest
+jacamar_path = \"$site/bin\""
+reads 'or a file' "$base
+$rest
+jacamar_path = \"$site/bin/jacamar\""
+refuses_program 'jacamar_path must be absolute' bin/jacamar "$file:7: "
+refuses_program 'a program that is not there is refused' "$site/bin/other" "$site/bin/other"
+chmod 775 "$site/bin/jacamar"
+refuses_program 'a program that its group can write is refused' "$site/bin/jacamar" \
+	"$site/bin/jacamar can be written by others"
+chmod 755 "$site/bin/jacamar"
+chown "$usr" "$site/bin/jacamar"
+refuses_program 'a program of the user is refused' "$site/bin/jacamar" "$site/bin/jacamar belongs to uid"
+chown root "$site/bin/jacamar"
+chmod 777 "$site"
+refuses_program 'a program below a directory that others can write is refused' "$site/bin/jacamar" \
+	"$site can be written by others"
+chmod 755 "$site"
+ln -s "$site/bin" "$box/home/$usr/bin"
+chown -h "$usr" "$box/home/$usr/bin"
+refuses_program 'a program behind a link of the user is refused' "$box/home/$usr/bin/jacamar" "$box/home/$usr"
+mv "$site/bin/jacamar" "$box/home/$usr/jacamar"
+ln -s "$box/home/$usr/jacamar" "$site/bin/jacamar"
+refuses_program 'a link to a place of the user is refused' "$site/bin/jacamar" "$box"
+restore
+chmod 775 "$prefix/bin"
+check 'also the one beside jacamar-auth is looked at' '
+	configure; [ $? -eq 2 ] && logged "$prefix/bin can be written by others" && nothing_ran'
+chmod 755 "$prefix/bin"
+check 'the good file is still good' 'play'
+prepare_call
+chmod 777 "$prefix/bin"
+check 'and the program is looked at once more before each stage' '
+	call_with; [ $? -eq 2 ] && logged "$prefix/bin can be written by others"'
+chmod 755 "$prefix/bin"
+
+finish

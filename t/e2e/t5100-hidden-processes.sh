@@ -1,0 +1,77 @@
+#!/bin/sh
+# Where /proc is mounted with hidepid, nobody sees the processes of others; jobs run, and end, all
+# the same.
+#
+# All of it happens in a PID namespace with a /proc of its own: the machine's stays as it is.
+if [ -z "${JACAMAR_TEST_HIDDEN:-}" ] && [ "$(id -u)" -eq 0 ]; then
+	if unshare --mount --pid --fork mount -t proc -o hidepid=2 proc /proc 2>/dev/null; then
+		# The pid of this shell names the accounts; there, every first shell has pid 1.
+		JACAMAR_TEST_HIDDEN=$$ exec unshare --mount --pid --fork sh "$0" "$@"
+	fi
+	echo '1..0 # SKIP no mount of /proc with hidepid here'
+	exit 0
+fi
+[ "$(id -u)" -ne 0 ] || mount -t proc -o hidepid=2 proc /proc || exit 1
+. "$(dirname "$0")/lib.sh"
+site_id=${JACAMAR_TEST_HIDDEN:-}
+compile stray
+install_site
+home=$box/home/$usr
+write_config 'data_dir = "$HOME"
+kill_timeout = "2s"'
+
+check 'nobody sees the processes of others' '
+	[ -e /proc/$$ ] && as "$usr" sh -c "! [ -e /proc/$$ ] && [ -e /proc/\$\$ ]" &&
+	as "$runner" sh -c "! [ -e /proc/$$ ]"'
+printf '%s\n' 'user_side=$(ps -o ppid= -p $PPID)' 'ls /proc | grep "^[0-9]" | xargs -n1 echo sees' \
+	'tee /dev/stderr </dev/null; exit 3' | command_job
+check 'a job runs, and its exit code is known' '
+	bounded_play; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
+
+# cancelled: the job from standard input is cancelled once it says that it is ready.
+cancelled() {
+	end_all
+	command_job
+	bounded_play --cancel-on 'is ready'
+	[ $? -eq 4 ] && logged 'the job was cancelled' && nothing_left
+}
+check 'a cancelled job ends, stubborn as its processes may be' 'cancelled <<-SCRIPT
+	trap "" TERM; $box/stray daemon ignore close forget live; $box/stray ignore live &
+	$box/stray daemon hide ignore forget live; echo it is ready; while :; do sleep 600; done
+	SCRIPT'
+check 'a bomb of forks, too' 'cancelled <<-SCRIPT
+	$box/stray daemon ignore forget bomb live; sleep 600
+	SCRIPT'
+check 'a process with the log open is ended with its sub-stage' '
+	printf "%s\n" "$box/stray daemon live" "$box/stray daemon hide forget live" | command_job
+	bounded_play && logged "script left behind" && nothing_left'
+check 'one without it is ended by cleanup' '
+	echo "$box/stray daemon ignore close live" | command_job; bounded_play &&
+	logged "the job left behind" && nothing_left'
+
+# plays 'SCRIPT' 'commands': a whole job; the commands come once its script is ready.
+plays() {
+	end_all
+	rm -f "$home/ready"
+	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
+	bounded_play &
+	waited=$!
+	wait_until '[ -e "$home/ready" ]' && eval "$2"
+	wait $waited
+	played=$?
+	cat "$box/log"
+}
+forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
+check 'the user side killed: a system failure, and nothing is left' '
+	plays "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
+check 'the user side stopped: cancel ends it' '
+	plays "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
+	[ $played -eq 2 ] && nothing_left'
+check 'jacamar-auth killed: nothing is left' '
+	plays "$forgetful" "kill -KILL \$(auth_pid)"; nothing_left'
+check 'the runner killed: nothing is left' '
+	plays "$forgetful" "kill -KILL \$(pgrep -U $runner -x runner); wait_until \"! living\""
+	! living && no_script_left
+	find "${TMPDIR:-/tmp}" -maxdepth 1 -name "custom-executor*" -user "$runner" -exec rm -rf {} +'
+
+finish

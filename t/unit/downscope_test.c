@@ -1,0 +1,419 @@
+/*
+ * Privilege given up, and the way to another account: in children, since nobody comes back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/downscope.h"
+#include "t/unit/process.h"
+#include "t/unit/scratch.h"
+#include "t/unit/suites.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+#define NOBODY	65534
+#define USER_ID 65532 /* nobody's, and not nobody */
+
+static const struct account USER = {.name = "nobody",
+				    .uid = USER_ID,
+				    .gid = USER_ID,
+				    .home = "/nonexistent",
+				    .shell = "/bin/sh"};
+
+static bool has_no_capability(void)
+{
+	return process_status("CapEff", 16) == 0 && process_status("CapPrm", 16) == 0 &&
+	       process_status("CapInh", 16) == 0 && process_status("CapAmb", 16) == 0;
+}
+
+static void drop(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(privilege_drop(&err) == 0);
+	child_require(has_no_capability());
+	child_require(!privilege_is_reserved());
+	/* A second time is as good. */
+	child_require(privilege_drop(&err) == 0);
+	child_require(privilege_reserve(&err) == 0 && has_no_capability());
+}
+
+START_TEST(privilege_is_dropped_for_good)
+{
+	ck_assert_int_eq(process_run(drop, NULL), 0);
+}
+END_TEST
+
+static void reserve(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(privilege_reserve(&err) == 0);
+	child_require(privilege_is_reserved());
+	child_require(process_status("CapEff", 16) == 0);
+	child_require(process_status("CapInh", 16) == 0);
+	child_require(process_status("CapAmb", 16) == 0);
+	child_require(process_status("CapPrm", 16) == 0xc0); /* CAP_SETGID, CAP_SETUID */
+	child_require(setresuid(NOBODY, NOBODY, NOBODY) != 0);
+	child_require(setgroups(0, NULL) != 0);
+}
+
+START_TEST(reserved_privilege_is_of_no_use_until_raised)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(reserve, NULL), 0);
+}
+END_TEST
+
+static void reserve_nothing(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(privilege_drop(&err) == 0);
+	child_require(!privilege_is_reserved());
+	child_require(privilege_reserve(&err) == 0);
+	child_require(!privilege_is_reserved() && has_no_capability());
+}
+
+START_TEST(who_has_nothing_reserves_nothing)
+{
+	ck_assert_int_eq(process_run(reserve_nothing, NULL), 0);
+}
+END_TEST
+
+static void hide(const void *argument)
+{
+	struct rlimit core = {.rlim_cur = 1};
+	rlim_t before = 7;
+	struct error err;
+	(void)argument;
+	child_require(getrlimit(RLIMIT_CORE, &core) == 0);
+	rlim_t own = core.rlim_cur;
+	child_require(privilege_hide_memory(&before, &err) == 0);
+	child_require(before == own);
+	child_require(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	child_require(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0);
+	child_require(downscope_restore_core_limit(before, &err) == 0);
+	child_require(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == own);
+}
+
+START_TEST(memory_is_hidden_and_the_job_gets_its_limit_back)
+{
+	ck_assert_int_eq(process_run(hide, NULL), 0);
+}
+END_TEST
+
+/* The state in which a Go program, root in many groups, would start us. */
+static void spoil_process(void)
+{
+	const gid_t groups[] = {0, 1, 2, 3};
+	sigset_t all;
+	struct error err;
+	sigfillset(&all);
+	child_require(setgroups(4, groups) == 0);
+	child_require(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
+	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR && signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	child_require(signal(SIGRTMAX, SIG_IGN) != SIG_ERR);
+	child_require(open("/dev/null", O_RDONLY) >= 0);
+	child_require(dup2(STDIN_FILENO, 200) == 200);
+	child_require(privilege_reserve(&err) == 0);
+	umask(0077);
+}
+
+static bool nothing_is_open_from(int first)
+{
+	for (int fd = first; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			return false;
+	return true;
+}
+
+static bool signals_are_default(void)
+{
+	sigset_t mask;
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	for (int number = 1; number <= SIGRTMAX; number++) {
+		struct sigaction action;
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+			return false;
+		if (sigismember(&mask, number) == 1)
+			return false;
+	}
+	return true;
+}
+
+static void become(const void *argument)
+{
+	const struct path *home = argument;
+	struct account account = USER;
+	struct downscope_rules rules = {
+		.change_identity = true, .no_new_privs = true, .core_limit = 0};
+	struct error err = {.detail = ""};
+	gid_t groups[64];
+	uid_t ruid, euid, suid;
+	gid_t rgid, egid, sgid;
+	char directory[SCRATCH_SIZE];
+	struct rlimit files;
+
+	strcpy(account.home, home->text);
+	rules.limits[LIMIT_NOFILE] = (struct limit_setting){.set = true, .value = 123};
+	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = LIMIT_UNLIMITED};
+	spoil_process();
+	if (downscope_become(&account, &rules, STDERR_FILENO + 1, &err) != 0)
+		dprintf(STDERR_FILENO, "%s\n", err.detail);
+	child_require(err.detail[0] == '\0');
+
+	child_require(getresuid(&ruid, &euid, &suid) == 0 && getresgid(&rgid, &egid, &sgid) == 0);
+	child_require(ruid == USER_ID && euid == USER_ID && suid == USER_ID);
+	child_require(rgid == USER_ID && egid == USER_ID && sgid == USER_ID);
+	child_require(getgroups(64, groups) >= 1 && groups[0] == USER_ID);
+	child_require(has_no_capability());
+	child_require(process_status("NoNewPrivs", 10) == 1);
+	child_require(setuid(0) != 0 && seteuid(0) != 0 && setgid(0) != 0 && setegid(0) != 0);
+	child_require(setgroups(0, NULL) != 0);
+	child_require(nothing_is_open_from(STDERR_FILENO + 1));
+	child_require(signals_are_default());
+	child_require(umask(0) == 0022);
+	child_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	child_require(files.rlim_cur == 123 && files.rlim_max == 123);
+	child_require(getcwd(directory, sizeof(directory)) != NULL);
+	child_require(strcmp(directory, home->text) == 0);
+}
+
+START_TEST(another_account_is_taken_wholly_and_for_good)
+{
+	if (!process_is_root(__func__))
+		return;
+	struct path home = scratch_make();
+	ck_assert_int_eq(chown(home.text, USER_ID, USER_ID), 0);
+	ck_assert_int_eq(process_run(become, &home), 0);
+}
+END_TEST
+
+static void become_without_home(const void *argument)
+{
+	struct downscope_rules rules = {.change_identity = true};
+	struct error err;
+	char directory[SCRATCH_SIZE];
+	(void)argument;
+	child_require(chdir("/tmp") == 0);
+	child_require(downscope_become(&USER, &rules, STDERR_FILENO + 1, &err) == 0);
+	child_require(getcwd(directory, sizeof(directory)) != NULL);
+	child_require(strcmp(directory, "/") == 0);
+	child_require(process_status("NoNewPrivs", 10) == 0);
+}
+
+START_TEST(without_a_home_the_job_starts_in_the_root)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(become_without_home, NULL), 0);
+}
+END_TEST
+
+static void refuse_root_and_self(const void *argument)
+{
+	struct account account = USER;
+	struct downscope_rules rules = {.change_identity = true};
+	struct error err;
+	(void)argument;
+	account.uid = 0;
+	child_require(downscope_become(&account, &rules, 100, &err) == -1);
+	account.uid = geteuid();
+	child_require(downscope_become(&account, &rules, 100, &err) == -1);
+	child_require(geteuid() == account.uid);
+
+	struct downscope_return back;
+	child_require(downscope_act_as(0, &back, &err) == -1);
+	child_require(downscope_act_as(geteuid(), &back, &err) == -1);
+}
+
+START_TEST(nobody_becomes_root_or_what_they_are)
+{
+	ck_assert_int_eq(process_run(refuse_root_and_self, NULL), 0);
+}
+END_TEST
+
+static void become_without_privilege(const void *argument)
+{
+	struct downscope_rules rules = {.change_identity = true};
+	struct error err;
+	uid_t uid = geteuid();
+	(void)argument;
+	child_require(privilege_drop(&err) == 0);
+	child_require(downscope_become(&USER, &rules, 100, &err) == -1);
+	child_require(err.kind == ERROR_SYSTEM && geteuid() == uid);
+}
+
+START_TEST(without_privilege_nobody_becomes_another)
+{
+	if (geteuid() == USER_ID)
+		process_skip(__func__, "is that account already");
+	else
+		ck_assert_int_eq(process_run(become_without_privilege, NULL), 0);
+}
+END_TEST
+
+static void stay(const void *argument)
+{
+	struct account account = {.name = "usr", .uid = geteuid(), .gid = getegid(), .home = "/"};
+	struct downscope_rules rules = {.change_identity = false};
+	struct error err;
+	(void)argument;
+	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	child_require(dup2(STDIN_FILENO, 200) == 200);
+	child_require(downscope_become(&account, &rules, STDERR_FILENO + 1, &err) == 0);
+	child_require(geteuid() == account.uid && getegid() == account.gid);
+	child_require(has_no_capability());
+	child_require(signals_are_default() && nothing_is_open_from(STDERR_FILENO + 1));
+}
+
+START_TEST(without_downscoping_privilege_goes_all_the_same)
+{
+	ck_assert_int_eq(process_run(stay, NULL), 0);
+}
+END_TEST
+
+static void act(const void *argument)
+{
+	pid_t theirs = *(const pid_t *)argument;
+	uid_t ruid, euid, suid;
+	struct downscope_return back;
+	struct error err;
+	pid_t own = process_start_sleeper();
+	child_require(own > 0 && privilege_reserve(&err) == 0);
+	child_require(downscope_act_as(USER_ID, &back, &err) == 0);
+	child_require(getresuid(&ruid, &euid, &suid) == 0);
+	child_require(euid == USER_ID && ruid == NOBODY && suid == 0);
+	child_require(has_no_capability());
+	/* The user's processes, and not the service account's. */
+	child_require(kill(own, SIGKILL) == -1 && errno == EPERM);
+	child_require(kill(theirs, SIGKILL) == 0);
+	downscope_return(&back);
+	child_require(getresuid(&ruid, &euid, &suid) == 0);
+	child_require(euid == 0 && ruid == 0 && suid == 0);
+	child_require(kill(own, SIGKILL) == 0);
+}
+
+static void sleep_as_user(const void *argument)
+{
+	struct downscope_rules rules = {.change_identity = true};
+	struct error err;
+	int ready = *(const int *)argument;
+	process_forget_check();
+	child_require(downscope_become(&USER, &rules, ready + 1, &err) == 0);
+	child_require(write(ready, "x", 1) == 1);
+	for (;;)
+		pause();
+}
+
+START_TEST(the_helper_can_signal_the_users_processes)
+{
+	int ends[2];
+	int status;
+	char byte;
+	if (!process_is_root(__func__))
+		return;
+	ck_assert_int_eq(pipe(ends), 0);
+	pid_t user = fork();
+	if (user == 0)
+		sleep_as_user(&ends[1]);
+	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	ck_assert_int_eq(process_run(act, &user), 0);
+	ck_assert_int_eq(waitpid(user, &status, 0), user);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	close(ends[0]);
+}
+END_TEST
+
+static void close_most(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(dup2(STDIN_FILENO, 10) == 10 && dup2(STDIN_FILENO, 11) == 11);
+	child_require(dup2(STDIN_FILENO, 99) == 99 && dup2(STDIN_FILENO, 200) == 200);
+	child_require(downscope_close_from(11, &err) == 0);
+	child_require(fcntl(10, F_GETFD) >= 0);
+	child_require(nothing_is_open_from(11));
+}
+
+START_TEST(descriptors_are_closed_from_one_on)
+{
+	ck_assert_int_eq(process_run(close_most, NULL), 0);
+}
+END_TEST
+
+/* As on a kernel that does not know the call. */
+static void take_close_range_away(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+		_exit(2);
+}
+
+static void close_on_an_old_kernel(const void *argument)
+{
+	take_close_range_away();
+	child_require(syscall(SYS_close_range, 1000U, 1000U, 0U) == -1 && errno == ENOSYS);
+	close_most(argument);
+}
+
+START_TEST(an_old_kernel_closes_them_as_well)
+{
+	int status = process_run(close_on_an_old_kernel, NULL);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		process_skip(__func__, "needs seccomp filters");
+	else
+		ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static TCase *privilege_tests(void)
+{
+	TCase *tcase = tcase_create("privilege");
+	tcase_add_test(tcase, privilege_is_dropped_for_good);
+	tcase_add_test(tcase, reserved_privilege_is_of_no_use_until_raised);
+	tcase_add_test(tcase, who_has_nothing_reserves_nothing);
+	tcase_add_test(tcase, memory_is_hidden_and_the_job_gets_its_limit_back);
+	return tcase;
+}
+
+Suite *downscope_suite(void)
+{
+	Suite *suite = suite_create("downscope");
+	TCase *identity = tcase_create("identity");
+
+	suite_add_tcase(suite, privilege_tests());
+	tcase_add_test(identity, another_account_is_taken_wholly_and_for_good);
+	tcase_add_test(identity, without_a_home_the_job_starts_in_the_root);
+	tcase_add_test(identity, nobody_becomes_root_or_what_they_are);
+	tcase_add_test(identity, without_privilege_nobody_becomes_another);
+	tcase_add_test(identity, without_downscoping_privilege_goes_all_the_same);
+	tcase_add_test(identity, the_helper_can_signal_the_users_processes);
+	tcase_add_test(identity, descriptors_are_closed_from_one_on);
+	tcase_add_test(identity, an_old_kernel_closes_them_as_well);
+	suite_add_tcase(suite, identity);
+	return suite;
+}

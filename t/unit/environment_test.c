@@ -1,0 +1,145 @@
+/*
+ * The user's environment: a login's, and nothing of the runner's.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/environment.h"
+#include "t/unit/suites.h"
+
+static const struct account USER = {
+	.name = "usr", .uid = 1000, .gid = 1000, .home = "/home/usr", .shell = "/bin/zsh"};
+
+/* What a runner's process may have. */
+static void set_up(void)
+{
+	clearenv();
+	setenv("PATH", "/home/gitlab-runner/bin", 1);
+	setenv("HOME", "/home/gitlab-runner", 1);
+	setenv("TMPDIR", "/tmp/custom-executor1", 1);
+	setenv("CUSTOM_ENV_CI_JOB_TOKEN", "SECRET", 1);
+	setenv("CUSTOM_ENV_PATH", "/evil", 1);
+	setenv("JOB_RESPONSE_FILE", "/tmp/x", 1);
+	setenv("JACAMAR_CI_STATE", "{}", 1);
+	setenv("LD_PRELOAD", "", 1);
+	setenv("BASH_ENV", "/evil", 1);
+	setenv("LANG", "C.UTF-8", 1);
+	setenv("LANGUAGE", "de", 1);
+	setenv("LC_TIME", "C", 1);
+	setenv("TZ", "Europe/Berlin", 1);
+	setenv("TZDIR", "/evil", 1);
+	setenv("SITE", "a=b c\n", 1);
+}
+
+static const char *value_of(const json_t *environment, const char *name)
+{
+	size_t index;
+	size_t length = strlen(name);
+	json_t *entry;
+	const char *value = NULL;
+	json_array_foreach (environment, index, entry) {
+		const char *text = json_string_value(entry);
+		ck_assert_ptr_nonnull(text);
+		if (strncmp(text, name, length) != 0 || text[length] != '=')
+			continue;
+		ck_assert_msg(value == NULL, "%s stands twice", name);
+		value = text + length + 1;
+	}
+	return value;
+}
+
+START_TEST(a_login_and_the_services_locale)
+{
+	set_up();
+	json_t *names = json_array();
+	json_t *environment = environment_of_user(&USER, names, "0123456789abcdef");
+	ck_assert_str_eq(value_of(environment, "HOME"), "/home/usr");
+	ck_assert_str_eq(value_of(environment, "USER"), "usr");
+	ck_assert_str_eq(value_of(environment, "LOGNAME"), "usr");
+	ck_assert_str_eq(value_of(environment, "SHELL"), "/bin/zsh");
+	ck_assert_str_eq(value_of(environment, "PATH"),
+			 "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
+	ck_assert_str_eq(value_of(environment, "LANG"), "C.UTF-8");
+	ck_assert_str_eq(value_of(environment, "LC_TIME"), "C");
+	ck_assert_str_eq(value_of(environment, "TZ"), "Europe/Berlin");
+	ck_assert_str_eq(value_of(environment, ENVIRONMENT_COOKIE), "0123456789abcdef");
+	/* And nothing else. */
+	ck_assert_uint_eq(json_array_size(environment), 9);
+	json_decref(environment);
+	json_decref(names);
+}
+END_TEST
+
+START_TEST(the_administrator_can_name_more)
+{
+	set_up();
+	json_t *names = json_pack("[s, s, s]", "SITE", "ABSENT", "CUSTOM_ENV");
+	json_t *environment = environment_of_user(&USER, names, "c");
+	ck_assert_str_eq(value_of(environment, "SITE"), "a=b c\n");
+	ck_assert_ptr_null(value_of(environment, "ABSENT"));
+	ck_assert_uint_eq(json_array_size(environment), 10);
+	json_decref(environment);
+	json_decref(names);
+}
+END_TEST
+
+START_TEST(no_name_stands_twice)
+{
+	set_up();
+	json_t *names = json_pack("[s, s, s]", "LANG", "TZ", "SITE");
+	json_t *environment = environment_of_user(&USER, names, "c");
+	ck_assert_str_eq(value_of(environment, "LANG"), "C.UTF-8");
+	ck_assert_str_eq(value_of(environment, "TZ"), "Europe/Berlin");
+	json_decref(environment);
+	json_decref(names);
+}
+END_TEST
+
+START_TEST(bytes_that_are_not_utf8_do_not_cross)
+{
+	set_up();
+	setenv("LC_CTYPE", "\xff", 1);
+	json_t *names = json_array();
+	json_t *environment = environment_of_user(&USER, names, "c");
+	ck_assert_ptr_nonnull(environment);
+	ck_assert_ptr_null(value_of(environment, "LC_CTYPE"));
+	json_decref(environment);
+	/* What was asked for by name is not left out in silence. */
+	setenv("SITE", "\xff", 1);
+	json_array_append_new(names, json_string("SITE"));
+	ck_assert_ptr_null(environment_of_user(&USER, names, "c"));
+	json_decref(names);
+}
+END_TEST
+
+START_TEST(a_vector_borrows_the_strings)
+{
+	json_t *environment = json_pack("[s, s]", "A=1", "B=");
+	char **vector = environment_vector(environment);
+	ck_assert_str_eq(vector[0], "A=1");
+	ck_assert_str_eq(vector[1], "B=");
+	ck_assert_ptr_null(vector[2]);
+	free(vector);
+	json_decref(environment);
+	environment = json_array();
+	vector = environment_vector(environment);
+	ck_assert_ptr_null(vector[0]);
+	free(vector);
+	json_decref(environment);
+}
+END_TEST
+
+Suite *environment_suite(void)
+{
+	Suite *suite = suite_create("environment");
+	TCase *tcase = tcase_create("environment");
+
+	tcase_add_test(tcase, a_login_and_the_services_locale);
+	tcase_add_test(tcase, the_administrator_can_name_more);
+	tcase_add_test(tcase, no_name_stands_twice);
+	tcase_add_test(tcase, bytes_that_are_not_utf8_do_not_cross);
+	tcase_add_test(tcase, a_vector_borrows_the_strings);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

@@ -1,0 +1,188 @@
+/*
+ * The login shell: what it is told, and what of it is heard.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/login_shell.h"
+#include "t/unit/header.h"
+#include "t/unit/process.h"
+#include "t/unit/scratch.h"
+#include "t/unit/suites.h"
+
+static const struct {
+	const char *text;
+	const char *quoted;
+} QUOTES[] = {
+	{"", "''"},	  {"a b", "'a b'"},	  {"$x `y` \"z\" \\ \n", "'$x `y` \"z\" \\ \n'"},
+	{"'", "''\\'''"}, {"it's", "'it'\\''s'"}, {"''", "''\\'''\\'''"},
+};
+
+START_TEST(a_shell_reads_quoted_text_as_it_is)
+{
+	char *quoted = login_shell_quote(QUOTES[_i].text);
+	ck_assert_str_eq(quoted, QUOTES[_i].quoted);
+	free(quoted);
+}
+END_TEST
+
+static struct path home;
+static struct test_header made;
+
+static void setup(void)
+{
+	home = scratch_make();
+	test_header_init(&made, home.text);
+}
+
+static void teardown(void)
+{
+	test_header_free(&made);
+}
+
+/* What a test looks at in the child. */
+struct run {
+	const char *lines;
+	bool output_to_errors;
+	struct login_shell_end end;
+};
+
+static void run(struct run *run)
+{
+	struct error err = {.detail = ""};
+	int ends[2];
+	struct rlimit core;
+	child_require(pipe2(ends, O_CLOEXEC) == 0);
+	child_require(getrlimit(RLIMIT_CORE, &core) == 0);
+	struct channel_reader channel = {.fd = ends[0]};
+	struct login_shell shell = {.header = &made.header,
+				    .lines = run->lines,
+				    .output_to_errors = run->output_to_errors,
+				    .core_limit = core.rlim_cur};
+	child_require(login_shell_run(&shell, &channel, &run->end, &err) == 0);
+}
+
+static void report_all(const void *argument)
+{
+	struct run here = {.lines = "echo \"$HOME $0 $- $(umask)\" >&" LOGIN_SHELL_REPORT "\n"};
+	struct path expected = path_of("%s ", home.text);
+	(void)argument;
+	run(&here);
+	child_require(!here.end.cancelled && here.end.status == 0);
+	child_require(strncmp(here.end.report, expected.text, strlen(expected.text)) == 0);
+	child_require(strstr(here.end.report, " 0022\n") != NULL);
+	child_require(here.end.left_behind[0] == '\0');
+}
+
+START_TEST(the_lines_are_run_and_their_report_is_heard)
+{
+	ck_assert_int_eq(process_run(report_all, NULL), 0);
+}
+END_TEST
+
+static void say_much(const void *argument)
+{
+	struct run here = {.lines = "printf '%010000d' 0 >&" LOGIN_SHELL_REPORT "\n"};
+	(void)argument;
+	run(&here);
+	child_require(strlen(here.end.report) == LOGIN_SHELL_REPORT_SIZE - 1);
+}
+
+START_TEST(a_report_that_is_too_long_is_cut)
+{
+	ck_assert_int_eq(process_run(say_much, NULL), 0);
+}
+END_TEST
+
+static void say_nothing(const void *argument)
+{
+	struct run here = {.lines = "exit 9\n"};
+	(void)argument;
+	run(&here);
+	child_require(here.end.report[0] == '\0');
+	child_require(WIFEXITED(here.end.status) && WEXITSTATUS(here.end.status) == 9);
+}
+
+START_TEST(no_report_is_told_from_an_empty_one)
+{
+	ck_assert_int_eq(process_run(say_nothing, NULL), 0);
+}
+END_TEST
+
+static void keep_the_report_open(const void *argument)
+{
+	/* It holds neither of the log's ends, so it may go on; its report is waited for no more. */
+	struct run here = {.lines = "sleep 1000000 </dev/null >/dev/null 2>&1 & "
+				    "echo $! >&" LOGIN_SHELL_REPORT "\n"};
+	(void)argument;
+	run(&here);
+	pid_t sleeper = (pid_t)atoi(here.end.report);
+	child_require(sleeper > 1 && process_is_alive(sleeper));
+	kill(sleeper, SIGKILL);
+}
+
+START_TEST(nobody_is_waited_for_who_holds_the_report)
+{
+	ck_assert_int_eq(process_run(keep_the_report_open, NULL), 0);
+}
+END_TEST
+
+static void mix_output(const void *argument)
+{
+	const struct path *file = argument;
+	struct path out = path_of("%s/out", home.text);
+	struct run here = {.lines = "echo chatter\n", .output_to_errors = true};
+	int fd = open(file->text, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int null = open(out.text, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	child_require(dup2(null, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+	run(&here);
+}
+
+START_TEST(chatter_can_be_kept_out_of_the_output)
+{
+	struct path errors = path_of("%s/errors", home.text);
+	size_t size = 1;
+	ck_assert_int_eq(process_run(mix_output, &errors), 0);
+	char *text = scratch_read(errors.text, &size);
+	ck_assert_str_eq(text, "chatter\n");
+	free(text);
+	text = scratch_read(path_of("%s/out", home.text).text, &size);
+	ck_assert_uint_eq(size, 0);
+	free(text);
+}
+END_TEST
+
+START_TEST(lines_that_no_pipe_takes_are_refused)
+{
+	char *lines = malloc(5000);
+	memset(lines, ' ', 4999);
+	lines[4999] = '\0';
+	struct login_shell_end end;
+	struct error err;
+	struct channel_reader channel = {.fd = -1};
+	struct login_shell shell = {.header = &made.header, .lines = lines};
+	ck_assert_int_eq(login_shell_run(&shell, &channel, &end, &err), -1);
+	free(lines);
+}
+END_TEST
+
+Suite *login_shell_suite(void)
+{
+	Suite *suite = suite_create("login_shell");
+	TCase *tcase = tcase_create("login_shell");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, a_shell_reads_quoted_text_as_it_is, 0, ROWS(QUOTES));
+	tcase_add_test(tcase, the_lines_are_run_and_their_report_is_heard);
+	tcase_add_test(tcase, a_report_that_is_too_long_is_cut);
+	tcase_add_test(tcase, no_report_is_told_from_an_empty_one);
+	tcase_add_test(tcase, nobody_is_waited_for_who_holds_the_report);
+	tcase_add_test(tcase, chatter_can_be_kept_out_of_the_output);
+	tcase_add_test(tcase, lines_that_no_pipe_takes_are_refused);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

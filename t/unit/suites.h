@@ -1,0 +1,38 @@
+/*
+ * The suites, one a module; main.c runs them all.
+ */
+#ifndef JACAMAR_UNIT_SUITES_H
+#define JACAMAR_UNIT_SUITES_H
+
+#include <check.h>
+
+Suite *account_suite(void);
+Suite *channel_suite(void);
+Suite *confine_suite(void);
+Suite *downscope_suite(void);
+Suite *environment_suite(void);
+Suite *error_suite(void);
+Suite *identity_suite(void);
+Suite *io_suite(void);
+Suite *job_suite(void);
+Suite *json_suite(void);
+Suite *keyset_suite(void);
+Suite *keyset_cache_suite(void);
+Suite *login_shell_suite(void);
+Suite *policy_suite(void);
+Suite *program_suite(void);
+Suite *script_suite(void);
+Suite *settings_suite(void);
+Suite *shell_suite(void);
+Suite *state_suite(void);
+Suite *supervise_suite(void);
+Suite *text_suite(void);
+Suite *token_suite(void);
+Suite *toml_suite(void);
+Suite *url_suite(void);
+Suite *workspace_suite(void);
+
+/* The rows of a table, for tcase_add_loop_test. */
+#define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
+
+#endif

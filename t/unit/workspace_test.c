@@ -1,0 +1,443 @@
+/*
+ * A job's directories: the plan, and that no link and no other account's directory is ever on the
+ * way, whoever runs this.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/workspace.h"
+#include "t/unit/header.h"
+#include "t/unit/process.h"
+#include "t/unit/scratch.h"
+#include "t/unit/suites.h"
+
+static struct path home;
+static struct test_header made;
+static struct error err;
+
+static void setup(void)
+{
+	home = scratch_make();
+	test_header_init(&made, home.text);
+	memset(&err, 0, sizeof(err));
+}
+
+static void teardown(void)
+{
+	test_header_free(&made);
+}
+
+#define LONG_64 "0123456789012345678901234567890123456789012345678901234567890123"
+
+static const struct {
+	const char *short_token;
+	const char *concurrent;
+	bool fit;
+} NAMES[] = {
+	{"short", "0", true},	     {"t1_trgoC4P", "999999", true},
+	{"-a", "0", true},	     {"_.-", "0", true},
+	{LONG_64, "0", true},	     {LONG_64 "4", "0", false},
+	{NULL, "0", false},	     {"", "0", false},
+	{".", "0", false},	     {"..", "0", false},
+	{".hidden", "0", false},     {"a/b", "0", false},
+	{"../../etc", "0", false},   {"a b", "0", false},
+	{"a\nb", "0", false},	     {"$HOME", "0", false},
+	{"short", NULL, false},	     {"short", "", false},
+	{"short", "1000000", false}, {"short", "-1", false},
+	{"short", "+1", false},	     {"short", " 1", false},
+	{"short", "1x", false},	     {"short", "..", false},
+	{"short", "0/..", false},
+};
+
+START_TEST(names_of_the_jobs_author_are_checked)
+{
+	struct workspace_names names = {.short_token = NAMES[_i].short_token,
+					.concurrent = NAMES[_i].concurrent,
+					.project_path = "group/project",
+					.job_id = 1};
+	ck_assert_int_eq(workspace_check_names(&names, &err), NAMES[_i].fit ? 0 : -1);
+}
+END_TEST
+
+static const struct {
+	const char *data_dir;
+	const char *base; /* "~" stands for the home; NULL: refused */
+} PLANS[] = {
+	{"$HOME", "~/.jacamar-ci"},
+	{"~", "~/.jacamar-ci"},
+	{"/lustre/ci", "/lustre/ci/usr"},
+	{"/", "/usr"},
+};
+
+START_TEST(a_plan_lies_in_its_base)
+{
+	struct workspace workspace;
+	struct workspace_names names = {.short_token = "short",
+					.concurrent = "7",
+					.project_path = "group/sub/project",
+					.job_id = 981625};
+	const char *base = PLANS[_i].base;
+	struct path expected =
+		base[0] == '~' ? path_of("%s%s", home.text, base + 1) : path_of("%s", base);
+	ck_assert_int_eq(workspace_plan(PLANS[_i].data_dir, &made.header.state.account, &names,
+					&workspace, &err),
+			 0);
+	ck_assert_str_eq(workspace.base, expected.text);
+	ck_assert_str_eq(workspace.builds_dir, path_of("%s/builds/short/007", expected.text).text);
+	ck_assert_str_eq(workspace.cache_dir, path_of("%s/cache", expected.text).text);
+	ck_assert_str_eq(
+		workspace.scripts_dir,
+		path_of("%s/scripts/short/007/group/sub/project/981625", expected.text).text);
+	workspace_free(&workspace);
+}
+END_TEST
+
+START_TEST(a_home_must_be_there_where_jobs_live_in_it)
+{
+	struct workspace workspace;
+	struct workspace_names names = {
+		.short_token = "short", .concurrent = "7", .project_path = "g/p", .job_id = 1};
+	struct account *account = &made.header.state.account;
+	static const char *const homes[] = {"", "relative", "/nonexistent/home", "/dev/null",
+					    "/tmp/\n"};
+	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {
+		snprintf(account->home, sizeof(account->home), "%s", homes[i]);
+		ck_assert_int_eq(workspace_plan("$HOME", account, &names, &workspace, &err), -1);
+		workspace_free(&workspace);
+		ck_assert_int_eq(workspace_plan("/lustre", account, &names, &workspace, &err), 0);
+		workspace_free(&workspace);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *data_dir;
+	bool needs_shell;
+} DATA_DIRS[] = {
+	{"$HOME", false},  {"~", false},     {"/lustre", false}, {"$SCRATCH", true},
+	{"$HOME/x", true}, {"$HOMES", true}, {"/a/$b", false},
+};
+
+START_TEST(a_variable_is_for_the_users_shell)
+{
+	ck_assert_int_eq(workspace_needs_shell(DATA_DIRS[_i].data_dir), DATA_DIRS[_i].needs_shell);
+}
+END_TEST
+
+static const struct {
+	const char *path;
+	bool fit;
+} RESOLVED[] = {
+	{"/scratch/usr", true}, {"/", true},	      {"/a/..b/c..", true}, {"", false},
+	{"scratch", false},	{"~/scratch", false}, {"/..", false},	    {"/a/../b", false},
+	{"/a/..", false},	{"/a\n/b", false},    {"/\xc3\xa9", false}, {"/a\033[2J", false},
+	{"/a b", true},
+};
+
+START_TEST(what_the_shell_says_is_checked)
+{
+	ck_assert_int_eq(workspace_check_resolved("$X", RESOLVED[_i].path, &err),
+			 RESOLVED[_i].fit ? 0 : -1);
+}
+END_TEST
+
+static void expect_private(const char *path)
+{
+	struct stat found;
+	ck_assert_msg(lstat(path, &found) == 0, "%s: %s", path, strerror(errno));
+	ck_assert(S_ISDIR(found.st_mode));
+	ck_assert_uint_eq(found.st_mode & 07777, 0700);
+}
+
+START_TEST(the_directories_are_made_private)
+{
+	umask(0);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	expect_private(made.base);
+	expect_private(made.builds_dir);
+	expect_private(made.cache_dir);
+	expect_private(made.scripts_dir);
+	expect_private(path_of("%s/builds", made.base).text);
+	expect_private(path_of("%s/scripts/short/000/group", made.base).text);
+	/* And are as good a second time. */
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+}
+END_TEST
+
+/* The components of the scripts directory, from the base on down. */
+static const char *const LEVELS[] = {
+	"",
+	"/scripts",
+	"/scripts/short",
+	"/scripts/short/000",
+	"/scripts/short/000/group",
+	"/scripts/short/000/group/project",
+	"/scripts/short/000/group/project/981625",
+};
+
+/* Puts a link to a directory as good as the one that was there in its place. */
+static void link_level(const char *level)
+{
+	struct path elsewhere = path_of("%s/elsewhere", home.text);
+	ck_assert_int_eq(rename(level, elsewhere.text), 0);
+	scratch_link(elsewhere.text, level);
+}
+
+START_TEST(a_link_at_any_level_is_refused)
+{
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	struct path level = path_of("%s%s", made.base, LEVELS[_i]);
+	link_level(level.text);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
+	ck_assert_int_eq(workspace_open_scripts(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
+}
+END_TEST
+
+START_TEST(nothing_is_made_behind_a_link)
+{
+	struct path elsewhere = path_of("%s/elsewhere", home.text);
+	struct stat found;
+	scratch_directory(elsewhere.text, 0700);
+	scratch_link("elsewhere", made.base);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_int_eq(workspace_open_scripts(&made.header.state, &err), -1);
+	/* An empty directory has two links. */
+	ck_assert_int_eq(rmdir(elsewhere.text), 0);
+	ck_assert_int_eq(lstat(made.base, &found), 0);
+}
+END_TEST
+
+START_TEST(a_link_in_the_builds_and_the_cache_is_refused)
+{
+	static const char *const levels[] = {"/builds", "/builds/short", "/builds/short/000",
+					     "/cache"};
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+		struct path level = path_of("%s%s", made.base, levels[i]);
+		link_level(level.text);
+		ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+		unlink(level.text);
+		ck_assert_int_eq(rename(path_of("%s/elsewhere", home.text).text, level.text), 0);
+	}
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+}
+END_TEST
+
+START_TEST(a_directory_that_others_could_write_is_refused)
+{
+	static const mode_t modes[] = {0720, 0702, 0777, 01777, 02770};
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	struct path level = path_of("%s%s", made.base, LEVELS[_i]);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		ck_assert_int_eq(chmod(level.text, modes[i]), 0);
+		ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+		ck_assert_ptr_nonnull(strstr(err.detail, "can be written by others"));
+		ck_assert_int_eq(workspace_open_scripts(&made.header.state, &err), -1);
+		ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err),
+				 _i == ROWS(LEVELS) - 1 ? 0 : -1);
+		if (_i == ROWS(LEVELS) - 1)
+			ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	}
+	ck_assert_int_eq(chmod(level.text, 0755), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+}
+END_TEST
+
+START_TEST(a_directory_of_another_account_is_refused)
+{
+	if (!process_is_root(__func__))
+		return;
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	struct path level = path_of("%s%s", made.base, LEVELS[_i]);
+	ck_assert_int_eq(chown(level.text, 65534, 65534), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "belongs to another account (uid 65534)"));
+	ck_assert_int_eq(workspace_open_scripts(&made.header.state, &err), -1);
+}
+END_TEST
+
+START_TEST(a_file_in_the_place_of_a_directory_is_refused)
+{
+	scratch_write(made.base, "", 0600);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
+}
+END_TEST
+
+START_TEST(a_path_outside_of_its_base_is_refused)
+{
+	struct state *state = &made.header.state;
+	const struct path paths[] = {
+		path_of("%s/elsewhere/scripts", home.text), path_of("%s-2/scripts", made.base),
+		path_of("%s/../elsewhere", made.base),	    path_of("%s/scripts/..", made.base),
+		path_of("%s/./scripts", made.base),
+	};
+	ck_assert_int_eq(workspace_make(state, &err), 0);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		state->scripts_dir = paths[i].text;
+		ck_assert_int_eq(workspace_open_scripts(state, &err), -1);
+		ck_assert_int_eq(workspace_make(state, &err), -1);
+	}
+	struct path elsewhere = path_of("%s/elsewhere", home.text);
+	ck_assert_int_eq(access(elsewhere.text, F_OK), -1);
+}
+END_TEST
+
+START_TEST(what_is_above_the_base_may_be_a_link)
+{
+	struct path real = scratch_make();
+	struct path linked = path_of("%s/linked", home.text);
+	scratch_link(real.text, linked.text);
+	test_header_free(&made);
+	test_header_init(&made, linked.text);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	expect_private(path_of("%s/.jacamar-ci/cache", real.text).text);
+}
+END_TEST
+
+START_TEST(an_older_scripts_directory_becomes_private)
+{
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	ck_assert_int_eq(chmod(made.scripts_dir, 0755), 0);
+	int fd = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	expect_private(made.scripts_dir);
+}
+END_TEST
+
+START_TEST(no_scripts_are_nothing_to_remove)
+{
+	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), 0);
+	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), 0);
+	ck_assert_int_eq(access(made.scripts_dir, F_OK), -1);
+	/* Its neighbours stay. */
+	expect_private(path_of("%s/scripts/short/000/group/project", made.base).text);
+	expect_private(made.builds_dir);
+}
+END_TEST
+
+/* Files and directories as a job may leave them; the links lead out of the scripts directory. */
+static void fill_scripts(const char *scripts, const char *outside)
+{
+	scratch_write(path_of("%s/step_script.bash", scripts).text, "true\n", 0000);
+	scratch_write(path_of("%s/ odd\nname\xff", scripts).text, "", 0600);
+	scratch_link(outside, path_of("%s/link", scripts).text);
+	scratch_link("/", path_of("%s/root", scripts).text);
+	scratch_link("nowhere", path_of("%s/dangling", scripts).text);
+	ck_assert_int_eq(mkfifo(path_of("%s/pipe", scripts).text, 0600), 0);
+	struct path deep = path_of("%s", scripts);
+	for (int i = 0; i < 40; i++) {
+		deep = path_of("%s/d%d", deep.text, i);
+		scratch_directory(deep.text, 0700);
+		scratch_link(outside, path_of("%s/link", deep.text).text);
+	}
+	scratch_directory(path_of("%s/full", scripts).text, 0700);
+	scratch_directory(path_of("%s/full/empty", scripts).text, 0000);
+	scratch_write(path_of("%s/full/file", scripts).text, "", 0000);
+	ck_assert_int_eq(chmod(path_of("%s/full", scripts).text, 0000), 0);
+	ck_assert_int_eq(chmod(path_of("%s/d0", scripts).text, 0500), 0);
+	ck_assert_int_eq(chmod(scripts, 0000), 0);
+}
+
+START_TEST(all_scripts_are_removed_and_no_link_is_followed)
+{
+	struct path outside = path_of("%s/outside", home.text);
+	struct path precious = path_of("%s/outside/precious", home.text);
+	struct stat found;
+	scratch_directory(outside.text, 0750);
+	scratch_write(precious.text, "precious", 0640);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	fill_scripts(made.scripts_dir, outside.text);
+
+	ck_assert_msg(workspace_remove_scripts(&made.header.state, &err) == 0, "%s", err.detail);
+	ck_assert_int_eq(lstat(made.scripts_dir, &found), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(stat(precious.text, &found), 0);
+	ck_assert_uint_eq(found.st_mode & 07777, 0640);
+	ck_assert_int_eq(stat(outside.text, &found), 0);
+	ck_assert_uint_eq(found.st_mode & 07777, 0750);
+}
+END_TEST
+
+START_TEST(a_link_in_the_place_of_the_scripts_goes_alone)
+{
+	struct path outside = path_of("%s/outside", home.text);
+	struct path precious = path_of("%s/outside/precious", home.text);
+	struct stat found;
+	scratch_directory(outside.text, 0700);
+	scratch_write(precious.text, "precious", 0600);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	ck_assert_int_eq(rmdir(made.scripts_dir), 0);
+	scratch_link(outside.text, made.scripts_dir);
+	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), 0);
+	ck_assert_int_eq(lstat(made.scripts_dir, &found), -1);
+	ck_assert_int_eq(access(precious.text, F_OK), 0);
+}
+END_TEST
+
+START_TEST(nothing_is_removed_behind_a_link)
+{
+	struct path kept = path_of("%s/kept", made.scripts_dir);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	scratch_write(kept.text, "", 0600);
+	struct path level = path_of("%s%s", made.base, LEVELS[_i]);
+	link_level(level.text);
+	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), -1);
+	ck_assert_int_eq(access(kept.text, F_OK), 0);
+}
+END_TEST
+
+static TCase *plan_tests(void)
+{
+	TCase *tcase = tcase_create("plan");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, names_of_the_jobs_author_are_checked, 0, ROWS(NAMES));
+	tcase_add_loop_test(tcase, a_plan_lies_in_its_base, 0, ROWS(PLANS));
+	tcase_add_test(tcase, a_home_must_be_there_where_jobs_live_in_it);
+	tcase_add_loop_test(tcase, a_variable_is_for_the_users_shell, 0, ROWS(DATA_DIRS));
+	tcase_add_loop_test(tcase, what_the_shell_says_is_checked, 0, ROWS(RESOLVED));
+	return tcase;
+}
+
+static TCase *make_tests(void)
+{
+	TCase *tcase = tcase_create("make");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, the_directories_are_made_private);
+	tcase_add_loop_test(tcase, a_link_at_any_level_is_refused, 0, ROWS(LEVELS));
+	tcase_add_test(tcase, nothing_is_made_behind_a_link);
+	tcase_add_test(tcase, a_link_in_the_builds_and_the_cache_is_refused);
+	tcase_add_loop_test(tcase, a_directory_that_others_could_write_is_refused, 0, ROWS(LEVELS));
+	tcase_add_loop_test(tcase, a_directory_of_another_account_is_refused, 0, ROWS(LEVELS));
+	tcase_add_test(tcase, a_file_in_the_place_of_a_directory_is_refused);
+	tcase_add_test(tcase, a_path_outside_of_its_base_is_refused);
+	tcase_add_test(tcase, what_is_above_the_base_may_be_a_link);
+	tcase_add_test(tcase, an_older_scripts_directory_becomes_private);
+	return tcase;
+}
+
+Suite *workspace_suite(void)
+{
+	Suite *suite = suite_create("workspace");
+	TCase *remove = tcase_create("remove");
+
+	suite_add_tcase(suite, plan_tests());
+	suite_add_tcase(suite, make_tests());
+	tcase_add_checked_fixture(remove, setup, teardown);
+	tcase_add_test(remove, no_scripts_are_nothing_to_remove);
+	tcase_add_test(remove, all_scripts_are_removed_and_no_link_is_followed);
+	tcase_add_test(remove, a_link_in_the_place_of_the_scripts_goes_alone);
+	tcase_add_loop_test(remove, nothing_is_removed_behind_a_link, 0, ROWS(LEVELS) - 1);
+	suite_add_tcase(suite, remove);
+	return suite;
+}
