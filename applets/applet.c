@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,8 @@ int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 	if (privilege_hide_memory(&call->core_limit, err) != 0)
 		return -1;
 	umask(0077);
+	/* Where jacamar-auth dies while we are stopped, we shall see that the channel has ended. */
+	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	if (fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC) != 0)
 		return error_errno(err, ERROR_SYSTEM, "standard input");
 	return channel_read_header(channel, header, err);

@@ -157,14 +157,15 @@ static int step(const struct walk *walk, int at, const char *name, struct error 
 static int open_inside(const char *base, const struct walk *walk, int leave, struct error *err)
 {
 	size_t base_length = strlen(base);
-	cleanup_free char *parent = strndup(base, (size_t)(strrchr(base, '/') - base) + 1);
-	cleanup_free char *rest = strdup(walk->path + (strrchr(base, '/') - base) + 1);
-	if (parent == NULL || rest == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
 	if (strncmp(walk->path, base, base_length) != 0 ||
 	    (walk->path[base_length] != '\0' && walk->path[base_length] != '/'))
 		return error_set(err, ERROR_SYSTEM, "%s is not in %s", walk->path, base);
 
+	size_t parent_length = (size_t)(strrchr(base, '/') - base) + 1;
+	cleanup_free char *parent = strndup(base, parent_length);
+	cleanup_free char *rest = strdup(walk->path + parent_length);
+	if (parent == NULL || rest == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
 	for (; leave > 0; leave--) {
 		char *slash = strrchr(rest, '/');
 		if (slash != NULL)

@@ -16,6 +16,7 @@ run_unit() {
 	code=$?
 	cat "$output"
 	# A run that does not come to its end has no summary, and counts as a failure.
+	# shellcheck disable=SC2046 # three numbers, or nothing
 	set -- $(sed -n 's/^[0-9]*%: Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\)$/\1 \2 \3/p' "$output")
 	if [ $# -ne 3 ]; then
 		failed=$((failed + 1))
