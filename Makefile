@@ -84,6 +84,35 @@ $(UNIT): $(call objects,$(sort $(wildcard t/unit/*.c))) $(LIBRARY)
 unit: $(UNIT)
 	$(UNIT)
 
+# --- tests: fuzz ---
+
+# All sources anew, for clang and the fuzzer; findings and what the corpora grow by stay in build/.
+FUZZ         := build/fuzz
+FUZZ_TARGETS := $(patsubst t/fuzz/%_fuzz.c,%,$(sort $(wildcard t/fuzz/*_fuzz.c)))
+FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c))
+
+$(FUZZ)/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(FUZZ)/bin/%: $(FUZZ)/t/fuzz/%_fuzz.o $(patsubst %.c,$(FUZZ)/%.o,$(FUZZ_SOURCES))
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS) -ljose -lcrypto
+
+fuzz: deps
+	@$(MAKE) --no-print-directory $(addprefix $(FUZZ)/bin/,$(FUZZ_TARGETS))
+	@passed=0; failed=0; for target in $(FUZZ_TARGETS); do \
+		mkdir -p $(FUZZ)/corpus/$$target; \
+		if $(FUZZ)/bin/$$target -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=$(FUZZ)/$$target- $(FUZZ)/corpus/$$target \
+			t/fuzz/corpus/$$target >$(FUZZ)/$$target.log 2>&1; \
+		then passed=$$((passed + 1)); \
+			echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' \
+				$(FUZZ)/$$target.log) inputs, no finding"; \
+		else failed=$$((failed + 1)); tail -n 40 $(FUZZ)/$$target.log; fi; done; \
+	echo "$$passed passed, $$failed failed"; [ $$failed -eq 0 ]
+
 # --- what the targets need, by the package names of Debian and of RHEL (with EPEL) ---
 
 APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
