@@ -1,6 +1,6 @@
 /*
  * What t/runner holds while it plays one job, and the call of the driver with all that the runner
- * keeps about it. A verdict is what the runner makes of an exit status (SPEC 2.7).
+ * keeps about it. A verdict is what the runner makes of an exit status.
  */
 #ifndef JACAMAR_T_PLAY_SESSION_H
 #define JACAMAR_T_PLAY_SESSION_H
