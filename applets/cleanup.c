@@ -9,6 +9,7 @@
 
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/search.h"
 #include "core/supervise.h"
 #include "core/text.h"
 #include "core/workspace.h"
@@ -24,7 +25,7 @@ static int end_processes(const struct invocation *call, const struct state *stat
 			 struct error *err)
 {
 	cleanup_free char *cookie = text_format(ENVIRONMENT_COOKIE "=%s", state->cookie);
-	struct supervise_mark mark = {.variable = cookie};
+	struct search_mark mark = {.variable = cookie};
 	char names[512] = "";
 	int64_t start = io_now_ms();
 	if (cookie == NULL)
@@ -36,7 +37,7 @@ static int end_processes(const struct invocation *call, const struct state *stat
 		int64_t waited = io_now_ms() - start;
 		bool first = names[0] == '\0';
 		mark.signal_number = waited > GRACE_MS ? SIGKILL : 0;
-		if (supervise_find(&mark, &found, first ? names : NULL, sizeof(names)) != 0)
+		if (search_processes(&mark, &found, first ? names : NULL, sizeof(names)) != 0)
 			return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
 		if (first && found.count > 0)
 			supervise_terminate(&found);

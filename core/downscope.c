@@ -66,7 +66,7 @@ struct held {
 static int read_capabilities(struct held *held)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{.effective = 0}};
 	if (syscall(SYS_capget, &header, sets) != 0)
 		return -1;
 	*held = (struct held){.permitted = 0};

@@ -15,6 +15,7 @@
 #include "core/downscope.h"
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/search.h"
 #include "core/supervise.h"
 
 #define REPORT_FD 79
@@ -219,10 +220,10 @@ static void watch(pid_t shell, int signals, const struct channel_reader *channel
 }
 
 /* Who belongs to the job by its mark, where being of the same account does not say it already. */
-static struct supervise_mark mark_of_holders(const struct login_shell *shell)
+static struct search_mark mark_of_holders(const struct login_shell *shell)
 {
-	struct supervise_mark mark = {
-		.pipes = {supervise_pipe_of(STDOUT_FILENO), supervise_pipe_of(STDERR_FILENO)}};
+	struct search_mark mark = {
+		.pipes = {search_pipe_of(STDOUT_FILENO), search_pipe_of(STDERR_FILENO)}};
 	size_t index;
 	json_t *entry;
 	if (shell->header->state.downscope != DOWNSCOPE_NONE)
@@ -235,13 +236,13 @@ static struct supervise_mark mark_of_holders(const struct login_shell *shell)
 	return mark;
 }
 
-static int find_holders(const struct supervise_mark *mark, char *names, size_t names_size,
+static int find_holders(const struct search_mark *mark, char *names, size_t names_size,
 			struct pid_list *holders, struct error *err)
 {
 	int status;
 	supervise_reap(-1, &status);
-	if (supervise_find(mark, holders, names, names_size) != 0 ||
-	    supervise_find_opaque(holders, names, names_size) != 0)
+	if (search_processes(mark, holders, names, names_size) != 0 ||
+	    search_opaque(holders, names, names_size) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
 	return 0;
 }
@@ -265,7 +266,7 @@ static bool pause_for_end(int signals, int channel)
  * Root's, by now, are left: nobody here could end them.
  */
 struct hunt {
-	struct supervise_mark mark;
+	struct search_mark mark;
 	struct pid_list before; /* our descendants at the last look */
 	int64_t start;
 	int sightings;

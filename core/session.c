@@ -15,6 +15,7 @@
 #include "core/environment.h"
 #include "core/io.h"
 #include "core/job.h"
+#include "core/search.h"
 #include "core/supervise.h"
 
 #ifndef SYS_pidfd_open
@@ -53,7 +54,7 @@ static void open_log_to_user(const struct session *session)
 {
 	for (int fd = session->output < 0 ? STDOUT_FILENO : STDERR_FILENO; fd <= STDERR_FILENO;
 	     fd++)
-		if (supervise_pipe_of(fd) != 0)
+		if (search_pipe_of(fd) != 0)
 			(void)fchmod(fd, 0622);
 }
 

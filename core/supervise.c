@@ -10,15 +10,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/io.h"
 #include "core/text.h"
-
-/* A process's environment is one of its pages; what is larger is read in parts. */
-#define ENVIRONMENT_MOST_SIZE (8 * 1024 * 1024)
 
 /* The pace of killing, and how many rounds in a row may find nobody that they could signal. */
 #define ROUND_PAUSE_US	    2000
@@ -39,7 +35,7 @@ bool pid_list_same(const struct pid_list *a, const struct pid_list *b)
 	       (a->count == 0 || memcmp(a->pids, b->pids, a->count * sizeof(*a->pids)) == 0);
 }
 
-static bool has_pid(const struct pid_list *list, pid_t pid)
+bool pid_list_has(const struct pid_list *list, pid_t pid)
 {
 	for (size_t i = 0; list != NULL && i < list->count; i++)
 		if (list->pids[i] == pid)
@@ -47,7 +43,7 @@ static bool has_pid(const struct pid_list *list, pid_t pid)
 	return false;
 }
 
-static bool add_pid(struct pid_list *list, pid_t pid)
+bool pid_list_add(struct pid_list *list, pid_t pid)
 {
 	if (list->count == list->room) {
 		size_t room = list->room > 0 ? 2 * list->room : 64;
@@ -118,7 +114,7 @@ static void add_children_of_thread(int task, const char *thread, struct pid_list
 	for (char *word; (word = strsep(&rest, " \n")) != NULL;) {
 		uint64_t pid;
 		if (text_to_u64(word, &pid))
-			add_pid(list, (pid_t)pid);
+			pid_list_add(list, (pid_t)pid);
 	}
 }
 
@@ -180,7 +176,7 @@ int supervise_descendants(struct pid_list *list)
 static void copy_list(const struct pid_list *from, struct pid_list *to)
 {
 	for (size_t i = 0; i < from->count; i++)
-		add_pid(to, from->pids[i]);
+		pid_list_add(to, from->pids[i]);
 }
 
 /* The letter of the process's state in /proc/PID/stat; 0 where that cannot be read. */
@@ -199,7 +195,7 @@ static int process_state(pid_t pid)
 	return end != NULL && end[1] == ' ' ? end[2] : '\0';
 }
 
-static bool is_dead(pid_t pid)
+bool supervise_is_dead(pid_t pid)
 {
 	int state = process_state(pid);
 	return state == 'Z' || state == 'X';
@@ -217,7 +213,7 @@ static size_t kill_each(const struct pid_list *list)
 {
 	size_t reached = 0;
 	for (size_t i = 0; i < list->count; i++)
-		if (!is_dead(list->pids[i]) && kill(list->pids[i], SIGKILL) == 0)
+		if (!supervise_is_dead(list->pids[i]) && kill(list->pids[i], SIGKILL) == 0)
 			reached++;
 	return reached;
 }
@@ -291,7 +287,7 @@ size_t supervise_kill(const struct pid_list *roots)
 static bool any_alive(const struct pid_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (!is_dead(list->pids[i]))
+		if (!supervise_is_dead(list->pids[i]))
 			return true;
 	return false;
 }
@@ -353,136 +349,4 @@ bool supervise_kill_descendants(int64_t limit_ms)
 	}
 	pid_list_free(&before);
 	return gone;
-}
-
-ino_t supervise_pipe_of(int fd)
-{
-	struct stat found;
-	return fstat(fd, &found) == 0 && S_ISFIFO(found.st_mode) ? found.st_ino : 0;
-}
-
-/*
- * Whether the descriptor `name` in the directory `files` is one of these pipes, open for writing.
- * Links of /proc are read, never followed: behind one may be a file on a file system that hangs.
- */
-static bool is_pipe(int files, const char *name, const ino_t pipes[2])
-{
-	char target[64];
-	char wanted[64];
-	struct stat link;
-	ssize_t size = readlinkat(files, name, target, sizeof(target) - 1);
-	if (size <= 0 || fstatat(files, name, &link, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    (link.st_mode & S_IWUSR) == 0)
-		return false;
-	target[size] = '\0';
-	for (int i = 0; i < 2; i++) {
-		snprintf(wanted, sizeof(wanted), "pipe:[%ju]", (uintmax_t)pipes[i]);
-		if (pipes[i] != 0 && strcmp(target, wanted) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* True where the process, given by a descriptor of its /proc directory, can write into a pipe. */
-static bool holds_pipe(int process, const ino_t pipes[2])
-{
-	int files = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = files >= 0 ? fdopendir(files) : NULL;
-	const struct dirent *entry;
-	bool holds = false;
-	if (listing == NULL)
-		return false;
-	while (!holds && (entry = readdir(listing)) != NULL)
-		holds = is_pipe(files, entry->d_name, pipes);
-	closedir(listing);
-	return holds;
-}
-
-static bool has_variable(int process, const char *variable)
-{
-	size_t size;
-	cleanup_close int fd = openat(process, "environ", O_RDONLY | O_CLOEXEC);
-	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, ENVIRONMENT_MOST_SIZE, &size) : NULL;
-	if (text == NULL)
-		return false;
-	for (const char *at = text; at < text + size; at += strlen(at) + 1)
-		if (strcmp(at, variable) == 0)
-			return true;
-	return false;
-}
-
-static bool bears_mark(int process, pid_t pid, const struct supervise_mark *mark)
-{
-	bool by_pipe = mark->pipes[0] != 0 || mark->pipes[1] != 0;
-	return (!by_pipe || holds_pipe(process, mark->pipes)) &&
-	       (mark->variable == NULL || has_pid(mark->or_one_of, pid) ||
-		has_variable(process, mark->variable));
-}
-
-/* Appends "PID (name)" to the line for the log. */
-static void add_name(int process, pid_t pid, char *names, size_t size)
-{
-	char name[32] = "";
-	size_t used = strlen(names);
-	cleanup_close int fd = process >= 0 ? openat(process, "comm", O_RDONLY | O_CLOEXEC) : -1;
-	ssize_t got = fd >= 0 ? io_read_full(fd, name, sizeof(name) - 1) : -1;
-	name[got > 0 ? got : 0] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	text_make_printable(name);
-	/* An entry stands whole or not at all: half a pid is another one's. */
-	char entry[64];
-	snprintf(entry, sizeof(entry), "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
-	if (strlen(entry) < size - used)
-		memcpy(names + used, entry, strlen(entry) + 1);
-}
-
-int supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
-		   size_t names_size)
-{
-	DIR *processes = opendir("/proc");
-	const struct dirent *entry;
-	if (processes == NULL)
-		return -1;
-	while ((entry = readdir(processes)) != NULL) {
-		uint64_t pid;
-		struct stat owner;
-		if (!text_to_u64(entry->d_name, &pid) || (pid_t)pid == getpid() ||
-		    fstatat(dirfd(processes), entry->d_name, &owner, 0) != 0 ||
-		    owner.st_uid != geteuid() || is_dead((pid_t)pid))
-			continue;
-		cleanup_close int process =
-			openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (process < 0 || !bears_mark(process, (pid_t)pid, mark))
-			continue;
-		if (mark->signal_number != 0)
-			kill((pid_t)pid, mark->signal_number);
-		if (names != NULL)
-			add_name(process, (pid_t)pid, names, names_size);
-		add_pid(found, (pid_t)pid);
-	}
-	closedir(processes);
-	return 0;
-}
-
-int supervise_find_opaque(struct pid_list *found, char *names, size_t names_size)
-{
-	struct pid_list all = {.count = 0};
-	int result = supervise_descendants(&all);
-	for (size_t i = 0; i < all.count; i++) {
-		char path[32];
-		snprintf(path, sizeof(path), "/proc/%d", (int)all.pids[i]);
-		cleanup_close int process = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		cleanup_close int files =
-			process >= 0 ? openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-				     : -1;
-		/* With hidepid a process that we may not look at is as good as absent. */
-		if (files >= 0 || is_dead(all.pids[i]) ||
-		    (kill(all.pids[i], 0) != 0 && errno == ESRCH))
-			continue;
-		if (names != NULL)
-			add_name(process, all.pids[i], names, names_size);
-		add_pid(found, all.pids[i]);
-	}
-	pid_list_free(&all);
-	return result;
 }

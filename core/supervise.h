@@ -1,6 +1,6 @@
 /*
- * Keeping hold of a job's processes: finding them, ending them. Both sides of the wall use it; it
- * knows nothing of privilege, and signals what the kernel lets it signal.
+ * Keeping hold of a job's processes: adopting, watching, ending them. Both sides of the wall use
+ * it; it knows nothing of privilege, and signals what the kernel lets it signal.
  *
  * It needs to see only processes of its own effective uid, and works where /proc is mounted with
  * hidepid.
@@ -22,6 +22,8 @@ struct pid_list {
 };
 
 void pid_list_free(struct pid_list *list);
+bool pid_list_add(struct pid_list *list, pid_t pid);
+bool pid_list_has(const struct pid_list *list, pid_t pid); /* of NULL: never */
 bool pid_list_same(const struct pid_list *a, const struct pid_list *b);
 
 /* Makes this process the parent of every descendant whose own parent ends. */
@@ -68,32 +70,7 @@ int supervise_descendants(struct pid_list *list);
  */
 bool supervise_kill_descendants(int64_t limit_ms);
 
-/* The inode of the pipe that the descriptor is; 0 where it is something else. */
-ino_t supervise_pipe_of(int fd);
-
-/* Which processes of this uid are meant by supervise_find. */
-struct supervise_mark {
-	/* Holds the writing end of one of these pipes open; see supervise_pipe_of. */
-	ino_t pipes[2];
-	/* Has this "NAME=value" in its environment, or is one of these (NULL: any). */
-	const char *variable;
-	const struct pid_list *or_one_of;
-	/* Is sent this at once, before it could be another process (0: nothing). */
-	int signal_number;
-};
-
-/*
- * Finds the living processes of this uid, other than this one, that bear the mark. Their pids go
- * to `found`, their names to `names` (for a line in the log; NULL: not wanted). -1 where /proc
- * cannot be read: that is no proof of anything.
- */
-int supervise_find(const struct supervise_mark *mark, struct pid_list *found, char *names,
-		   size_t names_size);
-
-/*
- * Adds our living descendants whose open files we may not see: programs with a set-user-id bit or
- * file capabilities. Any of them may hold whatever it was started with. -1 as above.
- */
-int supervise_find_opaque(struct pid_list *found, char *names, size_t names_size);
+/* True for a zombie, which takes signals as well; false where it cannot be seen. */
+bool supervise_is_dead(pid_t pid);
 
 #endif

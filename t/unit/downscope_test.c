@@ -168,10 +168,10 @@ static void become(const void *argument)
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 	char directory[SCRATCH_SIZE];
-	struct rlimit files;
+	struct rlimit time;
 
 	strcpy(account.home, home->text);
-	rules.limits[LIMIT_NOFILE] = (struct limit_setting){.set = true, .value = 123};
+	rules.limits[LIMIT_CPU] = (struct limit_setting){.set = true, .value = 123456};
 	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = LIMIT_UNLIMITED};
 	spoil_process();
 	if (downscope_become(&account, &rules, STDERR_FILENO + 1, &err) != 0)
@@ -189,8 +189,8 @@ static void become(const void *argument)
 	child_require(nothing_is_open_from(STDERR_FILENO + 1));
 	child_require(signals_are_default());
 	child_require(umask(0) == 0022);
-	child_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
-	child_require(files.rlim_cur == 123 && files.rlim_max == 123);
+	child_require(getrlimit(RLIMIT_CPU, &time) == 0);
+	child_require(time.rlim_cur == 123456 && time.rlim_max == 123456);
 	child_require(getcwd(directory, sizeof(directory)) != NULL);
 	child_require(strcmp(directory, home->text) == 0);
 }

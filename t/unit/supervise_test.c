@@ -17,6 +17,7 @@
 
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/search.h"
 #include "core/supervise.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
@@ -342,12 +343,12 @@ static void find_holders(const void *argument)
 	kill(stopped, SIGSTOP);
 	process_wait_until_state(stopped, 'T');
 
-	struct supervise_mark mark = {.pipes = {0, supervise_pipe_of(held[1])}};
+	struct search_mark mark = {.pipes = {0, search_pipe_of(held[1])}};
 	struct pid_list found = {.count = 0};
 	char names[512] = "";
 	char expected[64];
 	child_require(mark.pipes[1] != 0);
-	child_require(supervise_find(&mark, &found, names, sizeof(names)) == 0);
+	child_require(search_processes(&mark, &found, names, sizeof(names)) == 0);
 	child_require(list_has(&found, both) && list_has(&found, writer));
 	child_require(list_has(&found, stopped));
 	child_require(!list_has(&found, reader) && !list_has(&found, neither));
@@ -361,11 +362,11 @@ static void find_holders(const void *argument)
 
 	/* What does not fit in the line for the log is left out, not cut. */
 	char few[8] = "";
-	child_require(supervise_find(&mark, &found, few, sizeof(few)) == 0 && found.count == 3);
+	child_require(search_processes(&mark, &found, few, sizeof(few)) == 0 && found.count == 3);
 	child_require(few[0] == '\0');
 	pid_list_free(&found);
 	child_require(supervise_kill_descendants(LIMIT_MS));
-	child_require(supervise_find(&mark, &found, NULL, 0) == 0 && found.count == 0);
+	child_require(search_processes(&mark, &found, NULL, 0) == 0 && found.count == 0);
 }
 
 START_TEST(who_can_write_to_a_pipe_is_found)
@@ -411,20 +412,20 @@ static void find_cookies(const void *argument)
 	pid_t third = start_program(inner, true);
 
 	struct pid_list found = {.count = 0};
-	struct supervise_mark by_cookie = {.variable = cookie};
-	child_require(supervise_find(&by_cookie, &found, NULL, 0) == 0 && found.count == 2);
+	struct search_mark by_cookie = {.variable = cookie};
+	child_require(search_processes(&by_cookie, &found, NULL, 0) == 0 && found.count == 2);
 	child_require(list_has(&found, holder) && list_has(&found, bearer));
 	pid_list_free(&found);
 
 	/* Both marks together are both wanted. */
-	struct supervise_mark by_both = {.pipes = {supervise_pipe_of(held[1]), 0},
+	struct search_mark by_both = {.pipes = {search_pipe_of(held[1]), 0},
 					 .variable = cookie};
-	child_require(supervise_find(&by_both, &found, NULL, 0) == 0 && found.count == 1);
+	child_require(search_processes(&by_both, &found, NULL, 0) == 0 && found.count == 1);
 	child_require(list_has(&found, holder));
 	pid_list_free(&found);
 
-	struct supervise_mark by_pipe = {.pipes = {supervise_pipe_of(held[1]), 0}};
-	child_require(supervise_find(&by_pipe, &found, NULL, 0) == 0 && found.count == 3);
+	struct search_mark by_pipe = {.pipes = {search_pipe_of(held[1]), 0}};
+	child_require(search_processes(&by_pipe, &found, NULL, 0) == 0 && found.count == 3);
 	child_require(list_has(&found, other) && list_has(&found, third));
 	pid_list_free(&found);
 	child_require(supervise_kill_descendants(LIMIT_MS));
@@ -463,13 +464,13 @@ static void find_opaque(const void *argument)
 
 	struct pid_list found = {.count = 0};
 	char names[512] = "1 (first)";
-	child_require(supervise_find_opaque(&found, names, sizeof(names)) == 0);
+	child_require(search_opaque(&found, names, sizeof(names)) == 0);
 	child_require(list_has(&found, opaque) && found.count == 1);
 	child_require(strncmp(names, "1 (first), ", 11) == 0);
 	pid_list_free(&found);
 	kill(opaque, SIGKILL);
 	process_wait_until_dead(opaque);
-	child_require(supervise_find_opaque(&found, NULL, 0) == 0 && found.count == 0);
+	child_require(search_opaque(&found, NULL, 0) == 0 && found.count == 0);
 	child_require(supervise_kill_descendants(LIMIT_MS));
 }
 
@@ -486,13 +487,13 @@ static void tell_pipes(const void *argument)
 	(void)argument;
 	open_held();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	child_require(supervise_pipe_of(held[0]) != 0);
-	child_require(supervise_pipe_of(held[0]) == supervise_pipe_of(held[1]));
-	child_require(supervise_pipe_of(null) == 0);
-	child_require(supervise_pipe_of(-1) == 0);
-	ino_t first = supervise_pipe_of(held[0]);
+	child_require(search_pipe_of(held[0]) != 0);
+	child_require(search_pipe_of(held[0]) == search_pipe_of(held[1]));
+	child_require(search_pipe_of(null) == 0);
+	child_require(search_pipe_of(-1) == 0);
+	ino_t first = search_pipe_of(held[0]);
 	open_held();
-	child_require(supervise_pipe_of(held[0]) != first);
+	child_require(search_pipe_of(held[0]) != first);
 }
 
 START_TEST(a_pipe_is_told_from_other_files)
