@@ -11,6 +11,9 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$top/build}
 sign=$build/t/sign
 
+# Files that others could write are refused, and this would be what made them so.
+umask 022
+
 verbose=
 [ "${1:-}" = -v ] && verbose=1
 count=0

@@ -1,5 +1,6 @@
-/* libFuzzer: any bytes as a job response. A project's path never climbs out of a directory. */
-#include <stddef.h>
+/*
+ * libFuzzer: any bytes as the job response. What is let through is fit for paths.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,19 +9,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool is_path_or_empty(const char *path)
+{
+	return path[0] == '\0' || job_is_project_path(path);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char *names[] = {"SITE_ID_TOKEN", "CI_JOB_JWT"};
-	const struct string_list list = {.items = names, .count = 2};
-	struct error err;
+	static char *const NAMES[] = {(char *)"SITE_ID_TOKEN", (char *)"CI_JOB_JWT_V2"};
+	static const struct string_list TOKENS = {.items = (char **)NAMES, .count = 2};
+	static char token[JOB_TOKEN_SIZE];
 	struct job job;
-	char *token = malloc(JOB_TOKEN_SIZE);
+	struct server again;
+	struct error err;
 
-	if (token != NULL && job_parse((const char *)data, size, &list, &job, token, &err) == 0 &&
-	    (job.id == 0 || strstr(job.project_path, "/../") != NULL ||
-	     job.project_path[0] == '/' || strstr(job.repository_path, "/../") != NULL ||
-	     job.repository_path[0] == '/'))
+	if (job_parse((const char *)data, size, &TOKENS, &job, token, &err) != 0)
+		return 0;
+	if (job.id == 0 || !is_path_or_empty(job.project_path) ||
+	    !is_path_or_empty(job.repository_path) || strlen(token) >= JOB_TOKEN_SIZE)
 		abort();
-	free(token);
+	if (job.origin.url[0] != '\0' && (url_server(job.origin.url, &again, &err) != 0 ||
+					  strcmp(again.url, job.origin.url) != 0))
+		abort();
 	return 0;
 }

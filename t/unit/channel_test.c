@@ -21,9 +21,16 @@ static void setup(void)
 	test_header_init(&made, "/home/usr");
 }
 
+static void reap_senders(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
 static void teardown(void)
 {
 	test_header_free(&made);
+	reap_senders();
 }
 
 /* Every byte there is, newlines and NULs in all places. */
@@ -43,6 +50,7 @@ static int send_in_parts(const char *bytes, size_t size, size_t part)
 	pid_t child = fork();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
+		process_forget_check();
 		close(ends[0]);
 		for (size_t at = 0; at < size; at += part)
 			if (io_write_all(ends[1], bytes + at, size - at < part ? size - at : part))

@@ -147,6 +147,7 @@ static int die(const void *argument, void *out, struct error *error)
 {
 	(void)out;
 	(void)error;
+	process_forget_check();
 	raise(*(const int *)argument);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/io.h"
+#include "t/unit/process.h"
 #include "t/unit/suites.h"
 
 #define MUCH ((size_t)300 * 1024)
@@ -22,6 +23,7 @@ static int start_writer(size_t size)
 	pid_t child = fork();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
+		process_forget_check();
 		static char bytes[1021];
 		memset(bytes, 'x', sizeof(bytes));
 		for (size_t part; size > 0; size -= part) {
@@ -50,6 +52,7 @@ START_TEST(all_is_written_to_a_slow_reader)
 		close(ends[1]);
 		for (ssize_t got; (got = read(ends[0], part, sizeof(part))) > 0;)
 			seen += (size_t)got;
+		free(bytes);
 		_exit(seen == MUCH ? 0 : 1);
 	}
 	close(ends[0]);
@@ -114,11 +117,18 @@ START_TEST(too_much_is_refused)
 }
 END_TEST
 
+static void reap_writers(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
 Suite *io_suite(void)
 {
 	Suite *suite = suite_create("io");
 	TCase *tcase = tcase_create("io");
 
+	tcase_add_checked_fixture(tcase, NULL, reap_writers);
 	tcase_add_test(tcase, all_is_written_to_a_slow_reader);
 	tcase_add_test(tcase, a_write_that_fails_tells_why);
 	tcase_add_test(tcase, a_full_read_takes_what_comes_in_parts);

@@ -130,8 +130,8 @@ static const char *const ODD_TYPES[] = {
 	"{\"id\":5,\"job_info\":[],\"git_info\":7,\"variables\":{}}",
 	"{\"id\":5,\"job_info\":null,\"git_info\":null,\"variables\":null}",
 	"{\"id\":5,\"git_info\":{\"repo_url\":7},\"variables\":[1,null,[],{},\"SITE_ID_TOKEN\"]}",
-	"{\"id\":5,\"variables\":[{\"key\":\"SITE_ID_TOKEN\"},{\"value\":\"a.b.c\"},"
-	"{\"key\":7,\"value\":\"a.b.c\"}]}",
+	"{\"id\":5,\"variables\":[{\"key\":\"SITE_ID_TOKEN\"},{\"value\":\"a.b.c\"}]}",
+	"{\"id\":5,\"variables\":[{\"key\":7,\"value\":\"a.b.c\"}]}",
 	"{\"id\":5,\"variables\":[{\"key\":\"SITE_ID_TOKEN\",\"value\":7}]}",
 	"{\"id\":5,\"variables\":[{\"key\":\"SITE_ID_TOKEN\",\"value\":\"\"}]}",
 	"{\"id\":5,\"variables\":[{\"key\":\"site_id_token\",\"value\":\"a.b.c\"}]}",

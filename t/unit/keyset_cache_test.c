@@ -53,8 +53,8 @@ static void cover_home(const struct path *place)
 	struct error err;
 	child_require(account_of_process(&account, &err) == 0);
 	child_require(unshare_mounts());
-	child_require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	child_require(mount(place->text, account.home, NULL, MS_BIND, NULL) == 0);
+	child_require(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
+	child_require(mount(place->text, account.home, "none", MS_BIND, NULL) == 0);
 }
 
 static void try_to_cover(const void *argument)
@@ -64,7 +64,7 @@ static void try_to_cover(const void *argument)
 	(void)argument;
 	_exit(account_of_process(&account, &err) == 0 && access(account.home, F_OK) == 0 &&
 			      unshare_mounts() &&
-			      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+			      mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0
 		      ? 0
 		      : 1);
 }

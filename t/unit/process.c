@@ -22,6 +22,7 @@ void process_forget_check(void)
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGALRM, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
 }
 
 int process_run(void (*body)(const void *argument), const void *argument)

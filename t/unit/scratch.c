@@ -15,7 +15,7 @@
 
 #include "core/io.h"
 
-#define ROOT_VARIABLE "JACAMAR_UNIT_ROOT"
+static char root_path[SCRATCH_SIZE];
 
 int scratch_open_root(char root[SCRATCH_SIZE])
 {
@@ -31,7 +31,8 @@ int scratch_open_root(char root[SCRATCH_SIZE])
 	if (mkdtemp(root) == NULL)
 		return -1;
 	/* The tests that become another account work in it. */
-	return chmod(root, 0711) != 0 || setenv(ROOT_VARIABLE, root, 1) != 0 ? -1 : 0;
+	memcpy(root_path, root, sizeof(root_path));
+	return chmod(root, 0711);
 }
 
 /* Rights are given back on the way down, as nftw(3) reads a directory after its visit. */
@@ -77,7 +78,7 @@ struct path path_of(const char *format, ...)
 
 struct path scratch_make(void)
 {
-	struct path path = path_of("%s/XXXXXX", getenv(ROOT_VARIABLE));
+	struct path path = path_of("%s/XXXXXX", root_path);
 	ck_assert_ptr_nonnull(mkdtemp(path.text));
 	return path;
 }

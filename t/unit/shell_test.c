@@ -433,8 +433,8 @@ static const char *const LONG_JOBS[] = {
 	"echo $$ >~/up; sleep 1000000\n",
 	"echo $$ >~/up; read -r line <~/up2\n",
 	"trap '' TERM INT HUP QUIT; echo $$ >~/up; while :; do sleep 1000000; done\n",
-	"(setsid bash -c 'trap \"\" TERM; echo $$ >~/up; while :; do sleep 1000000; done' &)\n"
-	"sleep 1000000\n",
+	("(setsid bash -c 'trap \"\" TERM; echo $$ >~/up; while :; do sleep 1000000; done' &);"
+	 " sleep 1000000\n"),
 	"echo $$ >~/up; kill -STOP $$; sleep 1000000\n",
 	"env -i bash -c 'echo $$ >'\"$HOME\"'/up; sleep 1000000'\n",
 };

@@ -418,8 +418,7 @@ static void find_cookies(const void *argument)
 	pid_list_free(&found);
 
 	/* Both marks together are both wanted. */
-	struct search_mark by_both = {.pipes = {search_pipe_of(held[1]), 0},
-					 .variable = cookie};
+	struct search_mark by_both = {.pipes = {search_pipe_of(held[1]), 0}, .variable = cookie};
 	child_require(search_processes(&by_both, &found, NULL, 0) == 0 && found.count == 1);
 	child_require(list_has(&found, holder));
 	pid_list_free(&found);
