@@ -352,10 +352,38 @@ START_TEST(a_key_is_used_for_what_it_is_meant_for)
 	json_t *key = json_array_get(json_object_get(key_set, "keys"), 2);
 	ck_assert_str_eq(json_string_value(json_object_get(key, "kid")), "p256");
 	json_object_set_new(key, KEY_USES[_i].name, json_string(KEY_USES[_i].value));
-	ck_assert_int_eq(judge(text, NULL, &claims, &err), KEY_USES[_i].fits ? 0 : -1);
+	int result = judge(text, NULL, &claims, &err);
+	ck_assert_int_eq(result, KEY_USES[_i].fits ? 0 : -1);
+	if (result != 0)
+		ck_assert_ptr_nonnull(strstr(err.detail, "is not one for ES256"));
 	json_object_del(key, KEY_USES[_i].name);
 	free(text);
 	free(said);
+}
+END_TEST
+
+START_TEST(a_key_of_another_type_fits_nothing_whatever_else_it_has)
+{
+	static const char *const headers[] = {"{\"alg\":\"RS256\",\"kid\":\"all\"}",
+					      "{\"alg\":\"ES256\",\"kid\":\"all\"}"};
+	static const char *const types[] = {"oct", "OKP", "rsa", ""};
+	json_t *key = signing_public(rsa);
+	json_object_update_missing(key, p256);
+	json_object_set_new(key, "k", json_string("AAAA"));
+	json_object_set_new(key, "kid", json_string("all"));
+	json_array_append_new(json_object_get(key_set, "keys"), key);
+	char *said = claims_with(NULL, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		char *text = signing_token(i == 0 ? rsa : p256, headers[i], said);
+		for (size_t k = 0; k < sizeof(types) / sizeof(types[0]); k++) {
+			json_object_set_new(key, "kty", json_string(types[k]));
+			expect_denied(text, "is not one for");
+		}
+		free(text);
+	}
+	free(said);
+	json_array_remove(json_object_get(key_set, "keys"),
+			  json_array_size(json_object_get(key_set, "keys")) - 1);
 }
 END_TEST
 
@@ -591,6 +619,7 @@ static const struct {
 	{"[\"b\",\"a\"]", "a", true},
 	{"[\"b\",7,null,[\"a\"]]", "a", false},
 	{"\"ab\"", "a", false},
+	{"[\"ab\",\"A\",\"\"]", "a", false},
 	{"\"A\"", "a", false},
 	{"[]", "a", false},
 	{"{\"a\":\"a\"}", "a", false},
@@ -663,6 +692,7 @@ static TCase *signature_tests(void)
 	tcase_add_test(tcase, more_than_64_kib_are_refused);
 	tcase_add_loop_test(tcase, a_key_that_does_not_fit_verifies_nothing, 0, ROWS(MISFITS));
 	tcase_add_loop_test(tcase, a_key_is_used_for_what_it_is_meant_for, 0, ROWS(KEY_USES));
+	tcase_add_test(tcase, a_key_of_another_type_fits_nothing_whatever_else_it_has);
 	tcase_add_test(tcase, an_unknown_key_id_is_told_apart);
 	tcase_add_test(tcase, a_set_of_other_things_has_no_key);
 	tcase_add_test(tcase, a_token_that_was_changed_anywhere_is_refused);
