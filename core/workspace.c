@@ -211,6 +211,23 @@ int workspace_open_scripts(const struct state *state, struct error *err)
 	return fd;
 }
 
+/*
+ * A directory without rights for its own owner is no reason to leave it behind. By way of /proc:
+ * glibc before 2.32 has no fchmodat() that does not follow links.
+ */
+static int open_to_remove(int parent, const char *name)
+{
+	char self[32];
+	cleanup_close int path =
+		openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (path < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", path);
+	if (chmod(self, 0700) != 0)
+		return -1;
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int remove_tree(int parent, const char *name, int depth)
 {
 	if (unlinkat(parent, name, 0) == 0)
@@ -221,10 +238,7 @@ static int remove_tree(int parent, const char *name, int depth)
 		errno = ELOOP;
 		return -1;
 	}
-	/* A directory without rights for its own owner is no reason to leave it behind. */
-	if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) != 0)
-		return -1;
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open_to_remove(parent, name);
 	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
 	if (listing == NULL)
 		return -1;

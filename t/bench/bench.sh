@@ -100,6 +100,9 @@ kill -TERM "$auth_pid"
 wait
 
 # --- a large log ---
+# Copying through a pipe has two speeds here, by where the kernel puts the two processes: the middle
+# of the rounds tells more than their least.
+middle() { sort -g "$box/median.$1" | sed -n "$(((rounds + 1) / 2))p"; }
 big=$(mktemp -p /dev/shm) && chmod 644 "$big"
 head -c 1G /dev/zero >"$big"
 at_end() {
@@ -115,7 +118,7 @@ while [ "$i" -lt "$rounds" ]; do
 	round cat --output=pipe "setpriv --reuid $usr --regid $usr --init-groups cat $big"
 	options=--output=pipe round_as_runner big "$auth run $box/big.bash build_script"
 done
-hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(measure big)" "$(measure cat)")" 1.02 x
+hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(middle big)" "$(middle cat)")" 1.02 x
 
 echo "$missed of the budgets missed"
 [ "$missed" -eq 0 ]
