@@ -12,10 +12,10 @@
 
 /*
  * Runs work(argument, reply, err) in a confined child (downscope.h: privilege_confine) and hands
- * on what it returns. `reply` is copied back as `reply_size` bytes, on success alone; it must be
- * a plain value, and since the child may have been taken over by what it parsed, its bytes are
- * as untrusted as the input: the caller checks each field.
- * A child that dies, or that takes longer than `limit_ms`, is an error.
+ * on what it returns. `reply` is copied back as `reply_size` bytes, and means something on success
+ * alone; it must be a plain value, and since the child may have been taken over by what it parsed,
+ * its bytes are as untrusted as the input: the caller checks each field. A child that dies, or that
+ * takes longer than `limit_ms`, is an error.
  */
 int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
 		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,

@@ -3,8 +3,9 @@
  * program changes an identity or a capability.
  *
  * The life of the two capabilities: main() calls privilege_drop() unless the program is
- * jacamar-auth, which calls privilege_reserve() instead; from there on only a forked child raises
- * them, for the identity calls of downscope_become() or downscope_act_as() alone.
+ * jacamar-auth, which calls privilege_reserve() instead. They are raised for identity calls alone:
+ * by forked children on their way to another account, and by downscope_act_as(), which has them no
+ * more when it returns.
  */
 #ifndef JACAMAR_CORE_DOWNSCOPE_H
 #define JACAMAR_CORE_DOWNSCOPE_H

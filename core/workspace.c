@@ -240,8 +240,11 @@ static int remove_tree(int parent, const char *name, int depth)
 	}
 	int fd = open_to_remove(parent, name);
 	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-	if (listing == NULL)
+	if (listing == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return -1;
+	}
 	int failed = 0;
 	const struct dirent *entry;
 	while ((entry = readdir(listing)) != NULL)

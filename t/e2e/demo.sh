@@ -1,6 +1,6 @@
 #!/bin/sh
-# One whole CI job, shown: as root through file capabilities with two throw-away accounts (the
-# service's and the user's), else as the present account through `jacamar --no-auth`.
+# One whole CI job, shown: as root through file capabilities with throw-away accounts (the
+# service's and users'), else as the present account through `jacamar --no-auth`.
 . "$(dirname "$0")/lib.sh"
 
 show() { printf '\n\033[1m%s\033[0m\n' "$*"; }
