@@ -108,7 +108,7 @@ struct state decision_state(const struct decision *decision)
 	const struct auth_settings *auth = &decision->settings->auth;
 	struct workspace_names names = workspace_names(decision);
 	uint64_t pipeline = decision->identity.claims.pipeline_id;
-	return (struct state){
+	struct state state = {
 		.job_id = decision->job.id,
 		.pipeline_id = pipeline != 0 ? pipeline : decision->job.pipeline_id,
 		.project_path = names.project_path,
@@ -129,9 +129,10 @@ struct state decision_state(const struct decision *decision)
 		.kill_timeout_ms = general->kill_timeout_ms,
 		.retain_logs = general->retain_logs,
 		.no_new_privs = auth->no_new_privs,
-		.limits = auth->limits,
 		.environment_names = decision->environment_names,
 	};
+	memcpy(state.limits, auth->limits, sizeof(state.limits));
+	return state;
 }
 
 /* Runs the user's shell to find out what data_dir is; its answer, unchecked, goes to `text`. */

@@ -1,11 +1,72 @@
 #include "core/state.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "core/text.h"
 
 #define STATE_VERSION 1
+
+/* No account has the largest id: the identity calls take it for "leave as it is". */
+#define ID_MOST INT64_C(0xfffffffe)
+
+#define AT(member)    .offset = offsetof(struct state, member)
+#define ARRAY(member) AT(member), .size = sizeof(((struct state *)NULL)->member)
+
+enum field_kind {
+	STRING,	 /* const char * */
+	PATH,	 /* the same, absolute */
+	TEXT,	 /* an array of `size` bytes */
+	NUMBER,	 /* 64 bits */
+	WORD,	 /* 32 bits */
+	BOOLEAN, /* bool */
+	NAMES,	 /* const json_t *, an array of strings */
+	LIMITS,	 /* an array of LIMIT_COUNT limits */
+};
+
+static const struct field {
+	const char *table;
+	const char *name;
+	enum field_kind kind;
+	size_t offset;
+	size_t size;
+	int64_t minimum, maximum; /* of NUMBER and WORD */
+	bool optional;		  /* NULL where it is not there */
+} FIELDS[] = {
+	{"job", "id", NUMBER, AT(job_id), .minimum = 1, .maximum = INT64_MAX},
+	{"job", "pipeline", NUMBER, AT(pipeline_id), .maximum = INT64_MAX},
+	{"job", "project", STRING, AT(project_path)},
+	{"job", "short_token", STRING, AT(short_token)},
+	{"job", "concurrent", STRING, AT(concurrent)},
+	{"job", "reference", STRING, AT(reference)},
+	{"job", "cookie", STRING, AT(cookie)},
+	{"account", "name", TEXT, ARRAY(account.name)},
+	{"account", "uid", WORD, AT(account.uid), .maximum = ID_MOST},
+	{"account", "gid", WORD, AT(account.gid), .maximum = ID_MOST},
+	{"account", "home", TEXT, ARRAY(account.home)},
+	{"account", "shell", TEXT, ARRAY(account.shell)},
+	{"directories", "base", PATH, AT(base)},
+	{"directories", "builds", PATH, AT(builds_dir)},
+	{"directories", "cache", PATH, AT(cache_dir)},
+	{"directories", "scripts", PATH, AT(scripts_dir)},
+	{"settings", "downscope", WORD, AT(downscope), .minimum = DOWNSCOPE_UNSET + 1,
+	 .maximum = DOWNSCOPE_NONE},
+	{"settings", "min_uid", NUMBER, AT(min_uid), .maximum = ID_MOST},
+	{"settings", "jacamar", PATH, AT(jacamar)},
+	{"settings", "shell_path", PATH, AT(shell_path), .optional = true},
+	{"settings", "job_message", STRING, AT(job_message), .optional = true},
+	{"settings", "kill_timeout_ms", NUMBER, AT(kill_timeout_ms), .maximum = INT64_MAX},
+	{"settings", "retain_logs", BOOLEAN, AT(retain_logs)},
+	{"settings", "no_new_privs", BOOLEAN, AT(no_new_privs)},
+	{"settings", "limits", LIMITS, AT(limits)},
+	{"settings", "environment", NAMES, AT(environment_names)},
+};
+
+#define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))
+
+/* A number goes into a field of its own width. */
+_Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4 && sizeof(enum downscope_kind) == 4,
+	       "a WORD of another width");
 
 static json_t *encode_limits(const struct limit_setting *limits)
 {
@@ -17,27 +78,56 @@ static json_t *encode_limits(const struct limit_setting *limits)
 	return list;
 }
 
-json_t *state_encode(const struct state *state)
+/* New JSON of one field that is there. */
+static json_t *encode_field(const struct field *field, const void *at)
 {
-	return json_pack(
-		"{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
-		" s:{s:s,s:s,s:s,s:s}, s:{s:i,s:I,s:s,s:s*,s:s*,s:I,s:b,s:b,s:o,s:O}}",
-		"version", STATE_VERSION, "job", "id", (json_int_t)state->job_id, "pipeline",
-		(json_int_t)state->pipeline_id, "project", state->project_path, "short_token",
-		state->short_token, "concurrent", state->concurrent, "reference", state->reference,
-		"cookie", state->cookie, "account", "name", state->account.name, "uid",
-		(json_int_t)state->account.uid, "gid", (json_int_t)state->account.gid, "home",
-		state->account.home, "shell", state->account.shell, "directories", "base",
-		state->base, "builds", state->builds_dir, "cache", state->cache_dir, "scripts",
-		state->scripts_dir, "settings", "downscope", (int)state->downscope, "min_uid",
-		(json_int_t)state->min_uid, "jacamar", state->jacamar, "shell_path",
-		state->shell_path, "job_message", state->job_message, "kill_timeout_ms",
-		(json_int_t)state->kill_timeout_ms, "retain_logs", (int)state->retain_logs,
-		"no_new_privs", (int)state->no_new_privs, "limits", encode_limits(state->limits),
-		"environment", state->environment_names);
+	switch (field->kind) {
+	case STRING:
+	case PATH:
+		return json_string(*(const char *const *)at);
+	case TEXT:
+		return json_string(at);
+	case NUMBER:
+		return json_integer(*(const int64_t *)at);
+	case WORD:
+		return json_integer(*(const uint32_t *)at);
+	case BOOLEAN:
+		return json_boolean(*(const bool *)at);
+	case NAMES:
+		return json_deep_copy(*(const json_t *const *)at);
+	case LIMITS:
+		return encode_limits(at);
+	}
+	return NULL;
 }
 
-static int decode_limits(const json_t *list, struct limit_setting *limits)
+/* The table of that name, made where it is missing; borrowed. */
+static json_t *table_of(json_t *root, const char *name)
+{
+	json_t *table = json_object_get(root, name);
+	if (table == NULL && json_object_set_new(root, name, json_object()) == 0)
+		table = json_object_get(root, name);
+	return table;
+}
+
+json_t *state_encode(const struct state *state)
+{
+	json_t *root = json_pack("{s:i}", "version", STATE_VERSION);
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		const struct field *field = &FIELDS[i];
+		const void *at = (const char *)state + field->offset;
+		if (field->optional && *(const void *const *)at == NULL)
+			continue;
+		if (json_object_set_new(table_of(root, field->table), field->name,
+					encode_field(field, at)) != 0) {
+			json_decref(root);
+			return NULL;
+		}
+	}
+	return root;
+}
+
+static bool decode_limits(const json_t *list, struct limit_setting *limits)
 {
 	size_t index;
 	json_t *entry;
@@ -46,10 +136,10 @@ static int decode_limits(const json_t *list, struct limit_setting *limits)
 		json_int_t value = -1;
 		if (json_unpack(entry, "[iI!]", &name, &value) != 0 || name < 0 ||
 		    name >= LIMIT_COUNT || value < 0)
-			return -1;
+			return false;
 		limits[name] = (struct limit_setting){.set = true, .value = value};
 	}
-	return json_is_array(list) ? 0 : -1;
+	return json_is_array(list);
 }
 
 static bool are_strings(const json_t *list)
@@ -63,83 +153,70 @@ static bool are_strings(const json_t *list)
 	return json_is_array(list);
 }
 
-/* Numbers come out of JSON wider than the fields that they are for. */
-static int decode_numbers(json_int_t id, json_int_t pipeline, json_int_t uid, json_int_t gid,
-			  int downscope, struct state *state)
-{
-	if (id <= 0 || pipeline < 0 || uid < 0 || uid >= UINT32_MAX || gid < 0 ||
-	    gid >= UINT32_MAX || downscope <= DOWNSCOPE_UNSET || downscope > DOWNSCOPE_NONE)
-		return -1;
-	state->job_id = (uint64_t)id;
-	state->pipeline_id = (uint64_t)pipeline;
-	state->account.uid = (uid_t)uid;
-	state->account.gid = (gid_t)gid;
-	state->downscope = (enum downscope_kind)downscope;
-	return 0;
-}
-
 static bool is_absolute(const char *path)
 {
 	return path[0] == '/' && text_is_printable(path) && strlen(path) < 4096;
 }
 
-static bool paths_are_fit(const struct state *state)
+/* Borrows from `value`. False where it is not what the field takes. */
+static bool decode_field(const struct field *field, json_t *value, void *at)
 {
-	return is_absolute(state->base) && is_absolute(state->builds_dir) &&
-	       is_absolute(state->cache_dir) && is_absolute(state->scripts_dir) &&
-	       is_absolute(state->jacamar) &&
-	       (state->shell_path == NULL || is_absolute(state->shell_path));
+	const char *string = json_string_value(value);
+	json_int_t number = json_integer_value(value);
+	bool fits = json_is_integer(value) && number >= field->minimum && number <= field->maximum;
+
+	switch (field->kind) {
+	case STRING:
+	case PATH:
+		*(const char **)at = string;
+		return string != NULL && (field->kind != PATH || is_absolute(string));
+	case TEXT:
+		return string != NULL && text_copy(at, field->size, string);
+	case NUMBER:
+		*(int64_t *)at = number;
+		return fits;
+	case WORD:
+		*(uint32_t *)at = (uint32_t)number;
+		return fits;
+	case BOOLEAN:
+		*(bool *)at = json_is_true(value);
+		return json_is_boolean(value);
+	case NAMES:
+		*(json_t **)at = value;
+		return are_strings(value);
+	case LIMITS:
+		return decode_limits(value, at);
+	}
+	return false;
 }
 
 int state_decode(json_t *root, struct state *state, struct error *err)
 {
-	int version = 0, downscope = 0, retain = 0, no_new_privs = 0;
-	json_int_t id = 0, pipeline = 0, uid = -1, gid = -1, min_uid = 0, kill_timeout = -1;
-	const char *name = "", *home = "", *shell = "";
-	json_t *limits = NULL, *names = NULL;
-	json_error_t where;
-
 	memset(state, 0, sizeof(*state));
 	state->root = json_incref(root);
-	state->decoded_limits = calloc(LIMIT_COUNT, sizeof(struct limit_setting));
-	if (state->decoded_limits == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	state->limits = state->decoded_limits;
 
-	if (json_unpack_ex(root, &where, 0,
-			   "{s:i, s:{s:I,s:I,s:s,s:s,s:s,s:s,s:s}, s:{s:s,s:I,s:I,s:s,s:s},"
-			   " s:{s:s,s:s,s:s,s:s}, s:{s:i,s:I,s:s,s?s,s?s,s:I,s:b,s:b,s:o,s:o}}",
-			   "version", &version, "job", "id", &id, "pipeline", &pipeline, "project",
-			   &state->project_path, "short_token", &state->short_token, "concurrent",
-			   &state->concurrent, "reference", &state->reference, "cookie",
-			   &state->cookie, "account", "name", &name, "uid", &uid, "gid", &gid,
-			   "home", &home, "shell", &shell, "directories", "base", &state->base,
-			   "builds", &state->builds_dir, "cache", &state->cache_dir, "scripts",
-			   &state->scripts_dir, "settings", "downscope", &downscope, "min_uid",
-			   &min_uid, "jacamar", &state->jacamar, "shell_path", &state->shell_path,
-			   "job_message", &state->job_message, "kill_timeout_ms", &kill_timeout,
-			   "retain_logs", &retain, "no_new_privs", &no_new_privs, "limits", &limits,
-			   "environment", &names) != 0)
-		return error_set(err, ERROR_SYSTEM, "the job's state is damaged: %s", where.text);
-
-	state->kill_timeout_ms = kill_timeout;
-	state->min_uid = min_uid;
-	state->retain_logs = retain != 0;
-	state->no_new_privs = no_new_privs != 0;
-	state->environment_names = names;
-	if (version != STATE_VERSION)
+	const json_t *version = json_object_get(root, "version");
+	if (!json_is_integer(version))
 		return error_set(err, ERROR_SYSTEM,
-				 "the job's state is of version %d, this program's is %d: was it "
+				 "the job's state is damaged: it has no version");
+	if (json_integer_value(version) != STATE_VERSION)
+		return error_set(err, ERROR_SYSTEM,
+				 "the job's state is of version %lld, this program's is %d: was it "
 				 "exchanged while the job ran?",
-				 version, STATE_VERSION);
-	if (decode_numbers(id, pipeline, uid, gid, downscope, state) != 0 || kill_timeout < 0 ||
-	    !text_copy(state->account.name, sizeof(state->account.name), name) ||
-	    !text_copy(state->account.home, sizeof(state->account.home), home) ||
-	    !text_copy(state->account.shell, sizeof(state->account.shell), shell) ||
-	    !account_name_is_valid(name) || decode_limits(limits, state->decoded_limits) != 0 ||
-	    !are_strings(names) || !paths_are_fit(state))
+				 (long long)json_integer_value(version), STATE_VERSION);
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		const struct field *field = &FIELDS[i];
+		json_t *value = json_object_get(json_object_get(root, field->table), field->name);
+		if (value == NULL && field->optional)
+			continue;
+		if (value == NULL || !decode_field(field, value, (char *)state + field->offset))
+			return error_set(err, ERROR_SYSTEM,
+					 "the job's state is damaged: %s.%s is missing or not fit",
+					 field->table, field->name);
+	}
+	if (!account_name_is_valid(state->account.name))
 		return error_set(err, ERROR_SYSTEM,
-				 "the job's state is damaged: a value is out of range");
+				 "the job's state is damaged: account.name is no account's");
 	return 0;
 }
 
@@ -156,6 +233,5 @@ int state_parse(const char *text, struct state *state, struct error *err)
 void state_free(struct state *state)
 {
 	json_decref(state->root);
-	free(state->decoded_limits);
 	memset(state, 0, sizeof(*state));
 }

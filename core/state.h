@@ -20,6 +20,7 @@
 #define STATE_COOKIE_SIZE    33
 #define STATE_REFERENCE_SIZE 13
 
+/* A new field gets a row in state.c. */
 struct state {
 	uint64_t job_id;
 	uint64_t pipeline_id; /* 0: unknown */
@@ -47,13 +48,12 @@ struct state {
 	int64_t kill_timeout_ms;
 	bool retain_logs;
 	bool no_new_privs;
-	const struct limit_setting *limits; /* LIMIT_COUNT of them */
+	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names;    /* array of strings: [auth] downscope_env */
 
-	/* Own what the pointers above borrow, in a state that was decoded; NULL in one being made.
+	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */
 	json_t *root;
-	struct limit_setting *decoded_limits;
 };
 
 /* New JSON of the state, or NULL where there is no memory. */

@@ -40,7 +40,6 @@ void test_header_init(struct test_header *made, const char *home)
 	state->cache_dir = made->cache_dir;
 	state->scripts_dir = made->scripts_dir;
 	state->jacamar = "/opt/jacamar/bin/jacamar";
-	state->limits = made->limits;
 	state->environment_names = made->names;
 	/* Against a hang alone. */
 	state->kill_timeout_ms = 600000;

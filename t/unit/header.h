@@ -14,7 +14,6 @@ struct test_header {
 	char builds_dir[2 * ACCOUNT_PATH_SIZE];
 	char cache_dir[2 * ACCOUNT_PATH_SIZE];
 	char scripts_dir[2 * ACCOUNT_PATH_SIZE];
-	struct limit_setting limits[LIMIT_COUNT];
 	json_t *names;
 };
 

@@ -7,13 +7,9 @@
 #include "core/state.h"
 #include "t/unit/suites.h"
 
-static struct limit_setting limits[LIMIT_COUNT];
-
 /* A state with every field set; `names` is borrowed. */
 static struct state full_state(const json_t *names)
 {
-	limits[LIMIT_NOFILE] = (struct limit_setting){.set = true, .value = 1024};
-	limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = LIMIT_UNLIMITED};
 	return (struct state){
 		.job_id = 981625,
 		.pipeline_id = 574,
@@ -39,7 +35,8 @@ static struct state full_state(const json_t *names)
 		.kill_timeout_ms = 90000,
 		.retain_logs = true,
 		.no_new_privs = true,
-		.limits = limits,
+		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
+			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
 		.environment_names = names,
 	};
 }
@@ -116,7 +113,7 @@ START_TEST(what_is_unset_stays_unset)
 {
 	json_t *names = json_array();
 	struct state state = full_state(names);
-	memset(limits, 0, sizeof(limits));
+	memset(state.limits, 0, sizeof(state.limits));
 	state.pipeline_id = 0;
 	state.shell_path = NULL;
 	state.job_message = NULL;
