@@ -20,7 +20,9 @@ void outcome_say_lines(const struct invocation *call, const char *lines)
 
 int outcome_failure(const struct invocation *call, const char *reference, const struct error *err)
 {
-	if (err->kind == ERROR_DENIED && !call->unobfuscated)
+	if (err->kind == ERROR_DENIED && !call->unobfuscated && err->notice[0] != '\0')
+		applet_say(call, "this job was refused (reference %s): %s", reference, err->notice);
+	else if (err->kind == ERROR_DENIED && !call->unobfuscated)
 		applet_say(call,
 			   "this job was refused by the rules of this site; its staff finds the "
 			   "reason "

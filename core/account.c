@@ -1,6 +1,7 @@
 #include "core/account.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,4 +75,48 @@ int account_by_name(const char *name, struct account *account, struct error *err
 int account_of_process(struct account *account, struct error *err)
 {
 	return look_up(NULL, geteuid(), account, err);
+}
+
+gid_t *account_groups(const struct account *account, size_t *count, struct error *err)
+{
+	long most = sysconf(_SC_NGROUPS_MAX);
+	for (int room = 64; room <= 4 * most; room *= 4) {
+		int found = room;
+		gid_t *groups = calloc((size_t)room, sizeof(*groups));
+		if (groups == NULL) {
+			error_set(err, ERROR_SYSTEM, "out of memory");
+			return NULL;
+		}
+		if (getgrouplist(account->name, account->gid, groups, &found) >= 0) {
+			*count = (size_t)found;
+			return groups;
+		}
+		free(groups);
+	}
+	error_set(err, ERROR_SYSTEM, "%s is in more than %ld groups", account->name, most);
+	return NULL;
+}
+
+int account_group_by_name(const char *name, gid_t *gid, struct error *err)
+{
+	/* A group's entry has all its members in it. */
+	for (size_t size = ENTRY_FIRST_SIZE; size <= 16 * ENTRY_MOST_SIZE; size *= 4) {
+		cleanup_free char *room = malloc(size);
+		struct group entry;
+		struct group *found = NULL;
+		if (room == NULL)
+			return error_set(err, ERROR_SYSTEM, "out of memory");
+		int code = getgrnam_r(name, &entry, room, size, &found);
+		if (code == ERANGE)
+			continue;
+		if (found != NULL) {
+			*gid = found->gr_gid;
+			return 0;
+		}
+		if (code == 0 || code == ENOENT || code == ESRCH)
+			return 1;
+		errno = code;
+		return error_errno(err, ERROR_SYSTEM, "cannot look up the group %s", name);
+	}
+	return error_set(err, ERROR_SYSTEM, "the entry of the group %s is too long", name);
 }

@@ -5,6 +5,7 @@
 #define JACAMAR_CORE_ACCOUNT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/error.h"
@@ -28,6 +29,15 @@ bool account_name_is_valid(const char *name);
  * the system gives an account of another name (case-insensitive directories do), is refused.
  */
 int account_by_name(const char *name, struct account *account, struct error *err);
+
+/*
+ * All groups of the account, the primary one too, in new memory, or NULL: a list that does not
+ * fit is an error, and is not cut.
+ */
+gid_t *account_groups(const struct account *account, size_t *count, struct error *err);
+
+/* The group of this name. Returns 0; 1 where there is none; -1 with *err. */
+int account_group_by_name(const char *name, gid_t *gid, struct error *err);
 
 /* The account that this process runs as. */
 int account_of_process(struct account *account, struct error *err);

@@ -11,6 +11,7 @@
 #include "core/io.h"
 #include "core/policy.h"
 #include "core/program.h"
+#include "core/text.h"
 #include "core/user_side.h"
 
 /* Fills with random hexadecimal digits. */
@@ -61,19 +62,86 @@ static int establish_identity(struct decision *decision, struct error *err)
 	return 0;
 }
 
+static int check_lists(const struct auth_settings *auth, const char *name, struct error *err)
+{
+	struct account account;
+	size_t count = 0;
+	cleanup_free gid_t *groups = NULL;
+	if (policy_needs_groups(auth)) {
+		if (account_by_name(name, &account, err) != 0)
+			return -1;
+		groups = account_groups(&account, &count, err);
+		if (groups == NULL)
+			return -1;
+	}
+	return policy_check_lists(auth, name, groups, count, err);
+}
+
+/* The account that the job asks for; its author sets that variable, and the script judges. */
+static int ask_script(struct decision *decision, const struct account *service, struct error *err)
+{
+	const struct runas_settings *settings = &decision->settings->auth.runas;
+	cleanup_free char *variable = text_format(
+		"CUSTOM_ENV_%s", settings->user_variable != NULL ? settings->user_variable : "");
+	if (variable == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	const char *target = settings->user_variable != NULL ? getenv(variable) : NULL;
+	return runas_ask(settings, service, &decision->identity.claims, target, &decision->runas,
+			 err);
+}
+
+/* The name of the account that the rules give to who triggered the job; the first failure ends it.
+ */
+static const char *apply_rules(struct decision *decision, const struct account *service,
+			       struct error *err)
+{
+	const struct auth_settings *auth = &decision->settings->auth;
+	const struct claims *claims = &decision->identity.claims;
+	const char *name = claims->user_login;
+
+	if (policy_check_source(auth, claims->pipeline_source, err) != 0 ||
+	    policy_check_login(auth, name, err) != 0 ||
+	    (auth->lists_pre_validation && check_lists(auth, name, err) != 0))
+		return NULL;
+	if (auth->runas.validation_script != NULL) {
+		if (ask_script(decision, service, err) != 0)
+			return NULL;
+		if (decision->runas.username[0] != '\0')
+			name = decision->runas.username;
+	}
+	return check_lists(auth, name, err) == 0 ? name : NULL;
+}
+
+/* Without downscoping there is but one account, which a script may not promise anybody else. */
+static int take_service_account(struct decision *decision, const struct account *service,
+				struct error *err)
+{
+	const char *given = decision->runas.username;
+	if (given[0] != '\0' && strcmp(given, service->name) != 0)
+		return error_set(err, ERROR_DENIED,
+				 "auth.runas gives the account %s, but without downscoping jobs "
+				 "run as %s",
+				 given, service->name);
+	decision->account = *service;
+	return 0;
+}
+
 int decision_find_account(struct decision *decision, struct error *err)
 {
 	const struct auth_settings *auth = &decision->settings->auth;
+	const char *name = "";
 	struct account service;
 
 	if (establish_identity(decision, err) != 0 || account_of_process(&service, err) != 0)
 		return -1;
-	if (policy_check_login(decision->identity.claims.user_login, err) != 0)
-		return -1;
-	if (auth->downscope == DOWNSCOPE_NONE)
-		decision->account = service;
-	else if (account_by_name(decision->identity.claims.user_login, &decision->account, err) !=
-		 0)
+	/* Where there is no token, there is no rule that would need one. */
+	if (decision->identity.claims.user_login[0] != '\0') {
+		name = apply_rules(decision, &service, err);
+		if (name == NULL)
+			return -1;
+	}
+	if (auth->downscope == DOWNSCOPE_NONE ? take_service_account(decision, &service, err) != 0
+					      : account_by_name(name, &decision->account, err) != 0)
 		return -1;
 	return policy_check_account(auth, &decision->account, &service, err);
 }
@@ -135,6 +203,12 @@ struct state decision_state(const struct decision *decision)
 	return state;
 }
 
+static const char *choose_data_dir(const struct decision *decision)
+{
+	return decision->runas.data_dir[0] != '\0' ? decision->runas.data_dir
+						   : decision->settings->general.data_dir;
+}
+
 /* Runs the user's shell to find out what data_dir is; its answer, unchecked, goes to `text`. */
 static int ask_user(const struct decision *decision, const struct state *state, rlim_t core_limit,
 		    char *text, size_t size, struct error *err)
@@ -146,7 +220,7 @@ static int ask_user(const struct decision *decision, const struct state *state, 
 	cleanup_close int in = answer[0];
 	struct user_side side = {.state = state,
 				 .stage = "config",
-				 .data_dir = decision->settings->general.data_dir,
+				 .data_dir = choose_data_dir(decision),
 				 .output = answer[1],
 				 .core_limit = core_limit};
 	int result = user_side_run(&side, &end, err);
@@ -164,7 +238,7 @@ static int ask_user(const struct decision *decision, const struct state *state, 
 static int resolve_data_dir(const struct decision *decision, rlim_t core_limit, char *resolved,
 			    size_t size, struct error *err)
 {
-	const char *data_dir = decision->settings->general.data_dir;
+	const char *data_dir = choose_data_dir(decision);
 	struct state state = decision_state(decision);
 	/* Where the job lives is what is being found out; until then it is nowhere. */
 	state.base = state.builds_dir = state.cache_dir = state.scripts_dir = "/nonexistent";
@@ -185,14 +259,14 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 {
 	const struct settings *settings = decision->settings;
 	struct workspace_names names = workspace_names(decision);
-	const char *data_dir = settings->general.data_dir;
+	const char *data_dir = choose_data_dir(decision);
 	char resolved[ACCOUNT_PATH_SIZE];
 	decision->jacamar = program_find(settings->auth.jacamar_path, err);
 	if (decision->jacamar == NULL)
 		return -1;
 	/* Later stages check it again; here, so that a faulty installation runs nothing at all. */
 	cleanup_free char *program =
-		program_resolve(decision->jacamar, settings->auth.downscope != DOWNSCOPE_NONE, err);
+		program_resolve(decision->jacamar, program_use_of(settings->auth.downscope), err);
 	if (program == NULL)
 		return -1;
 	decision->environment_names = copy_names(&settings->auth.downscope_env);

@@ -12,14 +12,16 @@
 #include "core/error.h"
 #include "core/identity.h"
 #include "core/job.h"
+#include "core/runas.h"
 #include "core/state.h"
 #include "core/workspace.h"
 
 struct decision {
 	struct settings *settings; /* owned */
 	struct job job;
-	struct identity identity; /* empty where the job has no token and needs none */
-	struct account account;	  /* that the job runs as */
+	struct identity identity;  /* empty where the job has no token and needs none */
+	struct account account;	   /* that the job runs as */
+	struct runas_answer runas; /* empty where no script was asked */
 	struct workspace workspace;
 	char *jacamar;
 	json_t *environment_names;
@@ -31,7 +33,10 @@ struct decision {
 int decision_init(struct decision *decision, struct error *err);
 void decision_free(struct decision *decision);
 
-/* Who triggered the job, proven by its token, and the local account of that person. */
+/*
+ * Who triggered the job, proven by its token, and the local account that follows from it by the
+ * rules of the site.
+ */
 int decision_find_account(struct decision *decision, struct error *err);
 
 /*

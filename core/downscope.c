@@ -127,6 +127,16 @@ int privilege_hide_memory(rlim_t *core_limit, struct error *err)
 	return hide_from_tracers(err);
 }
 
+int privilege_renounce(struct error *err)
+{
+	if (privilege_drop(err) != 0)
+		return -1;
+	/* An exec by root would give all of them back, and one of jacamar-auth the two. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
+	return 0;
+}
+
 int privilege_confine(struct error *err)
 {
 	if (privilege_is_reserved()) {
@@ -140,35 +150,7 @@ int privilege_confine(struct error *err)
 		    setresuid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0)
 			return error_errno(err, ERROR_SYSTEM, "cannot become nobody");
 	}
-	if (privilege_drop(err) != 0 || privilege_hide_memory(NULL, err) != 0)
-		return -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
-	return 0;
-}
-
-/*
- * All of the user's groups, in new memory, or NULL: initgroups(3) would leave out what does not
- * fit. The libraries that know the groups run before any capability is raised.
- */
-static gid_t *list_groups(const struct account *account, size_t *count, struct error *err)
-{
-	long most = sysconf(_SC_NGROUPS_MAX);
-	for (int room = 64; room <= 4 * most; room *= 4) {
-		int found = room;
-		gid_t *groups = calloc((size_t)room, sizeof(*groups));
-		if (groups == NULL) {
-			error_set(err, ERROR_SYSTEM, "out of memory");
-			return NULL;
-		}
-		if (getgrouplist(account->name, account->gid, groups, &found) >= 0) {
-			*count = (size_t)found;
-			return groups;
-		}
-		free(groups);
-	}
-	error_set(err, ERROR_SYSTEM, "%s is in more than %ld groups", account->name, most);
-	return NULL;
+	return privilege_hide_memory(NULL, err) == 0 ? privilege_renounce(err) : -1;
 }
 
 static bool is_wholly(uid_t uid, gid_t gid)
@@ -210,8 +192,9 @@ static int change_identity(const struct account *account, struct error *err)
 	if (account->uid == 0 || account->uid == old_uid)
 		return error_set(err, ERROR_SYSTEM, "a job never becomes uid %u",
 				 (unsigned int)account->uid);
+	/* The libraries that know the groups run before any capability is raised. */
 	size_t count = 0;
-	cleanup_free gid_t *groups = list_groups(account, &count, err);
+	cleanup_free gid_t *groups = account_groups(account, &count, err);
 	if (groups == NULL || set_capabilities(RAISED, err) != 0)
 		return -1;
 	if (setgroups(count, groups) != 0)

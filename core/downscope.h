@@ -29,6 +29,9 @@ int privilege_reserve(struct error *err);
 /* True where CAP_SETUID and CAP_SETGID are in reserve. */
 bool privilege_is_reserved(void);
 
+/* Empties them, and sees to it that no exec gives any back. For a forked child. */
+int privilege_renounce(struct error *err);
+
 /*
  * Makes the process fit to read bytes of an attacker: no capability, no way to get one back by
  * an exec, no core dump; where it can, it becomes nobody. For a forked child.

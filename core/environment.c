@@ -35,18 +35,28 @@ static bool is_locale(const char *variable)
 	return false;
 }
 
-json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie)
+json_t *environment_of_login(const struct account *account)
 {
 	json_t *list = json_array();
 	int failed = add(list, "HOME", account->home) | add(list, "USER", account->name) |
 		     add(list, "LOGNAME", account->name) | add(list, "SHELL", account->shell) |
-		     add(list, "PATH", DEFAULT_PATH) | add(list, ENVIRONMENT_COOKIE, cookie);
+		     add(list, "PATH", DEFAULT_PATH);
 
 	/* Bytes that are not UTF-8 cannot cross in JSON; a locale of such bytes is none. */
 	for (char **variable = environ; *variable != NULL; variable++)
 		if (is_locale(*variable))
 			json_array_append_new(list, json_string(*variable));
+	if (failed != 0) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
 
+json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie)
+{
+	json_t *list = environment_of_login(account);
+	int failed = add(list, ENVIRONMENT_COOKIE, cookie);
 	size_t index;
 	json_t *name;
 	json_array_foreach (names, index, name) {

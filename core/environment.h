@@ -12,9 +12,12 @@
 #define ENVIRONMENT_COOKIE "JACAMAR_CI_JOB"
 
 /*
- * HOME, USER, LOGNAME, SHELL, PATH; LANG, LC_*, TZ and the variables `names` (array of strings)
- * from this process; the cookie. A new JSON array of "NAME=value", or NULL without memory.
+ * HOME, USER, LOGNAME, SHELL, PATH; LANG, LC_*, TZ from this process. A new JSON array of
+ * "NAME=value", or NULL without memory.
  */
+json_t *environment_of_login(const struct account *account);
+
+/* The same, with the variables `names` (array of strings) from this process, and the cookie. */
 json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie);
 
 /*

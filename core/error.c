@@ -11,6 +11,7 @@ __attribute__((format(printf, 3, 0))) static void fill(struct error *err, enum e
 						       const char *format, va_list args)
 {
 	err->kind = kind;
+	err->notice[0] = '\0';
 	if (vsnprintf(err->detail, sizeof(err->detail), format, args) < 0)
 		err->detail[0] = '\0';
 	text_make_printable(err->detail);
@@ -38,11 +39,19 @@ int error_errno(struct error *err, enum error_kind kind, const char *format, ...
 	return -1;
 }
 
+int error_notify(struct error *err, const char *notice)
+{
+	snprintf(err->notice, sizeof(err->notice), "%s", notice);
+	text_make_printable(err->notice);
+	return -1;
+}
+
 int error_accept(struct error *err, const struct error *said)
 {
 	*err = *said;
 	err->detail[sizeof(err->detail) - 1] = '\0';
 	text_make_printable(err->detail);
+	err->notice[0] = '\0'; /* nobody has anything to say to an attacker */
 	if (err->kind != ERROR_DENIED)
 		err->kind = ERROR_SYSTEM;
 	return -1;

@@ -16,12 +16,15 @@ enum error_kind {
 	ERROR_SYSTEM, /* anything else that kept the job from running */
 };
 
-#define ERROR_TEXT_SIZE 1024
+#define ERROR_TEXT_SIZE	  1024
+#define ERROR_NOTICE_SIZE 256
 
 /* A plain value, no memory of its own: it crosses from a confined child as bytes. */
 struct error {
 	enum error_kind kind;
 	char detail[ERROR_TEXT_SIZE]; /* one line; control characters are already escaped */
+	/* Of ERROR_DENIED: what may be said to the one who was refused; "" where nothing may. */
+	char notice[ERROR_NOTICE_SIZE];
 };
 
 /*
@@ -32,6 +35,9 @@ int error_set(struct error *err, enum error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 int error_errno(struct error *err, enum error_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Adds what may be said to the one who was refused, and returns -1. */
+int error_notify(struct error *err, const char *notice);
 
 /*
  * Hands on what another process says went wrong, and returns -1. That process may have been taken

@@ -190,17 +190,11 @@ static void close_files(const struct request *request)
 static int accept_reply(struct reply *reply, const struct job *job, struct error *err)
 {
 	struct claims *claims = &reply->identity.claims;
-	claims->user_login[sizeof(claims->user_login) - 1] = '\0';
-	claims->project_path[sizeof(claims->project_path) - 1] = '\0';
-	claims->pipeline_source[sizeof(claims->pipeline_source) - 1] = '\0';
 	reply->identity.warning[sizeof(reply->identity.warning) - 1] = '\0';
 	text_make_printable(reply->identity.warning);
-	text_make_printable(claims->pipeline_source);
-	if (!account_name_is_valid(claims->user_login) || claims->job_id != job->id ||
-	    reply->fetched.size > sizeof(reply->fetched.bytes) ||
-	    (claims->project_path[0] != '\0' && !job_is_project_path(claims->project_path)))
+	if (claims->job_id != job->id || reply->fetched.size > sizeof(reply->fetched.bytes))
 		return error_set(err, ERROR_DENIED, "the id token's claims are malformed");
-	return 0;
+	return claims_accept(claims, err);
 }
 
 int identity_establish(const struct general_settings *settings, const struct job *job,

@@ -12,6 +12,7 @@ struct symbol {
 static const struct symbol jose_symbols[] = {
 	{"jose_b64_dec", offsetof(struct jose_library, b64_dec)},
 	{"jose_jws_ver", offsetof(struct jose_library, jws_ver)},
+	{"SHA256", offsetof(struct jose_library, sha256)},
 	{NULL, 0},
 };
 

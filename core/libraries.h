@@ -23,6 +23,8 @@ struct jose_library {
 	size_t (*b64_dec)(const json_t *text, void *out, size_t size);
 	bool (*jws_ver)(jose_cfg_t *cfg, const json_t *jws, const json_t *sig, const json_t *jwk,
 			bool all);
+	/* Of libcrypto, which comes with it: see SHA256(3). */
+	unsigned char *(*sha256)(const unsigned char *bytes, size_t size, unsigned char *digest);
 };
 
 /* libcurl: see curl_easy_setopt(3) and its kin. */

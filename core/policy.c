@@ -22,6 +22,82 @@ static bool is_in(const struct string_list *list, const char *name)
 	return false;
 }
 
+int policy_check_source(const struct auth_settings *settings, const char *source, struct error *err)
+{
+	const struct string_list *allowed = &settings->pipeline_source_allowlist;
+	if (allowed->count == 0 || is_in(allowed, source))
+		return 0;
+	return error_set(err, ERROR_DENIED,
+			 "the pipeline's source '%s' is not in auth.pipeline_source_allowlist",
+			 source);
+}
+
+int policy_check_login(const struct auth_settings *settings, const char *login, struct error *err)
+{
+	static const char *const owners[] = {"project_", "group_"};
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		size_t length = strlen(owners[i]);
+		if (settings->allow_bot_accounts || strncmp(login, owners[i], length) != 0)
+			continue;
+		length += strspn(login + length, TEXT_DIGIT);
+		if (strncmp(login + length, "_bot", 4) == 0)
+			return error_set(err, ERROR_DENIED,
+					 "%s is a bot of a project or group, and "
+					 "auth.allow_bot_accounts is not set",
+					 login);
+	}
+	return 0;
+}
+
+/*
+ * The name of the first group of `list` that is among `groups`; NULL: none. Ids are compared:
+ * a group may have several names.
+ */
+static int find_group(const struct string_list *list, const gid_t *groups, size_t count,
+		      const char **found, struct error *err)
+{
+	*found = NULL;
+	for (size_t i = 0; i < list->count && *found == NULL; i++) {
+		gid_t gid = 0;
+		int result = account_group_by_name(list->items[i], &gid, err);
+		if (result < 0)
+			return -1;
+		/* Nobody is in a group that this host does not know. */
+		for (size_t k = 0; result == 0 && k < count; k++)
+			if (groups[k] == gid)
+				*found = list->items[i];
+	}
+	return 0;
+}
+
+int policy_check_lists(const struct auth_settings *settings, const char *name, const gid_t *groups,
+		       size_t count, struct error *err)
+{
+	const char *group;
+	if (is_in(&settings->user_blocklist, name))
+		return error_set(err, ERROR_DENIED, "%s is in auth.user_blocklist", name);
+	if (is_in(&settings->user_allowlist, name))
+		return 0;
+	if (find_group(&settings->groups_blocklist, groups, count, &group, err) != 0)
+		return -1;
+	if (group != NULL)
+		return error_set(err, ERROR_DENIED,
+				 "%s is in the group %s of auth.groups_blocklist", name, group);
+	if (find_group(&settings->groups_allowlist, groups, count, &group, err) != 0)
+		return -1;
+	if (group == NULL &&
+	    (settings->user_allowlist.count > 0 || settings->groups_allowlist.count > 0))
+		return error_set(err, ERROR_DENIED,
+				 "%s is in none of auth.user_allowlist and auth.groups_allowlist",
+				 name);
+	return 0;
+}
+
+bool policy_needs_groups(const struct auth_settings *settings)
+{
+	return settings->groups_blocklist.count > 0 || settings->groups_allowlist.count > 0;
+}
+
 /* The shells by which an administrator closes an account. */
 static bool is_closed_shell(const char *shell)
 {
@@ -42,21 +118,6 @@ static int check_shell(const struct string_list *allowed, const struct account *
 	if (is_closed_shell(account->shell))
 		return error_set(err, ERROR_DENIED, "account %s is closed: its shell is %s",
 				 account->name, account->shell);
-	return 0;
-}
-
-int policy_check_login(const char *login, struct error *err)
-{
-	static const char *const owners[] = {"project_", "group_"};
-	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
-		size_t length = strlen(owners[i]);
-		if (strncmp(login, owners[i], length) != 0)
-			continue;
-		length += strspn(login + length, TEXT_DIGIT);
-		if (strncmp(login + length, "_bot", 4) == 0)
-			return error_set(err, ERROR_DENIED, "%s is a bot of a project or group",
-					 login);
-	}
 	return 0;
 }
 

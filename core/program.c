@@ -21,8 +21,7 @@ static int check_entry(const char *path, struct error *err)
 	if (found.st_uid != 0 && found.st_uid != geteuid())
 		return error_set(
 			err, ERROR_SYSTEM,
-			"%s belongs to uid %u; on the way to what a job's user executes, all "
-			"must belong to root",
+			"%s belongs to uid %u; on the way to a program, all must belong to root",
 			path, (unsigned int)found.st_uid);
 	if (!S_ISLNK(found.st_mode) && (found.st_mode & 022) != 0)
 		return error_set(err, ERROR_SYSTEM,
@@ -46,18 +45,25 @@ static int check_spelled(const char *path, struct error *err)
 	}
 }
 
-static int check_program(const char *path, const char *resolved, struct error *err)
+static int check_program(const char *path, const char *resolved, enum program_use use,
+			 struct error *err)
 {
 	struct stat found;
+	mode_t needed = use == PROGRAM_OF_USERS ? 001 : 0111;
 	if (check_spelled(path, err) != 0 || check_spelled(resolved, err) != 0)
 		return -1;
-	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & 001) == 0)
-		return error_set(err, ERROR_SYSTEM, "%s is not a program that everyone may execute",
-				 path);
+	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & needed) == 0)
+		return error_set(err, ERROR_SYSTEM, "%s is not a program%s", path,
+				 use == PROGRAM_OF_USERS ? " that everyone may execute" : "");
 	return 0;
 }
 
-char *program_resolve(const char *path, bool check, struct error *err)
+enum program_use program_use_of(enum downscope_kind downscope)
+{
+	return downscope == DOWNSCOPE_NONE ? PROGRAM_OF_SAME_ACCOUNT : PROGRAM_OF_USERS;
+}
+
+char *program_resolve(const char *path, enum program_use use, struct error *err)
 {
 	/* The path is the administrator's, and what it leads to is what gets checked. */
 	char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
@@ -65,7 +71,7 @@ char *program_resolve(const char *path, bool check, struct error *err)
 		error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
 	else if (resolved == NULL)
 		error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
-	else if (!check || check_program(path, resolved, err) == 0)
+	else if (use == PROGRAM_OF_SAME_ACCOUNT || check_program(path, resolved, use, err) == 0)
 		return resolved;
 	free(resolved);
 	return NULL;

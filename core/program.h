@@ -1,12 +1,11 @@
 /*
- * The program that is executed as the user: which one, and whether only root could have put it
- * there.
+ * The programs that are executed: which one it is, as the user, and whether only root could have
+ * put it there.
  */
 #ifndef JACAMAR_CORE_PROGRAM_H
 #define JACAMAR_CORE_PROGRAM_H
 
-#include <stdbool.h>
-
+#include "config/settings.h"
 #include "core/error.h"
 
 /*
@@ -16,11 +15,21 @@
  */
 char *program_find(const char *setting, struct error *err);
 
+/* Who executes it: what is checked follows from that. */
+enum program_use {
+	PROGRAM_OF_SAME_ACCOUNT, /* whoever could exchange it gains nothing by it */
+	PROGRAM_OF_SERVICE,	 /* the service account */
+	PROGRAM_OF_USERS,	 /* accounts that may not be trusted to choose another one */
+};
+
+/* For what is executed as the job's user. */
+enum program_use program_use_of(enum downscope_kind downscope);
+
 /*
- * The file that `path` leads to, in new memory and free of links: what to execute. Where `check`
- * is set, that file and each directory above it, and those above `path` as it is spelled, must
- * belong to root or to the service account and not be writable by group or others.
+ * The file that `path` leads to, in new memory and free of links: what to execute. But for the
+ * same account, that file and each directory above it, and those above `path` as it is spelled,
+ * must belong to root or to the service account and not be writable by group or others.
  */
-char *program_resolve(const char *path, bool check, struct error *err);
+char *program_resolve(const char *path, enum program_use use, struct error *err);
 
 #endif

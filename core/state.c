@@ -28,10 +28,10 @@ static const struct field {
 	const char *table;
 	const char *name;
 	enum field_kind kind;
+	bool optional; /* NULL where it is not there */
 	size_t offset;
 	size_t size;
 	int64_t minimum, maximum; /* of NUMBER and WORD */
-	bool optional;		  /* NULL where it is not there */
 } FIELDS[] = {
 	{"job", "id", NUMBER, AT(job_id), .minimum = 1, .maximum = INT64_MAX},
 	{"job", "pipeline", NUMBER, AT(pipeline_id), .maximum = INT64_MAX},

@@ -49,7 +49,7 @@ struct state {
 	bool retain_logs;
 	bool no_new_privs;
 	struct limit_setting limits[LIMIT_COUNT];
-	const json_t *environment_names;    /* array of strings: [auth] downscope_env */
+	const json_t *environment_names; /* array of strings: [auth] downscope_env */
 
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */

@@ -246,38 +246,13 @@ static int check_binding(const struct claims *claims, const struct job *job, str
 	return 0;
 }
 
-static bool copy_optional(const json_t *claims, const char *name, char *out, size_t size)
-{
-	const json_t *value = json_object_get(claims, name);
-	out[0] = '\0';
-	return value == NULL || json_is_null(value) || json_copy_string(claims, name, out, size);
-}
-
 int token_read_claims(const struct token *token, const struct token_rules *rules,
 		      struct claims *claims, struct error *err)
 {
-	const json_t *said = token->claims;
-
-	memset(claims, 0, sizeof(*claims));
-	if (check_times(said, rules->now, err) != 0 ||
-	    check_issuer(said, rules->issuer, err) != 0 ||
-	    check_audience(said, rules->audience, err) != 0)
+	if (check_times(token->claims, rules->now, err) != 0 ||
+	    check_issuer(token->claims, rules->issuer, err) != 0 ||
+	    check_audience(token->claims, rules->audience, err) != 0 ||
+	    claims_read(token->claims, claims, err) != 0)
 		return -1;
-	if (!json_copy_string(said, "user_login", claims->user_login, sizeof(claims->user_login)) ||
-	    !account_name_is_valid(claims->user_login))
-		return error_set(
-			err, ERROR_DENIED,
-			"the id token's user_login is missing or cannot be an account's name");
-	if (!json_id(json_object_get(said, "job_id"), &claims->job_id) ||
-	    !json_optional_id(said, "project_id", &claims->project_id) ||
-	    !json_optional_id(said, "pipeline_id", &claims->pipeline_id) ||
-	    !json_optional_id(said, "user_id", &claims->user_id))
-		return error_set(err, ERROR_DENIED,
-				 "an id in the id token is missing or not a number");
-	if (!copy_optional(said, "project_path", claims->project_path,
-			   sizeof(claims->project_path)) ||
-	    !copy_optional(said, "pipeline_source", claims->pipeline_source,
-			   sizeof(claims->pipeline_source)))
-		return error_set(err, ERROR_DENIED, "a claim of the id token is too long");
 	return check_binding(claims, rules->job, err);
 }

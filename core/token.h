@@ -1,7 +1,6 @@
 /*
  * The id token of a job: a JSON Web Token (RFC 7519), signed as a compact JWS (RFC 7515) with a
- * key of the server's JWK Set (RFC 7517). The claims are GitLab's (docs.gitlab.com, "OpenID
- * Connect (OIDC) Authentication Using ID Tokens").
+ * key of the server's JWK Set (RFC 7517).
  *
  * This code runs in the confined child alone.
  */
@@ -12,22 +11,10 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "core/account.h"
+#include "core/claims.h"
 #include "core/error.h"
 #include "core/job.h"
 #include "core/libraries.h"
-
-/* What a verified token says, in bounded fields. */
-struct claims {
-	char user_login[ACCOUNT_NAME_SIZE];
-	uint64_t job_id;
-	/* 0 or "" where the token does not say: */
-	uint64_t project_id;
-	uint64_t pipeline_id;
-	uint64_t user_id;
-	char project_path[JOB_PATH_SIZE];
-	char pipeline_source[64];
-};
 
 /* A compact JWS taken apart and decoded; nothing of it is to be believed yet. */
 struct token {

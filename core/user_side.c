@@ -61,9 +61,8 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 				 "a variable of auth.downscope_env is not UTF-8, or out of memory");
 	header.environment = environment;
 
-	/* As the same account, whoever could exchange the program gains nothing by it. */
-	bool check = side->state->downscope != DOWNSCOPE_NONE;
-	cleanup_free char *program = program_resolve(side->state->jacamar, check, err);
+	cleanup_free char *program =
+		program_resolve(side->state->jacamar, program_use_of(side->state->downscope), err);
 	if (program == NULL)
 		return -1;
 

@@ -100,8 +100,8 @@ check 'each refusal has a reference of its own' 'fails
 refused 'a job without a token' 'the job has no id token; it needs id_tokens: SITE_ID_TOKEN' ''
 refused "another job's token, valid as it is" 'the id token is of job 981624, this is job 981625' \
 	"$(token job_id=981624)"
-refused 'a token without job_id' 'an id in the id token is missing or not a number' "$(token -job_id)"
-refused 'a job_id that is no number' 'an id in the id token is missing or not a number' \
+refused 'a token without job_id' "the id token's job_id is missing or malformed" "$(token -job_id)"
+refused 'a job_id that is no number' "the id token's job_id is missing or malformed" \
 	"$(token job_id=981625x)"
 accepted 'a job_id that is a JSON number' "$(token job_id:=981625)"
 job_extra='.response.job_info += {pipeline_id: 574, user_id: 1, project_full_path: "group/project"}'
@@ -232,7 +232,7 @@ for text in garbage a.b.c ... "$good " " $good" '{"alg":"none"}' '/etc/shadow'; 
 done
 
 # Names
-no_name="the id token's user_login is missing or cannot be an account's name"
+no_name="the id token's user_login is missing or malformed"
 refused 'the login of root' 'root is root, and no job runs as root' "$(token user_login=root)"
 refused 'the login of the service account' "$runner is the service account" \
 	"$(token user_login="$runner")"

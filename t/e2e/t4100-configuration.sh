@@ -168,19 +168,13 @@ name = \"$(printf '\377')\"
 $rest" '4: '
 
 # What the program does not do yet, a site must not believe it does.
-for setting in 'user_allowlist = ["a"]' 'user_blocklist = ["a"]' 'groups_allowlist = ["a"]' \
-	'groups_blocklist = ["a"]' 'pipeline_source_allowlist = ["push"]' 'allow_bot_accounts = true' \
-	'lists_pre_validation = true' 'root_dir_creation = true' 'runas.validation_script = "/bin/true"' \
-	'logging.enabled = true' 'seccomp.block_calls = ["ptrace"]'; do
+for setting in 'command_delay = "5s"' 'scheduler_bin = "/usr/bin"'; do
 	content "$base
 $rest
+[batch]
 $setting"
-	check "auth.${setting%% *} is refused while it has no effect, or has one" '
-		if configure; then
-			[ -n "$(jq -r ".job_env.JACAMAR_CI_STATE" "$box/answer" | grep -F "${setting%% *}")" ]
-		else
-			fails "$file:7: " && logged "not supported yet"
-		fi'
+	check "batch.${setting%% *} is refused while it has no effect" '
+		fails "$file:8: " && logged "not supported yet"'
 done
 for executor in slurm sbatch flux pbs lsf bsub cobalt qsub; do
 	content "$(printf '%s' "$base" | sed "s/\"shell\"/\"$executor\"/")

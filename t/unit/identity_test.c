@@ -47,7 +47,7 @@ static char *token_of(const char *issuer, int job_id, const char *project)
 {
 	json_t *claims = json_pack("{s:s, s:I, s:s, s:i, s:s, s:s}", "iss", issuer, "exp",
 				   (json_int_t)time(NULL) + 3600, "user_login", "usr", "job_id",
-				   job_id, "project_path", project, "pipeline_source", "web\nhook");
+				   job_id, "project_path", project, "pipeline_source", "push");
 	char *said = json_dumps(claims, 0);
 	char *token = signing_token(key, HEADER, said);
 	free(said);
@@ -67,7 +67,7 @@ static void expect(const char *issuer, int job_id, const char *project, const ch
 	} else {
 		ck_assert_str_eq(identity.claims.user_login, "usr");
 		ck_assert_uint_eq(identity.claims.job_id, 981625);
-		ck_assert_str_eq(identity.claims.pipeline_source, "web?hook");
+		ck_assert_str_eq(identity.claims.pipeline_source, "push");
 		ck_assert_str_eq(identity.warning, "");
 	}
 	free(token);

@@ -84,12 +84,103 @@ static const struct {
 	{"xproject_1_bot", false},
 };
 
-START_TEST(bots_get_no_job)
+START_TEST(bots_get_no_job_unless_they_may)
 {
+	struct auth_settings settings = {.allow_bot_accounts = false};
 	struct error err;
-	ck_assert_int_eq(policy_check_login(LOGINS[_i].login, &err), LOGINS[_i].bot ? -1 : 0);
+	ck_assert_int_eq(policy_check_login(&settings, LOGINS[_i].login, &err),
+			 LOGINS[_i].bot ? -1 : 0);
 	if (LOGINS[_i].bot)
 		ck_assert_int_eq(err.kind, ERROR_DENIED);
+	settings.allow_bot_accounts = true;
+	ck_assert_int_eq(policy_check_login(&settings, LOGINS[_i].login, &err), 0);
+}
+END_TEST
+
+static const struct {
+	const char *allowed[3]; /* the list, up to a NULL */
+	const char *source;
+	bool admitted;
+} SOURCES[] = {
+	{{NULL}, "push", true},		 {{NULL}, "", true},	   {{"push"}, "push", true},
+	{{"web", "push"}, "push", true}, {{"push"}, "web", false}, {{"push"}, "pushed", false},
+	{{"push"}, "Push", false},	 {{"push"}, "", false},
+};
+
+static struct string_list list_of(const char *const *names)
+{
+	size_t count = 0;
+	while (count < 3 && names[count] != NULL)
+		count++;
+	return (struct string_list){.items = (char **)names, .count = count};
+}
+
+START_TEST(a_pipeline_comes_from_an_allowed_source)
+{
+	struct auth_settings settings = {.pipeline_source_allowlist = list_of(SOURCES[_i].allowed)};
+	struct error err;
+	ck_assert_int_eq(policy_check_source(&settings, SOURCES[_i].source, &err),
+			 SOURCES[_i].admitted ? 0 : -1);
+	if (!SOURCES[_i].admitted)
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+}
+END_TEST
+
+/*
+ * All combinations of being in each list, of each list being there, and of the group being the
+ * account's primary or a supplementary one. A list that is there and does not have the account
+ * has another name. Who is right is said here in other words than in the program.
+ */
+enum { USER_BLOCK, USER_ALLOW, GROUP_BLOCK, GROUP_ALLOW, LISTS };
+enum { ABSENT, OTHER, LISTED, STATES };
+
+static bool should_be_admitted(const int *state)
+{
+	bool restricted = state[USER_ALLOW] != ABSENT || state[GROUP_ALLOW] != ABSENT;
+	return state[USER_BLOCK] != LISTED &&
+	       (state[USER_ALLOW] == LISTED ||
+		(state[GROUP_BLOCK] != LISTED && (state[GROUP_ALLOW] == LISTED || !restricted)));
+}
+
+START_TEST(the_four_lists_have_their_order)
+{
+	static const char *const users[] = {[OTHER] = "another", [LISTED] = "usr"};
+	/* The groups 1, 2 and 3, under the names that Linux has for them. */
+	static const char *const blocked[] = {[OTHER] = "sys", [LISTED] = "daemon"};
+	static const char *const allowed[] = {[OTHER] = "sys", [LISTED] = "bin"};
+	const char *names[LISTS][3] = {{NULL}};
+	struct error err;
+	gid_t groups[3] = {100, 1, 2};
+	int state[LISTS];
+	int number = _i / 3;
+	/* daemon or bin as the primary group, and the others behind it; 100 first: neither. */
+	gid_t primary = groups[_i % 3];
+	groups[_i % 3] = groups[0];
+	groups[0] = primary;
+
+	for (int list = 0; list < LISTS; list++, number /= STATES) {
+		const char *const *choice = list <= USER_ALLOW	  ? users
+					    : list == GROUP_BLOCK ? blocked
+								  : allowed;
+		state[list] = number % STATES;
+		names[list][0] = state[list] == ABSENT ? NULL : "nobody-has-this-name";
+		names[list][1] = state[list] == ABSENT ? NULL : choice[state[list]];
+	}
+	struct auth_settings settings = {
+		.user_blocklist = list_of(names[USER_BLOCK]),
+		.user_allowlist = list_of(names[USER_ALLOW]),
+		.groups_blocklist = list_of(names[GROUP_BLOCK]),
+		.groups_allowlist = list_of(names[GROUP_ALLOW]),
+	};
+	int result = policy_check_lists(&settings, "usr", groups, 3, &err);
+	ck_assert_msg(result == (should_be_admitted(state) ? 0 : -1),
+		      "blocked user %d, allowed %d, blocked group %d, allowed %d: %s",
+		      state[USER_BLOCK], state[USER_ALLOW], state[GROUP_BLOCK], state[GROUP_ALLOW],
+		      result == 0 ? "admitted" : err.detail);
+	if (result != 0)
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+	ck_assert_int_eq(policy_needs_groups(&settings),
+			 state[GROUP_BLOCK] != ABSENT || state[GROUP_ALLOW] != ABSENT);
 }
 END_TEST
 
@@ -145,7 +236,10 @@ Suite *policy_suite(void)
 	TCase *tcase = tcase_create("policy");
 
 	tcase_add_loop_test(tcase, an_account_is_held_against_the_rules, 0, ROWS(ACCOUNTS));
-	tcase_add_loop_test(tcase, bots_get_no_job, 0, ROWS(LOGINS));
+	tcase_add_loop_test(tcase, bots_get_no_job_unless_they_may, 0, ROWS(LOGINS));
+	tcase_add_loop_test(tcase, a_pipeline_comes_from_an_allowed_source, 0, ROWS(SOURCES));
+	tcase_add_loop_test(tcase, the_four_lists_have_their_order, 0,
+			    STATES * STATES * STATES * STATES * 3);
 	tcase_add_test(tcase, without_downscoping_the_service_account_has_the_jobs);
 	tcase_add_test(tcase, any_rule_about_people_needs_a_token);
 	suite_add_tcase(suite, tcase);

@@ -27,7 +27,7 @@ static void setup(void)
 
 static bool is_fit(const char *path, struct error *err)
 {
-	char *resolved = program_resolve(path, true, err);
+	char *resolved = program_resolve(path, PROGRAM_OF_USERS, err);
 	bool fit = resolved != NULL;
 	free(resolved);
 	return fit;
@@ -162,7 +162,7 @@ START_TEST(a_link_leads_to_a_file_that_is_checked)
 	struct path link = path_of("%s/link", safe.text);
 	struct path path = path_of("%s/%s", safe.text, LINKS[_i].path);
 	scratch_link(LINKS[_i].target, link.text);
-	char *resolved = program_resolve(path.text, true, &err);
+	char *resolved = program_resolve(path.text, PROGRAM_OF_USERS, &err);
 	scratch_remove(safe.text);
 	if (LINKS[_i].leads == NULL) {
 		ck_assert_ptr_null(resolved);
@@ -226,11 +226,11 @@ START_TEST(unchecked_it_is_only_looked_up)
 	struct error err;
 	struct path missing = path_of("%s/missing", place.text);
 	ck_assert_int_eq(chmod(program.text, 0777), 0);
-	char *path = program_resolve(program.text, false, &err);
+	char *path = program_resolve(program.text, PROGRAM_OF_SAME_ACCOUNT, &err);
 	ck_assert_str_eq(path, program.text);
 	free(path);
-	ck_assert_ptr_null(program_resolve(missing.text, false, &err));
-	ck_assert_ptr_null(program_resolve("jacamar", false, &err));
+	ck_assert_ptr_null(program_resolve(missing.text, PROGRAM_OF_SAME_ACCOUNT, &err));
+	ck_assert_ptr_null(program_resolve("jacamar", PROGRAM_OF_SAME_ACCOUNT, &err));
 }
 END_TEST
 

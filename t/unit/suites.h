@@ -7,7 +7,9 @@
 #include <check.h>
 
 Suite *account_suite(void);
+Suite *capture_suite(void);
 Suite *channel_suite(void);
+Suite *claims_suite(void);
 Suite *confine_suite(void);
 Suite *downscope_suite(void);
 Suite *environment_suite(void);
@@ -21,6 +23,7 @@ Suite *keyset_cache_suite(void);
 Suite *login_shell_suite(void);
 Suite *policy_suite(void);
 Suite *program_suite(void);
+Suite *runas_suite(void);
 Suite *script_suite(void);
 Suite *settings_suite(void);
 Suite *shell_suite(void);

@@ -1,0 +1,174 @@
+#include "core/claims.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json.h"
+
+enum kind { ID, TEXT };
+
+static const struct row {
+	const char *claim;
+	const char *variable;
+	enum kind kind;
+	size_t offset;
+	size_t size; /* of a TEXT */
+} ROWS[] = {
+#define NUMBER(member) ID, offsetof(struct claims, member), 0
+#define STRING(member) \
+	TEXT, offsetof(struct claims, member), sizeof(((struct claims *)NULL)->member)
+	{"user_login", "JWT_USER_LOGIN", STRING(user_login)},
+	{"user_email", "JWT_USER_EMAIL", STRING(user_email)},
+	{"user_id", "JWT_USER_ID", NUMBER(user_id)},
+	{"namespace_id", "JWT_NAMESPACE_ID", NUMBER(namespace_id)},
+	{"namespace_path", "JWT_NAMESPACE_PATH", STRING(namespace_path)},
+	{"project_id", "JWT_PROJECT_ID", NUMBER(project_id)},
+	{"project_path", "JWT_PROJECT_PATH", STRING(project_path)},
+	{"job_id", "JWT_JOB_ID", NUMBER(job_id)},
+	{"pipeline_id", "JWT_PIPELINE_ID", NUMBER(pipeline_id)},
+	{"pipeline_source", "JWT_PIPELINE_SOURCE", STRING(pipeline_source)},
+	{"ref", "JWT_REF", STRING(ref)},
+	{"iss", "JWT_ISS", STRING(issuer)},
+#undef NUMBER
+#undef STRING
+};
+
+#define ROW_COUNT (sizeof(ROWS) / sizeof(ROWS[0]))
+
+static bool copy_text(const json_t *object, const char *name, char *out, size_t size)
+{
+	const json_t *value = json_object_get(object, name);
+	out[0] = '\0';
+	return value == NULL || json_is_null(value) || json_copy_string(object, name, out, size);
+}
+
+static int read_identities(const json_t *said, struct claims *claims, struct error *err)
+{
+	const json_t *list = json_object_get(said, "user_identities");
+	size_t count = 0;
+	size_t index;
+	json_t *entry;
+
+	if (list != NULL && !json_is_null(list) && !json_is_array(list))
+		return error_set(err, ERROR_DENIED, "the id token's user_identities are no list");
+	json_array_foreach (list, index, entry) {
+		struct claims_identity *identity = &claims->identities[count];
+		if (count == CLAIMS_MOST_IDENTITIES)
+			return error_set(err, ERROR_DENIED,
+					 "the id token has more than %d user_identities",
+					 CLAIMS_MOST_IDENTITIES);
+		if (!json_copy_string(entry, "provider", identity->provider,
+				      sizeof(identity->provider)) ||
+		    !json_copy_string(entry, "extern_uid", identity->extern_uid,
+				      sizeof(identity->extern_uid)) ||
+		    identity->provider[0] == '\0')
+			return error_set(err, ERROR_DENIED,
+					 "one of the id token's user_identities is malformed");
+		count++;
+	}
+	return 0;
+}
+
+int claims_read(const json_t *said, struct claims *claims, struct error *err)
+{
+	memset(claims, 0, sizeof(*claims));
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct row *row = &ROWS[i];
+		void *at = (char *)claims + row->offset;
+		bool fits = row->kind == ID ? json_optional_id(said, row->claim, at)
+					    : copy_text(said, row->claim, at, row->size);
+		if (!fits)
+			return error_set(err, ERROR_DENIED,
+					 "the id token's %s is missing or malformed", row->claim);
+	}
+	bool named = account_name_is_valid(claims->user_login);
+	if (!named || claims->job_id == 0)
+		return error_set(err, ERROR_DENIED, "the id token's %s is missing or malformed",
+				 named ? "job_id" : "user_login");
+	return read_identities(said, claims, err);
+}
+
+/* Ends the text where its array does; false where it is not one line. */
+static bool is_line(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (const char *at = text; *at != '\0'; at++)
+		if (iscntrl((unsigned char)*at))
+			return false;
+	return true;
+}
+
+int claims_accept(struct claims *claims, struct error *err)
+{
+	bool sound = true;
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (ROWS[i].kind == TEXT)
+			sound &= is_line((char *)claims + ROWS[i].offset, ROWS[i].size);
+	for (size_t i = 0; i < CLAIMS_MOST_IDENTITIES; i++) {
+		struct claims_identity *identity = &claims->identities[i];
+		sound &= is_line(identity->provider, sizeof(identity->provider));
+		sound &= is_line(identity->extern_uid, sizeof(identity->extern_uid));
+	}
+	if (!sound || !account_name_is_valid(claims->user_login) ||
+	    (claims->project_path[0] != '\0' && !job_is_project_path(claims->project_path)))
+		return error_set(err, ERROR_DENIED, "the id token's claims are malformed");
+	return 0;
+}
+
+static int add(json_t *list, const char *variable, const char *value, struct error *err)
+{
+	if (json_array_append_new(list, json_sprintf("%s=%s", variable, value)) != 0)
+		return error_set(err, ERROR_DENIED, "a claim of the id token is not UTF-8");
+	return 0;
+}
+
+#define IDENTITY_PREFIX "JWT_IDENTITY_"
+
+struct variable_name {
+	char text[sizeof(IDENTITY_PREFIX) + sizeof(((struct claims_identity *)NULL)->provider)];
+};
+
+static struct variable_name name_of_identity(const struct claims_identity *identity)
+{
+	struct variable_name name;
+	snprintf(name.text, sizeof(name.text), IDENTITY_PREFIX "%s", identity->provider);
+	for (char *at = name.text; *at != '\0'; at++)
+		*at = (char)(isascii(*at) && isalnum(*at) ? toupper(*at) : '_');
+	return name;
+}
+
+/* Two providers whose names differ in what is lost here would be taken for one another. */
+static int add_identities(const struct claims *claims, json_t *list, struct error *err)
+{
+	for (size_t i = 0; i < CLAIMS_MOST_IDENTITIES; i++) {
+		const struct claims_identity *identity = &claims->identities[i];
+		struct variable_name name = name_of_identity(identity);
+		if (identity->provider[0] == '\0')
+			return 0;
+		for (size_t k = 0; k < i; k++) {
+			struct variable_name other = name_of_identity(&claims->identities[k]);
+			if (strcmp(name.text, other.text) == 0)
+				return error_set(err, ERROR_DENIED,
+						 "two identities of the id token are both %s",
+						 name.text);
+		}
+		if (add(list, name.text, identity->extern_uid, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int claims_to_environment(const struct claims *claims, json_t *list, struct error *err)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const void *at = (const char *)claims + ROWS[i].offset;
+		char digits[24] = "";
+		if (ROWS[i].kind == ID && *(const uint64_t *)at != 0)
+			snprintf(digits, sizeof(digits), "%" PRIu64, *(const uint64_t *)at);
+		if (add(list, ROWS[i].variable, ROWS[i].kind == ID ? digits : at, err) != 0)
+			return -1;
+	}
+	return add_identities(claims, list, err);
+}

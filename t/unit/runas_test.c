@@ -1,0 +1,147 @@
+/*
+ * RunAs: what a script's answer means. Scripts that are run are those of the system, since only
+ * root's directories are trusted; t/e2e has the others.
+ */
+#include <string.h>
+
+#include "core/runas.h"
+#include "t/unit/suites.h"
+
+static const struct {
+	const char *text;
+	const char *reason; /* NULL: it is an answer */
+	const char *username, *data_dir, *error_message;
+} REPLIES[] = {
+	{"", NULL, "", "", ""},
+	{" \t\r\n", NULL, "", "", ""},
+	{"{}", NULL, "", "", ""},
+	{"{\"username\":\"usr\"}", NULL, "usr", "", ""},
+	{"{\"username\":\"usr\"}\n", NULL, "usr", "", ""},
+	{"{\"data_dir\":\"/scratch\"}", NULL, "", "/scratch", ""},
+	{"{\"error_message\":\"no\"}", NULL, "", "", "no"},
+	{"{\"username\":\"a\",\"data_dir\":\"/b\",\"error_message\":\"c\"}", NULL, "a", "/b", "c"},
+	{"{", "no JSON object", "", "", ""},
+	{"accepted", "no JSON object", "", "", ""},
+	{"usr", "no JSON object", "", "", ""},
+	{"[]", "no JSON object: another type", "", "", ""},
+	{"\"usr\"", "no JSON object", "", "", ""},
+	{"{}{}", "no JSON object", "", "", ""},
+	{"{} accepted", "no JSON object", "", "", ""},
+	{"\xff", "no JSON object", "", "", ""},
+	{"{\"username\":\"a\",\"username\":\"b\"}", "no JSON object", "", "", ""},
+	{"{\"username\":\"a\\u0000b\"}", "no JSON object", "", "", ""},
+	{"{\"username\":7}", "more than the strings", "", "", ""},
+	{"{\"username\":null}", "more than the strings", "", "", ""},
+	{"{\"data_dir\":[]}", "more than the strings", "", "", ""},
+	{"{\"error_message\":true}", "more than the strings", "", "", ""},
+	{"{\"user\":\"usr\"}", "more than the strings", "", "", ""},
+	{"{\"username\":\"usr\",\"limit\":1}", "more than the strings", "", "", ""},
+	{"{\"username\":\"01234567890123456789012345678901234567890123456789012345678901234\"}",
+	 "more than the strings", "", "", ""},
+};
+
+START_TEST(an_answer_is_strings_in_an_object_or_nothing)
+{
+	struct runas_reply reply;
+	struct error err = {.detail = ""};
+	const char *text = REPLIES[_i].text;
+	int result = runas_parse(text, strlen(text), &reply, &err);
+	ck_assert_int_eq(result, REPLIES[_i].reason == NULL ? 0 : -1);
+	if (REPLIES[_i].reason != NULL) {
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+		ck_assert_msg(strstr(err.detail, REPLIES[_i].reason) != NULL, "%s", err.detail);
+		return;
+	}
+	ck_assert_str_eq(reply.answer.username, REPLIES[_i].username);
+	ck_assert_str_eq(reply.answer.data_dir, REPLIES[_i].data_dir);
+	ck_assert_str_eq(reply.error_message, REPLIES[_i].error_message);
+}
+END_TEST
+
+START_TEST(bytes_behind_a_nul_are_read)
+{
+	struct runas_reply reply;
+	struct error err;
+	ck_assert_int_eq(runas_parse(" \0{}", 4, &reply, &err), -1);
+	ck_assert_int_eq(runas_parse("{}\0x", 4, &reply, &err), -1);
+}
+END_TEST
+
+static const struct account SERVICE = {
+	.name = "gitlab-runner", .uid = 999, .gid = 999, .home = "/", .shell = "/bin/sh"};
+
+static const struct {
+	const char *script;
+	const char *target;
+	const char *reason; /* NULL: accepted */
+	const char *username;
+} ASKED[] = {
+	{"/bin/true", NULL, NULL, ""},
+	{"/bin/true", "", NULL, ""},
+	{"/bin/true", "other", NULL, "other"},
+	{"/bin/false", NULL, "auth.runas: it refused with exit code 1", ""},
+	{"/bin/false", "other", "auth.runas: it refused with exit code 1", ""},
+	{"/bin/echo", NULL, "auth.runas: it prints what is no JSON object", ""},
+	{"/bin/true", "-u", "auth.runas: the job asks for '-u'", ""},
+	{"/bin/true", "a b", "auth.runas: the job asks for 'a b'", ""},
+	{"/bin/true", "../root", "auth.runas: the job asks for '../root'", ""},
+	{"/bin/true", "0", "auth.runas: the job asks for '0'", ""},
+	{"/nonexistent", NULL, "auth.runas: cannot find /nonexistent", ""},
+	{"/etc/passwd", NULL, "auth.runas: /etc/passwd is not a program", ""},
+	{"/bin", NULL, "is not a program", ""},
+	{"/tmp/script", NULL, "auth.runas: ", ""},
+};
+
+START_TEST(a_script_is_asked)
+{
+	struct claims claims = {.user_login = "usr", .job_id = 981625};
+	struct runas_settings settings = {.validation_script = (char *)ASKED[_i].script};
+	struct runas_answer answer;
+	struct error err = {.detail = ""};
+	int result = runas_ask(&settings, &SERVICE, &claims, ASKED[_i].target, &answer, &err);
+	ck_assert_msg(result == (ASKED[_i].reason == NULL ? 0 : -1), "%s", err.detail);
+	if (result == 0)
+		ck_assert_str_eq(answer.username, ASKED[_i].username);
+	else
+		ck_assert_msg(strstr(err.detail, ASKED[_i].reason) != NULL, "%s", err.detail);
+}
+END_TEST
+
+START_TEST(a_digest_that_is_another_refuses)
+{
+	struct claims claims = {.user_login = "usr", .job_id = 981625};
+	struct runas_settings settings = {.validation_script = (char *)"/bin/true",
+					  .sha256 = (char *)"0123456789abcdef0123456789abcdef"
+							    "0123456789abcdef0123456789abcdef"};
+	struct runas_answer answer;
+	struct error err;
+	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_DENIED);
+	ck_assert_ptr_nonnull(strstr(err.detail, "which is not the one of auth.runas.sha256"));
+
+	/* It says the right one, which is accepted then, in capital letters as well. */
+	char right[65] = "";
+	const char *at = strstr(err.detail, "has the sha256 ");
+	ck_assert_ptr_nonnull(at);
+	memcpy(right, at + strlen("has the sha256 "), 64);
+	settings.sha256 = right;
+	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), 0);
+	for (char *c = right; *c != '\0'; c++)
+		if (*c >= 'a' && *c <= 'f')
+			*c = (char)(*c - 'a' + 'A');
+	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), 0);
+}
+END_TEST
+
+Suite *runas_suite(void)
+{
+	Suite *suite = suite_create("runas");
+	TCase *tcase = tcase_create("runas");
+
+	tcase_add_loop_test(tcase, an_answer_is_strings_in_an_object_or_nothing, 0, ROWS(REPLIES));
+	tcase_add_test(tcase, bytes_behind_a_nul_are_read);
+	tcase_add_loop_test(tcase, a_script_is_asked, 0, ROWS(ASKED));
+	tcase_add_test(tcase, a_digest_that_is_another_refuses);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
