@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/report.h"
+#include "config/rules.h"
 #include "config/schema.h"
 #include "config/store.h"
 #include "config/toml_reader.h"
@@ -18,8 +19,7 @@
 struct loading {
 	struct settings *settings;
 	struct report report;
-	size_t lines[SCHEMA_ROWS_MAX]; /* where each row of the schema is set; 0 where it is not */
-	size_t general_line;	       /* of the header [general] */
+	size_t general_line; /* of the header [general] */
 };
 
 /* Ends the message with a guess, where there is one. */
@@ -67,7 +67,7 @@ static void report_unknown_key(struct report *report, const struct toml_entry *e
 static void take_key(struct loading *loading, const struct schema_row *row,
 		     struct toml_entry *entry)
 {
-	size_t *line = &loading->lines[row - SCHEMA];
+	size_t *line = &loading->settings->lines[row - SCHEMA];
 
 	/* TOML knows nothing of aliases, under which a key can be set a second time. */
 	if (*line != 0) {
@@ -106,7 +106,7 @@ static void complete(struct loading *loading, enum toml_extent extent)
 {
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
 		const struct schema_row *row = &SCHEMA[i];
-		if (loading->lines[i] != 0)
+		if (loading->settings->lines[i] != 0)
 			continue;
 		if (row->required && extent == TOML_WHOLE)
 			report_add(&loading->report,
@@ -128,6 +128,8 @@ struct settings *settings_parse(const char *path, const char *text, size_t size,
 		return NULL;
 	enum toml_extent extent = toml_read(text, size, &loading.report, take_entry, &loading);
 	complete(&loading, extent);
+	if (extent == TOML_WHOLE)
+		rules_check(loading.settings, &loading.report);
 	if (extent == TOML_WHOLE && report_is_clean(&loading.report))
 		return loading.settings;
 

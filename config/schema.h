@@ -53,7 +53,6 @@ struct schema_row {
 
 extern const struct schema_row SCHEMA[];
 extern const size_t SCHEMA_ROWS;
-#define SCHEMA_ROWS_MAX 128
 
 /* The row of the key `name` in `table`, or NULL. */
 const struct schema_row *schema_find(const char *table, const char *name);

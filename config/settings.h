@@ -131,10 +131,15 @@ struct batch_settings {
 	bool skip_cobalt_log;
 };
 
+/* More than schema.c has rows, one a key. */
+#define SCHEMA_ROWS_MAX 128
+
 struct settings {
 	struct general_settings general;
 	struct auth_settings auth;
 	struct batch_settings batch;
+	/* The line that sets the key of each row of SCHEMA; 0 where its default holds. */
+	size_t lines[SCHEMA_ROWS_MAX];
 };
 
 /*

@@ -143,8 +143,10 @@ executor = \"shell\"
 $rest" '4: '
 refuses 'also under its other name' "$base
 tls-ca-file = \"/etc/a\"
-tls_ca_file = \"/etc/b\"
-$rest" '5: general.tls-ca-file is set already, on line 4'
+tls_ca_file = \"/etc/b\"" '5: general.tls-ca-file is set already, on line 4'
+refuses 'keys of which each is right, but which contradict each other, are refused' "$base
+tls-ca-file = \"/etc/a\"
+$rest" '4: general.tls-ca-file does not go with general.jwks_file on line 5: keys that a file holds'
 refuses 'a table that is opened twice is refused' "$base
 $rest
 [general]

@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
 	/* config/ */
 	toml_suite,
 	settings_suite,
+	rules_suite,
 	/* core/, what knows of nothing else first */
 	text_suite,
 	error_suite,

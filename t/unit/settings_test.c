@@ -87,7 +87,7 @@ START_TEST(every_general_key_reaches_its_field)
 	struct settings *settings = parse_good(
 		GENERAL "name = 'site'\njob_message = \"\"\"\none\n\ttwo\"\"\"\n"
 			"shell_path = '/bin/bash'\ngitlab_server = 'https://gitlab.example.com'\n"
-			"tls-ca-file = '/etc/ca.pem'\njwks_file = '/etc/jwks.json'\n"
+			"jwks_file = '/etc/jwks.json'\n"
 			"kill_timeout = '1m30s'\nretain_logs = true\n"
 			"jwt_env_variable = 'MY_TOKEN'\njwt_required_aud = 'https://site'\n");
 	static const char *const tokens[] = {"MY_TOKEN"};
@@ -97,7 +97,6 @@ START_TEST(every_general_key_reaches_its_field)
 	ck_assert_str_eq(general->job_message, "one\n\ttwo");
 	ck_assert_str_eq(general->shell_path, "/bin/bash");
 	ck_assert_str_eq(general->gitlab_server, "https://gitlab.example.com");
-	ck_assert_str_eq(general->tls_ca_file, "/etc/ca.pem");
 	ck_assert_str_eq(general->jwks_file, "/etc/jwks.json");
 	ck_assert_int_eq(general->kill_timeout_ms, 90000);
 	ck_assert(general->retain_logs);
@@ -105,6 +104,9 @@ START_TEST(every_general_key_reaches_its_field)
 	ck_assert_str_eq(general->jwt_required_aud, "https://site");
 	settings_free(settings);
 
+	settings = parse_good(GENERAL "tls-ca-file = '/etc/ca.pem'\n");
+	ck_assert_str_eq(settings->general.tls_ca_file, "/etc/ca.pem");
+	settings_free(settings);
 	settings = parse_good(GENERAL "tls_ca_file = '/etc/ca.pem'\n"
 				      "jwt_env_variable = [\n'A',\n'B',\n]\n");
 	static const char *const two[] = {"A", "B"};
@@ -472,6 +474,25 @@ static const struct {
 	{"batch", "skip_cobalt_log", "true", "1", "must be true or false, not an integer"},
 };
 
+/* What must be set beside some of them; rules_test.c has the rules. */
+static const char *mate_of(const char *key)
+{
+	static const struct {
+		const char *key, *mate;
+	} mates[] = {
+		{"user_variable", "auth.runas.validation_script = '/a'"},
+		{"sha256", "auth.runas.validation_script = '/a'"},
+		{"network", "auth.logging.address = 'host:514'"},
+		{"address", "auth.logging.network = 'udp'"},
+	};
+
+	for (size_t i = 0; i < sizeof(mates) / sizeof(mates[0]); i++) {
+		if (strcmp(mates[i].key, key) == 0)
+			return mates[i].mate;
+	}
+	return "";
+}
+
 START_TEST(a_key_is_checked_and_where_it_is_planned_refused)
 {
 	const char *table = FIT_AND_UNFIT[_i].table, *key = FIT_AND_UNFIT[_i].key;
@@ -482,11 +503,12 @@ START_TEST(a_key_is_checked_and_where_it_is_planned_refused)
 	if (planned)
 		snprintf(refusal, sizeof(refusal), "f:1: %s.%s is not supported yet; remove it\n",
 			 table, key);
-	ck_assert(asprintf(&text, "%s.%s = %s\n[x]", table, key, FIT_AND_UNFIT[_i].fit) > 0);
+	ck_assert(asprintf(&text, "%s.%s = %s\n%s\n[x]", table, key, FIT_AND_UNFIT[_i].fit,
+			   planned ? "" : mate_of(key)) > 0);
 	ck_assert(asprintf(&expected,
 			   "%sf:1: general.executor is missing, which every file must set\n"
 			   "f:1: general.data_dir is missing, which every file must set\n"
-			   "f:2: unknown table [x]; jacamar-config.toml(5) lists all",
+			   "f:3: unknown table [x]; jacamar-config.toml(5) lists all",
 			   refusal) > 0);
 	expect_messages(text, expected);
 	free(text);

@@ -24,6 +24,7 @@ Suite *login_shell_suite(void);
 Suite *policy_suite(void);
 Suite *program_suite(void);
 Suite *runas_suite(void);
+Suite *rules_suite(void);
 Suite *script_suite(void);
 Suite *settings_suite(void);
 Suite *shell_suite(void);

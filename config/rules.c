@@ -1,0 +1,105 @@
+#include "config/rules.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "config/schema.h"
+
+enum relation { NEEDS, EXCLUDES };
+
+/*
+ * Only what is surely a mistake stands here, because it keeps every job from running: a setting
+ * without effect that its author relies on, or two that contradict each other.
+ */
+struct rule {
+	const char *table, *key;
+	enum relation relation;
+	const char *other_table, *other_key;
+	/* Where it is not the presence of both keys alone that is wrong. */
+	bool (*applies)(const struct settings *settings);
+	const char *advice;
+};
+
+static bool logs_to_file(const struct settings *settings)
+{
+	const char *location = settings->auth.logging.location;
+	return location != NULL && *location == '/';
+}
+
+static bool lists_calls_twice(const struct settings *settings)
+{
+	const struct seccomp_settings *seccomp = &settings->auth.seccomp;
+	return seccomp->allow_calls.count > 0 && seccomp->block_calls.count > 0;
+}
+
+/* Below a home, or what the user's own shell makes of $NAME, root has nothing to make. */
+static bool root_follows_user(const struct settings *settings)
+{
+	const char *data_dir = settings->general.data_dir;
+	return settings->auth.root_dir_creation && data_dir != NULL && *data_dir != '/';
+}
+
+static const struct rule RULES[] = {
+	{"general", "tls-ca-file", EXCLUDES, "general", "jwks_file", NULL,
+	 "keys that a file holds are not fetched; remove one of the two"},
+	{"auth", "root_dir_creation", EXCLUDES, "general", "data_dir", root_follows_user,
+	 "root makes directories below an absolute path alone; name one there, or remove this"},
+	{"auth.runas", "user_variable", NEEDS, "auth.runas", "validation_script", NULL,
+	 "the script decides who may become whom; set that, too, or remove this"},
+	{"auth.runas", "sha256", NEEDS, "auth.runas", "validation_script", NULL,
+	 "it is the sum of that script; set that, too, or remove this"},
+	{"auth.logging", "network", NEEDS, "auth.logging", "address", NULL,
+	 "set the address of the log's server, too, or remove this"},
+	{"auth.logging", "network", EXCLUDES, "auth.logging", "location", logs_to_file,
+	 "the log goes to one place; remove one of the two"},
+	{"auth.logging", "address", NEEDS, "auth.logging", "network", NULL,
+	 "without it the log stays on this machine; set that, too, or remove this"},
+	{"auth.seccomp", "allow_calls", EXCLUDES, "auth.seccomp", "block_calls", lists_calls_twice,
+	 "a filter is a list of what is allowed or of what is not; remove one of the two"},
+};
+
+#define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
+
+static size_t line_of(const struct settings *settings, const char *table, const char *key)
+{
+	return settings->lines[schema_find(table, key) - SCHEMA];
+}
+
+static bool is_broken(const struct rule *rule, const struct settings *settings)
+{
+	bool here = line_of(settings, rule->table, rule->key) != 0;
+	bool there = line_of(settings, rule->other_table, rule->other_key) != 0;
+
+	return here && there == (rule->relation == EXCLUDES) &&
+	       (rule->applies == NULL || rule->applies(settings));
+}
+
+static void report_rule(const struct rule *rule, const struct settings *settings,
+			struct report *report)
+{
+	size_t line = line_of(settings, rule->table, rule->key);
+
+	if (rule->relation == NEEDS)
+		report_add(report, line, "%s.%s needs %s.%s: %s", rule->table, rule->key,
+			   rule->other_table, rule->other_key, rule->advice);
+	else
+		report_add(report, line, "%s.%s does not go with %s.%s on line %zu: %s",
+			   rule->table, rule->key, rule->other_table, rule->other_key,
+			   line_of(settings, rule->other_table, rule->other_key), rule->advice);
+}
+
+void rules_check(const struct settings *settings, struct report *report)
+{
+	bool broken[RULE_COUNT];
+
+	/* All are asked before one is told: of one line, two rules may be broken. */
+	for (size_t i = 0; i < RULE_COUNT; i++)
+		broken[i] =
+			is_broken(&RULES[i], settings) &&
+			!report_has_line(report, line_of(settings, RULES[i].table, RULES[i].key));
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		if (broken[i])
+			report_rule(&RULES[i], settings, report);
+	}
+}

@@ -1,0 +1,230 @@
+/*
+ * Rules about keys that need one another or do not go together. They are asked of settings made
+ * here, because a file that sets what is not supported yet hears of that alone.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/rules.h"
+#include "config/schema.h"
+#include "t/unit/suites.h"
+
+struct key {
+	const char *table, *name;
+};
+
+#define SCRIPT                                    \
+	{                                         \
+		"auth.runas", "validation_script" \
+	}
+#define VARIABLE                              \
+	{                                     \
+		"auth.runas", "user_variable" \
+	}
+#define SHA256                         \
+	{                              \
+		"auth.runas", "sha256" \
+	}
+#define NETWORK                           \
+	{                                 \
+		"auth.logging", "network" \
+	}
+#define ADDRESS                           \
+	{                                 \
+		"auth.logging", "address" \
+	}
+#define LOCATION                           \
+	{                                  \
+		"auth.logging", "location" \
+	}
+#define ENABLED                           \
+	{                                 \
+		"auth.logging", "enabled" \
+	}
+#define CA                               \
+	{                                \
+		"general", "tls-ca-file" \
+	}
+#define JWKS                           \
+	{                              \
+		"general", "jwks_file" \
+	}
+#define DATA_DIR                      \
+	{                             \
+		"general", "data_dir" \
+	}
+#define ROOT                                \
+	{                                   \
+		"auth", "root_dir_creation" \
+	}
+#define ALLOW                                 \
+	{                                     \
+		"auth.seccomp", "allow_calls" \
+	}
+#define BLOCK                                 \
+	{                                     \
+		"auth.seccomp", "block_calls" \
+	}
+
+/* The keys that a file sets, each on a line of its own from 1 on, and what it hears. */
+static const struct {
+	struct key keys[4];
+	const char *data_dir;
+	bool root_dir_creation;
+	const char *location;
+	size_t allowed, blocked; /* calls */
+	const char *messages;	 /* NULL where nothing is wrong */
+} CASES[] = {
+	{.keys = {SCRIPT, VARIABLE, SHA256}},
+	{.keys = {SCRIPT}},
+	{.keys = {VARIABLE},
+	 .messages = "f:1: auth.runas.user_variable needs auth.runas.validation_script: the script "
+		     "decides who may become whom; set that, too, or remove this"},
+	{.keys = {SHA256, VARIABLE},
+	 .messages = "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is the sum of "
+		     "that script; set that, too, or remove this\n"
+		     "f:2: auth.runas.user_variable needs auth.runas.validation_script: the script "
+		     "decides who may become whom; set that, too, or remove this"},
+
+	{.keys = {NETWORK, ADDRESS}},
+	{.keys = {ENABLED, LOCATION}, .location = "/var/log/ci.log"},
+	{.keys = {NETWORK, ADDRESS, LOCATION}, .location = "syslog"},
+	{.keys = {NETWORK, ADDRESS, LOCATION},
+	 .location = "/var/log/ci.log",
+	 .messages = "f:1: auth.logging.network does not go with auth.logging.location on line 3: "
+		     "the log goes to one place; remove one of the two"},
+	{.keys = {NETWORK},
+	 .messages = "f:1: auth.logging.network needs auth.logging.address: set the address of the "
+		     "log's server, too, or remove this"},
+	{.keys = {ADDRESS},
+	 .messages = "f:1: auth.logging.address needs auth.logging.network: without it the log "
+		     "stays on this machine; set that, too, or remove this"},
+	{.keys = {LOCATION, NETWORK},
+	 .location = "/var/log/ci.log",
+	 .messages = "f:2: auth.logging.network needs auth.logging.address: set the address of the "
+		     "log's server, too, or remove this\n"
+		     "f:2: auth.logging.network does not go with auth.logging.location on line 1: "
+		     "the log goes to one place; remove one of the two"},
+
+	{.keys = {CA}},
+	{.keys = {JWKS}},
+	{.keys = {JWKS, CA},
+	 .messages = "f:2: general.tls-ca-file does not go with general.jwks_file on line 1: keys "
+		     "that a file holds are not fetched; remove one of the two"},
+
+	{.keys = {DATA_DIR, ROOT}, .data_dir = "/scratch", .root_dir_creation = true},
+	{.keys = {DATA_DIR, ROOT}, .data_dir = "$HOME"},
+	{.keys = {DATA_DIR, ROOT}, .root_dir_creation = true}, /* a data_dir that is wrong itself */
+	{.keys = {DATA_DIR, ROOT},
+	 .data_dir = "$HOME",
+	 .root_dir_creation = true,
+	 .messages =
+		 "f:2: auth.root_dir_creation does not go with general.data_dir on line 1: root "
+		 "makes directories below an absolute path alone; name one there, or remove this"},
+	{.keys = {ROOT, DATA_DIR},
+	 .data_dir = "~",
+	 .root_dir_creation = true,
+	 .messages =
+		 "f:1: auth.root_dir_creation does not go with general.data_dir on line 2: root "
+		 "makes directories below an absolute path alone; name one there, or remove this"},
+	{.keys = {DATA_DIR, ROOT},
+	 .data_dir = "$SCRATCH/ci",
+	 .root_dir_creation = true,
+	 .messages =
+		 "f:2: auth.root_dir_creation does not go with general.data_dir on line 1: root "
+		 "makes directories below an absolute path alone; name one there, or remove this"},
+
+	{.keys = {ALLOW, BLOCK}, .allowed = 1},
+	{.keys = {ALLOW, BLOCK}, .blocked = 1},
+	{.keys = {BLOCK, ALLOW},
+	 .allowed = 1,
+	 .blocked = 2,
+	 .messages = "f:2: auth.seccomp.allow_calls does not go with auth.seccomp.block_calls on "
+		     "line 1: a filter is a list of what is allowed or of what is not; remove one "
+		     "of the two"},
+};
+
+/* What the strings are is of no interest. */
+static void make_settings(struct settings *settings, int number)
+{
+	static char data_dir[32], location[32];
+	memset(settings, 0, sizeof(*settings));
+	for (size_t i = 0; i < 4 && CASES[number].keys[i].name != NULL; i++) {
+		const struct key *key = &CASES[number].keys[i];
+		settings->lines[schema_find(key->table, key->name) - SCHEMA] = i + 1;
+	}
+	if (CASES[number].data_dir != NULL)
+		settings->general.data_dir = strcpy(data_dir, CASES[number].data_dir);
+	if (CASES[number].location != NULL)
+		settings->auth.logging.location = strcpy(location, CASES[number].location);
+	settings->auth.root_dir_creation = CASES[number].root_dir_creation;
+	settings->auth.seccomp.allow_calls.count = CASES[number].allowed;
+	settings->auth.seccomp.block_calls.count = CASES[number].blocked;
+}
+
+START_TEST(each_rule_is_told_with_its_line)
+{
+	struct settings settings;
+	struct report report = {.path = "f"};
+	make_settings(&settings, _i);
+	rules_check(&settings, &report);
+	char *text = report_text(&report);
+	ck_assert_str_eq(text, CASES[_i].messages != NULL ? CASES[_i].messages : "");
+	free(text);
+	report_clear(&report);
+}
+END_TEST
+
+START_TEST(a_line_that_is_wrong_itself_hears_of_no_rule)
+{
+	struct settings settings;
+	struct report report = {.path = "f"};
+	make_settings(&settings, 3);
+	report_add(&report, 2, "wrong");
+	rules_check(&settings, &report);
+	char *text = report_text(&report);
+	ck_assert_str_eq(text, "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is "
+			       "the sum of that script; set that, too, or remove this\nf:2: wrong");
+	free(text);
+	report_clear(&report);
+}
+END_TEST
+
+/* A file that breaks a rule runs no job, however right each of its keys is. */
+START_TEST(a_file_that_breaks_a_rule_is_refused)
+{
+	static const char good[] = "general.executor = 'shell'\ngeneral.data_dir = '~'\n"
+				   "general.jwks_file = '/a'\n#general.tls-ca-file = '/b'\n";
+	char *messages = NULL, bad[sizeof(good)];
+	struct settings *settings = settings_parse("f", good, sizeof(good) - 1, &messages);
+	ck_assert_ptr_nonnull(settings);
+	settings_free(settings);
+
+	memcpy(bad, good, sizeof(good));
+	*strchr(bad, '#') = ' ';
+	ck_assert_ptr_null(settings_parse("f", bad, sizeof(bad) - 1, &messages));
+	ck_assert_str_eq(messages, "f:4: general.tls-ca-file does not go with general.jwks_file on "
+				   "line 3: keys that a file holds are not fetched; remove one of "
+				   "the two");
+	free(messages);
+
+	/* Of a file that was not read to its end nobody knows what it does not set. */
+	static const char broken[] = "general.executor = 'shell'\ngeneral.data_dir = '~'\n"
+				     "auth.runas.user_variable = 'A'\n= 1\n";
+	ck_assert_ptr_null(settings_parse("f", broken, sizeof(broken) - 1, &messages));
+	ck_assert_ptr_null(strstr(messages, " needs "));
+	free(messages);
+}
+END_TEST
+
+Suite *rules_suite(void)
+{
+	Suite *suite = suite_create("rules");
+	TCase *rules = tcase_create("rules");
+	tcase_add_loop_test(rules, each_rule_is_told_with_its_line, 0, ROWS(CASES));
+	tcase_add_test(rules, a_line_that_is_wrong_itself_hears_of_no_rule);
+	tcase_add_test(rules, a_file_that_breaks_a_rule_is_refused);
+	suite_add_tcase(suite, rules);
+	return suite;
+}
