@@ -18,6 +18,7 @@ struct invocation {
 	bool behind_channel; /* env-script: started by jacamar-auth, as the user */
 	bool unobfuscated;
 	const char *configuration; /* NULL where not given */
+	const char *check;	   /* the file to be checked, likewise */
 	const char *stage;
 	char **operands;   /* behind the stage, NULL at their end */
 	int build_failure; /* the runner's exit codes */
@@ -27,6 +28,9 @@ struct invocation {
 
 /* The stages, told from the service's side: auth.c. */
 int auth_applet(struct invocation *call);
+
+/* config --check: check.c. */
+int check_applet(struct invocation *call);
 
 /* The stages as the user, started by auth over the channel; each returns its exit status. */
 int config_applet(struct invocation *call);

@@ -21,12 +21,13 @@ static const struct stage {
 	const char *operands;		     /* as the usage shows them */
 	int (*as_user)(struct invocation *); /* behind the channel */
 	int count;			     /* of operands from the runner */
-	int user_count; /* of operands from jacamar-auth, env-script included */
+	int user_count;			   /* of operands from jacamar-auth, env-script included */
+	int (*check)(struct invocation *); /* what --check FILE asks for; NULL: it does not go */
 } stages[] = {
-	{"config", "", config_applet, 0, 1},
-	{"prepare", "", prepare_applet, 0, 1},
-	{"run", " SCRIPT SUBSTAGE", run_applet, 2, 2},
-	{"cleanup", "", cleanup_applet, 0, 1},
+	{"config", "", config_applet, 0, 1, check_applet},
+	{"prepare", "", prepare_applet, 0, 1, NULL},
+	{"run", " SCRIPT SUBSTAGE", run_applet, 2, 2, NULL},
+	{"cleanup", "", cleanup_applet, 0, 1, NULL},
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
@@ -39,8 +40,10 @@ static void print_help(const struct invocation *call)
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		printf("  %s %s %s [--configuration FILE]%s\n", call->program, option,
 		       stages[i].name, stages[i].operands);
+	printf("  %s config --check FILE\n", call->program);
 	printf("\n"
 	       "      --configuration FILE  the site's settings; config needs them\n"
+	       "      --check FILE          print these settings, or all that is wrong with them\n"
 	       "  -u, --unobfuscated        tell the job's log why it was refused\n"
 	       "      --no-auth             run jobs as this account (jacamar)\n"
 	       "  -h, --help                print this\n"
@@ -138,6 +141,12 @@ static int dispatch(struct invocation *call)
 
 	if (stage == NULL)
 		return usage(call, "there is no stage ", call->stage);
+	if (call->is_auth && call->no_auth)
+		return usage(call, "--no-auth is an option of jacamar", "");
+	if (call->check != NULL)
+		return stage->check != NULL && call->configuration == NULL && count == 0
+			       ? stage->check(call)
+			       : usage(call, "--check FILE belongs to config alone", "");
 	if (!call->is_auth && !call->no_auth) {
 		applet_say(call,
 			   "jobs that run as the person who triggered them are started by "
@@ -146,8 +155,6 @@ static int dispatch(struct invocation *call)
 			   stage->name);
 		return call->system_failure;
 	}
-	if (call->is_auth && call->no_auth)
-		return usage(call, "--no-auth is an option of jacamar", "");
 	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
 			       ? stage->as_user(call)
@@ -163,11 +170,12 @@ static int dispatch(struct invocation *call)
 /* Takes the options; a result of 0 or more is the exit code, -1 means: go on. */
 static int parse_options(struct invocation *call, int argc, char **argv)
 {
-	enum { NO_AUTH = 256, CONFIGURATION, LIST };
+	enum { NO_AUTH = 256, CONFIGURATION, CHECK, LIST };
 	static const struct option options[] = {
 		{"unobfuscated", no_argument, NULL, 'u'},
 		{"no-auth", no_argument, NULL, NO_AUTH},
 		{"configuration", required_argument, NULL, CONFIGURATION},
+		{"check", required_argument, NULL, CHECK},
 		{"list", no_argument, NULL, LIST},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -184,6 +192,9 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 			break;
 		case CONFIGURATION:
 			call->configuration = optarg;
+			break;
+		case CHECK:
+			call->check = optarg;
 			break;
 		case LIST:
 			print_list();

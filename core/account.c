@@ -72,9 +72,14 @@ int account_by_name(const char *name, struct account *account, struct error *err
 	return 0;
 }
 
+int account_by_uid(uid_t uid, struct account *account, struct error *err)
+{
+	return look_up(NULL, uid, account, err);
+}
+
 int account_of_process(struct account *account, struct error *err)
 {
-	return look_up(NULL, geteuid(), account, err);
+	return account_by_uid(geteuid(), account, err);
 }
 
 gid_t *account_groups(const struct account *account, size_t *count, struct error *err)

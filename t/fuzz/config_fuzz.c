@@ -1,14 +1,46 @@
 /*
  * libFuzzer: any bytes as a configuration file. Finds reads out of bounds, leaks, undefined
- * behaviour, and files that are neither accepted nor refused with a message.
+ * behaviour, files that are neither accepted nor refused with a message, and settings that are
+ * shown as anything but a file that says the same.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/settings.h"
+#include "config/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is shown of the settings that `text` shows. */
+static char *show_again(const char *text)
+{
+	char *messages = NULL;
+	struct settings *settings = settings_parse("f", text, strlen(text), &messages);
+	char *shown = settings != NULL ? show_settings(settings) : NULL;
+
+	if (shown == NULL)
+		abort();
+	settings_free(settings);
+	return shown;
+}
+
+static void check_shown(const struct settings *settings)
+{
+	char *first = show_settings(settings);
+	if (first == NULL)
+		abort();
+	/* From here on every key that has a value has its line, and it stays the same one. */
+	char *second = show_again(first);
+	char *third = show_again(second);
+
+	if (strcmp(second, third) != 0)
+		abort();
+	free(first);
+	free(second);
+	free(third);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -17,6 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((settings == NULL) == (messages == NULL))
 		abort();
+	if (settings != NULL)
+		check_shown(settings);
 	settings_free(settings);
 	free(messages);
 	return 0;

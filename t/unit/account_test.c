@@ -67,6 +67,8 @@ START_TEST(an_account_is_found_by_its_name)
 	uid_t uid = nobody->pw_uid;
 	ck_assert_int_eq(account_by_name("nobody", &account, &err), 0);
 	ck_assert_uint_eq(account.uid, uid);
+	ck_assert_int_eq(account_by_uid(uid, &account, &err), 0);
+	ck_assert_uint_eq(account.uid, uid);
 }
 END_TEST
 

@@ -23,6 +23,7 @@ static Suite *(*const suites[])(void) = {
 	toml_suite,
 	settings_suite,
 	rules_suite,
+	show_suite,
 	/* core/, what knows of nothing else first */
 	text_suite,
 	error_suite,

@@ -28,6 +28,7 @@ Suite *rules_suite(void);
 Suite *script_suite(void);
 Suite *settings_suite(void);
 Suite *shell_suite(void);
+Suite *show_suite(void);
 Suite *state_suite(void);
 Suite *supervise_suite(void);
 Suite *text_suite(void);
