@@ -240,6 +240,13 @@ cp "$top/config/examples/config.toml" "$file"
 check "the runner's own file is told from it" '
 	bad "$file:1: unknown key \"concurrent\"" "$file:2: " "$file:4: unknown table [session_server]" "$file:7: " "$file:12: " -- \
 		"$usr" "$jacamar" config --check "$file"'
+content "$general"
+check 'the manual has an entry for every key there is' '
+	good "$usr" "$jacamar" config --check "$file" &&
+	sed -n "s/^#* *\\([a-z0-9_-]*\\) \\(=\\|is unset\\|is not supported yet\\).*/\\1/p" "$box/out" >"$box/keys" &&
+	[ "$(wc -l <"$box/keys")" -ge 60 ] && while read -r key; do
+		grep -Eq "^\.It.* (Ic .*)?$key( |\$)" "$top/man/jacamar-config.toml.5" || { echo "$key"; exit 1; }
+	done <"$box/keys"'
 examples=$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAG/{s/\\(dq/"/g;p}' "$top/man/jacamar-config.toml.5")
 for number in 1 2; do
 	content "$(printf '%s\n' "$examples" | awk -v number=$number '/^\.Ed/ { inside = 0 }
