@@ -141,9 +141,8 @@ int policy_check_uid(const struct account *account, const struct account *servic
 int policy_check_account(const struct auth_settings *settings, const struct account *account,
 			 const struct account *service, struct error *err)
 {
-	if (policy_check_uid(account, service, settings->downscope, settings->min_uid, err) != 0)
+	if (settings->downscope != DOWNSCOPE_NONE &&
+	    check_shell(&settings->shell_allowlist, account, err) != 0)
 		return -1;
-	if (settings->downscope == DOWNSCOPE_NONE)
-		return 0;
-	return check_shell(&settings->shell_allowlist, account, err);
+	return policy_check_uid(account, service, settings->downscope, settings->min_uid, err);
 }
