@@ -69,7 +69,7 @@ const struct schema_row SCHEMA[] = {
 	{"general", "static_builds_dir", PLANNED, SCHEMA_BOOLEAN, FIELD(general.static_builds_dir)},
 	{"general", "static_builds_days", PLANNED, SCHEMA_INTEGER,
 	 FIELD(general.static_builds_days), .minimum = 0, .maximum = DAYS_MAX, .number = 7},
-	{"general", "group_permissions", PLANNED, SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
+	{"general", "group_permissions", SUPPORTED, SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
 	{"general", "unrestricted_cmd_line", PLANNED, SCHEMA_BOOLEAN,
 	 FIELD(general.unrestricted_cmd_line)},
 	{"general", "jwt_env_variable", SUPPORTED, SCHEMA_STRING_OR_LIST,

@@ -196,6 +196,7 @@ struct state decision_state(const struct decision *decision)
 		.job_message = general->job_message,
 		.kill_timeout_ms = general->kill_timeout_ms,
 		.retain_logs = general->retain_logs,
+		.group_permissions = general->group_permissions,
 		.no_new_privs = auth->no_new_privs,
 		.environment_names = decision->environment_names,
 	};

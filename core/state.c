@@ -57,6 +57,7 @@ static const struct field {
 	{"settings", "job_message", STRING, AT(job_message), .optional = true},
 	{"settings", "kill_timeout_ms", NUMBER, AT(kill_timeout_ms), .maximum = INT64_MAX},
 	{"settings", "retain_logs", BOOLEAN, AT(retain_logs)},
+	{"settings", "group_permissions", BOOLEAN, AT(group_permissions)},
 	{"settings", "no_new_privs", BOOLEAN, AT(no_new_privs)},
 	{"settings", "limits", LIMITS, AT(limits)},
 	{"settings", "environment", NAMES, AT(environment_names)},

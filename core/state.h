@@ -47,6 +47,7 @@ struct state {
 	const char *job_message;
 	int64_t kill_timeout_ms;
 	bool retain_logs;
+	bool group_permissions;
 	bool no_new_privs;
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names; /* array of strings: [auth] downscope_env */

@@ -107,17 +107,23 @@ void workspace_free(struct workspace *workspace)
 	memset(workspace, 0, sizeof(*workspace));
 }
 
-/* Where the walk from the base down stands, for the error's text. */
+/* One way from the base down. */
 struct walk {
-	const char *path; /* the whole path that is walked */
-	bool make;
+	const char *path; /* the whole of it */
+	bool make;	  /* what is missing */
+	mode_t mode;	  /* of what is made */
 };
 
-static int check_directory(const struct walk *walk, int fd, const char *name, struct error *err)
+static int check_directory(const struct walk *walk, int fd, const char *name, bool made,
+			   struct error *err)
 {
 	struct stat found;
 	if (fstat(fd, &found) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look at %s of %s", name, walk->path);
+	/* Not left to mkdir(2) and the umask; what the parent hands on of its group stays. */
+	if (made && fchmod(fd, walk->mode | (found.st_mode & S_ISGID)) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set the mode of %s of %s", name,
+				   walk->path);
 	if (found.st_uid != geteuid())
 		return error_set(err, ERROR_SYSTEM,
 				 "'%s' in %s belongs to another account (uid %u)", name, walk->path,
@@ -133,7 +139,8 @@ static int check_directory(const struct walk *walk, int fd, const char *name, st
 static int step(const struct walk *walk, int at, const char *name, struct error *err)
 {
 	cleanup_close int parent = at;
-	if (walk->make && mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
+	bool made = walk->make && mkdirat(parent, name, 0700) == 0;
+	if (walk->make && !made && errno != EEXIST)
 		return error_errno(err, ERROR_SYSTEM, "cannot make '%s' of %s", name, walk->path);
 	int next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (next < 0) {
@@ -143,7 +150,7 @@ static int step(const struct walk *walk, int at, const char *name, struct error 
 					 walk->path);
 		return error_errno(err, ERROR_SYSTEM, "cannot open '%s' of %s", name, walk->path);
 	}
-	if (check_directory(walk, next, name, err) != 0) {
+	if (check_directory(walk, next, name, made, err) != 0) {
 		close(next);
 		return -1;
 	}
@@ -188,10 +195,15 @@ static int open_inside(const char *base, const struct walk *walk, int leave, str
 
 int workspace_make(const struct state *state, struct error *err)
 {
-	const char *const paths[] = {state->builds_dir, state->cache_dir, state->scripts_dir};
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct walk walk = {.path = paths[i], .make = true};
-		cleanup_close int fd = open_inside(state->base, &walk, 0, err);
+	/* The base is made with the first; scripts hold secrets. */
+	mode_t shared = state->group_permissions ? 0750 : 0700;
+	const struct walk walks[] = {
+		{.path = state->builds_dir, .make = true, .mode = shared},
+		{.path = state->cache_dir, .make = true, .mode = shared},
+		{.path = state->scripts_dir, .make = true, .mode = 0700},
+	};
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
+		cleanup_close int fd = open_inside(state->base, &walks[i], 0, err);
 		if (fd < 0)
 			return -1;
 	}
@@ -200,7 +212,7 @@ int workspace_make(const struct state *state, struct error *err)
 
 int workspace_open_scripts(const struct state *state, struct error *err)
 {
-	struct walk walk = {.path = state->scripts_dir, .make = true};
+	struct walk walk = {.path = state->scripts_dir, .make = true, .mode = 0700};
 	int fd = open_inside(state->base, &walk, 0, err);
 	/* A script holds the job's secrets; the directory may be older than this program. */
 	if (fd >= 0 && fchmod(fd, 0700) != 0) {

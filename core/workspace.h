@@ -46,7 +46,11 @@ void workspace_free(struct workspace *workspace);
 /* Checks the directory that the user's shell made out of data_dir: absolute, printable, no "..". */
 int workspace_check_resolved(const char *data_dir, const char *resolved, struct error *err);
 
-/* As the user: makes the directories, private, or checks that they are the user's own. */
+/*
+ * As the user: makes the directories, or checks that they are the user's own. New ones are
+ * private; with group_permissions builds and cache, and what leads to them, are for the user's
+ * group to read.
+ */
 int workspace_make(const struct state *state, struct error *err);
 
 /*

@@ -34,6 +34,7 @@ static struct state full_state(const json_t *names)
 		.job_message = "Gr\xc3\xbc\xc3\x9f Gott\n\"you\"",
 		.kill_timeout_ms = 90000,
 		.retain_logs = true,
+		.group_permissions = true,
 		.no_new_privs = true,
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
@@ -74,6 +75,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_pstr_eq(a->job_message, b->job_message);
 	ck_assert_int_eq(a->kill_timeout_ms, b->kill_timeout_ms);
 	ck_assert_int_eq(a->retain_logs, b->retain_logs);
+	ck_assert_int_eq(a->group_permissions, b->group_permissions);
 	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
 	for (int i = 0; i < LIMIT_COUNT; i++) {
 		ck_assert_int_eq(a->limits[i].set, b->limits[i].set);
@@ -101,6 +103,7 @@ START_TEST(what_goes_in_comes_out)
 	expect_round_trip(&state);
 	state.downscope = DOWNSCOPE_NONE;
 	state.retain_logs = false;
+	state.group_permissions = false;
 	state.no_new_privs = false;
 	state.kill_timeout_ms = 0;
 	state.account.uid = UINT32_MAX - 1;
@@ -214,6 +217,8 @@ static const struct {
 	{"settings", "kill_timeout_ms", "\"90s\""},
 	{"settings", "retain_logs", NULL},
 	{"settings", "retain_logs", "1"},
+	{"settings", "group_permissions", NULL},
+	{"settings", "group_permissions", "1"},
 	{"settings", "no_new_privs", NULL},
 	{"settings", "no_new_privs", "null"},
 	{"settings", "limits", NULL},

@@ -146,12 +146,17 @@ START_TEST(what_the_shell_says_is_checked)
 }
 END_TEST
 
-static void expect_private(const char *path)
+static void expect_mode(const char *path, mode_t mode)
 {
 	struct stat found;
 	ck_assert_msg(lstat(path, &found) == 0, "%s: %s", path, strerror(errno));
 	ck_assert(S_ISDIR(found.st_mode));
-	ck_assert_uint_eq(found.st_mode & 07777, 0700);
+	ck_assert_msg((found.st_mode & 07777) == mode, "%s: %o", path, found.st_mode);
+}
+
+static void expect_private(const char *path)
+{
+	expect_mode(path, 0700);
 }
 
 START_TEST(the_directories_are_made_private)
@@ -166,6 +171,46 @@ START_TEST(the_directories_are_made_private)
 	expect_private(path_of("%s/scripts/short/000/group", made.base).text);
 	/* And are as good a second time. */
 	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+}
+END_TEST
+
+START_TEST(the_group_reads_builds_and_cache_and_no_script)
+{
+	made.header.state.group_permissions = true;
+	umask(0077);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	expect_mode(made.base, 0750);
+	expect_mode(path_of("%s/builds", made.base).text, 0750);
+	expect_mode(path_of("%s/builds/short", made.base).text, 0750);
+	expect_mode(made.builds_dir, 0750);
+	expect_mode(made.cache_dir, 0750);
+	expect_private(path_of("%s/scripts", made.base).text);
+	expect_private(path_of("%s/scripts/short/000/group/project", made.base).text);
+	expect_private(made.scripts_dir);
+}
+END_TEST
+
+START_TEST(a_directory_keeps_the_mode_that_it_had)
+{
+	umask(0077);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	ck_assert_int_eq(chmod(made.cache_dir, 0755), 0);
+	made.header.state.group_permissions = true;
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	expect_private(made.base);
+	expect_private(made.builds_dir);
+	expect_mode(made.cache_dir, 0755);
+}
+END_TEST
+
+START_TEST(the_group_of_the_place_is_handed_on)
+{
+	ck_assert_int_eq(chmod(home.text, 02755), 0);
+	made.header.state.group_permissions = true;
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	expect_mode(made.base, 02750);
+	expect_mode(made.builds_dir, 02750);
+	expect_mode(path_of("%s/scripts", made.base).text, 02700);
 }
 END_TEST
 
@@ -414,6 +459,9 @@ static TCase *make_tests(void)
 	TCase *tcase = tcase_create("make");
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, the_directories_are_made_private);
+	tcase_add_test(tcase, the_group_reads_builds_and_cache_and_no_script);
+	tcase_add_test(tcase, a_directory_keeps_the_mode_that_it_had);
+	tcase_add_test(tcase, the_group_of_the_place_is_handed_on);
 	tcase_add_loop_test(tcase, a_link_at_any_level_is_refused, 0, ROWS(LEVELS));
 	tcase_add_test(tcase, nothing_is_made_behind_a_link);
 	tcase_add_test(tcase, a_link_in_the_builds_and_the_cache_is_refused);
