@@ -73,6 +73,15 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 	return outcome_answer(&state, err);
 }
 
+/* The runner's users know the variable from other sites. */
+static void say_what_is_ignored(const struct invocation *call, const struct settings *settings)
+{
+	const char *custom = getenv(WORKSPACE_CUSTOM_VARIABLE);
+	if (custom != NULL && custom[0] != '\0' && !settings->general.custom_build_dir)
+		applet_say(call, "CUSTOM_CI_BUILDS_DIR has no effect: this site does not set "
+				 "general.custom_build_dir");
+}
+
 static int configure(const struct invocation *call)
 {
 	struct error err = {.kind = ERROR_NONE};
@@ -82,6 +91,8 @@ static int configure(const struct invocation *call)
 		result = decide(call, &decision, &err);
 	outcome_record(call, &decision, result == 0 ? NULL : &err);
 	int code = result == 0 ? 0 : outcome_failure(call, decision.reference, &err);
+	if (result == 0)
+		say_what_is_ignored(call, decision.settings);
 	decision_free(&decision);
 	return code;
 }

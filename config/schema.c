@@ -65,7 +65,7 @@ const struct schema_row SCHEMA[] = {
 	{"general", "kill_timeout", SUPPORTED, SCHEMA_DURATION, FIELD(general.kill_timeout_ms),
 	 .minimum = 1, .maximum = DURATION_MAX_MS, .number = 120000},
 	{"general", "retain_logs", SUPPORTED, SCHEMA_BOOLEAN, FIELD(general.retain_logs)},
-	{"general", "custom_build_dir", PLANNED, SCHEMA_BOOLEAN, FIELD(general.custom_build_dir)},
+	{"general", "custom_build_dir", SUPPORTED, SCHEMA_BOOLEAN, FIELD(general.custom_build_dir)},
 	{"general", "static_builds_dir", PLANNED, SCHEMA_BOOLEAN, FIELD(general.static_builds_dir)},
 	{"general", "static_builds_days", PLANNED, SCHEMA_INTEGER,
 	 FIELD(general.static_builds_days), .minimum = 0, .maximum = DAYS_MAX, .number = 7},

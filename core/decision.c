@@ -160,11 +160,20 @@ static const char *project_path(const struct decision *decision)
 	return NULL;
 }
 
+/* Of the job's author; NULL where there is none, or the site does not have it. */
+static const char *custom_builds(const struct decision *decision)
+{
+	const char *custom = getenv(WORKSPACE_CUSTOM_VARIABLE);
+	bool wanted = custom != NULL && custom[0] != '\0';
+	return wanted && decision->settings->general.custom_build_dir ? custom : NULL;
+}
+
 static struct workspace_names workspace_names(const struct decision *decision)
 {
 	return (struct workspace_names){
 		.short_token = getenv("CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN"),
 		.concurrent = getenv("CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID"),
+		.custom_builds = custom_builds(decision),
 		.project_path = project_path(decision),
 		.job_id = decision->job.id,
 	};
@@ -188,6 +197,7 @@ struct state decision_state(const struct decision *decision)
 		.downscope = auth->downscope,
 		.min_uid = auth->min_uid,
 		.base = decision->workspace.base,
+		.custom_builds = decision->workspace.custom_builds,
 		.builds_dir = decision->workspace.builds_dir,
 		.cache_dir = decision->workspace.cache_dir,
 		.scripts_dir = decision->workspace.scripts_dir,

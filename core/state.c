@@ -46,6 +46,7 @@ static const struct field {
 	{"account", "home", TEXT, ARRAY(account.home)},
 	{"account", "shell", TEXT, ARRAY(account.shell)},
 	{"directories", "base", PATH, AT(base)},
+	{"directories", "custom", PATH, AT(custom_builds), .optional = true},
 	{"directories", "builds", PATH, AT(builds_dir)},
 	{"directories", "cache", PATH, AT(cache_dir)},
 	{"directories", "scripts", PATH, AT(scripts_dir)},

@@ -34,8 +34,9 @@ struct state {
 	enum downscope_kind downscope; /* never UNSET */
 	int64_t min_uid;
 
-	/* Absolute; the others lie in base. */
+	/* Absolute; the others lie in base, but for the builds where there is a place for them. */
 	const char *base;
+	const char *custom_builds; /* that place, or NULL */
 	const char *builds_dir;
 	const char *cache_dir;
 	const char *scripts_dir;

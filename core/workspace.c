@@ -37,10 +37,16 @@ static bool climbs(const char *path)
 	return false;
 }
 
+/* For paths that the user or the job's author has chosen. */
+static bool is_fit(const char *path)
+{
+	return path[0] == '/' && text_is_printable(path) && !climbs(path) &&
+	       strlen(path) < ACCOUNT_PATH_SIZE;
+}
+
 int workspace_check_resolved(const char *data_dir, const char *resolved, struct error *err)
 {
-	if (resolved[0] == '/' && text_is_printable(resolved) && !climbs(resolved) &&
-	    strlen(resolved) < ACCOUNT_PATH_SIZE)
+	if (is_fit(resolved))
 		return 0;
 	return error_set(err, ERROR_SYSTEM,
 			 "general.data_dir %s is '%.200s' in the user's login shell; it must be an "
@@ -58,7 +64,37 @@ int workspace_check_names(const struct workspace_names *names, struct error *err
 		return error_set(
 			err, ERROR_SYSTEM,
 			"CI_CONCURRENT_PROJECT_ID is missing or not a number of up to 6 digits");
+	const char *custom = names->custom_builds;
+	if (custom != NULL && (!is_fit(custom) || custom[strspn(custom, "/")] == '\0'))
+		return error_set(
+			err, ERROR_SYSTEM,
+			"CUSTOM_CI_BUILDS_DIR is '%.200s'; it must be an absolute, printable "
+			"path without '..', of less than %d bytes",
+			custom, ACCOUNT_PATH_SIZE);
 	return 0;
+}
+
+/* In new memory, without slashes at its end. */
+static char *trim(const char *path)
+{
+	size_t length = strlen(path);
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return strndup(path, length);
+}
+
+/* In new memory; NULL without. */
+static char *plan_builds(struct workspace *workspace, const struct workspace_names *names,
+			 uint64_t concurrent)
+{
+	if (names->custom_builds == NULL)
+		return text_format("%s/builds/%s/%03" PRIu64, workspace->base, names->short_token,
+				   concurrent);
+	workspace->custom_builds = trim(names->custom_builds);
+	if (workspace->custom_builds == NULL)
+		return NULL;
+	return text_format("%s/%s/%03" PRIu64, workspace->custom_builds, names->short_token,
+			   concurrent);
 }
 
 int workspace_plan(const char *data_dir, const struct account *account,
@@ -86,8 +122,7 @@ int workspace_plan(const char *data_dir, const struct account *account,
 				      home ? HOME_DIRECTORY : account->name);
 	if (workspace->base == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	workspace->builds_dir = text_format("%s/builds/%s/%03" PRIu64, workspace->base,
-					    names->short_token, concurrent);
+	workspace->builds_dir = plan_builds(workspace, names, concurrent);
 	workspace->cache_dir = text_format("%s/cache", workspace->base);
 	workspace->scripts_dir =
 		text_format("%s/scripts/%s/%03" PRIu64 "/%s/%" PRIu64, workspace->base,
@@ -101,15 +136,18 @@ int workspace_plan(const char *data_dir, const struct account *account,
 void workspace_free(struct workspace *workspace)
 {
 	free(workspace->base);
+	free(workspace->custom_builds);
 	free(workspace->builds_dir);
 	free(workspace->cache_dir);
 	free(workspace->scripts_dir);
 	memset(workspace, 0, sizeof(*workspace));
 }
 
-/* One way from the base down. */
+/* One way down, from a directory that must be the user's own. */
 struct walk {
-	const char *path; /* the whole of it */
+	const char *root; /* that directory */
+	const char *path; /* in it, or the same */
+	bool make_way;	  /* what is missing above the root, too */
 	bool make;	  /* what is missing */
 	mode_t mode;	  /* of what is made */
 };
@@ -158,29 +196,49 @@ static int step(const struct walk *walk, int at, const char *name, struct error 
 }
 
 /*
- * Opens `path`, which lies in `base` or is it. What is above the base is the site's own and may
- * hold links; from the base on down everything is checked. The last `leave` components stay out.
+ * Opens what is above the root: the site's own, which may hold links. Where not all of it is there
+ * and may be made, the lowest that is; *length gets how much of the path that is.
  */
-static int open_inside(const char *base, const struct walk *walk, int leave, struct error *err)
+static int open_above(const struct walk *walk, size_t *length, struct error *err)
 {
-	size_t base_length = strlen(base);
-	if (strncmp(walk->path, base, base_length) != 0 ||
-	    (walk->path[base_length] != '\0' && walk->path[base_length] != '/'))
-		return error_set(err, ERROR_SYSTEM, "%s is not in %s", walk->path, base);
-
-	size_t parent_length = (size_t)(strrchr(base, '/') - base) + 1;
-	cleanup_free char *parent = strndup(base, parent_length);
-	cleanup_free char *rest = strdup(walk->path + parent_length);
-	if (parent == NULL || rest == NULL)
+	cleanup_free char *above = strdup(walk->root);
+	if (above == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
+	for (;;) {
+		char *slash = strrchr(above, '/');
+		slash[1] = '\0';
+		int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		*length = (size_t)(slash - above) + 1;
+		if (fd >= 0)
+			return fd;
+		if (errno != ENOENT || !walk->make_way || slash == above)
+			return error_errno(err, ERROR_SYSTEM, "cannot open %s", above);
+		slash[0] = '\0';
+	}
+}
+
+/* Opens the path; everything from the root on is checked. The last `leave` components stay out. */
+static int open_inside(const struct walk *walk, int leave, struct error *err)
+{
+	size_t root_length = strlen(walk->root);
+	if (strncmp(walk->path, walk->root, root_length) != 0 ||
+	    (walk->path[root_length] != '\0' && walk->path[root_length] != '/'))
+		return error_set(err, ERROR_SYSTEM, "%s is not in %s", walk->path, walk->root);
+
+	size_t above_length = 0;
+	int at = open_above(walk, &above_length, err);
+	if (at < 0)
+		return -1;
+	cleanup_free char *rest = strdup(walk->path + above_length);
+	if (rest == NULL) {
+		close(at);
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	}
 	for (; leave > 0; leave--) {
 		char *slash = strrchr(rest, '/');
 		if (slash != NULL)
 			*slash = '\0';
 	}
-	int at = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (at < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot open %s", parent);
 	char *next = rest;
 	for (char *name; at >= 0 && (name = strsep(&next, "/")) != NULL;) {
 		if (strcmp(name, "..") == 0 || strcmp(name, ".") == 0) {
@@ -195,15 +253,20 @@ static int open_inside(const char *base, const struct walk *walk, int leave, str
 
 int workspace_make(const struct state *state, struct error *err)
 {
-	/* The base is made with the first; scripts hold secrets. */
+	/* The base is made before the scripts, which hold secrets. */
 	mode_t shared = state->group_permissions ? 0750 : 0700;
+	bool custom = state->custom_builds != NULL;
 	const struct walk walks[] = {
-		{.path = state->builds_dir, .make = true, .mode = shared},
-		{.path = state->cache_dir, .make = true, .mode = shared},
-		{.path = state->scripts_dir, .make = true, .mode = 0700},
+		{.root = custom ? state->custom_builds : state->base,
+		 .path = state->builds_dir,
+		 .make_way = custom,
+		 .make = true,
+		 .mode = shared},
+		{.root = state->base, .path = state->cache_dir, .make = true, .mode = shared},
+		{.root = state->base, .path = state->scripts_dir, .make = true, .mode = 0700},
 	};
 	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
-		cleanup_close int fd = open_inside(state->base, &walks[i], 0, err);
+		cleanup_close int fd = open_inside(&walks[i], 0, err);
 		if (fd < 0)
 			return -1;
 	}
@@ -212,8 +275,9 @@ int workspace_make(const struct state *state, struct error *err)
 
 int workspace_open_scripts(const struct state *state, struct error *err)
 {
-	struct walk walk = {.path = state->scripts_dir, .make = true, .mode = 0700};
-	int fd = open_inside(state->base, &walk, 0, err);
+	struct walk walk = {
+		.root = state->base, .path = state->scripts_dir, .make = true, .mode = 0700};
+	int fd = open_inside(&walk, 0, err);
 	/* A script holds the job's secrets; the directory may be older than this program. */
 	if (fd >= 0 && fchmod(fd, 0700) != 0) {
 		error_errno(err, ERROR_SYSTEM, "cannot make %s private", state->scripts_dir);
@@ -270,12 +334,12 @@ static int remove_tree(int parent, const char *name, int depth)
 
 int workspace_remove_scripts(const struct state *state, struct error *err)
 {
-	struct walk walk = {.path = state->scripts_dir, .make = false};
+	struct walk walk = {.root = state->base, .path = state->scripts_dir};
 	struct stat found;
 	/* Where prepare never came to make it, there is nothing to remove. */
 	if (lstat(state->scripts_dir, &found) != 0 && errno == ENOENT)
 		return 0;
-	cleanup_close int parent = open_inside(state->base, &walk, 1, err);
+	cleanup_close int parent = open_inside(&walk, 1, err);
 	if (parent < 0)
 		return -1;
 	const char *name = strrchr(state->scripts_dir, '/') + 1;

@@ -4,6 +4,9 @@
  *   <base>/builds/<short token>/<concurrent>                                (the runner goes on)
  *   <base>/cache
  *   <base>/scripts/<short token>/<concurrent>/<group>/<project>/<job id>
+ *
+ * A job may ask for another place for its builds, where the site lets it: <custom>/<short
+ * token>/<concurrent>.
  */
 #ifndef JACAMAR_CORE_WORKSPACE_H
 #define JACAMAR_CORE_WORKSPACE_H
@@ -15,15 +18,20 @@
 /* A plan's paths; they live as long as it does. */
 struct workspace {
 	char *base;
+	char *custom_builds; /* NULL: the builds are in the base */
 	char *builds_dir;
 	char *cache_dir;
 	char *scripts_dir;
 };
 
+/* Where a job's author may ask for a place of their own. */
+#define WORKSPACE_CUSTOM_VARIABLE "CUSTOM_ENV_CUSTOM_CI_BUILDS_DIR"
+
 /* What the places are named after. */
 struct workspace_names {
-	const char *short_token; /* of the runner, from the job's environment: hostile */
-	const char *concurrent;	 /* likewise */
+	const char *short_token;   /* of the runner, from the job's environment: hostile */
+	const char *concurrent;	   /* likewise */
+	const char *custom_builds; /* likewise; NULL: none, or not for this site */
 	const char *project_path;
 	uint64_t job_id;
 };
@@ -31,7 +39,7 @@ struct workspace_names {
 /* True where data_dir is for the user's own shell to resolve. */
 bool workspace_needs_shell(const char *data_dir);
 
-/* Whether names that come from the job's environment are fit to be directories. */
+/* Whether names that come from the job's environment are fit to be directories, or one's path. */
 int workspace_check_names(const struct workspace_names *names, struct error *err);
 
 /*

@@ -90,6 +90,7 @@ START_TEST(every_general_key_reaches_its_field)
 			"shell_path = '/bin/bash'\ngitlab_server = 'https://gitlab.example.com'\n"
 			"jwks_file = '/etc/jwks.json'\n"
 			"kill_timeout = '1m30s'\nretain_logs = true\ngroup_permissions = true\n"
+			"custom_build_dir = true\n"
 			"jwt_env_variable = 'MY_TOKEN'\njwt_required_aud = 'https://site'\n");
 	static const char *const tokens[] = {"MY_TOKEN"};
 	const struct general_settings *general = &settings->general;
@@ -100,7 +101,7 @@ START_TEST(every_general_key_reaches_its_field)
 	ck_assert_str_eq(general->gitlab_server, "https://gitlab.example.com");
 	ck_assert_str_eq(general->jwks_file, "/etc/jwks.json");
 	ck_assert_int_eq(general->kill_timeout_ms, 90000);
-	ck_assert(general->retain_logs && general->group_permissions);
+	ck_assert(general->retain_logs && general->group_permissions && general->custom_build_dir);
 	expect_list(&general->jwt_env_variable, 1, tokens);
 	ck_assert_str_eq(general->jwt_required_aud, "https://site");
 	settings_free(settings);

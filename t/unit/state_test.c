@@ -26,7 +26,8 @@ static struct state full_state(const json_t *names)
 		.downscope = DOWNSCOPE_SETUID,
 		.min_uid = 500,
 		.base = "/home/usr/.jacamar-ci",
-		.builds_dir = "/home/usr/.jacamar-ci/builds/short/000",
+		.custom_builds = "/scratch/usr",
+		.builds_dir = "/scratch/usr/short/000",
 		.cache_dir = "/home/usr/.jacamar-ci/cache",
 		.scripts_dir = "/home/usr/.jacamar-ci/scripts/short/000/group/project/981625",
 		.jacamar = "/opt/jacamar/bin/jacamar",
@@ -67,6 +68,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->downscope, b->downscope);
 	ck_assert_int_eq(a->min_uid, b->min_uid);
 	ck_assert_str_eq(a->base, b->base);
+	ck_assert_pstr_eq(a->custom_builds, b->custom_builds);
 	ck_assert_str_eq(a->builds_dir, b->builds_dir);
 	ck_assert_str_eq(a->cache_dir, b->cache_dir);
 	ck_assert_str_eq(a->scripts_dir, b->scripts_dir);
@@ -118,6 +120,7 @@ START_TEST(what_is_unset_stays_unset)
 	struct state state = full_state(names);
 	memset(state.limits, 0, sizeof(state.limits));
 	state.pipeline_id = 0;
+	state.custom_builds = NULL;
 	state.shell_path = NULL;
 	state.job_message = NULL;
 	expect_round_trip(&state);
@@ -192,6 +195,9 @@ static const struct {
 	{"directories", "base", "\"relative\""},
 	{"directories", "base", "\"/a\\nb\""},
 	{"directories", "base", "\"/\xc3\xa9\""},
+	{"directories", "custom", "\"\""},
+	{"directories", "custom", "\"relative\""},
+	{"directories", "custom", "7"},
 	{"directories", "builds", NULL},
 	{"directories", "builds", "\"builds\""},
 	{"directories", "cache", NULL},

@@ -64,6 +64,62 @@ START_TEST(names_of_the_jobs_author_are_checked)
 }
 END_TEST
 
+#define LONG_62	  "01234567890123456789012345678901234567890123456789012345678901"
+#define LONG_255  LONG_64 LONG_64 LONG_64 LONG_62 "2"
+#define LONG_1023 "/" LONG_255 "/" LONG_255 "/" LONG_255 "/" LONG_64 LONG_64 LONG_64 LONG_62
+
+static const struct {
+	const char *custom;
+	const char *builds_dir; /* NULL: it is refused */
+} CUSTOMS[] = {
+	{NULL, "/lustre/usr/builds/short/007"},
+	{"/scratch", "/scratch/short/007"},
+	{"/a b/..c/d..", "/a b/..c/d../short/007"},
+	{"/scratch///", "/scratch/short/007"},
+	{"//scratch/x", "//scratch/x/short/007"},
+	{LONG_1023, LONG_1023 "/short/007"},
+	{LONG_1023 "4", NULL},
+	{"", NULL},
+	{"/", NULL},
+	{"//", NULL},
+	{"scratch", NULL},
+	{"./scratch", NULL},
+	{"~/scratch", NULL},
+	{"$HOME/scratch", NULL},
+	{"..", NULL},
+	{"/..", NULL},
+	{"/a/../b", NULL},
+	{"/a/..", NULL},
+	{"/a\nb", NULL},
+	{"/a\033[2J", NULL},
+	{"/\xc3\xa9", NULL},
+	{" /a", NULL},
+};
+
+START_TEST(a_place_that_the_author_asks_for_is_checked)
+{
+	struct workspace workspace;
+	struct workspace_names names = {.short_token = "short",
+					.concurrent = "7",
+					.custom_builds = CUSTOMS[_i].custom,
+					.project_path = "group/project",
+					.job_id = 1};
+	const char *expected = CUSTOMS[_i].builds_dir;
+	ck_assert_int_eq(workspace_check_names(&names, &err), expected != NULL ? 0 : -1);
+	if (expected == NULL) {
+		ck_assert_ptr_nonnull(strstr(err.detail, "CUSTOM_CI_BUILDS_DIR is '"));
+		return;
+	}
+	ck_assert_int_eq(
+		workspace_plan("/lustre", &made.header.state.account, &names, &workspace, &err), 0);
+	ck_assert_str_eq(workspace.builds_dir, expected);
+	/* All else stays where it is. */
+	ck_assert_str_eq(workspace.cache_dir, "/lustre/usr/cache");
+	ck_assert_str_eq(workspace.scripts_dir, "/lustre/usr/scripts/short/007/group/project/1");
+	workspace_free(&workspace);
+}
+END_TEST
+
 static const struct {
 	const char *data_dir;
 	const char *base; /* "~" stands for the home; NULL: refused */
@@ -347,6 +403,115 @@ START_TEST(what_is_above_the_base_may_be_a_link)
 }
 END_TEST
 
+/* The builds of the test's job go to `custom`. */
+static void move_builds(const char *custom)
+{
+	struct state *state = &made.header.state;
+	ck_assert_int_lt(snprintf(made.builds_dir, sizeof(made.builds_dir), "%s/short/000", custom),
+			 (int)sizeof(made.builds_dir));
+	state->custom_builds = custom;
+}
+
+START_TEST(builds_are_made_where_the_author_asks_for_them)
+{
+	struct path custom = path_of("%s/not/yet/there", home.text);
+	struct path builds = path_of("%s/builds", made.base);
+	struct stat found;
+	move_builds(custom.text);
+	made.header.state.group_permissions = _i != 0;
+	umask(0);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	static const char *const levels[] = {"not", "not/yet", "not/yet/there",
+					     "not/yet/there/short", "not/yet/there/short/000"};
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		expect_mode(path_of("%s/%s", home.text, levels[i]).text, _i == 0 ? 0700 : 0750);
+	expect_private(made.scripts_dir);
+	ck_assert_int_eq(lstat(builds.text, &found), -1);
+	/* And are as good a second time, in a place that keeps its mode. */
+	ck_assert_int_eq(chmod(custom.text, 0711), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	expect_mode(custom.text, 0711);
+}
+END_TEST
+
+START_TEST(what_is_above_a_place_may_be_a_link)
+{
+	struct path real = scratch_make();
+	struct path linked = path_of("%s/linked", home.text);
+	struct path custom = path_of("%s/linked//deeper/place", home.text);
+	scratch_link(real.text, linked.text);
+	move_builds(custom.text);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	expect_private(path_of("%s/deeper/place/short/000", real.text).text);
+}
+END_TEST
+
+/* From the first component that is to be made on; "" is what the author has named. */
+static const char *const CUSTOM_LEVELS[] = {"/way", "/way/place", "/way/place/short",
+					    "/way/place/short/000"};
+
+START_TEST(no_link_is_in_what_the_author_asks_for)
+{
+	struct path custom = path_of("%s/way/place", home.text);
+	struct path level = path_of("%s%s", home.text, CUSTOM_LEVELS[_i]);
+	struct path target = path_of("%s/elsewhere", home.text);
+	move_builds(custom.text);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
+	link_level(level.text);
+	/* What is there above the place is the site's. */
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), _i == 0 ? 0 : -1);
+	if (_i > 0)
+		ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
+
+	/* Not there: nothing is made behind a link that leads nowhere. */
+	scratch_remove(target.text);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
+	ck_assert_int_eq(access(target.text, F_OK), -1);
+}
+END_TEST
+
+START_TEST(a_place_is_the_users_own)
+{
+	struct path custom = path_of("%s/place", home.text);
+	move_builds(custom.text);
+	scratch_directory(custom.text, 0770);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "can be written by others"));
+	ck_assert_int_eq(chmod(custom.text, 01777), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	if (!process_is_root(__func__))
+		return;
+	ck_assert_int_eq(chmod(custom.text, 0755), 0);
+	ck_assert_int_eq(chown(custom.text, 65534, 65534), 0);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "belongs to another account (uid 65534)"));
+	ck_assert_int_eq(rmdir(custom.text), 0);
+}
+END_TEST
+
+START_TEST(a_way_with_dots_is_not_made)
+{
+	static const char *const dots[] = {"a/./x", "b/../x", ".", "c/."};
+	for (size_t i = 0; i < sizeof(dots) / sizeof(dots[0]); i++) {
+		struct path custom = path_of("%s/%s", home.text, dots[i]);
+		move_builds(custom.text);
+		ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+		ck_assert_ptr_nonnull(strstr(err.detail, "has a '."));
+	}
+}
+END_TEST
+
+START_TEST(builds_outside_of_their_place_are_refused)
+{
+	struct path custom = path_of("%s/place", home.text);
+	scratch_directory(custom.text, 0700);
+	made.header.state.custom_builds = custom.text; /* the builds are still in the base */
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is not in"));
+}
+END_TEST
+
 START_TEST(an_older_scripts_directory_becomes_private)
 {
 	ck_assert_int_eq(workspace_make(&made.header.state, &err), 0);
@@ -447,6 +612,7 @@ static TCase *plan_tests(void)
 	TCase *tcase = tcase_create("plan");
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, names_of_the_jobs_author_are_checked, 0, ROWS(NAMES));
+	tcase_add_loop_test(tcase, a_place_that_the_author_asks_for_is_checked, 0, ROWS(CUSTOMS));
 	tcase_add_loop_test(tcase, a_plan_lies_in_its_base, 0, ROWS(PLANS));
 	tcase_add_test(tcase, a_home_must_be_there_where_jobs_live_in_it);
 	tcase_add_loop_test(tcase, a_variable_is_for_the_users_shell, 0, ROWS(DATA_DIRS));
@@ -474,6 +640,19 @@ static TCase *make_tests(void)
 	return tcase;
 }
 
+static TCase *custom_tests(void)
+{
+	TCase *tcase = tcase_create("custom");
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, builds_are_made_where_the_author_asks_for_them, 0, 2);
+	tcase_add_test(tcase, what_is_above_a_place_may_be_a_link);
+	tcase_add_loop_test(tcase, no_link_is_in_what_the_author_asks_for, 0, ROWS(CUSTOM_LEVELS));
+	tcase_add_test(tcase, a_place_is_the_users_own);
+	tcase_add_test(tcase, a_way_with_dots_is_not_made);
+	tcase_add_test(tcase, builds_outside_of_their_place_are_refused);
+	return tcase;
+}
+
 Suite *workspace_suite(void)
 {
 	Suite *suite = suite_create("workspace");
@@ -481,6 +660,7 @@ Suite *workspace_suite(void)
 
 	suite_add_tcase(suite, plan_tests());
 	suite_add_tcase(suite, make_tests());
+	suite_add_tcase(suite, custom_tests());
 	tcase_add_checked_fixture(remove, setup, teardown);
 	tcase_add_test(remove, no_scripts_are_nothing_to_remove);
 	tcase_add_test(remove, all_scripts_are_removed_and_no_link_is_followed);
