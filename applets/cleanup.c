@@ -1,5 +1,5 @@
 /*
- * cleanup, as the user: ends what still runs of the job, and removes its scripts.
+ * cleanup, as the user: ends what still runs of the job, and removes its scripts and old builds.
  */
 #include "applets/applet.h"
 
@@ -10,6 +10,7 @@
 #include "core/environment.h"
 #include "core/io.h"
 #include "core/search.h"
+#include "core/static_builds.h"
 #include "core/supervise.h"
 #include "core/text.h"
 #include "core/workspace.h"
@@ -19,6 +20,9 @@
 #define MOST_MS	 20000
 #define PAUSE_MS 20
 #define LOOKS	 10
+
+/* How long a job may be kept by the builds of others. */
+#define MOST_CLEANING_MS 30000
 
 /* Ends every process of this account that carries the job's cookie; our own has it, too. */
 static int end_processes(const struct invocation *call, const struct state *state,
@@ -57,6 +61,22 @@ static int end_processes(const struct invocation *call, const struct state *stat
 	return 0;
 }
 
+/* The job is over: nothing of this makes it fail. */
+static void leave_builds(const struct invocation *call, const struct state *state)
+{
+	struct error err;
+	int removed;
+	if (static_builds_leave(state, &err) != 0)
+		applet_say(call, "%s", err.detail);
+	int result = static_builds_clean(state, MOST_CLEANING_MS, &removed, &err);
+	if (removed > 0)
+		applet_say(call,
+			   "removed builds that no job had used for %lld days, of projects: %d",
+			   (long long)state->static_builds_days, removed);
+	if (result != 0)
+		applet_say(call, "%s", err.detail);
+}
+
 int cleanup_applet(struct invocation *call)
 {
 	struct error err;
@@ -69,6 +89,8 @@ int cleanup_applet(struct invocation *call)
 	/* The scripts hold secrets: they go also where a process would not. */
 	int ended = end_processes(call, &header.state, &err);
 	int removed = header.state.retain_logs ? 0 : workspace_remove_scripts(&header.state, &also);
+	if (ended == 0)
+		leave_builds(call, &header.state);
 	if (ended != 0 && removed != 0)
 		applet_say(call, "%s", also.detail);
 	if (ended != 0 || removed != 0)

@@ -5,9 +5,10 @@
 
 #include "core/executor/shell.h"
 #include "core/script.h"
+#include "core/static_builds.h"
 
-static int run(const struct invocation *call, struct channel_reader *channel,
-	       const struct channel_header *header, int *exit_code, struct error *err)
+static int run_script(const struct invocation *call, struct channel_reader *channel,
+		      const struct channel_header *header, int *exit_code, struct error *err)
 {
 	struct login_shell_end end;
 	struct script script;
@@ -26,6 +27,19 @@ static int run(const struct invocation *call, struct channel_reader *channel,
 	if (!header->state.retain_logs && script_remove(&script, &not_removed) != 0)
 		applet_say(call, "%s", not_removed.detail);
 	script_free(&script);
+	return result;
+}
+
+static int run(const struct invocation *call, struct channel_reader *channel,
+	       const struct channel_header *header, int *exit_code, struct error *err)
+{
+	struct turn turn;
+	int result = static_builds_keep(&header->state, &turn, err);
+	if (result == 0) {
+		result = run_script(call, channel, header, exit_code, err);
+		turn_touch(&turn);
+	}
+	turn_close(&turn);
 	return result;
 }
 

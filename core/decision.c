@@ -170,12 +170,15 @@ static const char *custom_builds(const struct decision *decision)
 
 static struct workspace_names workspace_names(const struct decision *decision)
 {
+	uint64_t project = decision->identity.claims.project_id;
 	return (struct workspace_names){
 		.short_token = getenv("CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN"),
 		.concurrent = getenv("CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID"),
 		.custom_builds = custom_builds(decision),
 		.project_path = project_path(decision),
+		.project_id = project != 0 ? project : decision->job.project_id,
 		.job_id = decision->job.id,
+		.static_builds = decision->settings->general.static_builds_dir,
 	};
 }
 
@@ -207,6 +210,8 @@ struct state decision_state(const struct decision *decision)
 		.kill_timeout_ms = general->kill_timeout_ms,
 		.retain_logs = general->retain_logs,
 		.group_permissions = general->group_permissions,
+		.static_builds = general->static_builds_dir,
+		.static_builds_days = general->static_builds_days,
 		.no_new_privs = auth->no_new_privs,
 		.environment_names = decision->environment_names,
 	};

@@ -49,6 +49,8 @@ struct state {
 	int64_t kill_timeout_ms;
 	bool retain_logs;
 	bool group_permissions;
+	bool static_builds;
+	int64_t static_builds_days; /* 0: for ever */
 	bool no_new_privs;
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names; /* array of strings: [auth] downscope_env */

@@ -1,6 +1,5 @@
 #include "core/workspace.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,11 +11,9 @@
 
 #include "core/io.h"
 #include "core/text.h"
+#include "core/tree.h"
 
 #define HOME_DIRECTORY ".jacamar-ci"
-
-/* Deeper than any script's own files; each level holds a descriptor while it is removed. */
-#define REMOVE_MOST_DEPTH 128
 
 static bool means_home(const char *data_dir)
 {
@@ -64,6 +61,11 @@ int workspace_check_names(const struct workspace_names *names, struct error *err
 		return error_set(
 			err, ERROR_SYSTEM,
 			"CI_CONCURRENT_PROJECT_ID is missing or not a number of up to 6 digits");
+	if (names->static_builds && names->project_id == 0)
+		return error_set(
+			err, ERROR_SYSTEM,
+			"neither the id token nor the job response has the project's id, which "
+			"general.static_builds_dir needs");
 	const char *custom = names->custom_builds;
 	if (custom != NULL && (!is_fit(custom) || custom[strspn(custom, "/")] == '\0'))
 		return error_set(
@@ -87,6 +89,9 @@ static char *trim(const char *path)
 static char *plan_builds(struct workspace *workspace, const struct workspace_names *names,
 			 uint64_t concurrent)
 {
+	if (names->custom_builds == NULL && names->static_builds)
+		return text_format("%s/builds/%s/" WORKSPACE_PROJECT "%" PRIu64, workspace->base,
+				   names->short_token, names->project_id);
 	if (names->custom_builds == NULL)
 		return text_format("%s/builds/%s/%03" PRIu64, workspace->base, names->short_token,
 				   concurrent);
@@ -251,10 +256,16 @@ static int open_inside(const struct walk *walk, int leave, struct error *err)
 	return at;
 }
 
+/* Of what holds no scripts: they have the job's secrets. */
+static mode_t shared_mode(const struct state *state)
+{
+	return state->group_permissions ? 0750 : 0700;
+}
+
 int workspace_make(const struct state *state, struct error *err)
 {
-	/* The base is made before the scripts, which hold secrets. */
-	mode_t shared = state->group_permissions ? 0750 : 0700;
+	/* The base is made before the scripts. */
+	mode_t shared = shared_mode(state);
 	bool custom = state->custom_builds != NULL;
 	const struct walk walks[] = {
 		{.root = custom ? state->custom_builds : state->base,
@@ -273,6 +284,21 @@ int workspace_make(const struct state *state, struct error *err)
 	return 0;
 }
 
+int workspace_open_runner_builds(const struct state *state, bool make, int *fd, struct error *err)
+{
+	struct stat found;
+	cleanup_free char *path = text_format("%s/builds/%s", state->base, state->short_token);
+	*fd = -1;
+	if (path == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	if (!make && lstat(path, &found) != 0 && errno == ENOENT)
+		return 0;
+	struct walk walk = {
+		.root = state->base, .path = path, .make = make, .mode = shared_mode(state)};
+	*fd = open_inside(&walk, 0, err);
+	return *fd < 0 ? -1 : 0;
+}
+
 int workspace_open_scripts(const struct state *state, struct error *err)
 {
 	struct walk walk = {
@@ -287,51 +313,6 @@ int workspace_open_scripts(const struct state *state, struct error *err)
 	return fd;
 }
 
-/*
- * A directory without rights for its own owner is no reason to leave it behind. By way of /proc:
- * glibc before 2.32 has no fchmodat() that does not follow links.
- */
-static int open_to_remove(int parent, const char *name)
-{
-	char self[32];
-	cleanup_close int path =
-		openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (path < 0)
-		return -1;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", path);
-	if (chmod(self, 0700) != 0)
-		return -1;
-	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int remove_tree(int parent, const char *name, int depth)
-{
-	if (unlinkat(parent, name, 0) == 0)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	if (depth >= REMOVE_MOST_DEPTH) {
-		errno = ELOOP;
-		return -1;
-	}
-	int fd = open_to_remove(parent, name);
-	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-	if (listing == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	int failed = 0;
-	const struct dirent *entry;
-	while ((entry = readdir(listing)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    remove_tree(fd, entry->d_name, depth + 1) != 0)
-			failed = errno;
-	closedir(listing);
-	errno = failed;
-	return failed != 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 int workspace_remove_scripts(const struct state *state, struct error *err)
 {
 	struct walk walk = {.root = state->base, .path = state->scripts_dir};
@@ -343,7 +324,7 @@ int workspace_remove_scripts(const struct state *state, struct error *err)
 	if (parent < 0)
 		return -1;
 	const char *name = strrchr(state->scripts_dir, '/') + 1;
-	if (remove_tree(parent, name, 0) != 0 && errno != ENOENT)
+	if (tree_remove(parent, name, -1) != 0 && errno != ENOENT)
 		return error_errno(err, ERROR_SYSTEM, "cannot remove %s", state->scripts_dir);
 	return 0;
 }

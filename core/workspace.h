@@ -5,8 +5,11 @@
  *   <base>/cache
  *   <base>/scripts/<short token>/<concurrent>/<group>/<project>/<job id>
  *
- * A job may ask for another place for its builds, where the site lets it: <custom>/<short
- * token>/<concurrent>.
+ * The site may have one builds directory for each project, whichever number its job has (see
+ * static_builds.h), or let a job ask for another place:
+ *
+ *   <base>/builds/<short token>/project-<id>
+ *   <custom>/<short token>/<concurrent>
  */
 #ifndef JACAMAR_CORE_WORKSPACE_H
 #define JACAMAR_CORE_WORKSPACE_H
@@ -33,8 +36,12 @@ struct workspace_names {
 	const char *concurrent;	   /* likewise */
 	const char *custom_builds; /* likewise; NULL: none, or not for this site */
 	const char *project_path;
+	uint64_t project_id; /* 0: unknown */
 	uint64_t job_id;
+	bool static_builds;
 };
+
+#define WORKSPACE_PROJECT "project-"
 
 /* True where data_dir is for the user's own shell to resolve. */
 bool workspace_needs_shell(const char *data_dir);
@@ -60,6 +67,12 @@ int workspace_check_resolved(const char *data_dir, const char *resolved, struct 
  * group to read.
  */
 int workspace_make(const struct state *state, struct error *err);
+
+/*
+ * As the user: opens <base>/builds/<short token>, checked or made like the rest. *fd is -1 where
+ * it is not there and not to be made.
+ */
+int workspace_open_runner_builds(const struct state *state, bool make, int *fd, struct error *err);
 
 /*
  * As the user: opens the scripts directory, made where it is missing. Every component from the

@@ -65,7 +65,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(general->kill_timeout_ms, 120000);
 	ck_assert_int_eq(general->static_builds_days, 7);
 	ck_assert(!general->retain_logs && !general->custom_build_dir);
-	ck_assert(!general->group_permissions);
+	ck_assert(!general->group_permissions && !general->static_builds_dir);
 	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_UNSET);
 	ck_assert_int_eq(settings->auth.min_uid, 1000);
 	ck_assert(!settings->auth.no_new_privs);
@@ -90,7 +90,8 @@ START_TEST(every_general_key_reaches_its_field)
 			"shell_path = '/bin/bash'\ngitlab_server = 'https://gitlab.example.com'\n"
 			"jwks_file = '/etc/jwks.json'\n"
 			"kill_timeout = '1m30s'\nretain_logs = true\ngroup_permissions = true\n"
-			"custom_build_dir = true\n"
+			"custom_build_dir = true\nstatic_builds_dir = true\n"
+			"static_builds_days = 0\n"
 			"jwt_env_variable = 'MY_TOKEN'\njwt_required_aud = 'https://site'\n");
 	static const char *const tokens[] = {"MY_TOKEN"};
 	const struct general_settings *general = &settings->general;
@@ -102,6 +103,8 @@ START_TEST(every_general_key_reaches_its_field)
 	ck_assert_str_eq(general->jwks_file, "/etc/jwks.json");
 	ck_assert_int_eq(general->kill_timeout_ms, 90000);
 	ck_assert(general->retain_logs && general->group_permissions && general->custom_build_dir);
+	ck_assert(general->static_builds_dir);
+	ck_assert_int_eq(general->static_builds_days, 0);
 	expect_list(&general->jwt_env_variable, 1, tokens);
 	ck_assert_str_eq(general->jwt_required_aud, "https://site");
 	settings_free(settings);

@@ -36,6 +36,8 @@ static struct state full_state(const json_t *names)
 		.kill_timeout_ms = 90000,
 		.retain_logs = true,
 		.group_permissions = true,
+		.static_builds = true,
+		.static_builds_days = 36500,
 		.no_new_privs = true,
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
@@ -78,6 +80,8 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->kill_timeout_ms, b->kill_timeout_ms);
 	ck_assert_int_eq(a->retain_logs, b->retain_logs);
 	ck_assert_int_eq(a->group_permissions, b->group_permissions);
+	ck_assert_int_eq(a->static_builds, b->static_builds);
+	ck_assert_int_eq(a->static_builds_days, b->static_builds_days);
 	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
 	for (int i = 0; i < LIMIT_COUNT; i++) {
 		ck_assert_int_eq(a->limits[i].set, b->limits[i].set);
@@ -106,6 +110,8 @@ START_TEST(what_goes_in_comes_out)
 	state.downscope = DOWNSCOPE_NONE;
 	state.retain_logs = false;
 	state.group_permissions = false;
+	state.static_builds = false;
+	state.static_builds_days = 0;
 	state.no_new_privs = false;
 	state.kill_timeout_ms = 0;
 	state.account.uid = UINT32_MAX - 1;
@@ -225,6 +231,11 @@ static const struct {
 	{"settings", "retain_logs", "1"},
 	{"settings", "group_permissions", NULL},
 	{"settings", "group_permissions", "1"},
+	{"settings", "static_builds", NULL},
+	{"settings", "static_builds", "0"},
+	{"settings", "static_builds_days", NULL},
+	{"settings", "static_builds_days", "-1"},
+	{"settings", "static_builds_days", "9223372036854775807"},
 	{"settings", "no_new_privs", NULL},
 	{"settings", "no_new_privs", "null"},
 	{"settings", "limits", NULL},

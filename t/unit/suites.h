@@ -30,10 +30,13 @@ Suite *settings_suite(void);
 Suite *shell_suite(void);
 Suite *show_suite(void);
 Suite *state_suite(void);
+Suite *static_builds_suite(void);
 Suite *supervise_suite(void);
 Suite *text_suite(void);
 Suite *token_suite(void);
 Suite *toml_suite(void);
+Suite *tree_suite(void);
+Suite *turn_suite(void);
 Suite *url_suite(void);
 Suite *workspace_suite(void);
 

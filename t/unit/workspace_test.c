@@ -120,6 +120,35 @@ START_TEST(a_place_that_the_author_asks_for_is_checked)
 }
 END_TEST
 
+START_TEST(a_project_has_one_directory_whatever_its_number)
+{
+	struct workspace workspace;
+	struct workspace_names names = {.short_token = "short",
+					.concurrent = "7",
+					.project_path = "group/project",
+					.project_id = UINT64_MAX,
+					.job_id = 1,
+					.static_builds = true};
+	ck_assert_int_eq(workspace_check_names(&names, &err), 0);
+	ck_assert_int_eq(
+		workspace_plan("/lustre", &made.header.state.account, &names, &workspace, &err), 0);
+	ck_assert_str_eq(workspace.builds_dir,
+			 "/lustre/usr/builds/short/project-18446744073709551615");
+	ck_assert_str_eq(workspace.scripts_dir, "/lustre/usr/scripts/short/007/group/project/1");
+	workspace_free(&workspace);
+
+	names.custom_builds = "/scratch";
+	ck_assert_int_eq(
+		workspace_plan("/lustre", &made.header.state.account, &names, &workspace, &err), 0);
+	ck_assert_str_eq(workspace.builds_dir, "/scratch/short/007");
+	workspace_free(&workspace);
+
+	names.project_id = 0;
+	ck_assert_int_eq(workspace_check_names(&names, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "has the project's id"));
+}
+END_TEST
+
 static const struct {
 	const char *data_dir;
 	const char *base; /* "~" stands for the home; NULL: refused */
@@ -613,6 +642,7 @@ static TCase *plan_tests(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, names_of_the_jobs_author_are_checked, 0, ROWS(NAMES));
 	tcase_add_loop_test(tcase, a_place_that_the_author_asks_for_is_checked, 0, ROWS(CUSTOMS));
+	tcase_add_test(tcase, a_project_has_one_directory_whatever_its_number);
 	tcase_add_loop_test(tcase, a_plan_lies_in_its_base, 0, ROWS(PLANS));
 	tcase_add_test(tcase, a_home_must_be_there_where_jobs_live_in_it);
 	tcase_add_loop_test(tcase, a_variable_is_for_the_users_shell, 0, ROWS(DATA_DIRS));
