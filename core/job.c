@@ -142,9 +142,10 @@ int job_parse(const char *text, size_t size, const struct string_list *token_nam
 	json_error_t where;
 	memset(job, 0, sizeof(*job));
 	json_auto_t *root = json_loadb(text, size, 0, &where);
+	/* Without jansson's own words: they quote the text, and there are secrets in it. */
 	if (!json_is_object(root))
-		return error_set(err, ERROR_SYSTEM, "the job response is not JSON: %s at line %d",
-				 where.text, where.line);
+		return error_set(err, ERROR_SYSTEM, "the job response is not JSON, from byte %d on",
+				 where.position);
 	return parse(root, token_names, job, token, err);
 }
 

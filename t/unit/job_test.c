@@ -125,6 +125,20 @@ START_TEST(what_is_not_a_json_object_is_refused)
 }
 END_TEST
 
+/* Cut anywhere: the runner's disk may have been full. */
+START_TEST(no_error_quotes_the_response)
+{
+	static const char response[] =
+		"{\"id\":1,\"token\":\"SECRET\",\"variables\":[{\"value\":\"SECRET\"}]}";
+	struct job job;
+	struct error err;
+	for (size_t size = 0; size < sizeof(response) - 1; size++) {
+		ck_assert_int_eq(job_parse(response, size, &TOKENS, &job, token, &err), -1);
+		ck_assert_msg(strstr(err.detail, "SEC") == NULL, "%s", err.detail);
+	}
+}
+END_TEST
+
 /* Members of another type than GitLab's are as good as absent. */
 static const char *const ODD_TYPES[] = {
 	"{\"id\":5,\"job_info\":[],\"git_info\":7,\"variables\":{}}",
@@ -412,6 +426,7 @@ Suite *job_suite(void)
 	tcase_add_loop_test(text, a_response_without_an_id_is_refused, 0, ROWS(BAD_IDS));
 	tcase_add_test(text, ids_are_numbers_or_their_digits);
 	tcase_add_loop_test(text, what_is_not_a_json_object_is_refused, 0, ROWS(NOT_RESPONSES));
+	tcase_add_test(text, no_error_quotes_the_response);
 	tcase_add_loop_test(text, members_of_odd_types_are_passed_over, 0, ROWS(ODD_TYPES));
 	tcase_add_loop_test(text, the_first_named_token_counts_and_of_that_the_last_value, 0,
 			    ROWS(TOKEN_ORDERS));
