@@ -269,6 +269,7 @@ struct hunt {
 	struct search_mark mark;
 	struct pid_list before; /* our descendants at the last look */
 	int64_t start;
+	int64_t moved; /* when these were last seen to be others than before */
 	int sightings;
 	int in_vain; /* looks in a row */
 };
@@ -278,7 +279,8 @@ static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct erro
 {
 	struct pid_list holders = {.count = 0};
 	struct pid_list ours = {.count = 0};
-	int64_t waited = io_now_ms() - hunt->start;
+	int64_t now = io_now_ms();
+	int64_t waited = now - hunt->start;
 	bool late = waited > 2 * HOLDER_GRACE_MS;
 	bool told = end->left_behind[0] != '\0';
 	bool tell = !told && hunt->sightings >= HOLDER_PATIENCE;
@@ -298,12 +300,17 @@ static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct erro
 		supervise_kill_descendants(KILL_LIMIT_MS);
 	pid_list_free(&holders);
 
-	/* Once one was seen, only the sight of nothing moving tells that it is gone. */
-	bool same = pid_list_same(&hunt->before, &ours);
+	/*
+	 * Once one was seen, only the sight of nothing moving tells that it is gone. Two looks may
+	 * come so fast upon each other that nothing can have moved.
+	 */
+	if (!pid_list_same(&hunt->before, &ours))
+		hunt->moved = now;
+	bool still = ours.count == 0 || now - hunt->moved >= HOLDER_POLL_MS;
 	pid_list_free(&hunt->before);
 	hunt->before = ours;
-	bool over =
-		late || (!found && same) || (hunt->sightings == 0 && hunt->in_vain == HOLDER_LOOKS);
+	bool over = late || (!found && still) ||
+		    (hunt->sightings == 0 && hunt->in_vain == HOLDER_LOOKS);
 	return result != 0 ? -1 : over;
 }
 
