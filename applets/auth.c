@@ -15,6 +15,7 @@
 #include "core/decision.h"
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/root_directory.h"
 #include "core/script.h"
 #include "core/user_side.h"
 
@@ -115,9 +116,12 @@ static int run_stage(const struct invocation *call, const struct state *state)
 			return outcome_failure(call, state->reference, &err);
 		}
 	}
-	if (check_downscope(call, state->downscope, &err) != 0 ||
-	    decision_recheck(state, &err) != 0 || user_side_run(&side, &end, &err) != 0 ||
-	    user_side_check(&end, &err) != 0)
+	bool root_creates = state->root_creates_base && strcmp(call->stage, "prepare") == 0;
+	if ((!root_creates && privilege_settle(&err) != 0) ||
+	    check_downscope(call, state->downscope, &err) != 0 ||
+	    decision_recheck(state, &err) != 0 ||
+	    (root_creates && root_directory_make(state, &err) != 0) ||
+	    user_side_run(&side, &end, &err) != 0 || user_side_check(&end, &err) != 0)
 		return outcome_failure(call, state->reference, &err);
 	return outcome_exit(call, state->reference, end.exit_code);
 }
@@ -128,7 +132,8 @@ int auth_applet(struct invocation *call)
 	if (privilege_hide_memory(&call->core_limit, &err) != 0)
 		return outcome_failure(call, "", &err);
 	if (strcmp(call->stage, "config") == 0)
-		return configure(call);
+		return privilege_settle(&err) == 0 ? configure(call)
+						   : outcome_failure(call, "", &err);
 
 	const char *text = getenv(STATE_VARIABLE);
 	if (text == NULL && strcmp(call->stage, "cleanup") == 0) {

@@ -40,11 +40,20 @@ static bool root_follows_user(const struct settings *settings)
 	return settings->auth.root_dir_creation && data_dir != NULL && *data_dir != '/';
 }
 
+/* And where no account is changed, or by sudo, jacamar-auth is not root. */
+static bool root_changes_nothing(const struct settings *settings)
+{
+	return settings->auth.root_dir_creation && settings->auth.downscope != DOWNSCOPE_SETUID;
+}
+
 static const struct rule RULES[] = {
 	{"general", "tls-ca-file", EXCLUDES, "general", "jwks_file", NULL,
 	 "keys that a file holds are not fetched; remove one of the two"},
 	{"auth", "root_dir_creation", EXCLUDES, "general", "data_dir", root_follows_user,
 	 "root makes directories below an absolute path alone; name one there, or remove this"},
+	{"auth", "root_dir_creation", EXCLUDES, "auth", "downscope", root_changes_nothing,
+	 "root makes directories for accounts that it becomes alone; set that to \"setuid\", or "
+	 "remove this"},
 	{"auth.runas", "user_variable", NEEDS, "auth.runas", "validation_script", NULL,
 	 "the script decides who may become whom; set that, too, or remove this"},
 	{"auth.runas", "sha256", NEEDS, "auth.runas", "validation_script", NULL,

@@ -97,7 +97,7 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_variable_name},
 	{"auth", "allow_bot_accounts", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.allow_bot_accounts)},
 	{"auth", "lists_pre_validation", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.lists_pre_validation)},
-	{"auth", "root_dir_creation", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.root_dir_creation)},
+	{"auth", "root_dir_creation", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.root_dir_creation)},
 	{"auth", "no_new_privs", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.no_new_privs)},
 	/* The largest uid_t is no account's: the identity calls take it for "leave as it is". */
 	{"auth", "min_uid", SUPPORTED, SCHEMA_INTEGER, FIELD(auth.min_uid),

@@ -182,6 +182,18 @@ static struct workspace_names workspace_names(const struct decision *decision)
 	};
 }
 
+static const char *choose_data_dir(const struct decision *decision)
+{
+	return decision->runas.data_dir[0] != '\0' ? decision->runas.data_dir
+						   : decision->settings->general.data_dir;
+}
+
+/* Never where the user's home or the user's own shell says where that is. */
+static bool root_creates_base(const struct decision *decision)
+{
+	return decision->settings->auth.root_dir_creation && choose_data_dir(decision)[0] == '/';
+}
+
 struct state decision_state(const struct decision *decision)
 {
 	const struct general_settings *general = &decision->settings->general;
@@ -210,6 +222,7 @@ struct state decision_state(const struct decision *decision)
 		.kill_timeout_ms = general->kill_timeout_ms,
 		.retain_logs = general->retain_logs,
 		.group_permissions = general->group_permissions,
+		.root_creates_base = root_creates_base(decision),
 		.static_builds = general->static_builds_dir,
 		.static_builds_days = general->static_builds_days,
 		.no_new_privs = auth->no_new_privs,
@@ -217,12 +230,6 @@ struct state decision_state(const struct decision *decision)
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));
 	return state;
-}
-
-static const char *choose_data_dir(const struct decision *decision)
-{
-	return decision->runas.data_dir[0] != '\0' ? decision->runas.data_dir
-						   : decision->settings->general.data_dir;
 }
 
 /* Runs the user's shell to find out what data_dir is; its answer, unchecked, goes to `text`. */
@@ -291,6 +298,13 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 				 "neither the id token nor the job response name the project");
 	if (workspace_check_names(&names, err) != 0)
 		return -1;
+	if (root_creates_base(decision) &&
+	    (geteuid() != 0 || settings->auth.downscope != DOWNSCOPE_SETUID))
+		return error_set(err, ERROR_SYSTEM,
+				 "auth.root_dir_creation needs a jacamar-auth that is root, with "
+				 "auth.downscope = \"setuid\": without, make the directories of "
+				 "%s yourself, or let users make them",
+				 data_dir);
 	if (workspace_needs_shell(data_dir)) {
 		if (resolve_data_dir(decision, core_limit, resolved, sizeof(resolved), err) != 0)
 			return -1;

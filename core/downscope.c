@@ -34,18 +34,29 @@
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_CLASS_RT	   1
 
-enum capability_use { NOTHING, IN_RESERVE, RAISED };
+/* What a set of capabilities is good for. */
+enum {
+	NOTHING = 0,
+	CHANGE = 1, /* CAP_SETUID, CAP_SETGID: to become another account */
+	GIVE = 2,   /* CAP_CHOWN: to give a directory to another account */
+};
 
-/* Sets all capability sets at once: the two that we know, in the sets that `use` says. */
-static int set_capabilities(enum capability_use use, struct error *err)
+static void add_capabilities(capng_type_t set, unsigned int use)
+{
+	if ((use & CHANGE) != 0)
+		capng_updatev(CAPNG_ADD, set, CAP_SETUID, CAP_SETGID, -1);
+	if ((use & GIVE) != 0)
+		capng_update(CAPNG_ADD, set, CAP_CHOWN);
+}
+
+/* Sets all capability sets at once: what is in reserve, and what of it is raised. */
+static int set_capabilities(unsigned int reserve, unsigned int raised, struct error *err)
 {
 	/* libcap-ng remembers the pid it first saw; after a fork that is the parent's. */
 	capng_setpid(getpid());
 	capng_clear(CAPNG_SELECT_CAPS);
-	if (use != NOTHING)
-		capng_updatev(CAPNG_ADD, CAPNG_PERMITTED, CAP_SETUID, CAP_SETGID, -1);
-	if (use == RAISED)
-		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_SETUID, CAP_SETGID, -1);
+	add_capabilities(CAPNG_PERMITTED, reserve);
+	add_capabilities(CAPNG_EFFECTIVE, raised);
 	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot set the capabilities");
 	/* Kernels before 4.3 have no ambient set, and so nothing to clear. */
@@ -86,23 +97,56 @@ static bool has_no_capability(void)
 
 int privilege_drop(struct error *err)
 {
-	if (set_capabilities(NOTHING, err) != 0)
+	if (set_capabilities(NOTHING, NOTHING, err) != 0)
 		return -1;
 	if (!has_no_capability())
 		return error_set(err, ERROR_SYSTEM, "capabilities are left after dropping them");
 	return 0;
 }
 
+/* Which uses this process has the capabilities for; one of two is good for nothing. */
+static unsigned int read_uses(void)
+{
+	const uint64_t change = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
+	const uint64_t give = UINT64_C(1) << CAP_CHOWN;
+	struct held held;
+	if (read_capabilities(&held) != 0)
+		return NOTHING;
+	return ((held.permitted & change) == change ? CHANGE : NOTHING) |
+	       ((held.permitted & give) == give ? GIVE : NOTHING);
+}
+
 bool privilege_is_reserved(void)
 {
-	const uint64_t both = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
-	struct held held;
-	return read_capabilities(&held) == 0 && (held.permitted & both) == both;
+	return (read_uses() & CHANGE) != 0;
 }
 
 int privilege_reserve(struct error *err)
 {
-	return set_capabilities(privilege_is_reserved() ? IN_RESERVE : NOTHING, err);
+	unsigned int uses = read_uses();
+	if ((uses & CHANGE) == 0)
+		uses = NOTHING;
+	/* Who is not root needs no more than the two, whatever the file was given. */
+	if (geteuid() != 0)
+		uses &= CHANGE;
+	return set_capabilities(uses, NOTHING, err);
+}
+
+int privilege_settle(struct error *err)
+{
+	return set_capabilities(read_uses() & CHANGE, NOTHING, err);
+}
+
+int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err)
+{
+	if (set_capabilities(CHANGE | GIVE, GIVE, err) != 0)
+		return -1;
+	bool given = fchown(fd, uid, gid) == 0;
+	int why = errno;
+	if (privilege_settle(err) != 0)
+		return -1;
+	errno = why;
+	return given ? 0 : error_errno(err, ERROR_SYSTEM, "cannot give it to uid %u", uid);
 }
 
 /* A change of uid sets this to whatever /proc/sys/fs/suid_dumpable says. */
@@ -144,7 +188,7 @@ int privilege_confine(struct error *err)
 		 * The service account's files and processes are a way back to its capabilities: the
 		 * runner's configuration, for one, or the runner itself, by ptrace.
 		 */
-		if (set_capabilities(RAISED, err) != 0)
+		if (set_capabilities(CHANGE, CHANGE, err) != 0)
 			return -1;
 		if (setgroups(0, NULL) != 0 || setresgid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0 ||
 		    setresuid(NOBODY_UID, NOBODY_UID, NOBODY_UID) != 0)
@@ -175,7 +219,7 @@ static int prove(const struct account *account, uid_t old_uid, gid_t old_gid, st
 	struct error expected;
 	bool back = setresuid(old_uid, old_uid, old_uid) == 0 || seteuid(old_uid) == 0 ||
 		    setuid(0) == 0 || setgroups(0, NULL) == 0 ||
-		    set_capabilities(RAISED, &expected) == 0 ||
+		    set_capabilities(CHANGE, CHANGE, &expected) == 0 ||
 		    (old_gid != account->gid &&
 		     (setresgid(old_gid, old_gid, old_gid) == 0 || setegid(old_gid) == 0));
 	if (back)
@@ -195,7 +239,7 @@ static int change_identity(const struct account *account, struct error *err)
 	/* The libraries that know the groups run before any capability is raised. */
 	size_t count = 0;
 	cleanup_free gid_t *groups = account_groups(account, &count, err);
-	if (groups == NULL || set_capabilities(RAISED, err) != 0)
+	if (groups == NULL || set_capabilities(CHANGE, CHANGE, err) != 0)
 		return -1;
 	if (setgroups(count, groups) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot set the %zu groups of %s", count,
@@ -205,7 +249,7 @@ static int change_identity(const struct account *account, struct error *err)
 	if (setresuid(account->uid, account->uid, account->uid) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot become %s", account->name);
 	/* From one uid that is not 0 to another, the kernel leaves the capabilities in place. */
-	if (set_capabilities(NOTHING, err) != 0 || hide_from_tracers(err) != 0)
+	if (set_capabilities(NOTHING, NOTHING, err) != 0 || hide_from_tracers(err) != 0)
 		return -1;
 	return prove(account, old_uid, old_gid, err);
 }
@@ -339,7 +383,7 @@ int downscope_act_as(uid_t uid, struct downscope_return *back, struct error *err
 	back->service = geteuid();
 	if (uid == 0 || uid == back->service)
 		return error_set(err, ERROR_SYSTEM, "a job is never uid %u", (unsigned int)uid);
-	if (set_capabilities(RAISED, err) != 0)
+	if (set_capabilities(CHANGE, CHANGE, err) != 0)
 		return -1;
 	if (setresuid(NOBODY_UID, uid, back->service) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot act as uid %u", (unsigned int)uid);

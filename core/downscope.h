@@ -6,6 +6,9 @@
  * jacamar-auth, which calls privilege_reserve() instead. They are raised for identity calls alone:
  * by forked children on their way to another account, and by downscope_act_as(), which has them no
  * more when it returns.
+ *
+ * Root may have a third one for a moment: to give one directory to one user. privilege_settle()
+ * ends that where it is not asked for, and privilege_give() where it is.
  */
 #ifndef JACAMAR_CORE_DOWNSCOPE_H
 #define JACAMAR_CORE_DOWNSCOPE_H
@@ -22,9 +25,19 @@ int privilege_drop(struct error *err);
 
 /*
  * Keeps CAP_SETUID and CAP_SETGID, where this process has them, in the permitted set alone, so
- * that they are of no use until a child raises them; everything else is given up.
+ * that they are of no use until a child raises them; for root CAP_CHOWN, too. Everything else is
+ * given up.
  */
 int privilege_reserve(struct error *err);
+
+/* Gives up CAP_CHOWN for good. */
+int privilege_settle(struct error *err);
+
+/*
+ * Gives the open directory `fd` to another account: CAP_CHOWN is raised for this one call, and
+ * given up for good. A gid of -1 leaves the group.
+ */
+int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err);
 
 /* True where CAP_SETUID and CAP_SETGID are in reserve. */
 bool privilege_is_reserved(void);

@@ -10,47 +10,16 @@
 
 #include "core/io.h"
 #include "core/text.h"
+#include "core/trust.h"
 
 #define INSTALLED "/opt/jacamar/bin/jacamar"
-
-static int check_entry(const char *path, struct error *err)
-{
-	struct stat found;
-	if (lstat(path, &found) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot look at %s", path);
-	if (found.st_uid != 0 && found.st_uid != geteuid())
-		return error_set(
-			err, ERROR_SYSTEM,
-			"%s belongs to uid %u; on the way to a program, all must belong to root",
-			path, (unsigned int)found.st_uid);
-	if (!S_ISLNK(found.st_mode) && (found.st_mode & 022) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "%s can be written by others; run: chmod go-w %s", path, path);
-	return 0;
-}
-
-/* The path itself and every directory above it, as they are spelled. */
-static int check_spelled(const char *path, struct error *err)
-{
-	cleanup_free char *prefix = strdup(path);
-	if (prefix == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	for (;;) {
-		if (check_entry(prefix, err) != 0)
-			return -1;
-		char *slash = strrchr(prefix, '/');
-		if (slash == prefix)
-			return check_entry("/", err);
-		*slash = '\0';
-	}
-}
 
 static int check_program(const char *path, const char *resolved, enum program_use use,
 			 struct error *err)
 {
 	struct stat found;
 	mode_t needed = use == PROGRAM_OF_USERS ? 001 : 0111;
-	if (check_spelled(path, err) != 0 || check_spelled(resolved, err) != 0)
+	if (trust_check(path, resolved, "a program", err) != 0)
 		return -1;
 	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & needed) == 0)
 		return error_set(err, ERROR_SYSTEM, "%s is not a program%s", path,

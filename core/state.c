@@ -59,6 +59,7 @@ static const struct field {
 	{"settings", "kill_timeout_ms", NUMBER, AT(kill_timeout_ms), .maximum = INT64_MAX},
 	{"settings", "retain_logs", BOOLEAN, AT(retain_logs)},
 	{"settings", "group_permissions", BOOLEAN, AT(group_permissions)},
+	{"settings", "root_creates_base", BOOLEAN, AT(root_creates_base)},
 	{"settings", "static_builds", BOOLEAN, AT(static_builds)},
 	{"settings", "static_builds_days", NUMBER, AT(static_builds_days), .maximum = INT32_MAX},
 	{"settings", "no_new_privs", BOOLEAN, AT(no_new_privs)},

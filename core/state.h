@@ -49,6 +49,7 @@ struct state {
 	int64_t kill_timeout_ms;
 	bool retain_logs;
 	bool group_permissions;
+	bool root_creates_base; /* root_directory.h */
 	bool static_builds;
 	int64_t static_builds_days; /* 0: for ever */
 	bool no_new_privs;

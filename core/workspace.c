@@ -178,13 +178,24 @@ static int check_directory(const struct walk *walk, int fd, const char *name, bo
 	return 0;
 }
 
+/* Where a base cannot be made that is not in the user's home, the site has to do something. */
+#define FOR_SITE \
+	" (the site must let users make directories there, or make them: auth.root_dir_creation)"
+
+static bool is_for_site(const struct walk *walk, const char *name)
+{
+	return !walk->make_way && (errno == EACCES || errno == EPERM || errno == EROFS) &&
+	       strcmp(strrchr(walk->root, '/') + 1, name) == 0 && strcmp(name, HOME_DIRECTORY) != 0;
+}
+
 /* Goes one component down. Closes `at`. */
 static int step(const struct walk *walk, int at, const char *name, struct error *err)
 {
 	cleanup_close int parent = at;
 	bool made = walk->make && mkdirat(parent, name, 0700) == 0;
 	if (walk->make && !made && errno != EEXIST)
-		return error_errno(err, ERROR_SYSTEM, "cannot make '%s' of %s", name, walk->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot make '%s' of %s%s", name, walk->path,
+				   is_for_site(walk, name) ? FOR_SITE : "");
 	int next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (next < 0) {
 		if (errno == ENOTDIR || errno == ELOOP)

@@ -68,15 +68,84 @@ static void reserve(const void *argument)
 	child_require(process_status("CapEff", 16) == 0);
 	child_require(process_status("CapInh", 16) == 0);
 	child_require(process_status("CapAmb", 16) == 0);
-	child_require(process_status("CapPrm", 16) == 0xc0); /* CAP_SETGID, CAP_SETUID */
+	child_require(process_status("CapPrm", 16) == 0xc1); /* CAP_SETGID, CAP_SETUID, CAP_CHOWN */
 	child_require(setresuid(NOBODY, NOBODY, NOBODY) != 0);
 	child_require(setgroups(0, NULL) != 0);
+	child_require(chown(argument, USER_ID, USER_ID) != 0);
+	child_require(privilege_settle(&err) == 0);
+	child_require(process_status("CapPrm", 16) == 0xc0);
+	child_require(privilege_reserve(&err) == 0);
+	child_require(process_status("CapPrm", 16) == 0xc0);
 }
 
 START_TEST(reserved_privilege_is_of_no_use_until_raised)
 {
+	struct path place = scratch_make();
 	if (process_is_root(__func__))
-		ck_assert_int_eq(process_run(reserve, NULL), 0);
+		ck_assert_int_eq(process_run(reserve, place.text), 0);
+}
+END_TEST
+
+/* As in a flavour that is not root, but was given more than it needs. */
+static void reserve_as_service(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	child_require(setresgid(USER_ID, USER_ID, USER_ID) == 0);
+	child_require(setresuid(USER_ID, USER_ID, USER_ID) == 0);
+	child_require((process_status("CapPrm", 16) & 0xc1) == 0xc1);
+	child_require(privilege_reserve(&err) == 0);
+	child_require(process_status("CapPrm", 16) == 0xc0);
+}
+
+START_TEST(only_root_reserves_more_than_the_change_of_account)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(reserve_as_service, NULL), 0);
+}
+END_TEST
+
+static void give(const void *argument)
+{
+	struct error err;
+	struct stat found;
+	const char *place = argument;
+	int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	child_require(privilege_reserve(&err) == 0);
+	child_require(privilege_give(fd, USER_ID, (gid_t)-1, &err) == 0);
+	child_require(fstat(fd, &found) == 0);
+	child_require(found.st_uid == USER_ID && found.st_gid == getgid());
+	/* Once is all. */
+	child_require(process_status("CapPrm", 16) == 0xc0);
+	child_require(process_status("CapEff", 16) == 0);
+	child_require(privilege_give(fd, 0, 0, &err) == -1);
+	child_require(fstat(fd, &found) == 0 && found.st_uid == USER_ID);
+}
+
+START_TEST(a_directory_is_given_away_once)
+{
+	struct path place = scratch_make();
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(give, place.text), 0);
+}
+END_TEST
+
+static void fail_to_give(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(privilege_reserve(&err) == 0);
+	child_require(privilege_give(-1, USER_ID, USER_ID, &err) == -1);
+	child_require(strstr(err.detail, "Bad file descriptor") != NULL);
+	child_require(process_status("CapPrm", 16) == 0xc0);
+	child_require(process_status("CapEff", 16) == 0);
+}
+
+START_TEST(what_cannot_be_given_costs_the_privilege_all_the_same)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(fail_to_give, NULL), 0);
 }
 END_TEST
 
@@ -395,6 +464,9 @@ static TCase *privilege_tests(void)
 	TCase *tcase = tcase_create("privilege");
 	tcase_add_test(tcase, privilege_is_dropped_for_good);
 	tcase_add_test(tcase, reserved_privilege_is_of_no_use_until_raised);
+	tcase_add_test(tcase, only_root_reserves_more_than_the_change_of_account);
+	tcase_add_test(tcase, a_directory_is_given_away_once);
+	tcase_add_test(tcase, what_cannot_be_given_costs_the_privilege_all_the_same);
 	tcase_add_test(tcase, who_has_nothing_reserves_nothing);
 	tcase_add_test(tcase, memory_is_hidden_and_the_job_gets_its_limit_back);
 	return tcase;

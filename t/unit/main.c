@@ -50,6 +50,7 @@ static Suite *(*const suites[])(void) = {
 	turn_suite,
 	workspace_suite,
 	static_builds_suite,
+	root_directory_suite,
 	script_suite,
 	supervise_suite,
 	login_shell_suite,

@@ -58,6 +58,10 @@ struct key {
 	{                                   \
 		"auth", "root_dir_creation" \
 	}
+#define DOWNSCOPE                   \
+	{                           \
+		"auth", "downscope" \
+	}
 #define ALLOW                                 \
 	{                                     \
 		"auth.seccomp", "allow_calls" \
@@ -72,6 +76,7 @@ static const struct {
 	struct key keys[4];
 	const char *data_dir;
 	bool root_dir_creation;
+	enum downscope_kind downscope;
 	const char *location;
 	size_t allowed, blocked; /* calls */
 	const char *messages;	 /* NULL where nothing is wrong */
@@ -135,6 +140,21 @@ static const struct {
 		 "f:2: auth.root_dir_creation does not go with general.data_dir on line 1: root "
 		 "makes directories below an absolute path alone; name one there, or remove this"},
 
+	{.keys = {DOWNSCOPE, ROOT}, .downscope = DOWNSCOPE_NONE},
+	{.keys = {DOWNSCOPE, ROOT}, .downscope = DOWNSCOPE_SETUID, .root_dir_creation = true},
+	{.keys = {DOWNSCOPE, ROOT},
+	 .downscope = DOWNSCOPE_NONE,
+	 .root_dir_creation = true,
+	 .messages = "f:2: auth.root_dir_creation does not go with auth.downscope on line 1: root "
+		     "makes directories for accounts that it becomes alone; set that to "
+		     "\"setuid\", or remove this"},
+	{.keys = {ROOT, DOWNSCOPE},
+	 .downscope = DOWNSCOPE_SUDO,
+	 .root_dir_creation = true,
+	 .messages = "f:1: auth.root_dir_creation does not go with auth.downscope on line 2: root "
+		     "makes directories for accounts that it becomes alone; set that to "
+		     "\"setuid\", or remove this"},
+
 	{.keys = {ALLOW, BLOCK}, .allowed = 1},
 	{.keys = {ALLOW, BLOCK}, .blocked = 1},
 	{.keys = {BLOCK, ALLOW},
@@ -159,6 +179,7 @@ static void make_settings(struct settings *settings, int number)
 	if (CASES[number].location != NULL)
 		settings->auth.logging.location = strcpy(location, CASES[number].location);
 	settings->auth.root_dir_creation = CASES[number].root_dir_creation;
+	settings->auth.downscope = CASES[number].downscope;
 	settings->auth.seccomp.allow_calls.count = CASES[number].allowed;
 	settings->auth.seccomp.block_calls.count = CASES[number].blocked;
 }

@@ -68,7 +68,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert(!general->group_permissions && !general->static_builds_dir);
 	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_UNSET);
 	ck_assert_int_eq(settings->auth.min_uid, 1000);
-	ck_assert(!settings->auth.no_new_privs);
+	ck_assert(!settings->auth.no_new_privs && !settings->auth.root_dir_creation);
 	expect_list(&settings->auth.shell_allowlist, 0, NULL);
 	expect_list(&settings->auth.downscope_env, 0, NULL);
 	ck_assert_int_eq(settings->auth.logging.level, LOG_LEVEL_INFO);

@@ -36,6 +36,7 @@ static struct state full_state(const json_t *names)
 		.kill_timeout_ms = 90000,
 		.retain_logs = true,
 		.group_permissions = true,
+		.root_creates_base = true,
 		.static_builds = true,
 		.static_builds_days = 36500,
 		.no_new_privs = true,
@@ -80,6 +81,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->kill_timeout_ms, b->kill_timeout_ms);
 	ck_assert_int_eq(a->retain_logs, b->retain_logs);
 	ck_assert_int_eq(a->group_permissions, b->group_permissions);
+	ck_assert_int_eq(a->root_creates_base, b->root_creates_base);
 	ck_assert_int_eq(a->static_builds, b->static_builds);
 	ck_assert_int_eq(a->static_builds_days, b->static_builds_days);
 	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
@@ -110,6 +112,7 @@ START_TEST(what_goes_in_comes_out)
 	state.downscope = DOWNSCOPE_NONE;
 	state.retain_logs = false;
 	state.group_permissions = false;
+	state.root_creates_base = false;
 	state.static_builds = false;
 	state.static_builds_days = 0;
 	state.no_new_privs = false;
@@ -231,6 +234,8 @@ static const struct {
 	{"settings", "retain_logs", "1"},
 	{"settings", "group_permissions", NULL},
 	{"settings", "group_permissions", "1"},
+	{"settings", "root_creates_base", NULL},
+	{"settings", "root_creates_base", "1"},
 	{"settings", "static_builds", NULL},
 	{"settings", "static_builds", "0"},
 	{"settings", "static_builds_days", NULL},

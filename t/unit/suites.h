@@ -23,6 +23,7 @@ Suite *keyset_cache_suite(void);
 Suite *login_shell_suite(void);
 Suite *policy_suite(void);
 Suite *program_suite(void);
+Suite *root_directory_suite(void);
 Suite *runas_suite(void);
 Suite *rules_suite(void);
 Suite *script_suite(void);
