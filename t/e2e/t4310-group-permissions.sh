@@ -6,6 +6,11 @@ home=$box/home/$usr
 base=$home/.jacamar-ci
 open=$box/open
 mkdir -m 1777 "$open"
+# A group that has other members would outlive its account.
+at_end() {
+	usermod -G '' "$usr"
+	usermod -G '' "$two"
+}
 usermod -a -G "$(id -gn "$usr")" "$two"
 usermod -a -G "$(id -gn "$two")" "$usr"
 chmod 755 "$home"
