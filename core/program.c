@@ -19,8 +19,6 @@ static int check_program(const char *path, const char *resolved, enum program_us
 {
 	struct stat found;
 	mode_t needed = use == PROGRAM_OF_USERS ? 001 : 0111;
-	if (trust_check(path, resolved, "a program", err) != 0)
-		return -1;
 	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & needed) == 0)
 		return error_set(err, ERROR_SYSTEM, "%s is not a program%s", path,
 				 use == PROGRAM_OF_USERS ? " that everyone may execute" : "");
@@ -34,16 +32,20 @@ enum program_use program_use_of(enum downscope_kind downscope)
 
 char *program_resolve(const char *path, enum program_use use, struct error *err)
 {
-	/* The path is the administrator's, and what it leads to is what gets checked. */
-	char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
-	if (path[0] != '/')
-		error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
-	else if (resolved == NULL)
-		error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
-	else if (use == PROGRAM_OF_SAME_ACCOUNT || check_program(path, resolved, use, err) == 0)
+	if (use == PROGRAM_OF_SAME_ACCOUNT) {
+		char *resolved = path[0] == '/' ? realpath(path, NULL) : NULL;
+		if (path[0] != '/')
+			error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
+		else if (resolved == NULL)
+			error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
 		return resolved;
-	free(resolved);
-	return NULL;
+	}
+	char *resolved = trust_resolve(path, "a program", err);
+	if (resolved != NULL && check_program(path, resolved, use, err) != 0) {
+		free(resolved);
+		return NULL;
+	}
+	return resolved;
 }
 
 static char *in_directory(const char *directory, const char *name, struct error *err)

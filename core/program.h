@@ -27,8 +27,7 @@ enum program_use program_use_of(enum downscope_kind downscope);
 
 /*
  * The file that `path` leads to, in new memory and free of links: what to execute. But for the
- * same account, that file and each directory above it, and those above `path` as it is spelled,
- * must belong to root or to the service account and not be writable by group or others.
+ * same account, nobody else may have had a hand in that: trust.h.
  */
 char *program_resolve(const char *path, enum program_use use, struct error *err);
 

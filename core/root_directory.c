@@ -15,10 +15,8 @@
 /* The directory of root's in which the bases are. */
 static int open_above(const char *above, struct error *err)
 {
-	cleanup_free char *resolved = realpath(above, NULL);
+	cleanup_free char *resolved = trust_resolve(above, "directories that root makes", err);
 	if (resolved == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot find %s", above);
-	if (trust_check(above, resolved, "directories that root makes", err) != 0)
 		return -1;
 	int fd = open(resolved, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd >= 0 ? fd : error_errno(err, ERROR_SYSTEM, "cannot open %s", resolved);

@@ -1,45 +1,118 @@
 #include "core/trust.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/io.h"
+/* As many as the kernel follows. */
+#define LINKS_MOST 40
 
-static int check_entry(const char *path, const char *what, struct error *err)
+/* A path on its way: what it has come to, free of links, and what is still before it. */
+struct walk {
+	const char *path; /* the whole of it, as it was spelled */
+	const char *what;
+	char done[PATH_MAX]; /* "" is the root */
+	char rest[PATH_MAX];
+	int links;
+	bool faulty; /* something on the way is somebody else's; *err names the last of it */
+};
+
+/* Notes where others than root and this account can change the entry; -1 where it is not there. */
+static int look_at(struct walk *walk, const char *entry, bool *is_link, struct error *err)
 {
 	struct stat found;
-	if (lstat(path, &found) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot look at %s", path);
-	if (found.st_uid != 0 && found.st_uid != geteuid())
-		return error_set(err, ERROR_SYSTEM,
-				 "%s belongs to uid %u; on the way to %s, all must belong to root",
-				 path, (unsigned int)found.st_uid, what);
-	if (!S_ISLNK(found.st_mode) && (found.st_mode & 022) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "%s can be written by others; run: chmod go-w %s", path, path);
+	if (lstat(entry, &found) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
+	*is_link = S_ISLNK(found.st_mode);
+	bool foreign = found.st_uid != 0 && found.st_uid != geteuid();
+	bool open = !*is_link && (found.st_mode & 022) != 0;
+	if (foreign)
+		error_set(err, ERROR_SYSTEM,
+			  "%s belongs to uid %u; on the way to %s, all must belong to root", entry,
+			  (unsigned int)found.st_uid, walk->what);
+	else if (open)
+		error_set(err, ERROR_SYSTEM, "%s can be written by others; run: chmod go-w %s",
+			  entry, entry);
+	walk->faulty = walk->faulty || foreign || open;
 	return 0;
 }
 
-/* The path itself and every directory above it, as they are spelled. */
-static int check_spelled(const char *path, const char *what, struct error *err)
+/* Puts what the link says in its place; what it says goes on from where it lies. */
+static int follow(struct walk *walk, const char *entry, struct error *err)
 {
-	cleanup_free char *prefix = strdup(path);
-	if (prefix == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	for (;;) {
-		if (check_entry(prefix, what, err) != 0)
-			return -1;
-		char *slash = strrchr(prefix, '/');
-		if (slash == prefix)
-			return check_entry("/", what, err);
-		*slash = '\0';
+	char target[PATH_MAX];
+	char rest[PATH_MAX];
+	ssize_t length = readlink(entry, target, sizeof(target) - 1);
+	if (length > 0)
+		target[length] = '\0';
+	else
+		errno = length < 0 ? errno : ENOENT;
+	memcpy(rest, walk->rest, sizeof(rest));
+	if (length > 0 &&
+	    (walk->links++ == LINKS_MOST || snprintf(walk->rest, sizeof(walk->rest), "%s/%s",
+						     target, rest) >= (int)sizeof(walk->rest))) {
+		errno = ELOOP;
+		length = -1;
 	}
+	if (length <= 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
+	if (target[0] == '/')
+		walk->done[0] = '\0';
+	return 0;
 }
 
-int trust_check(const char *path, const char *resolved, const char *what, struct error *err)
+/* Goes one component on. */
+static int step(struct walk *walk, struct error *err)
 {
-	return check_spelled(path, what, err) == 0 ? check_spelled(resolved, what, err) : -1;
+	char entry[PATH_MAX];
+	bool is_link = false;
+	size_t skip = strspn(walk->rest, "/");
+	size_t length = strcspn(walk->rest + skip, "/");
+	const char *name = walk->rest + skip;
+	int size = snprintf(entry, sizeof(entry), "%s/%.*s", walk->done, (int)length, name);
+	bool stay = length == 0 || (length == 1 && name[0] == '.');
+	bool back = length == 2 && strncmp(name, "..", 2) == 0;
+
+	if (size >= (int)sizeof(entry)) {
+		errno = ENAMETOOLONG;
+		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
+	}
+	memmove(walk->rest, name + length, strlen(name + length) + 1);
+	if (back && walk->done[0] != '\0')
+		*strrchr(walk->done, '/') = '\0';
+	if (stay || back)
+		return 0;
+	if (look_at(walk, entry, &is_link, err) != 0)
+		return -1;
+	if (is_link)
+		return follow(walk, entry, err);
+	memcpy(walk->done, entry, (size_t)size + 1);
+	return 0;
+}
+
+char *trust_resolve(const char *path, const char *what, struct error *err)
+{
+	struct walk walk = {.path = path, .what = what};
+	bool is_link;
+	if (path[0] != '/' || strlen(path) >= sizeof(walk.rest)) {
+		error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
+		return NULL;
+	}
+	memcpy(walk.rest, path, strlen(path) + 1);
+	if (look_at(&walk, "/", &is_link, err) != 0)
+		return NULL;
+	while (walk.rest[0] != '\0')
+		if (step(&walk, err) != 0)
+			return NULL;
+	if (walk.faulty)
+		return NULL;
+	char *resolved = strdup(walk.done[0] != '\0' ? walk.done : "/");
+	if (resolved == NULL)
+		error_set(err, ERROR_SYSTEM, "out of memory");
+	return resolved;
 }

@@ -7,10 +7,10 @@
 #include "core/error.h"
 
 /*
- * Checks the absolute `path`, `resolved`, which is where it leads, free of links, and every
- * directory above them: all must belong to root or to this process's account and not be writable
- * by group or others. `what` is there, for the error's text.
+ * Follows the absolute `path` to what it leads to, free of links, in new memory. Every directory
+ * and every link that is come by must belong to root or to this process's account, and, as what it
+ * leads to, not be writable by group or others. `what` is there, for the error's text.
  */
-int trust_check(const char *path, const char *resolved, const char *what, struct error *err);
+char *trust_resolve(const char *path, const char *what, struct error *err);
 
 #endif

@@ -124,9 +124,10 @@ static const struct {
 	{"good/jacamar", "good/jacamar", "good/jacamar"},
 	{"good/jacamar", "link", "good/jacamar"},
 	{"good", "link/jacamar", "good/jacamar"},
-	/* What is executed is where the path led when it was looked at. */
-	{"open/loose", "link", "good/jacamar"},
-	/* Whoever writes to a directory on the way chooses the program. */
+	/* Whoever writes to a directory on the way chooses the program, at any link of the chain.
+	 */
+	{"open/loose", "link", NULL},
+	{"open/loose-directory/jacamar", "link", NULL},
 	{"open/jacamar", "link", NULL},
 	{"open", "link/jacamar", NULL},
 	{"good", "open/loose", NULL},
