@@ -35,6 +35,7 @@ struct watch {
 static void execute(const struct capture *capture, int output, int errors)
 {
 	struct error err = {.detail = ""};
+	bool checked = capture->descriptor >= 0;
 	/* Out of the way of the descriptors that are set next. */
 	int program = fcntl(capture->descriptor, F_DUPFD, PROGRAM_FD + 1);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -43,14 +44,14 @@ static void execute(const struct capture *capture, int output, int errors)
 	umask(0022);
 	if (null < 0 || dup2(errors, STDERR_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 	    dup2(null, STDIN_FILENO) < 0 || chdir("/") != 0 ||
-	    (program >= 0 && dup2(program, PROGRAM_FD) < 0))
+	    (checked && dup2(program, PROGRAM_FD) < 0))
 		_exit(127);
-	if (downscope_close_from(program >= 0 ? PROGRAM_FD + 1 : PROGRAM_FD, &err) != 0 ||
+	if (downscope_close_from(checked ? PROGRAM_FD + 1 : PROGRAM_FD, &err) != 0 ||
 	    privilege_renounce(&err) != 0) {
 		dprintf(STDERR_FILENO, "%s\n", err.detail);
 		_exit(127);
 	}
-	if (program >= 0)
+	if (checked)
 		fexecve(PROGRAM_FD, capture->arguments, capture->environment);
 	else
 		execve(capture->program, capture->arguments, capture->environment);

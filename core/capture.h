@@ -1,8 +1,8 @@
 /*
  * Running a program of the site's, as this account and without any privilege, for what it prints.
  *
- * It has no capability and no way to get one, nothing on standard input, no other descriptor, and
- * ends with us. What it leaves running is killed.
+ * It has no capability and no way to get one, nothing on standard input, and no other descriptor.
+ * What it leaves running is killed; where this process is killed, the program itself is.
  */
 #ifndef JACAMAR_CORE_CAPTURE_H
 #define JACAMAR_CORE_CAPTURE_H

@@ -59,14 +59,15 @@ static int read_identities(const json_t *said, struct claims *claims, struct err
 			return error_set(err, ERROR_DENIED,
 					 "the id token has more than %d user_identities",
 					 CLAIMS_MOST_IDENTITIES);
-		if (!json_copy_string(entry, "provider", identity->provider,
-				      sizeof(identity->provider)) ||
-		    !json_copy_string(entry, "extern_uid", identity->extern_uid,
-				      sizeof(identity->extern_uid)) ||
-		    identity->provider[0] == '\0')
-			return error_set(err, ERROR_DENIED,
-					 "one of the id token's user_identities is malformed");
-		count++;
+		/* One that says nothing is as good as none. */
+		if (json_copy_string(entry, "provider", identity->provider,
+				     sizeof(identity->provider)) &&
+		    json_copy_string(entry, "extern_uid", identity->extern_uid,
+				     sizeof(identity->extern_uid)) &&
+		    identity->provider[0] != '\0')
+			count++;
+		else
+			memset(identity, 0, sizeof(*identity));
 	}
 	return 0;
 }
@@ -139,7 +140,19 @@ static struct variable_name name_of_identity(const struct claims_identity *ident
 	return name;
 }
 
-/* Two providers whose names differ in what is lost here would be taken for one another. */
+/* True where another identity would be the same variable. */
+static bool is_ambiguous(const struct claims *claims, size_t which,
+			 const struct variable_name *name)
+{
+	for (size_t i = 0; i < CLAIMS_MOST_IDENTITIES; i++) {
+		struct variable_name other = name_of_identity(&claims->identities[i]);
+		if (i != which && strcmp(name->text, other.text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of two that would be taken for one another neither is told. */
 static int add_identities(const struct claims *claims, json_t *list, struct error *err)
 {
 	for (size_t i = 0; i < CLAIMS_MOST_IDENTITIES; i++) {
@@ -147,14 +160,8 @@ static int add_identities(const struct claims *claims, json_t *list, struct erro
 		struct variable_name name = name_of_identity(identity);
 		if (identity->provider[0] == '\0')
 			return 0;
-		for (size_t k = 0; k < i; k++) {
-			struct variable_name other = name_of_identity(&claims->identities[k]);
-			if (strcmp(name.text, other.text) == 0)
-				return error_set(err, ERROR_DENIED,
-						 "two identities of the id token are both %s",
-						 name.text);
-		}
-		if (add(list, name.text, identity->extern_uid, err) != 0)
+		if (!is_ambiguous(claims, i, &name) &&
+		    add(list, name.text, identity->extern_uid, err) != 0)
 			return -1;
 	}
 	return 0;

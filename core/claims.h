@@ -49,7 +49,8 @@ int claims_accept(struct claims *claims, struct error *err);
 
 /*
  * Appends JWT_USER_LOGIN=..., one variable for each claim, and JWT_IDENTITY_<PROVIDER>=... for
- * each identity, the provider in capital letters, and every other byte than [A-Z0-9] as '_'.
+ * each identity, the provider in capital letters, and every other byte than [A-Z0-9] as '_';
+ * identities that would have the same name are left out.
  */
 int claims_to_environment(const struct claims *claims, json_t *list, struct error *err);
 

@@ -67,7 +67,7 @@ static int check_lists(const struct auth_settings *auth, const char *name, struc
 	struct account account;
 	size_t count = 0;
 	cleanup_free gid_t *groups = NULL;
-	if (policy_needs_groups(auth)) {
+	if (policy_needs_account(auth)) {
 		if (account_by_name(name, &account, err) != 0)
 			return -1;
 		groups = account_groups(&account, &count, err);
@@ -106,7 +106,8 @@ static const char *apply_rules(struct decision *decision, const struct account *
 	if (auth->runas.validation_script != NULL) {
 		if (ask_script(decision, service, err) != 0)
 			return NULL;
-		if (decision->runas.username[0] != '\0')
+		/* Without downscoping it is still the person who is judged. */
+		if (decision->runas.username[0] != '\0' && auth->downscope != DOWNSCOPE_NONE)
 			name = decision->runas.username;
 	}
 	return check_lists(auth, name, err) == 0 ? name : NULL;
@@ -143,7 +144,11 @@ int decision_find_account(struct decision *decision, struct error *err)
 	if (auth->downscope == DOWNSCOPE_NONE ? take_service_account(decision, &service, err) != 0
 					      : account_by_name(name, &decision->account, err) != 0)
 		return -1;
-	return policy_check_account(auth, &decision->account, &service, err);
+	if (policy_check_account(auth, &decision->account, &service, err) != 0)
+		return -1;
+	/* Root's privilege comes from the caller, not from the file. */
+	bool by_file = auth->downscope == DOWNSCOPE_SETUID && service.uid != 0;
+	return by_file ? program_check_reach(&decision->account, err) : 0;
 }
 
 /* As the token says it, else as the response does; NULL where neither does. */

@@ -49,12 +49,21 @@ int policy_check_login(const struct auth_settings *settings, const char *login, 
 	return 0;
 }
 
+static bool has_group(const gid_t *groups, size_t count, gid_t gid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
 /*
- * The name of the first group of `list` that is among `groups`; NULL: none. Ids are compared:
- * a group may have several names.
+ * The name of the first group of `list` that is among `groups`; NULL: none. Ids are compared: a
+ * group may have several names. Nobody is in a group that this host does not know; but a directory
+ * that is down looks the same, so where that would admit somebody it is an error.
  */
-static int find_group(const struct string_list *list, const gid_t *groups, size_t count,
-		      const char **found, struct error *err)
+static int find_group(const struct string_list *list, bool must_be_known, const gid_t *groups,
+		      size_t count, const char **found, struct error *err)
 {
 	*found = NULL;
 	for (size_t i = 0; i < list->count && *found == NULL; i++) {
@@ -62,10 +71,14 @@ static int find_group(const struct string_list *list, const gid_t *groups, size_
 		int result = account_group_by_name(list->items[i], &gid, err);
 		if (result < 0)
 			return -1;
-		/* Nobody is in a group that this host does not know. */
-		for (size_t k = 0; result == 0 && k < count; k++)
-			if (groups[k] == gid)
-				*found = list->items[i];
+		if (result > 0 && must_be_known)
+			return error_set(err, ERROR_SYSTEM,
+					 "the group %s of auth.groups_blocklist is not known on "
+					 "this host: correct the name, or see to the directory of "
+					 "groups",
+					 list->items[i]);
+		if (result == 0 && has_group(groups, count, gid))
+			*found = list->items[i];
 	}
 	return 0;
 }
@@ -78,12 +91,12 @@ int policy_check_lists(const struct auth_settings *settings, const char *name, c
 		return error_set(err, ERROR_DENIED, "%s is in auth.user_blocklist", name);
 	if (is_in(&settings->user_allowlist, name))
 		return 0;
-	if (find_group(&settings->groups_blocklist, groups, count, &group, err) != 0)
+	if (find_group(&settings->groups_blocklist, true, groups, count, &group, err) != 0)
 		return -1;
 	if (group != NULL)
 		return error_set(err, ERROR_DENIED,
 				 "%s is in the group %s of auth.groups_blocklist", name, group);
-	if (find_group(&settings->groups_allowlist, groups, count, &group, err) != 0)
+	if (find_group(&settings->groups_allowlist, false, groups, count, &group, err) != 0)
 		return -1;
 	if (group == NULL &&
 	    (settings->user_allowlist.count > 0 || settings->groups_allowlist.count > 0))
@@ -93,9 +106,10 @@ int policy_check_lists(const struct auth_settings *settings, const char *name, c
 	return 0;
 }
 
-bool policy_needs_groups(const struct auth_settings *settings)
+bool policy_needs_account(const struct auth_settings *settings)
 {
-	return settings->groups_blocklist.count > 0 || settings->groups_allowlist.count > 0;
+	return settings->user_blocklist.count > 0 || settings->groups_blocklist.count > 0 ||
+	       settings->groups_allowlist.count > 0;
 }
 
 /* The shells by which an administrator closes an account. */

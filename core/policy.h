@@ -35,8 +35,11 @@ int policy_check_login(const struct auth_settings *settings, const char *login, 
 int policy_check_lists(const struct auth_settings *settings, const char *name, const gid_t *groups,
 		       size_t count, struct error *err);
 
-/* True where policy_check_lists looks at groups. */
-bool policy_needs_groups(const struct auth_settings *settings);
+/*
+ * True where the lists judge an account of this host, and not the mere name of a login: a name
+ * that no account has exactly so is blocked by no list.
+ */
+bool policy_needs_account(const struct auth_settings *settings);
 
 /* Whether a job may run as this account at all. */
 int policy_check_account(const struct auth_settings *settings, const struct account *account,

@@ -95,3 +95,25 @@ char *program_find(const char *setting, struct error *err)
 		return in_directory(setting, "jacamar", err);
 	return strdup(setting);
 }
+
+int program_check_reach(const struct account *account, struct error *err)
+{
+	struct stat own;
+	size_t count = 0;
+	if (stat("/proc/self/exe", &own) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look at this program's file");
+	if ((own.st_mode & 001) != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has capabilities, and everyone may execute it; run: "
+				 "chmod o-rwx jacamar-auth");
+	cleanup_free gid_t *groups = account_groups(account, &count, err);
+	if (groups == NULL)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == own.st_gid && (own.st_mode & 010) != 0)
+			return error_set(err, ERROR_DENIED,
+					 "%s is in the group (gid %u) that may execute "
+					 "jacamar-auth, and could become anybody with it",
+					 account->name, (unsigned int)own.st_gid);
+	return 0;
+}

@@ -6,6 +6,7 @@
 #define JACAMAR_CORE_PROGRAM_H
 
 #include "config/settings.h"
+#include "core/account.h"
 #include "core/error.h"
 
 /*
@@ -30,5 +31,11 @@ enum program_use program_use_of(enum downscope_kind downscope);
  * same account, nobody else may have had a hand in that: trust.h.
  */
 char *program_resolve(const char *path, enum program_use use, struct error *err);
+
+/*
+ * Refuses an account that may execute the running file, where that file's capabilities make it
+ * jacamar-auth: with a configuration of its own it would let whoever calls it be anybody.
+ */
+int program_check_reach(const struct account *account, struct error *err);
 
 #endif

@@ -79,11 +79,14 @@ static json_t *environment_of_script(const struct account *service, const struct
 	return NULL;
 }
 
-/* An optional string of the reply. False where it is something else, or too long. */
+/*
+ * An optional string of the reply. False where it is something else, or too long, or empty: a
+ * script that found no name does not mean "anyone".
+ */
 static bool take_string(json_t *object, const char *name, char *out, size_t size)
 {
-	bool taken =
-		json_object_get(object, name) == NULL || json_copy_string(object, name, out, size);
+	bool taken = json_object_get(object, name) == NULL ||
+		     (json_copy_string(object, name, out, size) && out[0] != '\0');
 	json_object_del(object, name);
 	return taken;
 }
@@ -96,8 +99,8 @@ int runas_parse(const char *text, size_t size, struct runas_reply *reply, struct
 		return 0;
 	json_auto_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
 	if (!json_is_object(root))
-		return error_set(err, ERROR_DENIED, "it prints what is no JSON object: %s",
-				 root == NULL ? where.text : "another type");
+		return error_set(err, ERROR_DENIED, "it prints what is no JSON object (line %d)",
+				 where.line);
 	bool fit = take_string(root, "username", reply->answer.username,
 			       sizeof(reply->answer.username)) &&
 		   take_string(root, "data_dir", reply->answer.data_dir,
@@ -108,7 +111,7 @@ int runas_parse(const char *text, size_t size, struct runas_reply *reply, struct
 	if (!fit || json_object_size(root) > 0)
 		return error_set(err, ERROR_DENIED,
 				 "its JSON has more than the strings username, data_dir and "
-				 "error_message, or they are too long");
+				 "error_message, or they are empty or too long");
 	return 0;
 }
 
@@ -219,6 +222,8 @@ int runas_ask(const struct runas_settings *settings, const struct account *servi
 	if (ask(settings, service, claims, target, answer, err) == 0)
 		return 0;
 	struct error said = *err;
-	error_set(err, said.kind, "auth.runas: %s", said.detail);
+	bool asked = target != NULL && target[0] != '\0';
+	error_set(err, said.kind, "auth.runas%s%.*s: %s", asked ? " for " : "", ACCOUNT_NAME_SIZE,
+		  asked ? target : "", said.detail);
 	return error_notify(err, said.notice);
 }

@@ -78,7 +78,9 @@ for group in "$usr" "$club"; do
 done
 accepted 'a user who is in no blocked group' "groups_blocklist = [\"$empty\"]"
 refused 'a user who is in no allowed group' "$usr is in none of" "groups_allowlist = [\"$empty\"]"
-accepted 'a user, where a blocked group does not exist' 'groups_blocklist = ["no-such-group"]'
+rules 'groups_blocklist = ["no-such-group"]'
+check 'a blocked group that is not known here stops all jobs' '
+	configure; [ $? -eq 2 ] && nothing_ran && logged "the group no-such-group of auth.groups_blocklist is not known"'
 refused 'a user, where the allowed group does not exist' "$usr is in none of" \
 	'groups_allowlist = ["no-such-group"]'
 accepted 'a user, with lists before and after' 'lists_pre_validation = true' "user_allowlist = [\"$usr\"]"
@@ -116,10 +118,26 @@ none 'a user in the allowlist' '' "user_allowlist = [\"$usr\"]"
 none 'a user in the blocklist' "$usr is in auth.user_blocklist" "user_blocklist = [\"$usr\"]"
 none 'the service account in the blocklist is not who triggered it' '' "user_blocklist = [\"$runner\"]"
 none 'a user in a blocked group' 'of auth.groups_blocklist' "groups_blocklist = [\"$club\"]"
+# Who changes the name of their login gets past a list of names, so it must be an account'"'"'s.
+job "$(token user_login="J${usr#j}")" </dev/null
+none 'a login that differs from the account by case, where somebody is blocked' \
+	"there is no local account 'J" "user_blocklist = [\"$usr\"]"
+job </dev/null
 none 'a source that is not in the list' "the pipeline's source" 'pipeline_source_allowlist = ["web"]'
 job '' </dev/null
 none 'nobody, where there is a rule' 'the job has no id token' "user_blocklist = [\"x\"]"
 none 'nobody, where there is none' ''
+
+# The file with the capabilities is a way around all rules for who may execute it.
+job </dev/null
+rules
+usermod -aG "$runner" "$usr"
+check 'refused: a user in the group that may execute jacamar-auth' 'is_refused "that may execute jacamar-auth"'
+gpasswd -d "$usr" "$runner" >/dev/null
+chmod o+x "$prefix/bin/jacamar-auth"
+check 'no job runs where everyone may execute it' '
+	configure; [ $? -eq 2 ] && nothing_ran && logged "everyone may execute it; run: chmod o-rwx"'
+chmod o-x "$prefix/bin/jacamar-auth"
 
 # One of them all the way.
 job <<'SCRIPT'

@@ -204,9 +204,20 @@ SCRIPT
 refused 'an account that does not exist' "there is no local account 'jt-nobody'" <<'SCRIPT'
 echo '{"username": "jt-nobody"}'
 SCRIPT
-refused 'an account below min_uid' 'is below auth.min_uid' <<'SCRIPT'
-echo '{"username": "daemon"}'
+refused 'no name' 'auth.runas: its JSON has more than' <<'SCRIPT'
+echo '{"username": ""}'
 SCRIPT
+script <<SCRIPT
+echo '{"username": ""}'
+SCRIPT
+with 'runas.user_variable = "TARGET"'
+check 'refused: no name, where the job asks for one' '
+	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "auth.runas for $two: its JSON"'
+with "min_uid = $(($(id -u "$two") + 1))"
+refused 'an account below min_uid' "of $two is below auth.min_uid" <<SCRIPT
+echo '{"username": "$two"}'
+SCRIPT
+with
 for dir in relative '/a/../b' "/a\\nb" '/$HOME' '$'; do
 	refused "a data_dir that is none ($dir)" "auth.runas: its data_dir" <<-SCRIPT
 	cat <<'JSON'
@@ -250,6 +261,10 @@ script <<SCRIPT
 touch $seen/asked
 echo '{"username": "$two"}'
 SCRIPT
+job "$(token user_login="J${usr#j}")" </dev/null
+check 'a login that differs from a blocked account by case is no way around it' '
+	refuses "there is no local account"'
+job "$token" </dev/null
 check 'but for lists_pre_validation, where the script is not even asked' '
 	refuses "$usr is in auth.user_blocklist" && [ ! -e "$seen/asked" ]'
 with "groups_blocklist = [\"$two\"]"
@@ -345,6 +360,12 @@ script <<SCRIPT
 echo '{"username": "$two"}'
 SCRIPT
 check 'but cannot give an account that the job would not have' 'refuses "but without downscoping jobs run as $runner"'
+
+script <<'SCRIPT'
+SCRIPT
+none "user_blocklist = [\"$usr\"]" 'runas.user_variable = "TARGET"'
+check 'nor can the job name the service account, to be judged in its place' '
+	configure CUSTOM_ENV_TARGET="$runner"; [ $? -eq 2 ] && logged "$usr is in auth.user_blocklist"'
 
 # Time, and what is left of it. It takes a minute: once is enough.
 script <<SCRIPT

@@ -78,6 +78,9 @@ static const struct {
 	 "[{\"provider\":\"a\",\"extern_uid\":\"1\"},{\"provider\":\"b\",\"extern_uid\":\"2\"}]",
 	 "JWT_IDENTITY_B", "2"},
 	{"user_identities", "[]", "JWT_IDENTITY_B", NULL},
+	{"user_identities", "[7,{\"provider\":\"a\"},{\"provider\":\"b\",\"extern_uid\":\"2\"}]",
+	 "JWT_IDENTITY_B", "2"},
+	{"user_identities", "[{\"provider\":\"a\",\"extern_uid\":null}]", "JWT_IDENTITY_A", NULL},
 	{"unknown", "1", "JWT_UNKNOWN", NULL},
 };
 
@@ -92,16 +95,15 @@ START_TEST(each_claim_is_a_variable)
 }
 END_TEST
 
-START_TEST(identities_that_would_be_one_variable_are_refused)
+START_TEST(of_identities_that_would_be_one_variable_none_is_told)
 {
 	struct claims claims =
 		read_claims("user_identities", "[{\"provider\":\"a-b\",\"extern_uid\":\"1\"},"
+					       "{\"provider\":\"c\",\"extern_uid\":\"3\"},"
 					       "{\"provider\":\"A_B\",\"extern_uid\":\"2\"}]");
-	struct error err;
-	json_t *list = json_array();
-	ck_assert_int_eq(claims_to_environment(&claims, list, &err), -1);
-	ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_str_eq(err.detail, "two identities of the id token are both JWT_IDENTITY_A_B");
+	json_t *list = environment_of(&claims);
+	ck_assert_ptr_null(variable(list, "JWT_IDENTITY_A_B"));
+	ck_assert_str_eq(variable(list, "JWT_IDENTITY_C"), "3");
 	json_decref(list);
 }
 END_TEST
@@ -212,7 +214,7 @@ Suite *claims_suite(void)
 	TCase *tcase = tcase_create("claims");
 
 	tcase_add_loop_test(tcase, each_claim_is_a_variable, 0, ROWS(VARIABLES));
-	tcase_add_test(tcase, identities_that_would_be_one_variable_are_refused);
+	tcase_add_test(tcase, of_identities_that_would_be_one_variable_none_is_told);
 	tcase_add_test(tcase, there_is_a_limit_to_identities);
 	tcase_add_test(tcase, what_is_too_long_is_refused);
 	tcase_add_loop_test(tcase, a_text_that_does_not_end_or_has_lines_is_not_believed, 0,

@@ -97,6 +97,28 @@ START_TEST(bots_get_no_job_unless_they_may)
 }
 END_TEST
 
+static struct string_list list_of(const char *const *names)
+{
+	size_t count = 0;
+	while (count < 3 && names[count] != NULL)
+		count++;
+	return (struct string_list){.items = (char **)names, .count = count};
+}
+
+/* A directory of groups that is down knows no group either. */
+START_TEST(an_unknown_group_admits_nobody)
+{
+	static const char *const unknown[] = {"nobody-has-this-name", NULL};
+	struct auth_settings settings = {.groups_blocklist = list_of(unknown)};
+	struct error err;
+	ck_assert_int_eq(policy_check_lists(&settings, "usr", NULL, 0, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
+	settings = (struct auth_settings){.groups_allowlist = list_of(unknown)};
+	ck_assert_int_eq(policy_check_lists(&settings, "usr", NULL, 0, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_DENIED);
+}
+END_TEST
+
 static const struct {
 	const char *allowed[3]; /* the list, up to a NULL */
 	const char *source;
@@ -106,14 +128,6 @@ static const struct {
 	{{"web", "push"}, "push", true}, {{"push"}, "web", false}, {{"push"}, "pushed", false},
 	{{"push"}, "Push", false},	 {{"push"}, "", false},
 };
-
-static struct string_list list_of(const char *const *names)
-{
-	size_t count = 0;
-	while (count < 3 && names[count] != NULL)
-		count++;
-	return (struct string_list){.items = (char **)names, .count = count};
-}
 
 START_TEST(a_pipeline_comes_from_an_allowed_source)
 {
@@ -163,7 +177,7 @@ START_TEST(the_four_lists_have_their_order)
 					    : list == GROUP_BLOCK ? blocked
 								  : allowed;
 		state[list] = number % STATES;
-		names[list][0] = state[list] == ABSENT ? NULL : "nobody-has-this-name";
+		names[list][0] = state[list] == ABSENT ? NULL : "tty";
 		names[list][1] = state[list] == ABSENT ? NULL : choice[state[list]];
 	}
 	struct auth_settings settings = {
@@ -179,8 +193,9 @@ START_TEST(the_four_lists_have_their_order)
 		      result == 0 ? "admitted" : err.detail);
 	if (result != 0)
 		ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_int_eq(policy_needs_groups(&settings),
-			 state[GROUP_BLOCK] != ABSENT || state[GROUP_ALLOW] != ABSENT);
+	ck_assert_int_eq(policy_needs_account(&settings), state[USER_BLOCK] != ABSENT ||
+								  state[GROUP_BLOCK] != ABSENT ||
+								  state[GROUP_ALLOW] != ABSENT);
 }
 END_TEST
 
@@ -238,6 +253,7 @@ Suite *policy_suite(void)
 	tcase_add_loop_test(tcase, an_account_is_held_against_the_rules, 0, ROWS(ACCOUNTS));
 	tcase_add_loop_test(tcase, bots_get_no_job_unless_they_may, 0, ROWS(LOGINS));
 	tcase_add_loop_test(tcase, a_pipeline_comes_from_an_allowed_source, 0, ROWS(SOURCES));
+	tcase_add_test(tcase, an_unknown_group_admits_nobody);
 	tcase_add_loop_test(tcase, the_four_lists_have_their_order, 0,
 			    STATES * STATES * STATES * STATES * 3);
 	tcase_add_test(tcase, without_downscoping_the_service_account_has_the_jobs);
