@@ -12,6 +12,11 @@ BUILD := build/sanitize
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# A script that the program holds is a C string there.
+GENERATED := build/generated
+PRELUDE   := $(GENERATED)/command_line.text.h
+INCLUDES  := -I. -I$(GENERATED)
+
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wundef $(if $(filter 1,$(WERROR)),-Werror)
@@ -20,7 +25,7 @@ FORTIFY  := $(shell echo '\#include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_SOURC
 	-D_FORTIFY_SOURCE=3 -Werror -fsyntax-only - 2>/dev/null && echo 3 || echo 2)
 HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) \
 	-fstack-protector-strong -fPIE
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) -MMD -MP
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c) \
@@ -51,6 +56,13 @@ all: $(PROGRAM) $(BUILD)/bin/jacamar-auth $(BUILD)/bin/jacamar
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Without comments and empty lines.
+$(PRELUDE): core/command_line.bash Makefile
+	@mkdir -p $(@D)
+	sed -e '/^[[:space:]]*#/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
+
+$(call objects,core/command_line.c) build/fuzz/core/command_line.o: $(PRELUDE)
 
 $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
@@ -89,7 +101,7 @@ unit: $(UNIT)
 # All sources anew, for clang and the fuzzer; findings and what the corpora grow by stay in build/.
 FUZZ         := build/fuzz
 FUZZ_TARGETS := $(patsubst t/fuzz/%_fuzz.c,%,$(sort $(wildcard t/fuzz/*_fuzz.c)))
-FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 FUZZ_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c))
 
 $(FUZZ)/%.o: %.c
@@ -118,11 +130,11 @@ fuzz: deps
 APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
 	libcurl4-openssl-dev libssl-dev check libcap2-bin util-linux procps passwd jq openssl \
 	nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
-	valgrind mandoc shellcheck
+	valgrind mandoc shellcheck git
 DNF_PACKAGES := gcc make pkgconf glibc-devel inih-devel jansson-devel libcap-ng-devel \
 	libjose-devel libcurl-devel openssl-devel check-devel libcap util-linux procps-ng shadow-utils \
 	jq openssl nginx python3 sudo hyperfine clang compiler-rt clang-tools-extra cppcheck valgrind \
-	mandoc ShellCheck
+	mandoc ShellCheck git-core
 
 deps:
 	@if [ "$$(id -u)" -ne 0 ]; then \
@@ -159,13 +171,14 @@ CPPCHECK_LEFT := --suppress=memleak --suppress=resourceLeak --suppress=readdirCa
 #  SC1091 SC2034 SC2154 SC2120 SC2010 SC2088  the tests share one library, and quote their commands
 #  SC3043                                     `local`, which every sh of Debian and RHEL has
 SHELLCHECK_LEFT := SC1091,SC3043,SC2034,SC2154,SC2120,SC2010,SC2088
-lint: deps
+lint: deps $(PRELUDE)
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
-		$(CPPCHECK_LEFT) --library=posix -D__GNUC__ -D_GNU_SOURCE -I. applets config core
+		$(CPPCHECK_LEFT) --library=posix -D__GNUC__ -D_GNU_SOURCE $(INCLUDES) applets config core
 	clang-tidy --quiet $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) -- -std=gnu17 \
-		-D_GNU_SOURCE -I. $(WARNINGS)
+		-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)
 	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
+	shellcheck -s bash core/command_line.bash
 	mandoc -Tlint man/*.[58]
 
 clean:

@@ -70,7 +70,7 @@ const struct schema_row SCHEMA[] = {
 	{"general", "static_builds_days", SUPPORTED, SCHEMA_INTEGER,
 	 FIELD(general.static_builds_days), .minimum = 0, .maximum = DAYS_MAX, .number = 7},
 	{"general", "group_permissions", SUPPORTED, SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
-	{"general", "unrestricted_cmd_line", PLANNED, SCHEMA_BOOLEAN,
+	{"general", "unrestricted_cmd_line", SUPPORTED, SCHEMA_BOOLEAN,
 	 FIELD(general.unrestricted_cmd_line)},
 	{"general", "jwt_env_variable", SUPPORTED, SCHEMA_STRING_OR_LIST,
 	 FIELD(general.jwt_env_variable), .check = check_variable_name, .list = TOKEN_VARIABLES},

@@ -231,6 +231,7 @@ struct state decision_state(const struct decision *decision)
 		.static_builds = general->static_builds_dir,
 		.static_builds_days = general->static_builds_days,
 		.no_new_privs = auth->no_new_privs,
+		.unrestricted_cmd_line = general->unrestricted_cmd_line,
 		.environment_names = decision->environment_names,
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/command_line.h"
 #include "core/io.h"
 #include "core/text.h"
 #include "core/workspace.h"
@@ -33,6 +34,10 @@ int script_receive(struct channel_reader *channel, const struct channel_header *
 				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make %s", script->path);
+	const char *prelude =
+		header->state.unrestricted_cmd_line ? "" : command_line_prelude(substage);
+	if (io_write_all(fd, prelude, strlen(prelude)) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot write %s", script->path);
 	return channel_copy_script(channel, header->script_size, fd, script->path, err);
 }
 

@@ -22,7 +22,8 @@ bool script_is_substage(const char *name);
 
 /*
  * Writes the script that comes over the channel to <scripts dir>/<substage>.bash, a new file of
- * mode 0600. The caller calls script_free also after a failure.
+ * mode 0600, behind what keeps the job's token out of command lines (command_line.h). The caller
+ * calls script_free also after a failure.
  */
 int script_receive(struct channel_reader *channel, const struct channel_header *header,
 		   const char *substage, struct script *script, struct error *err);

@@ -63,6 +63,7 @@ static const struct field {
 	{"settings", "static_builds", BOOLEAN, AT(static_builds)},
 	{"settings", "static_builds_days", NUMBER, AT(static_builds_days), .maximum = INT32_MAX},
 	{"settings", "no_new_privs", BOOLEAN, AT(no_new_privs)},
+	{"settings", "unrestricted_cmd_line", BOOLEAN, AT(unrestricted_cmd_line)},
 	{"settings", "limits", LIMITS, AT(limits)},
 	{"settings", "environment", NAMES, AT(environment_names)},
 };

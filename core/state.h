@@ -53,6 +53,7 @@ struct state {
 	bool static_builds;
 	int64_t static_builds_days; /* 0: for ever */
 	bool no_new_privs;
+	bool unrestricted_cmd_line;
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names; /* array of strings: [auth] downscope_env */
 

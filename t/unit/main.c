@@ -51,6 +51,7 @@ static Suite *(*const suites[])(void) = {
 	workspace_suite,
 	static_builds_suite,
 	root_directory_suite,
+	command_line_suite,
 	script_suite,
 	supervise_suite,
 	login_shell_suite,

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/command_line.h"
 #include "core/io.h"
 #include "core/script.h"
 #include "core/workspace.h"
@@ -57,7 +58,8 @@ START_TEST(a_substage_is_a_plain_name)
 END_TEST
 
 /* Receives `size` bytes of `bytes`, of which `sent` come. */
-static int receive(const char *bytes, size_t size, size_t sent, struct script *script)
+static int receive_substage(const char *substage, const char *bytes, size_t size, size_t sent,
+			    struct script *script)
 {
 	int ends[2];
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -65,9 +67,14 @@ static int receive(const char *bytes, size_t size, size_t sent, struct script *s
 	close(ends[1]);
 	struct channel_reader reader = {.fd = ends[0]};
 	made.header.script_size = size;
-	int result = script_receive(&reader, &made.header, "build_script", script, &err);
+	int result = script_receive(&reader, &made.header, substage, script, &err);
 	close(ends[0]);
 	return result;
+}
+
+static int receive(const char *bytes, size_t size, size_t sent, struct script *script)
+{
+	return receive_substage("build_script", bytes, size, sent, script);
 }
 
 START_TEST(a_script_is_a_private_file_of_exact_bytes)
@@ -92,6 +99,31 @@ START_TEST(a_script_is_a_private_file_of_exact_bytes)
 	/* A script may have removed itself. */
 	ck_assert_int_eq(script_remove(&script, &err), 0);
 	script_free(&script);
+}
+END_TEST
+
+/* Whether the token is kept out of command lines is the site's choice, and the sub-stage's. */
+START_TEST(what_closes_command_lines_goes_ahead)
+{
+	static const char bytes[] = "#!/bin/bash\nexit 0\n";
+	static const char *const substages[] = {"get_sources", "restore_cache"};
+	for (int i = 0; i < 4; i++) {
+		struct script script;
+		size_t size;
+		const char *substage = substages[i / 2];
+		made.header.state.unrestricted_cmd_line = i % 2 == 1;
+		ck_assert_int_eq(
+			receive_substage(substage, bytes, strlen(bytes), strlen(bytes), &script),
+			0);
+		char *text = scratch_read(script.path, &size);
+		size_t ahead = i == 0 ? strlen(command_line_prelude(substage)) : 0;
+		ck_assert_uint_eq(size, ahead + strlen(bytes));
+		ck_assert_int_eq(memcmp(text, command_line_prelude(substage), ahead), 0);
+		ck_assert_str_eq(text + ahead, bytes);
+		free(text);
+		script_free(&script);
+	}
+	ck_assert_uint_gt(strlen(command_line_prelude("get_sources")), 0);
 }
 END_TEST
 
@@ -155,6 +187,7 @@ Suite *script_suite(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, a_substage_is_a_plain_name, 0, ROWS(SUBSTAGES));
 	tcase_add_test(tcase, a_script_is_a_private_file_of_exact_bytes);
+	tcase_add_test(tcase, what_closes_command_lines_goes_ahead);
 	tcase_add_test(tcase, a_second_attempt_replaces_the_file_and_no_target);
 	tcase_add_test(tcase, no_script_is_written_where_the_directory_is_not_fit);
 	tcase_add_test(tcase, a_script_that_comes_in_part_is_an_error);

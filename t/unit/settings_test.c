@@ -66,6 +66,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(general->static_builds_days, 7);
 	ck_assert(!general->retain_logs && !general->custom_build_dir);
 	ck_assert(!general->group_permissions && !general->static_builds_dir);
+	ck_assert(!general->unrestricted_cmd_line);
 	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_UNSET);
 	ck_assert_int_eq(settings->auth.min_uid, 1000);
 	ck_assert(!settings->auth.no_new_privs && !settings->auth.root_dir_creation);
@@ -91,7 +92,7 @@ START_TEST(every_general_key_reaches_its_field)
 			"jwks_file = '/etc/jwks.json'\n"
 			"kill_timeout = '1m30s'\nretain_logs = true\ngroup_permissions = true\n"
 			"custom_build_dir = true\nstatic_builds_dir = true\n"
-			"static_builds_days = 0\n"
+			"static_builds_days = 0\nunrestricted_cmd_line = true\n"
 			"jwt_env_variable = 'MY_TOKEN'\njwt_required_aud = 'https://site'\n");
 	static const char *const tokens[] = {"MY_TOKEN"};
 	const struct general_settings *general = &settings->general;
@@ -105,6 +106,7 @@ START_TEST(every_general_key_reaches_its_field)
 	ck_assert(general->retain_logs && general->group_permissions && general->custom_build_dir);
 	ck_assert(general->static_builds_dir);
 	ck_assert_int_eq(general->static_builds_days, 0);
+	ck_assert(general->unrestricted_cmd_line);
 	expect_list(&general->jwt_env_variable, 1, tokens);
 	ck_assert_str_eq(general->jwt_required_aud, "https://site");
 	settings_free(settings);
@@ -214,6 +216,7 @@ static const struct value_case WRONG[] = {
 	 "must be one line of text, not empty, without control characters, not \"\""},
 	{"general", "retain_logs = 'true'", "must be true or false, not a string"},
 	{"general", "retain_logs = 1", "must be true or false, not an integer"},
+	{"general", "unrestricted_cmd_line = ''", "must be true or false, not a string"},
 	{"general", "kill_timeout = 90", IN_QUOTES ", not an integer"},
 	{"general", "kill_timeout = '90'", DURATION ", not \"90\""},
 	{"general", "kill_timeout = ''", DURATION ", not \"\""},
@@ -440,7 +443,6 @@ static const struct {
 	{"general", "static_builds_dir", "true", "0", "must be true or false, not an integer"},
 	{"general", "static_builds_days", "0", "-1", "must be from 0 to 36500, not -1"},
 	{"general", "group_permissions", "true", "0", "must be true or false, not an integer"},
-	{"general", "unrestricted_cmd_line", "true", "''", "must be true or false, not a string"},
 	{"auth", "user_allowlist", "['a']", "'a'", "must be an array of strings, not a string"},
 	{"auth", "user_blocklist", "[]", "'a'", "must be an array of strings, not a string"},
 	{"auth", "groups_allowlist", "['a']", "1", "must be an array of strings, not an integer"},

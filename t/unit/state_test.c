@@ -40,6 +40,7 @@ static struct state full_state(const json_t *names)
 		.static_builds = true,
 		.static_builds_days = 36500,
 		.no_new_privs = true,
+		.unrestricted_cmd_line = true,
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
 		.environment_names = names,
@@ -85,6 +86,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->static_builds, b->static_builds);
 	ck_assert_int_eq(a->static_builds_days, b->static_builds_days);
 	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
+	ck_assert_int_eq(a->unrestricted_cmd_line, b->unrestricted_cmd_line);
 	for (int i = 0; i < LIMIT_COUNT; i++) {
 		ck_assert_int_eq(a->limits[i].set, b->limits[i].set);
 		ck_assert_int_eq(a->limits[i].value, b->limits[i].value);
@@ -116,6 +118,7 @@ START_TEST(what_goes_in_comes_out)
 	state.static_builds = false;
 	state.static_builds_days = 0;
 	state.no_new_privs = false;
+	state.unrestricted_cmd_line = false;
 	state.kill_timeout_ms = 0;
 	state.account.uid = UINT32_MAX - 1;
 	expect_round_trip(&state);
@@ -243,6 +246,8 @@ static const struct {
 	{"settings", "static_builds_days", "9223372036854775807"},
 	{"settings", "no_new_privs", NULL},
 	{"settings", "no_new_privs", "null"},
+	{"settings", "unrestricted_cmd_line", NULL},
+	{"settings", "unrestricted_cmd_line", "\"no\""},
 	{"settings", "limits", NULL},
 	{"settings", "limits", "{}"},
 	{"settings", "limits", "[1]"},

@@ -10,6 +10,7 @@ Suite *account_suite(void);
 Suite *capture_suite(void);
 Suite *channel_suite(void);
 Suite *claims_suite(void);
+Suite *command_line_suite(void);
 Suite *confine_suite(void);
 Suite *downscope_suite(void);
 Suite *environment_suite(void);
