@@ -128,13 +128,13 @@ fuzz: deps
 # --- what the targets need, by the package names of Debian and of RHEL (with EPEL) ---
 
 APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
-	libcurl4-openssl-dev libssl-dev check libcap2-bin util-linux procps passwd jq openssl \
-	nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
-	valgrind mandoc shellcheck git
+	libcurl4-openssl-dev libseccomp-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
+	openssl nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy \
+	cppcheck valgrind mandoc shellcheck git
 DNF_PACKAGES := gcc make pkgconf glibc-devel inih-devel jansson-devel libcap-ng-devel \
-	libjose-devel libcurl-devel openssl-devel check-devel libcap util-linux procps-ng shadow-utils \
-	jq openssl nginx python3 sudo hyperfine clang compiler-rt clang-tools-extra cppcheck valgrind \
-	mandoc ShellCheck git-core
+	libjose-devel libcurl-devel libseccomp-devel openssl-devel check-devel libcap util-linux \
+	procps-ng shadow-utils jq openssl nginx python3 sudo hyperfine clang compiler-rt \
+	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core
 
 deps:
 	@if [ "$$(id -u)" -ne 0 ]; then \

@@ -16,6 +16,7 @@
 #include "config/show.h"
 #include "core/account.h"
 #include "core/io.h"
+#include "core/seccomp.h"
 
 /*
  * Whose file it may be. root looks at that of any account, as it stands; should it change hands
@@ -83,7 +84,10 @@ int check_applet(struct invocation *call)
 	struct settings *settings = settings_load(call->check, owner, &messages);
 	if (settings == NULL)
 		return say_messages(call, messages);
+	struct error err;
 	const char *fault = calling_fault(call, settings->auth.downscope);
+	if (fault == NULL && seccomp_check(&settings->auth.seccomp, &err) != 0)
+		fault = err.detail;
 	int code = call->system_failure;
 	if (fault != NULL)
 		fprintf(stderr, "%s: %s\n", call->check, fault);

@@ -27,24 +27,26 @@ static bool logs_to_file(const struct settings *settings)
 	return location != NULL && *location == '/';
 }
 
-static bool lists_calls_twice(const struct settings *settings)
+static bool filters_calls(const struct settings *settings)
 {
-	const struct seccomp_settings *seccomp = &settings->auth.seccomp;
-	return seccomp->allow_calls.count > 0 && seccomp->block_calls.count > 0;
+	return !settings->auth.seccomp.disabled;
 }
 
 /* Below a home, or what the user's own shell makes of $NAME, root has nothing to make. */
 static bool root_follows_user(const struct settings *settings)
 {
 	const char *data_dir = settings->general.data_dir;
-	return settings->auth.root_dir_creation && data_dir != NULL && *data_dir != '/';
+	return data_dir != NULL && *data_dir != '/';
 }
 
 /* And where no account is changed, or by sudo, jacamar-auth is not root. */
 static bool root_changes_nothing(const struct settings *settings)
 {
-	return settings->auth.root_dir_creation && settings->auth.downscope != DOWNSCOPE_SETUID;
+	return settings->auth.downscope != DOWNSCOPE_SETUID;
 }
+
+static const char FILTERS[] = "the kernel takes a filter only where no program gains privilege; "
+			      "set that to true, or remove this";
 
 static const struct rule RULES[] = {
 	{"general", "tls-ca-file", EXCLUDES, "general", "jwks_file", NULL,
@@ -64,8 +66,13 @@ static const struct rule RULES[] = {
 	 "the log goes to one place; remove one of the two"},
 	{"auth.logging", "address", NEEDS, "auth.logging", "network", NULL,
 	 "without it the log stays on this machine; set that, too, or remove this"},
-	{"auth.seccomp", "allow_calls", EXCLUDES, "auth.seccomp", "block_calls", lists_calls_twice,
+	{"auth.seccomp", "allow_calls", EXCLUDES, "auth.seccomp", "block_calls", filters_calls,
 	 "a filter is a list of what is allowed or of what is not; remove one of the two"},
+	{"auth.seccomp", "allow_calls", NEEDS, "auth.seccomp", "block_all", filters_calls,
+	 "without it all calls are allowed; set that to true, or remove this"},
+	{"auth.seccomp", "block_all", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
+	{"auth.seccomp", "block_calls", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
+	{"auth.seccomp", "limit_setuid", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
 };
 
 #define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
@@ -75,10 +82,23 @@ static size_t line_of(const struct settings *settings, const char *table, const 
 	return settings->lines[schema_find(table, key) - SCHEMA];
 }
 
+/* A boolean that is false, and a list of nothing, are as good as not set. */
+static bool is_set(const struct settings *settings, const char *table, const char *key)
+{
+	const struct schema_row *row = schema_find(table, key);
+	const void *field = (const char *)settings + row->offset;
+
+	if (row->type == SCHEMA_BOOLEAN)
+		return *(const bool *)field;
+	if (row->type == SCHEMA_LIST)
+		return ((const struct string_list *)field)->count > 0;
+	return line_of(settings, table, key) != 0;
+}
+
 static bool is_broken(const struct rule *rule, const struct settings *settings)
 {
-	bool here = line_of(settings, rule->table, rule->key) != 0;
-	bool there = line_of(settings, rule->other_table, rule->other_key) != 0;
+	bool here = is_set(settings, rule->table, rule->key);
+	bool there = is_set(settings, rule->other_table, rule->other_key);
 
 	return here && there == (rule->relation == EXCLUDES) &&
 	       (rule->applies == NULL || rule->applies(settings));

@@ -122,12 +122,12 @@ const struct schema_row SCHEMA[] = {
 	{"auth.logging", "address", PLANNED, SCHEMA_STRING, FIELD(auth.logging.address),
 	 .check = check_line},
 
-	{"auth.seccomp", "disabled", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.disabled)},
-	{"auth.seccomp", "block_all", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.block_all)},
-	{"auth.seccomp", "limit_setuid", PLANNED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.limit_setuid)},
-	{"auth.seccomp", "block_calls", PLANNED, SCHEMA_LIST, FIELD(auth.seccomp.block_calls),
+	{"auth.seccomp", "disabled", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.disabled)},
+	{"auth.seccomp", "block_all", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.block_all)},
+	{"auth.seccomp", "limit_setuid", SUPPORTED, SCHEMA_BOOLEAN, FIELD(auth.seccomp.limit_setuid)},
+	{"auth.seccomp", "block_calls", SUPPORTED, SCHEMA_LIST, FIELD(auth.seccomp.block_calls),
 	 .check = check_system_call},
-	{"auth.seccomp", "allow_calls", PLANNED, SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
+	{"auth.seccomp", "allow_calls", SUPPORTED, SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
 	 .check = check_system_call},
 
 	/* The login shell reports on a descriptor below this. */

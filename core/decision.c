@@ -11,6 +11,7 @@
 #include "core/io.h"
 #include "core/policy.h"
 #include "core/program.h"
+#include "core/seccomp.h"
 #include "core/text.h"
 #include "core/user_side.h"
 
@@ -40,6 +41,7 @@ void decision_free(struct decision *decision)
 	workspace_free(&decision->workspace);
 	free(decision->jacamar);
 	json_decref(decision->environment_names);
+	json_decref(decision->filters);
 }
 
 static int establish_identity(struct decision *decision, struct error *err)
@@ -233,6 +235,7 @@ struct state decision_state(const struct decision *decision)
 		.no_new_privs = auth->no_new_privs,
 		.unrestricted_cmd_line = general->unrestricted_cmd_line,
 		.environment_names = decision->environment_names,
+		.filters = decision->filters,
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));
 	return state;
@@ -299,6 +302,10 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 	if (program == NULL)
 		return -1;
 	decision->environment_names = copy_names(&settings->auth.downscope_env);
+	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
+					    &decision->account, err);
+	if (decision->filters == NULL)
+		return -1;
 	if (names.project_path == NULL)
 		return error_set(err, ERROR_SYSTEM,
 				 "neither the id token nor the job response name the project");

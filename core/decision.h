@@ -25,6 +25,7 @@ struct decision {
 	struct workspace workspace;
 	char *jacamar;
 	json_t *environment_names;
+	json_t *filters; /* of system calls: seccomp.h */
 	char cookie[STATE_COOKIE_SIZE];
 	char reference[STATE_REFERENCE_SIZE];
 };
@@ -40,8 +41,8 @@ void decision_free(struct decision *decision);
 int decision_find_account(struct decision *decision, struct error *err);
 
 /*
- * What is executed as the user, and the job's directories. A data_dir of the form $NAME is
- * resolved by the user's own shell, in a session of its own.
+ * What is executed as the user, under which filters, and the job's directories. A data_dir of the
+ * form $NAME is resolved by the user's own shell, in a session of its own.
  */
 int decision_plan(struct decision *decision, rlim_t core_limit, struct error *err);
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/io.h"
+#include "core/seccomp.h"
 #include "core/text.h"
 
 #ifndef SYS_close_range
@@ -375,7 +376,8 @@ int downscope_become(const struct account *account, const struct downscope_rules
 		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
 	if (chdir(account->home) != 0 && chdir("/") != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot enter /");
-	return 0;
+	/* Last, so that nothing of the above needs to be allowed to the job. */
+	return seccomp_install(rules->filters, err);
 }
 
 int downscope_act_as(uid_t uid, struct downscope_return *back, struct error *err)

@@ -13,6 +13,7 @@
 #ifndef JACAMAR_CORE_DOWNSCOPE_H
 #define JACAMAR_CORE_DOWNSCOPE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 
@@ -64,15 +65,17 @@ int downscope_restore_core_limit(rlim_t core_limit, struct error *err);
 struct downscope_rules {
 	bool change_identity; /* false: the job runs as the service account */
 	bool no_new_privs;
-	rlim_t core_limit; /* what privilege_hide_memory() found */
+	const json_t *filters; /* of system calls: seccomp.h */
+	rlim_t core_limit;     /* what privilege_hide_memory() found */
 	struct limit_setting limits[LIMIT_COUNT];
 };
 
 /*
  * In a forked child: becomes `account` for good and proves it, and leaves nothing of this
  * process behind: groups, capabilities, keyring, descriptors from `first_closed_fd` on, signal
- * mask and dispositions, limits, priorities, working directory. The caller executes the user's
- * program next, and exits where this fails: the process may have changed in part.
+ * mask and dispositions, limits, priorities, working directory. Its system calls are filtered from
+ * then on. The caller executes the user's program next, and exits where this fails: the process may
+ * have changed in part.
  */
 int downscope_become(const struct account *account, const struct downscope_rules *rules,
 		     int first_closed_fd, struct error *err);

@@ -26,6 +26,18 @@ static const struct symbol curl_symbols[] = {
 	{NULL, 0},
 };
 
+static const struct symbol seccomp_symbols[] = {
+	{"seccomp_init", offsetof(struct seccomp_library, init)},
+	{"seccomp_release", offsetof(struct seccomp_library, release)},
+	{"seccomp_arch_native", offsetof(struct seccomp_library, arch_native)},
+	{"seccomp_arch_add", offsetof(struct seccomp_library, arch_add)},
+	{"seccomp_attr_set", offsetof(struct seccomp_library, attr_set)},
+	{"seccomp_syscall_resolve_name_arch", offsetof(struct seccomp_library, resolve_name_arch)},
+	{"seccomp_rule_add_array", offsetof(struct seccomp_library, rule_add_array)},
+	{"seccomp_export_bpf", offsetof(struct seccomp_library, export_bpf)},
+	{NULL, 0},
+};
+
 /* Stays open until the process ends. */
 static int open_library(const char *soname, const struct symbol *symbols, void *table,
 			struct error *err)
@@ -50,4 +62,9 @@ int libraries_open_jose(struct jose_library *jose, struct error *err)
 int libraries_open_curl(struct curl_library *curl, struct error *err)
 {
 	return open_library("libcurl.so.4", curl_symbols, curl, err);
+}
+
+int libraries_open_seccomp(struct seccomp_library *seccomp, struct error *err)
+{
+	return open_library("libseccomp.so.2", seccomp_symbols, seccomp, err);
 }

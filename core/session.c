@@ -82,6 +82,7 @@ static void become_user(const struct session *session, int channel, int report)
 	struct downscope_rules rules = {
 		.change_identity = state->downscope == DOWNSCOPE_SETUID,
 		.no_new_privs = state->no_new_privs,
+		.filters = state->filters,
 		.core_limit = session->core_limit,
 	};
 	struct error err = {.detail = ""};

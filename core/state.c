@@ -66,6 +66,7 @@ static const struct field {
 	{"settings", "unrestricted_cmd_line", BOOLEAN, AT(unrestricted_cmd_line)},
 	{"settings", "limits", LIMITS, AT(limits)},
 	{"settings", "environment", NAMES, AT(environment_names)},
+	{"settings", "filters", NAMES, AT(filters)},
 };
 
 #define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))

@@ -56,6 +56,7 @@ struct state {
 	bool unrestricted_cmd_line;
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names; /* array of strings: [auth] downscope_env */
+	const json_t *filters;		 /* of system calls: seccomp.h */
 
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */

@@ -22,8 +22,8 @@ make_state() {
 		directories: {base: "\($home)/.jacamar-ci", builds: "\($home)/.jacamar-ci/builds/short/000",
 			cache: "\($home)/.jacamar-ci/cache",
 			scripts: "\($home)/.jacamar-ci/scripts/short/000/group/project/981625"},
-		settings: {downscope: 1, jacamar: $jacamar, kill_timeout_ms: 1000, retain_logs: false,
-			no_new_privs: false, limits: [], environment: []}}'
+		settings: {downscope: 1, min_uid: 1000, jacamar: $jacamar, kill_timeout_ms: 1000, retain_logs: false,
+			no_new_privs: false, limits: [], environment: [], filters: []}}'
 }
 
 # A job's author can say what they like

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/downscope.h"
+#include "core/seccomp.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -240,6 +241,8 @@ static void become(const void *argument)
 	struct rlimit time;
 
 	strcpy(account.home, home->text);
+	rules.filters = seccomp_compile(&(struct seccomp_settings){.disabled = false},
+					rules.no_new_privs, &account, &err);
 	rules.limits[LIMIT_CPU] = (struct limit_setting){.set = true, .value = 123456};
 	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = LIMIT_UNLIMITED};
 	spoil_process();
@@ -253,6 +256,7 @@ static void become(const void *argument)
 	child_require(getgroups(64, groups) >= 1 && groups[0] == USER_ID);
 	child_require(has_no_capability());
 	child_require(process_status("NoNewPrivs", 10) == 1);
+	child_require(process_status("Seccomp", 10) == 2);
 	child_require(setuid(0) != 0 && seteuid(0) != 0 && setgid(0) != 0 && setegid(0) != 0);
 	child_require(setgroups(0, NULL) != 0);
 	child_require(nothing_is_open_from(STDERR_FILENO + 1));

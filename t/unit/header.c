@@ -41,6 +41,7 @@ void test_header_init(struct test_header *made, const char *home)
 	state->scripts_dir = made->scripts_dir;
 	state->jacamar = "/opt/jacamar/bin/jacamar";
 	state->environment_names = made->names;
+	state->filters = made->names; /* none */
 	/* Against a hang alone. */
 	state->kill_timeout_ms = 600000;
 	made->header.environment = environment_of_user(account, made->names, made->cookie);

@@ -35,6 +35,7 @@ static Suite *(*const suites[])(void) = {
 	claims_suite,
 	capture_suite,
 	runas_suite,
+	seccomp_suite,
 	downscope_suite,
 	confine_suite,
 	job_suite,

@@ -70,6 +70,21 @@ struct key {
 	{                                     \
 		"auth.seccomp", "block_calls" \
 	}
+#define BLOCK_ALL                           \
+	{                                   \
+		"auth.seccomp", "block_all" \
+	}
+#define LIMIT                                  \
+	{                                      \
+		"auth.seccomp", "limit_setuid" \
+	}
+#define NO_NEW_PRIVS                   \
+	{                              \
+		"auth", "no_new_privs" \
+	}
+#define NEEDS_NO_NEW_PRIVS                                                                 \
+	" needs auth.no_new_privs: the kernel takes a filter only where no program gains " \
+	"privilege; set that to true, or remove this"
 
 /* The keys that a file sets, each on a line of its own from 1 on, and what it hears. */
 static const struct {
@@ -79,7 +94,8 @@ static const struct {
 	enum downscope_kind downscope;
 	const char *location;
 	size_t allowed, blocked; /* calls */
-	const char *messages;	 /* NULL where nothing is wrong */
+	bool block_all, limit_setuid, no_new_privs, disabled;
+	const char *messages; /* NULL where nothing is wrong */
 } CASES[] = {
 	{.keys = {SCRIPT, VARIABLE, SHA256}},
 	{.keys = {SCRIPT}},
@@ -155,14 +171,38 @@ static const struct {
 		     "makes directories for accounts that it becomes alone; set that to "
 		     "\"setuid\", or remove this"},
 
-	{.keys = {ALLOW, BLOCK}, .allowed = 1},
-	{.keys = {ALLOW, BLOCK}, .blocked = 1},
-	{.keys = {BLOCK, ALLOW},
+	{.keys = {BLOCK_ALL, ALLOW, BLOCK, NO_NEW_PRIVS},
+	 .allowed = 1,
+	 .block_all = true,
+	 .no_new_privs = true},
+	{.keys = {ALLOW, BLOCK, NO_NEW_PRIVS}, .blocked = 1, .no_new_privs = true},
+	{.keys = {BLOCK, ALLOW, BLOCK_ALL, NO_NEW_PRIVS},
 	 .allowed = 1,
 	 .blocked = 2,
+	 .block_all = true,
+	 .no_new_privs = true,
 	 .messages = "f:2: auth.seccomp.allow_calls does not go with auth.seccomp.block_calls on "
 		     "line 1: a filter is a list of what is allowed or of what is not; remove one "
 		     "of the two"},
+	{.keys = {BLOCK_ALL, ALLOW, NO_NEW_PRIVS},
+	 .allowed = 1,
+	 .no_new_privs = true,
+	 .messages = "f:2: auth.seccomp.allow_calls needs auth.seccomp.block_all: without it all "
+		     "calls are allowed; set that to true, or remove this"},
+	{.keys = {BLOCK_ALL, LIMIT, BLOCK, NO_NEW_PRIVS}},
+	{.keys = {BLOCK_ALL, LIMIT, BLOCK, NO_NEW_PRIVS},
+	 .blocked = 1,
+	 .block_all = true,
+	 .limit_setuid = true,
+	 .messages = "f:1: auth.seccomp.block_all" NEEDS_NO_NEW_PRIVS "\n"
+		     "f:2: auth.seccomp.limit_setuid" NEEDS_NO_NEW_PRIVS "\n"
+		     "f:3: auth.seccomp.block_calls" NEEDS_NO_NEW_PRIVS},
+	{.keys = {BLOCK_ALL, LIMIT, BLOCK},
+	 .blocked = 1,
+	 .block_all = true,
+	 .limit_setuid = true,
+	 .no_new_privs = true},
+	{.keys = {BLOCK_ALL, LIMIT, ALLOW}, .allowed = 1, .limit_setuid = true, .disabled = true},
 };
 
 /* What the strings are is of no interest. */
@@ -182,6 +222,10 @@ static void make_settings(struct settings *settings, int number)
 	settings->auth.downscope = CASES[number].downscope;
 	settings->auth.seccomp.allow_calls.count = CASES[number].allowed;
 	settings->auth.seccomp.block_calls.count = CASES[number].blocked;
+	settings->auth.seccomp.block_all = CASES[number].block_all;
+	settings->auth.seccomp.limit_setuid = CASES[number].limit_setuid;
+	settings->auth.seccomp.disabled = CASES[number].disabled;
+	settings->auth.no_new_privs = CASES[number].no_new_privs;
 }
 
 START_TEST(each_rule_is_told_with_its_line)

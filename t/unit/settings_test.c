@@ -72,6 +72,10 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert(!settings->auth.no_new_privs && !settings->auth.root_dir_creation);
 	expect_list(&settings->auth.shell_allowlist, 0, NULL);
 	expect_list(&settings->auth.downscope_env, 0, NULL);
+	ck_assert(!settings->auth.seccomp.disabled && !settings->auth.seccomp.block_all);
+	ck_assert(!settings->auth.seccomp.limit_setuid);
+	expect_list(&settings->auth.seccomp.block_calls, 0, NULL);
+	expect_list(&settings->auth.seccomp.allow_calls, 0, NULL);
 	ck_assert_int_eq(settings->auth.logging.level, LOG_LEVEL_INFO);
 	ck_assert_int_eq(settings->auth.logging.network, LOG_NETWORK_UNSET);
 	ck_assert_str_eq(settings->auth.logging.location, "syslog");
@@ -127,6 +131,8 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 {
 	static const char *const shells[] = {"/bin/bash", "/bin/zsh"};
 	static const char *const names[] = {"LD_X", "_y"};
+	static const char *const blocked[] = {"ptrace", "io_uring_setup"};
+	static const char *const allowed[] = {"read"};
 	static const int64_t limits[LIMIT_COUNT] = {
 		[LIMIT_NOFILE] = 128,  [LIMIT_NPROC] = 2,
 		[LIMIT_CORE] = 0,      [LIMIT_CPU] = 4,
@@ -140,7 +146,11 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 			"min_uid = 4_294_967_294\nmax_env_chars = 10000\n"
 			"limits.nofile = 128\nlimits.nproc = 2\nlimits.core = 0\nlimits.cpu = 4\n"
 			"limits.as = 5\nlimits.memlock = 'unlimited'\nlimits.stack = 0x10000\n"
-			"limits.fsize = 9223372036854775806\n");
+			"limits.fsize = 9223372036854775806\n"
+			"seccomp.disabled = true\nseccomp.block_all = true\n"
+			"seccomp.limit_setuid = true\n"
+			"seccomp.block_calls = ['ptrace', 'io_uring_setup']\n"
+			"seccomp.allow_calls = ['read']\n");
 	const struct auth_settings *auth = &settings->auth;
 
 	ck_assert_int_eq(auth->downscope, DOWNSCOPE_SETUID);
@@ -154,6 +164,10 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 		ck_assert(auth->limits[i].set);
 		ck_assert_int_eq(auth->limits[i].value, limits[i]);
 	}
+	ck_assert(auth->seccomp.disabled && auth->seccomp.block_all);
+	ck_assert(auth->seccomp.limit_setuid);
+	expect_list(&auth->seccomp.block_calls, 2, blocked);
+	expect_list(&auth->seccomp.allow_calls, 1, allowed);
 	settings_free(settings);
 
 	settings = parse_good(GENERAL "[auth]\ndownscope = 'none'\n[auth.limits]\ncpu = 60\n");
@@ -288,6 +302,14 @@ static const struct value_case WRONG[] = {
 	{"auth", "min_uid = 4294967295", "must be from 1 to 4294967294, not 4294967295"},
 	{"auth", "min_uid = '1000'", "must be an integer, not a string"},
 	{"auth", "max_env_chars = -1", "must be from 0 to 9223372036854775807, not -1"},
+	{"auth.seccomp", "disabled = 1", "must be true or false, not an integer"},
+	{"auth.seccomp", "block_all = 'yes'", "must be true or false, not a string"},
+	{"auth.seccomp", "limit_setuid = []", "must be true or false, not an array"},
+	{"auth.seccomp", "block_calls = 'ptrace'", "must be an array of strings, not a string"},
+	{"auth.seccomp", "block_calls = ['']",
+	 "=an item of auth.seccomp.block_calls must be the name of a system call, not \"\""},
+	{"auth.seccomp", "allow_calls = ['read', 'open()']",
+	 "=an item of auth.seccomp.allow_calls must be the name of a system call, not \"open()\""},
 	{"auth.limits", "core = -1", "must be from 0 to 9223372036854775806, not -1"},
 	{"auth.limits", "core = 9223372036854775807",
 	 "must be from 0 to 9223372036854775806, not 9223372036854775807"},
@@ -465,13 +487,6 @@ static const struct {
 	{"auth.logging", "network", "'tcp'", "'ip'",
 	 "must be \"udp\" or \"tcp\" or \"unixgram\", not \"ip\""},
 	{"auth.logging", "address", "'host:514'", "1", "must be a string, not an integer"},
-	{"auth.seccomp", "disabled", "true", "1", "must be true or false, not an integer"},
-	{"auth.seccomp", "block_all", "true", "1", "must be true or false, not an integer"},
-	{"auth.seccomp", "limit_setuid", "true", "1", "must be true or false, not an integer"},
-	{"auth.seccomp", "block_calls", "['ptrace']", "1",
-	 "must be an array of strings, not an integer"},
-	{"auth.seccomp", "allow_calls", "['ptrace']", "1",
-	 "must be an array of strings, not an integer"},
 	{"batch", "arguments_variable", "['A']", "[]", "must hold a string at least, not empty"},
 	{"batch", "env_vars", "['A=b c']", "1", "must be an array of strings, not an integer"},
 	{"batch", "command_delay", "'0s'", "5", IN_QUOTES ", not an integer"},

@@ -44,6 +44,7 @@ static struct state full_state(const json_t *names)
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
 		.environment_names = names,
+		.filters = names,
 	};
 }
 
@@ -92,6 +93,7 @@ static void expect_same(const struct state *a, const struct state *b)
 		ck_assert_int_eq(a->limits[i].value, b->limits[i].value);
 	}
 	ck_assert(json_equal(a->environment_names, b->environment_names));
+	ck_assert(json_equal(a->filters, b->filters));
 }
 
 static void expect_round_trip(const struct state *state)
@@ -262,6 +264,10 @@ static const struct {
 	{"settings", "environment", "\"SITE\""},
 	{"settings", "environment", "[7]"},
 	{"settings", "environment", "[\"SITE\",null]"},
+	{"settings", "filters", NULL},
+	{"settings", "filters", "{}"},
+	{"settings", "filters", "\"00\""},
+	{"settings", "filters", "[7]"},
 };
 
 START_TEST(a_damaged_field_is_refused)

@@ -28,6 +28,7 @@ Suite *root_directory_suite(void);
 Suite *runas_suite(void);
 Suite *rules_suite(void);
 Suite *script_suite(void);
+Suite *seccomp_suite(void);
 Suite *settings_suite(void);
 Suite *shell_suite(void);
 Suite *show_suite(void);
