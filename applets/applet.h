@@ -5,6 +5,7 @@
 #define JACAMAR_APPLETS_APPLET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 #include "core/error.h"
@@ -24,6 +25,7 @@ struct invocation {
 	int build_failure; /* the runner's exit codes */
 	int system_failure;
 	rlim_t core_limit; /* downscope.h: privilege_hide_memory */
+	int64_t started;   /* on io_now_ms's clock; auth alone */
 };
 
 /* The stages, told from the service's side: auth.c. */

@@ -64,14 +64,17 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 /* Who is it, may they, where does it live: the first failure ends it. */
 static int decide(const struct invocation *call, struct decision *decision, struct error *err)
 {
-	decision->settings = load_settings(call, err);
-	if (decision->settings == NULL ||
-	    check_downscope(call, decision->settings->auth.downscope, err) != 0 ||
-	    decision_find_account(decision, err) != 0 ||
-	    decision_plan(decision, call->core_limit, err) != 0)
+	if (decision_init(decision, err) != 0)
 		return -1;
-	struct state state = decision_state(decision);
-	return outcome_answer(&state, err);
+	decision->settings = load_settings(call, err);
+	if (decision->settings == NULL)
+		return -1;
+	/* First of all: nothing begins whose end could not be recorded. */
+	struct state job = decision_state(decision);
+	if (outcome_begin(call, &job, err) != 0 || check_downscope(call, job.downscope, err) != 0 ||
+	    decision_find_account(decision, err) != 0)
+		return -1;
+	return decision_plan(decision, call->core_limit, err);
 }
 
 /* The runner's users know the variable from other sites. */
@@ -85,13 +88,14 @@ static void say_what_is_ignored(const struct invocation *call, const struct sett
 
 static int configure(const struct invocation *call)
 {
-	struct error err = {.kind = ERROR_NONE};
+	struct error err;
+	struct error ignored;
 	struct decision decision;
-	int result = decision_init(&decision, &err);
-	if (result == 0)
-		result = decide(call, &decision, &err);
-	outcome_record(call, &decision, result == 0 ? NULL : &err);
-	int code = result == 0 ? 0 : outcome_failure(call, decision.reference, &err);
+	int result = decide(call, &decision, &err);
+	struct state job = decision_state(&decision);
+	if (outcome_warn(call, &job, decision.identity.warning, result == 0 ? &err : &ignored) != 0)
+		result = -1;
+	int code = result == 0 ? outcome_allow(call, &job) : outcome_failure(call, &job, &err);
 	if (result == 0)
 		say_what_is_ignored(call, decision.settings);
 	decision_free(&decision);
@@ -99,13 +103,19 @@ static int configure(const struct invocation *call)
 }
 
 /* Becomes the user and has the stage run; the result is what the runner is told. */
-static int run_stage(const struct invocation *call, const struct state *state)
+static int run_stage(const struct invocation *call, const struct state *job)
 {
 	struct error err;
 	struct session_end end;
 	struct user_side side = {
-		.state = state, .stage = call->stage, .output = -1, .core_limit = call->core_limit};
+		.state = job, .stage = call->stage, .output = -1, .core_limit = call->core_limit};
 
+	bool root_creates = job->root_creates_base && strcmp(call->stage, "prepare") == 0;
+	if (!root_creates && privilege_settle(&err) != 0)
+		return outcome_failure(call, job, &err);
+	/* cleanup does its work also where nobody can be told of it. */
+	if (outcome_begin(call, job, &err) != 0 && strcmp(call->stage, "cleanup") != 0)
+		return outcome_failure(call, job, &err);
 	if (call->operands[0] != NULL) {
 		side.script = call->operands[0];
 		side.substage = call->operands[1];
@@ -113,46 +123,43 @@ static int run_stage(const struct invocation *call, const struct state *state)
 			error_set(&err, ERROR_USAGE,
 				  "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not '%.64s'",
 				  side.substage);
-			return outcome_failure(call, state->reference, &err);
+			return outcome_failure(call, job, &err);
 		}
 	}
-	bool root_creates = state->root_creates_base && strcmp(call->stage, "prepare") == 0;
-	if ((!root_creates && privilege_settle(&err) != 0) ||
-	    check_downscope(call, state->downscope, &err) != 0 ||
-	    decision_recheck(state, &err) != 0 ||
-	    (root_creates && root_directory_make(state, &err) != 0) ||
+	if (check_downscope(call, job->downscope, &err) != 0 || decision_recheck(job, &err) != 0 ||
+	    (root_creates && root_directory_make(job, &err) != 0) ||
 	    user_side_run(&side, &end, &err) != 0 || user_side_check(&end, &err) != 0)
-		return outcome_failure(call, state->reference, &err);
-	return outcome_exit(call, state->reference, end.exit_code);
+		return outcome_failure(call, job, &err);
+	return outcome_end(call, job, end.exit_code);
 }
 
 int auth_applet(struct invocation *call)
 {
 	struct error err;
+	struct state job;
+	const struct state unknown = {.job_id = 0};
+	const char *text = getenv(STATE_VARIABLE);
+
+	call->started = io_now_ms();
 	if (privilege_hide_memory(&call->core_limit, &err) != 0)
-		return outcome_failure(call, "", &err);
+		return outcome_failure(call, &unknown, &err);
 	if (strcmp(call->stage, "config") == 0)
 		return privilege_settle(&err) == 0 ? configure(call)
-						   : outcome_failure(call, "", &err);
-
-	const char *text = getenv(STATE_VARIABLE);
-	if (text == NULL && strcmp(call->stage, "cleanup") == 0) {
+						   : outcome_failure(call, &unknown, &err);
+	if (text != NULL) {
+		int code = state_parse(text, &job, &err) == 0
+				   ? run_stage(call, &job)
+				   : outcome_failure(call, &unknown, &err);
+		state_free(&job);
+		return code;
+	}
+	if (strcmp(call->stage, "cleanup") == 0) {
 		applet_say(call, "config did not finish: there is nothing to clean up");
 		return 0;
 	}
-	struct state state = {.root = NULL};
-	int code;
-	if (text == NULL) {
-		error_set(&err, ERROR_SYSTEM,
-			  "%s is not set: is config_exec set in the runner's config.toml, beside "
-			  "prepare_exec, run_exec and cleanup_exec?",
-			  STATE_VARIABLE);
-		code = outcome_failure(call, "", &err);
-	} else if (state_parse(text, &state, &err) != 0) {
-		code = outcome_failure(call, "", &err);
-	} else {
-		code = run_stage(call, &state);
-	}
-	state_free(&state);
-	return code;
+	error_set(&err, ERROR_SYSTEM,
+		  "%s is not set: is config_exec set in the runner's config.toml, beside "
+		  "prepare_exec, run_exec and cleanup_exec?",
+		  STATE_VARIABLE);
+	return outcome_failure(call, &unknown, &err);
 }

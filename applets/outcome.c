@@ -18,79 +18,108 @@ void outcome_say_lines(const struct invocation *call, const char *lines)
 		applet_say(call, "%s", line);
 }
 
-int outcome_failure(const struct invocation *call, const char *reference, const struct error *err)
+/* What every record of this call says. */
+static struct audit_record record_of(const struct invocation *call, const struct state *job,
+				     enum audit_decision decision)
 {
+	return (struct audit_record){
+		.decision = decision,
+		.program = call->is_auth ? "jacamar-auth" : "jacamar",
+		.job = job,
+		.stage = call->stage,
+		.substage = call->operands[0] != NULL ? call->operands[1] : NULL,
+		.duration_ms = io_now_ms() - call->started,
+		.exit = -1,
+		.script_exit = -1,
+	};
+}
+
+int outcome_begin(const struct invocation *call, const struct state *job, struct error *err)
+{
+	struct audit_record record = record_of(call, job, AUDIT_STARTED);
+	return audit_begin(&record, err);
+}
+
+int outcome_warn(const struct invocation *call, const struct state *job, const char *warning,
+		 struct error *err)
+{
+	struct audit_record record = record_of(call, job, AUDIT_WARNING);
+	record.reason = warning;
+	if (warning[0] == '\0')
+		return 0;
+	applet_say(call, "warning: %s", warning);
+	return audit_write(&record, err);
+}
+
+static void say_failure(const struct invocation *call, const struct state *job,
+			const struct error *err)
+{
+	const char *reference = job->reference != NULL ? job->reference : "";
 	if (err->kind == ERROR_DENIED && !call->unobfuscated && err->notice[0] != '\0')
 		applet_say(call, "this job was refused (reference %s): %s", reference, err->notice);
 	else if (err->kind == ERROR_DENIED && !call->unobfuscated)
 		applet_say(call,
 			   "this job was refused by the rules of this site; its staff finds the "
-			   "reason "
-			   "under reference %s",
+			   "reason under reference %s",
 			   reference);
 	else if (err->kind == ERROR_DENIED)
 		applet_say(call, "this job was refused (reference %s): %s", reference, err->detail);
 	else if (err->detail[0] != '\0')
 		applet_say(call, "%s", err->detail);
+}
 
-	/* config's failures are recorded with all that it had found out. */
-	if (err->kind == ERROR_DENIED && strcmp(call->stage, "config") != 0) {
-		struct audit_record record = {.reference = reference,
-					      .stage = call->stage,
-					      .decision = "refused",
-					      .reason = err->detail};
-		audit_write(&record);
-	}
+int outcome_failure(const struct invocation *call, const struct state *job, const struct error *err)
+{
+	struct error unwritten;
+	struct audit_record record = record_of(call, job,
+					       err->kind == ERROR_DENIED      ? AUDIT_REFUSED
+					       : err->kind == ERROR_CANCELLED ? AUDIT_CANCELLED
+									      : AUDIT_FAILED);
+	record.reason =
+		err->detail[0] != '\0' ? err->detail : "the reason is in the log of the job";
+	record.exit = call->system_failure;
+	say_failure(call, job, err);
+	/* That may be the very failure which has just been said. */
+	if (audit_write(&record, &unwritten) != 0 && strcmp(unwritten.detail, err->detail) != 0)
+		applet_say(call, "%s", unwritten.detail);
 	return call->system_failure;
 }
 
-void outcome_record(const struct invocation *call, const struct decision *decision,
-		    const struct error *err)
-{
-	const struct claims *claims = &decision->identity.claims;
-	struct audit_record record = {
-		.reference = decision->reference,
-		.stage = call->stage,
-		.decision = err == NULL			? "allowed"
-			    : err->kind == ERROR_DENIED ? "refused"
-							: "failed",
-		.reason = err != NULL ? err->detail : NULL,
-		.login = claims->user_login,
-		.account = decision->account.name,
-		.uid = decision->account.uid,
-		.job_id = decision->job.id,
-		.pipeline_id =
-			claims->pipeline_id != 0 ? claims->pipeline_id : decision->job.pipeline_id,
-		.project = claims->project_path[0] != '\0' ? claims->project_path
-							   : decision->job.project_path,
-	};
-	audit_write(&record);
-	if (decision->identity.warning[0] != '\0') {
-		applet_say(call, "warning: %s", decision->identity.warning);
-		record.decision = "warning";
-		record.reason = decision->identity.warning;
-		audit_write(&record);
-	}
-}
-
-int outcome_answer(const struct state *state, struct error *err)
+/* New JSON of config's answer. */
+static json_t *make_answer(const struct state *job, struct error *err)
 {
 	char host[256] = "localhost";
 	(void)gethostname(host, sizeof(host) - 1);
-	json_auto_t *encoded = state_encode(state);
+	json_auto_t *encoded = state_encode(job);
 	cleanup_free char *text = json_dumps(encoded, JSON_COMPACT);
-	if (text == NULL || strlen(text) > STATE_MOST_SIZE)
-		return error_set(err, ERROR_SYSTEM,
-				 "the job's state is too large, or has text that is not UTF-8: is "
-				 "general.job_message?");
-	json_auto_t *answer =
-		json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
-			  state->builds_dir, "cache_dir", state->cache_dir, "builds_dir_is_shared",
-			  0, "hostname", host, "shell", "bash", "driver", "name", JACAMAR_NAME,
-			  "version", JACAMAR_VERSION, "job_env", STATE_VARIABLE, text);
-	if (answer == NULL || json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
-	    fflush(stdout) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot answer the runner");
+	json_t *answer = NULL;
+	if (text != NULL && strlen(text) <= STATE_MOST_SIZE)
+		answer = json_pack("{s:s,s:s,s:b,s:s,s:s,s:{s:s,s:s},s:{s:s}}", "builds_dir",
+				   job->builds_dir, "cache_dir", job->cache_dir,
+				   "builds_dir_is_shared", 0, "hostname", host, "shell", "bash",
+				   "driver", "name", JACAMAR_NAME, "version", JACAMAR_VERSION,
+				   "job_env", STATE_VARIABLE, text);
+	if (answer == NULL)
+		error_set(err, ERROR_SYSTEM,
+			  "the job's state is too large, or has text that is not UTF-8: is "
+			  "general.job_message?");
+	return answer;
+}
+
+int outcome_allow(const struct invocation *call, const struct state *job)
+{
+	struct error err;
+	struct audit_record record = record_of(call, job, AUDIT_ALLOWED);
+	record.exit = 0;
+	json_auto_t *answer = make_answer(job, &err);
+	/* Nothing is allowed that cannot be recorded. */
+	if (answer == NULL || audit_write(&record, &err) != 0)
+		return outcome_failure(call, job, &err);
+	if (json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
+	    fflush(stdout) != 0) {
+		error_errno(&err, ERROR_SYSTEM, "cannot answer the runner");
+		return outcome_failure(call, job, &err);
+	}
 	return 0;
 }
 
@@ -108,19 +137,23 @@ static int write_exit_code(const char *path, int exit_code, struct error *err)
 	return 0;
 }
 
-int outcome_exit(const struct invocation *call, const char *reference, int exit_code)
+int outcome_end(const struct invocation *call, const struct state *job, int exit_code)
 {
 	struct error err;
 	const char *path = getenv("BUILD_EXIT_CODE_FILE");
-	if (exit_code == 0)
-		return 0;
-	if (strcmp(call->stage, "run") != 0) {
+	bool is_run = strcmp(call->stage, "run") == 0;
+	if (exit_code != 0 && !is_run) {
 		error_set(&err, ERROR_SYSTEM, "%s as the user ended with code %d", call->stage,
 			  exit_code);
-		return outcome_failure(call, reference, &err);
+		return outcome_failure(call, job, &err);
 	}
 	/* Runners before 17 do not ask for the script's own code. */
-	if (path != NULL && write_exit_code(path, exit_code, &err) != 0)
-		return outcome_failure(call, reference, &err);
-	return call->build_failure;
+	if (exit_code != 0 && path != NULL && write_exit_code(path, exit_code, &err) != 0)
+		return outcome_failure(call, job, &err);
+
+	struct audit_record record =
+		record_of(call, job, exit_code == 0 ? AUDIT_OK : AUDIT_JOB_FAILED);
+	record.exit = exit_code == 0 ? 0 : call->build_failure;
+	record.script_exit = is_run ? exit_code : -1;
+	return audit_write(&record, &err) == 0 ? record.exit : outcome_failure(call, job, &err);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define DIGITS	"0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -109,6 +110,12 @@ const char *check_sha256(const char *text)
 	return NULL;
 }
 
+bool check_is_socket_path(const char *text)
+{
+	return check_absolute_path(text) == NULL &&
+	       strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
 const char *check_system_call(const char *text)
 {
 	if (*text == '\0' || text[strspn(text, LETTERS DIGITS "_")] != '\0')
@@ -169,6 +176,13 @@ static bool take_port(const char **rest)
 	unsigned long port = strtoul(begin, NULL, 10);
 	*rest = begin + length;
 	return port >= 1 && port <= 65535;
+}
+
+bool check_is_host_port(const char *text)
+{
+	char host[254];
+	return take_host(&text, host, sizeof(host)) && *text == ':' && take_port(&text) &&
+	       *text == '\0';
 }
 
 const char *check_server_url(const char *text)

@@ -7,6 +7,7 @@
 #ifndef JACAMAR_CONFIG_CHECK_H
 #define JACAMAR_CONFIG_CHECK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef const char *value_check(const char *text);
@@ -22,6 +23,10 @@ value_check check_server_url;
 value_check check_sha256;
 value_check check_system_call;
 value_check check_variable_name;
+
+/* Forms that a value has by what another key says. */
+bool check_is_host_port(const char *text); /* or [IPv6 address]:port */
+bool check_is_socket_path(const char *text);
 
 /* The longest duration there is: a week, which fits poll(2)'s milliseconds. */
 #define DURATION_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)

@@ -27,6 +27,21 @@ static bool logs_to_file(const struct settings *settings)
 	return location != NULL && *location == '/';
 }
 
+/* Where the one or the other is wrong itself, that has been said. */
+static bool network_needs_host(const struct settings *settings)
+{
+	const struct logging_settings *log = &settings->auth.logging;
+	return (log->network == LOG_NETWORK_UDP || log->network == LOG_NETWORK_TCP) &&
+	       log->address != NULL && !check_is_host_port(log->address);
+}
+
+static bool network_needs_socket(const struct settings *settings)
+{
+	const struct logging_settings *log = &settings->auth.logging;
+	return log->network == LOG_NETWORK_UNIXGRAM && log->address != NULL &&
+	       !check_is_socket_path(log->address);
+}
+
 static bool filters_calls(const struct settings *settings)
 {
 	return !settings->auth.seccomp.disabled;
@@ -66,6 +81,10 @@ static const struct rule RULES[] = {
 	 "the log goes to one place; remove one of the two"},
 	{"auth.logging", "address", NEEDS, "auth.logging", "network", NULL,
 	 "without it the log stays on this machine; set that, too, or remove this"},
+	{"auth.logging", "address", EXCLUDES, "auth.logging", "network", network_needs_host,
+	 "udp and tcp need \"host:port\" or \"[IPv6 address]:port\""},
+	{"auth.logging", "address", EXCLUDES, "auth.logging", "network", network_needs_socket,
+	 "unixgram needs a socket's absolute path, of at most 107 bytes"},
 	{"auth.seccomp", "allow_calls", EXCLUDES, "auth.seccomp", "block_calls", filters_calls,
 	 "a filter is a list of what is allowed or of what is not; remove one of the two"},
 	{"auth.seccomp", "allow_calls", NEEDS, "auth.seccomp", "block_all", filters_calls,

@@ -1,31 +1,132 @@
 #include "core/audit.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "core/audit_sink.h"
 #include "core/io.h"
+#include "core/text.h"
 
-void audit_write(const struct audit_record *record)
+static const struct {
+	const char *name;
+	enum log_level level;
+	bool always; /* also where the audit log is not enabled */
+} DECISIONS[] = {
+	[AUDIT_STARTED] = {"started", LOG_LEVEL_DEBUG, false},
+	[AUDIT_ALLOWED] = {"allowed", LOG_LEVEL_INFO, true},
+	[AUDIT_OK] = {"ok", LOG_LEVEL_INFO, false},
+	[AUDIT_JOB_FAILED] = {"job failed", LOG_LEVEL_INFO, false},
+	[AUDIT_CANCELLED] = {"cancelled", LOG_LEVEL_INFO, false},
+	[AUDIT_WARNING] = {"warning", LOG_LEVEL_WARN, true},
+	[AUDIT_REFUSED] = {"refused", LOG_LEVEL_WARN, true},
+	[AUDIT_FAILED] = {"failed", LOG_LEVEL_ERROR, true},
+};
+
+static const int PRIORITIES[] = {
+	[LOG_LEVEL_DEBUG] = LOG_DEBUG,
+	[LOG_LEVEL_INFO] = LOG_INFO,
+	[LOG_LEVEL_WARN] = LOG_WARNING,
+	[LOG_LEVEL_ERROR] = LOG_ERR,
+};
+
+static const struct logging_settings LOCAL_SYSLOG = {.location = (char *)"syslog"};
+
+/* These return false where there is no memory, and leave out what is not known. */
+
+static bool add_text(json_t *line, const char *name, const char *text)
 {
-	char now[32];
-	time_t seconds = time(NULL);
+	char copy[AUDIT_TEXT_SIZE];
+	if (text == NULL || text[0] == '\0')
+		return true;
+	/* jansson would refuse what is not UTF-8, and let DEL through. */
+	snprintf(copy, sizeof(copy), "%s", text);
+	text_make_printable(copy);
+	return json_object_set_new(line, name, json_string(copy)) == 0;
+}
+
+static bool add_number(json_t *line, const char *name, int64_t number, bool known)
+{
+	return !known || json_object_set_new(line, name, json_integer(number)) == 0;
+}
+
+static bool add_time(json_t *line)
+{
+	char seconds[32];
+	char text[48];
+	struct timespec now;
 	struct tm utc;
-	gmtime_r(&seconds, &utc);
-	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, sizeof(text), "%s.%03dZ", seconds, (int)(now.tv_nsec / 1000000));
+	return add_text(line, "time", text);
+}
 
-	json_auto_t *line = json_pack(
-		"{s:s,s:s,s:s,s:s,s:s*,s:s*,s:s*,s:I,s:I,s:I,s:s*}", "time", now, "reference",
-		record->reference, "stage", record->stage, "decision", record->decision, "reason",
-		record->reason, "login", record->login, "account", record->account, "uid",
-		(json_int_t)record->uid, "job", (json_int_t)record->job_id, "pipeline",
-		(json_int_t)record->pipeline_id, "project", record->project);
-	/* The uid of nobody known would be root's. */
-	if (record->account == NULL || record->account[0] == '\0')
-		json_object_del(line, "uid");
-	cleanup_free char *text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
+static bool add_job(json_t *line, const struct state *job)
+{
+	const struct account *account = &job->account;
+	return add_text(line, "reference", job->reference) &&
+	       add_number(line, "job", (int64_t)job->job_id, job->job_id != 0) &&
+	       add_number(line, "pipeline", (int64_t)job->pipeline_id, job->pipeline_id != 0) &&
+	       add_text(line, "project", job->project_path) &&
+	       add_text(line, "login", job->login) && add_text(line, "account", account->name) &&
+	       /* The uid of nobody known would be root's. */
+	       add_number(line, "uid", account->uid, account->name[0] != '\0');
+}
 
-	openlog("jacamar-auth", LOG_PID, LOG_AUTHPRIV);
-	syslog(LOG_NOTICE, "%s", text != NULL ? text : "{\"decision\":\"unreadable record\"}");
-	closelog();
+char *audit_line(const struct audit_record *record)
+{
+	char host[256] = "";
+	(void)gethostname(host, sizeof(host) - 1);
+	json_auto_t *line = json_object();
+	bool made =
+		add_time(line) && add_job(line, record->job) &&
+		add_text(line, "stage", record->stage) &&
+		add_text(line, "substage", record->substage) &&
+		add_text(line, "decision", DECISIONS[record->decision].name) &&
+		add_text(line, "reason", record->reason) &&
+		add_number(line, "duration_ms", record->duration_ms, true) &&
+		add_number(line, "exit", record->exit, record->exit >= 0) &&
+		add_number(line, "script_exit", record->script_exit, record->script_exit >= 0) &&
+		add_text(line, "host", host) && add_number(line, "pid", getpid(), true);
+	return made ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+}
+
+static bool is_wanted(const struct audit_record *record)
+{
+	const struct logging_settings *log = &record->job->logging;
+	return log->enabled ? DECISIONS[record->decision].level >= log->level
+			    : DECISIONS[record->decision].always;
+}
+
+int audit_write(const struct audit_record *record, struct error *err)
+{
+	const struct logging_settings *log = &record->job->logging;
+	struct error ignored;
+	if (!is_wanted(record))
+		return 0;
+	cleanup_free char *line = audit_line(record);
+	struct audit_message message = {
+		.program = record->program,
+		.priority = LOG_AUTHPRIV | PRIORITIES[DECISIONS[record->decision].level],
+		.text = line,
+	};
+	if (log->enabled)
+		return line != NULL ? audit_sink_write(log, &message, err)
+				    : error_set(err, ERROR_SYSTEM, "out of memory");
+	if (line != NULL)
+		(void)audit_sink_write(&LOCAL_SYSLOG, &message, &ignored);
+	return 0;
+}
+
+int audit_begin(const struct audit_record *record, struct error *err)
+{
+	const struct logging_settings *log = &record->job->logging;
+	if (!log->enabled || is_wanted(record))
+		return audit_write(record, err);
+	return audit_sink_check(log, err);
 }

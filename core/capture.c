@@ -88,7 +88,7 @@ static int wait_once(struct watch *watch, struct captured *captured, size_t *err
 		return error_errno(err, ERROR_SYSTEM, "poll");
 	struct supervise_signals seen = supervise_read_signals(watch->signals);
 	if (seen.end)
-		return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+		return error_set(err, ERROR_CANCELLED, "the job was cancelled");
 	watch->ended = seen.child && supervise_reap(watch->child, &captured->status);
 	/* After the end once more, for what came before it; who else holds the pipe is not heard.
 	 */

@@ -96,7 +96,7 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 	if (received == 0 && verdict.result == 0)
 		received = receive(ends[0], reply, reply_size, deadline);
 	if (received != 0)
-		error_errno(err, ERROR_SYSTEM, "the confined parser of the job's data has failed");
+		error_errno(err, ERROR_SYSTEM, "a confined process has failed");
 	close(ends[0]);
 	end_child(child, received == 0);
 	if (received != 0)

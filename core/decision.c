@@ -203,6 +203,9 @@ static bool root_creates_base(const struct decision *decision)
 
 struct state decision_state(const struct decision *decision)
 {
+	/* Nothing else is found out before the settings are read. */
+	if (decision->settings == NULL)
+		return (struct state){.reference = decision->reference};
 	const struct general_settings *general = &decision->settings->general;
 	const struct auth_settings *auth = &decision->settings->auth;
 	struct workspace_names names = workspace_names(decision);
@@ -213,6 +216,7 @@ struct state decision_state(const struct decision *decision)
 		.project_path = names.project_path,
 		.short_token = names.short_token,
 		.concurrent = names.concurrent,
+		.login = decision->identity.claims.user_login,
 		.reference = decision->reference,
 		.cookie = decision->cookie,
 		.account = decision->account,
@@ -236,6 +240,7 @@ struct state decision_state(const struct decision *decision)
 		.unrestricted_cmd_line = general->unrestricted_cmd_line,
 		.environment_names = decision->environment_names,
 		.filters = decision->filters,
+		.logging = auth->logging,
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));
 	return state;

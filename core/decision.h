@@ -46,7 +46,10 @@ int decision_find_account(struct decision *decision, struct error *err);
  */
 int decision_plan(struct decision *decision, rlim_t core_limit, struct error *err);
 
-/* The state to hand on; it borrows from the decision. */
+/*
+ * The state to hand on; it borrows from the decision. Of a decision that failed, or is not at its
+ * end, what is known of the job so far.
+ */
 struct state decision_state(const struct decision *decision);
 
 /*

@@ -10,10 +10,11 @@
 
 enum error_kind {
 	ERROR_NONE,
-	ERROR_USAGE,  /* a wrong call of the program */
-	ERROR_DENIED, /* who asked may not; the reason is for the site's staff, not for the job's
-			 log */
-	ERROR_SYSTEM, /* anything else that kept the job from running */
+	ERROR_USAGE,	 /* a wrong call of the program */
+	ERROR_DENIED,	 /* who asked may not; the reason is for the site's staff, not for the job's
+			    log */
+	ERROR_CANCELLED, /* the job was ended from outside */
+	ERROR_SYSTEM,	 /* anything else that kept the job from running */
 };
 
 #define ERROR_TEXT_SIZE	  1024

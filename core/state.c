@@ -38,6 +38,7 @@ static const struct field {
 	{"job", "project", STRING, AT(project_path)},
 	{"job", "short_token", STRING, AT(short_token)},
 	{"job", "concurrent", STRING, AT(concurrent)},
+	{"job", "login", STRING, AT(login)},
 	{"job", "reference", STRING, AT(reference)},
 	{"job", "cookie", STRING, AT(cookie)},
 	{"account", "name", TEXT, ARRAY(account.name)},
@@ -67,12 +68,18 @@ static const struct field {
 	{"settings", "limits", LIMITS, AT(limits)},
 	{"settings", "environment", NAMES, AT(environment_names)},
 	{"settings", "filters", NAMES, AT(filters)},
+	{"logging", "enabled", BOOLEAN, AT(logging.enabled)},
+	{"logging", "level", WORD, AT(logging.level), .maximum = LOG_LEVEL_ERROR},
+	{"logging", "location", STRING, AT(logging.location)},
+	{"logging", "network", WORD, AT(logging.network), .maximum = LOG_NETWORK_UNIXGRAM},
+	{"logging", "address", STRING, AT(logging.address), .optional = true},
 };
 
 #define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))
 
 /* A number goes into a field of its own width. */
-_Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4 && sizeof(enum downscope_kind) == 4,
+_Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4 && sizeof(enum downscope_kind) == 4 &&
+		       sizeof(enum log_level) == 4 && sizeof(enum log_network) == 4,
 	       "a WORD of another width");
 
 static json_t *encode_limits(const struct limit_setting *limits)

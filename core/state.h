@@ -27,6 +27,7 @@ struct state {
 	const char *project_path;
 	const char *short_token; /* of the runner */
 	const char *concurrent;
+	const char *login;     /* of who triggered the job; "" where no token says it */
 	const char *reference; /* ties the job's log to the audit log */
 	const char *cookie;    /* marks the job's processes, in their environment */
 
@@ -57,6 +58,7 @@ struct state {
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *environment_names; /* array of strings: [auth] downscope_env */
 	const json_t *filters;		 /* of system calls: seccomp.h */
+	struct logging_settings logging;
 
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */

@@ -88,7 +88,7 @@ int user_side_check(const struct session_end *end, struct error *err)
 			"the job was ended, but some of its processes could not be: they are "
 			"root's by now, or do not react to SIGKILL");
 	if (end->cancelled)
-		return error_set(err, ERROR_SYSTEM,
+		return error_set(err, ERROR_CANCELLED,
 				 "the job was cancelled; its processes were ended");
 	if (end->signal == SESSION_FAILED)
 		return error_set(err, ERROR_SYSTEM, "%s", "");

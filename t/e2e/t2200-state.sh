@@ -16,14 +16,16 @@ make_state() {
 	jq -cn --arg home "$box/home/$two" --arg name "$two" --arg uid "$(id -u "$two")" \
 		--arg gid "$(id -g "$two")" --arg jacamar "$prefix/bin/jacamar" '{version: 1,
 		job: {id: 981625, pipeline: 574, project: "group/project", short_token: "short",
-			concurrent: "0", reference: "0123456789ab", cookie: "0123456789abcdef0123456789abcdef"},
+			concurrent: "0", login: $name, reference: "0123456789ab",
+			cookie: "0123456789abcdef0123456789abcdef"},
 		account: {name: $name, uid: ($uid | tonumber), gid: ($gid | tonumber), home: $home,
 			shell: "/bin/bash"},
 		directories: {base: "\($home)/.jacamar-ci", builds: "\($home)/.jacamar-ci/builds/short/000",
 			cache: "\($home)/.jacamar-ci/cache",
 			scripts: "\($home)/.jacamar-ci/scripts/short/000/group/project/981625"},
-		settings: {downscope: 1, min_uid: 1000, jacamar: $jacamar, kill_timeout_ms: 1000, retain_logs: false,
-			no_new_privs: false, limits: [], environment: [], filters: []}}'
+		settings: {downscope: 1, min_uid: 1000, jacamar: $jacamar, kill_timeout_ms: 1000,
+			retain_logs: false, no_new_privs: false, limits: [], environment: [], filters: []},
+		logging: {enabled: false, level: 1, location: "syslog", network: 0}}'
 }
 
 # A job's author can say what they like

@@ -32,6 +32,7 @@ void test_header_init(struct test_header *made, const char *home)
 	state->project_path = "group/project";
 	state->short_token = "short";
 	state->concurrent = "0";
+	state->login = "usr";
 	state->reference = "0123456789ab";
 	state->cookie = made->cookie;
 	state->downscope = DOWNSCOPE_NONE;
@@ -42,6 +43,7 @@ void test_header_init(struct test_header *made, const char *home)
 	state->jacamar = "/opt/jacamar/bin/jacamar";
 	state->environment_names = made->names;
 	state->filters = made->names; /* none */
+	state->logging.location = (char *)"syslog";
 	/* Against a hang alone. */
 	state->kill_timeout_ms = 600000;
 	made->header.environment = environment_of_user(account, made->names, made->cookie);

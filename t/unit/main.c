@@ -47,6 +47,8 @@ static Suite *(*const suites[])(void) = {
 	environment_suite,
 	state_suite,
 	channel_suite,
+	audit_sink_suite,
+	audit_suite,
 	tree_suite,
 	turn_suite,
 	workspace_suite,

@@ -177,6 +177,27 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 }
 END_TEST
 
+START_TEST(every_logging_key_reaches_its_field)
+{
+	struct settings *settings =
+		parse_good(GENERAL "[auth.logging]\nenabled = true\nlevel = 'warn'\n"
+				   "location = '/var/log/jacamar.log'\n");
+	const struct logging_settings *log = &settings->auth.logging;
+	ck_assert(log->enabled);
+	ck_assert_int_eq(log->level, LOG_LEVEL_WARN);
+	ck_assert_str_eq(log->location, "/var/log/jacamar.log");
+	settings_free(settings);
+
+	settings = parse_good(GENERAL "[auth.logging]\nlocation = 'syslog'\nnetwork = 'tcp'\n"
+				      "address = 'log.example.com:514'\n");
+	log = &settings->auth.logging;
+	ck_assert(!log->enabled);
+	ck_assert_int_eq(log->network, LOG_NETWORK_TCP);
+	ck_assert_str_eq(log->address, "log.example.com:514");
+	settings_free(settings);
+}
+END_TEST
+
 START_TEST(the_other_spelling_of_a_file_is_the_same_file)
 {
 	/* Dotted and quoted keys, CRLF, a mark at the beginning, no newline at the end. */
@@ -454,6 +475,47 @@ static const char *const SERVERS[] = {
 START_TEST(a_server_is_https_or_this_machine)
 {
 	ck_assert_ptr_null(check_server_url(SERVERS[_i]));
+}
+END_TEST
+
+/* Addresses of a log's server, and whether each is one; the longest path of a socket is 107 bytes.
+ */
+#define LONG_PATH                                                                 \
+	"/123456789.123456789.123456789.123456789.123456789.123456789.123456789." \
+	"123456789.123456789.123456789.123456"
+
+static const struct {
+	const char *network, *address;
+	bool fit;
+} LOG_ADDRESSES[] = {
+	{"udp", "log:514", true},	{"udp", "10.0.0.1:1", true},
+	{"tcp", "[::1]:65535", true},	{"unixgram", "/run/log.sock", true},
+	{"unixgram", LONG_PATH, true},	{"unixgram", LONG_PATH "7", false},
+	{"unixgram", "log:514", false}, {"unixgram", "log", false},
+	{"udp", "/dev/log", false},	{"udp", "log", false},
+	{"udp", "log:", false},		{"udp", ":514", false},
+	{"tcp", "log:0", false},	{"tcp", "log:65536", false},
+	{"tcp", "log:syslog", false},	{"tcp", "log:514/x", false},
+	{"tcp", "::1:514", false},	{"tcp", "[::1]", false},
+	{"tcp", "[log]:514", false},
+};
+
+START_TEST(the_address_of_a_log_is_one_of_its_network)
+{
+	const char *network = LOG_ADDRESSES[_i].network;
+	char text[512];
+	char expected[512];
+	snprintf(text, sizeof(text), GENERAL "[auth.logging]\nnetwork = '%s'\naddress = '%s'",
+		 network, LOG_ADDRESSES[_i].address);
+	snprintf(expected, sizeof(expected),
+		 "f:6: auth.logging.address does not go with auth.logging.network on line 5: %s",
+		 strcmp(network, "unixgram") == 0
+			 ? "unixgram needs a socket's absolute path, of at most 107 bytes"
+			 : "udp and tcp need \"host:port\" or \"[IPv6 address]:port\"");
+	if (LOG_ADDRESSES[_i].fit)
+		settings_free(parse_good(text));
+	else
+		expect_messages(text, expected);
 }
 END_TEST
 
@@ -822,12 +884,15 @@ Suite *settings_suite(void)
 	tcase_add_test(keys, defaults_are_those_of_the_manual);
 	tcase_add_test(keys, every_general_key_reaches_its_field);
 	tcase_add_test(keys, every_supported_auth_key_reaches_its_field);
+	tcase_add_test(keys, every_logging_key_reaches_its_field);
 	tcase_add_test(keys, the_other_spelling_of_a_file_is_the_same_file);
 	tcase_add_loop_test(keys, a_wrong_value_is_refused_with_its_rule, 0, COUNT(WRONG));
 	tcase_add_loop_test(keys, the_required_keys_are_checked, 0, COUNT(BASICS));
 	tcase_add_test(keys, required_keys_that_are_missing_are_named);
 	tcase_add_loop_test(keys, durations_are_read_as_go_does, 0, COUNT(DURATIONS));
 	tcase_add_loop_test(keys, a_server_is_https_or_this_machine, 0, COUNT(SERVERS));
+	tcase_add_loop_test(keys, the_address_of_a_log_is_one_of_its_network, 0,
+			    COUNT(LOG_ADDRESSES));
 	tcase_add_loop_test(keys, a_key_is_checked_and_where_it_is_planned_refused, 0,
 			    COUNT(FIT_AND_UNFIT));
 	tcase_add_test(keys, every_planned_key_is_tested);

@@ -16,6 +16,7 @@ static struct state full_state(const json_t *names)
 		.project_path = "group/project",
 		.short_token = "short",
 		.concurrent = "0",
+		.login = "usr.login",
 		.reference = "0123456789ab",
 		.cookie = "0123456789abcdef0123456789abcdef",
 		.account = {.name = "usr",
@@ -45,6 +46,11 @@ static struct state full_state(const json_t *names)
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
 		.environment_names = names,
 		.filters = names,
+		.logging = {.enabled = true,
+			    .level = LOG_LEVEL_ERROR,
+			    .location = (char *)"syslog",
+			    .network = LOG_NETWORK_UNIXGRAM,
+			    .address = (char *)"/run/log"},
 	};
 }
 
@@ -63,6 +69,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_str_eq(a->project_path, b->project_path);
 	ck_assert_str_eq(a->short_token, b->short_token);
 	ck_assert_str_eq(a->concurrent, b->concurrent);
+	ck_assert_str_eq(a->login, b->login);
 	ck_assert_str_eq(a->reference, b->reference);
 	ck_assert_str_eq(a->cookie, b->cookie);
 	ck_assert_str_eq(a->account.name, b->account.name);
@@ -94,6 +101,11 @@ static void expect_same(const struct state *a, const struct state *b)
 	}
 	ck_assert(json_equal(a->environment_names, b->environment_names));
 	ck_assert(json_equal(a->filters, b->filters));
+	ck_assert_int_eq(a->logging.enabled, b->logging.enabled);
+	ck_assert_int_eq(a->logging.level, b->logging.level);
+	ck_assert_str_eq(a->logging.location, b->logging.location);
+	ck_assert_int_eq(a->logging.network, b->logging.network);
+	ck_assert_pstr_eq(a->logging.address, b->logging.address);
 }
 
 static void expect_round_trip(const struct state *state)
@@ -137,6 +149,7 @@ START_TEST(what_is_unset_stays_unset)
 	state.custom_builds = NULL;
 	state.shell_path = NULL;
 	state.job_message = NULL;
+	state.logging = (struct logging_settings){.location = (char *)"/var/log/a"};
 	expect_round_trip(&state);
 	json_decref(names);
 }
@@ -182,6 +195,8 @@ static const struct {
 	{"job", "short_token", "7"},
 	{"job", "concurrent", NULL},
 	{"job", "concurrent", "0"},
+	{"job", "login", NULL},
+	{"job", "login", "null"},
 	{"job", "reference", NULL},
 	{"job", "cookie", NULL},
 	{"job", "cookie", "[]"},
@@ -268,6 +283,16 @@ static const struct {
 	{"settings", "filters", "{}"},
 	{"settings", "filters", "\"00\""},
 	{"settings", "filters", "[7]"},
+	{"logging", "enabled", NULL},
+	{"logging", "enabled", "1"},
+	{"logging", "level", NULL},
+	{"logging", "level", "-1"},
+	{"logging", "level", "4"},
+	{"logging", "location", NULL},
+	{"logging", "location", "7"},
+	{"logging", "network", NULL},
+	{"logging", "network", "4"},
+	{"logging", "address", "[]"},
 };
 
 START_TEST(a_damaged_field_is_refused)

@@ -7,6 +7,8 @@
 #include <check.h>
 
 Suite *account_suite(void);
+Suite *audit_suite(void);
+Suite *audit_sink_suite(void);
 Suite *capture_suite(void);
 Suite *channel_suite(void);
 Suite *claims_suite(void);
