@@ -92,7 +92,8 @@ char *audit_line(const struct audit_record *record)
 		add_number(line, "duration_ms", record->duration_ms, true) &&
 		add_number(line, "exit", record->exit, record->exit >= 0) &&
 		add_number(line, "script_exit", record->script_exit, record->script_exit >= 0) &&
-		add_text(line, "host", host) && add_number(line, "pid", getpid(), true);
+		add_text(line, "host", host) && add_number(line, "pid", getpid(), true) &&
+		add_text(line, "name", record->job->name);
 	return made ? json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 }
 

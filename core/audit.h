@@ -22,6 +22,7 @@
  *   exit         the code that the runner gets
  *   script_exit  the script's own code
  *   host, pid    where, and of which process, this record is
+ *   name         general.name of the settings
  */
 #ifndef JACAMAR_CORE_AUDIT_H
 #define JACAMAR_CORE_AUDIT_H

@@ -228,6 +228,7 @@ struct state decision_state(const struct decision *decision)
 		.cache_dir = decision->workspace.cache_dir,
 		.scripts_dir = decision->workspace.scripts_dir,
 		.jacamar = decision->jacamar,
+		.name = general->name,
 		.shell_path = general->shell_path,
 		.job_message = general->job_message,
 		.kill_timeout_ms = general->kill_timeout_ms,

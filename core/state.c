@@ -55,6 +55,7 @@ static const struct field {
 	 .maximum = DOWNSCOPE_NONE},
 	{"settings", "min_uid", NUMBER, AT(min_uid), .maximum = ID_MOST},
 	{"settings", "jacamar", PATH, AT(jacamar)},
+	{"settings", "name", STRING, AT(name), .optional = true},
 	{"settings", "shell_path", PATH, AT(shell_path), .optional = true},
 	{"settings", "job_message", STRING, AT(job_message), .optional = true},
 	{"settings", "kill_timeout_ms", NUMBER, AT(kill_timeout_ms), .maximum = INT64_MAX},

@@ -45,6 +45,7 @@ struct state {
 	/* Settings of later stages. */
 	const char *jacamar;
 	/* NULL where unset: */
+	const char *name; /* of this driver, for the audit log */
 	const char *shell_path;
 	const char *job_message;
 	int64_t kill_timeout_ms;

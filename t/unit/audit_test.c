@@ -19,6 +19,7 @@ static struct state full_job(void)
 		.pipeline_id = 574,
 		.project_path = "group/project",
 		.login = "somebody",
+		.name = "login nodes",
 		.reference = "0123456789ab",
 		.account = {.name = "usr", .uid = 1001},
 		.logging = {.location = (char *)"syslog"},
@@ -68,12 +69,13 @@ START_TEST(a_record_says_what_is_known)
 	ck_assert_int_eq(time[24], '\0');
 	json_object_del(line, "time");
 
-	json_t *expected = json_pack(
-		"{s:s,s:i,s:i,s:s,s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:s,s:i}", "reference",
-		"0123456789ab", "job", 981625, "pipeline", 574, "project", "group/project", "login",
-		"somebody", "account", "usr", "uid", 1001, "stage", "run", "substage",
-		"build_script", "decision", "job failed", "reason", "why", "duration_ms", 1234,
-		"exit", 1, "script_exit", 42, "host", host, "pid", (int)getpid());
+	json_t *expected =
+		json_pack("{s:s,s:i,s:i,s:s,s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:s,s:i,s:s}",
+			  "reference", "0123456789ab", "job", 981625, "pipeline", 574, "project",
+			  "group/project", "login", "somebody", "account", "usr", "uid", 1001,
+			  "stage", "run", "substage", "build_script", "decision", "job failed",
+			  "reason", "why", "duration_ms", 1234, "exit", 1, "script_exit", 42,
+			  "host", host, "pid", (int)getpid(), "name", "login nodes");
 	ck_assert(json_equal(line, expected));
 	json_decref(expected);
 	json_decref(line);

@@ -32,6 +32,7 @@ static struct state full_state(const json_t *names)
 		.cache_dir = "/home/usr/.jacamar-ci/cache",
 		.scripts_dir = "/home/usr/.jacamar-ci/scripts/short/000/group/project/981625",
 		.jacamar = "/opt/jacamar/bin/jacamar",
+		.name = "login nodes",
 		.shell_path = "/opt/bash",
 		.job_message = "Gr\xc3\xbc\xc3\x9f Gott\n\"you\"",
 		.kill_timeout_ms = 90000,
@@ -85,6 +86,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_str_eq(a->cache_dir, b->cache_dir);
 	ck_assert_str_eq(a->scripts_dir, b->scripts_dir);
 	ck_assert_pstr_eq(a->jacamar, b->jacamar);
+	ck_assert_pstr_eq(a->name, b->name);
 	ck_assert_pstr_eq(a->shell_path, b->shell_path);
 	ck_assert_pstr_eq(a->job_message, b->job_message);
 	ck_assert_int_eq(a->kill_timeout_ms, b->kill_timeout_ms);
@@ -147,6 +149,7 @@ START_TEST(what_is_unset_stays_unset)
 	memset(state.limits, 0, sizeof(state.limits));
 	state.pipeline_id = 0;
 	state.custom_builds = NULL;
+	state.name = NULL;
 	state.shell_path = NULL;
 	state.job_message = NULL;
 	state.logging = (struct logging_settings){.location = (char *)"/var/log/a"};
@@ -245,6 +248,7 @@ static const struct {
 	{"settings", "jacamar", "\"bin/jacamar\""},
 	{"settings", "jacamar", "\"\""},
 	{"settings", "jacamar", "7"},
+	{"settings", "name", "7"},
 	{"settings", "shell_path", "\"bash\""},
 	{"settings", "job_message", "[]"},
 	{"settings", "kill_timeout_ms", NULL},
