@@ -6,6 +6,9 @@ SERVICE_USER ?= gitlab-runner
 DESTDIR      ?=
 SECONDS      ?= 60
 
+# Said in core/version.h alone.
+VERSION := $(shell sed -n 's/.*JACAMAR_VERSION "\(.*\)"$$/\1/p' core/version.h)
+
 BUILD := build
 ifeq ($(SANITIZE),1)
 BUILD := build/sanitize
@@ -25,7 +28,10 @@ FORTIFY  := $(shell echo '\#include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_SOURC
 	-D_FORTIFY_SOURCE=3 -Werror -fsyntax-only - 2>/dev/null && echo 3 || echo 2)
 HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) \
 	-fstack-protector-strong -fPIE
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) -MMD -MP
+# The same bytes, wherever the tree lies.
+MAPPED   := -ffile-prefix-map=$(CURDIR)=.
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) \
+	$(MAPPED) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c) \
@@ -48,6 +54,7 @@ help:
 	@echo 'make bench         measure against setpriv, runuser, su and sudo'
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
 	@echo 'make lint          check sources, scripts and man pages'
+	@echo 'make dist          the sources of this version, as build/jacamar-ci-VERSION.tar.gz'
 	@echo 'make deps, clean   install what all targets need; remove build/'
 
 .DEFAULT_GOAL := all
@@ -66,7 +73,7 @@ $(call objects,core/command_line.c) build/fuzz/core/command_line.o: $(PRELUDE)
 
 $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcsD $@ $^
 
 # The layout of an installation, so that the names find each other here, too.
 $(PROGRAM): $(BUILD)/applets/main.o $(LIBRARY) $(EXTRA_OBJECTS)
@@ -195,11 +202,36 @@ install: all
 		ln -s ../libexec/jacamar-ci $(DESTDIR)$(PREFIX)/bin/$$name || exit 1; done
 	install -m 0644 config/examples/* $(DESTDIR)$(PREFIX)/share/doc/jacamar-ci/
 	for page in man/*.[58]; do \
-		install -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/ || exit 1; done
+		sed 's/^\.Os$$/.Os jacamar-ci $(VERSION)/' $$page | \
+			install -m 0644 /dev/stdin $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || \
+			exit 1; done
 
 install-caps: install
 	rm -f $(DESTDIR)$(PREFIX)/bin/jacamar-auth
 	install -m 0750 -o root -g $(SERVICE_USER) $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/jacamar-auth
 	setcap cap_setgid,cap_setuid=ep $(DESTDIR)$(PREFIX)/bin/jacamar-auth
+
+# --- release ---
+
+# Whoever makes it gets the same bytes: the files that git knows, in the order of their names, at
+# the time of the last commit. Sources that came as such a file make that file again.
+RELEASE := jacamar-ci-$(VERSION)
+TARBALL := $(BUILD)/$(RELEASE).tar.gz
+# Also of a tree that is another account's: who runs its make trusts it already.
+GIT     := git -c safe.directory='*'
+.PHONY: dist
+dist:
+	@rm -rf $(BUILD)/dist
+	@mkdir -p $(BUILD)/dist/$(RELEASE)
+	@if [ -e .git ]; then $(GIT) ls-files && $(GIT) log -1 --format=%ct >$(BUILD)/dist/time; \
+		else find . -path ./build -prune -o -type f -printf '%P\n' && \
+			stat -c %Y core/version.h >$(BUILD)/dist/time; fi >$(BUILD)/dist/files
+	@cp --parents $$(cat $(BUILD)/dist/files) $(BUILD)/dist/$(RELEASE)
+	@sed -i 's/^\(Version: *\).*/\1$(VERSION)/' $(BUILD)/dist/$(RELEASE)/rpm.spec
+	@tar -C $(BUILD)/dist --sort=name --format=ustar --mtime=@$$(cat $(BUILD)/dist/time) \
+		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf $(BUILD)/dist/tar $(RELEASE)
+	@gzip -9n <$(BUILD)/dist/tar >$(TARBALL)
+	@rm -rf $(BUILD)/dist
+	@echo $(TARBALL)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
