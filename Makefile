@@ -2,6 +2,7 @@
 
 PREFIX       ?= /opt/jacamar
 MANDIR       ?= $(PREFIX)/share/man
+COMPLETIONS  ?= $(PREFIX)/share/bash-completion/completions
 SERVICE_USER ?= gitlab-runner
 DESTDIR      ?=
 SECONDS      ?= 60
@@ -185,7 +186,7 @@ lint: deps $(PRELUDE)
 	clang-tidy --quiet $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) -- -std=gnu17 \
 		-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)
 	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
-	shellcheck -s bash core/command_line.bash
+	shellcheck -s bash core/command_line.bash config/completion/*.bash
 	mandoc -Tlint man/*.[58]
 
 clean:
@@ -195,7 +196,8 @@ clean:
 .PHONY: install install-caps
 install: all
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec \
-		$(DESTDIR)$(PREFIX)/share/doc/jacamar-ci $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+		$(DESTDIR)$(PREFIX)/share/doc/jacamar-ci $(DESTDIR)$(COMPLETIONS) \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/libexec/jacamar-ci
 	for name in jacamar jacamar-auth; do \
 		rm -f $(DESTDIR)$(PREFIX)/bin/$$name && \
@@ -205,6 +207,9 @@ install: all
 		sed 's/^\.Os$$/.Os jacamar-ci $(VERSION)/' $$page | \
 			install -m 0644 /dev/stdin $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || \
 			exit 1; done
+	install -m 0644 config/completion/jacamar.bash $(DESTDIR)$(COMPLETIONS)/jacamar
+	for name in jacamar-auth jacamar-ci; do \
+		ln -sf jacamar $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
 
 install-caps: install
 	rm -f $(DESTDIR)$(PREFIX)/bin/jacamar-auth
