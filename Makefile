@@ -56,6 +56,7 @@ help:
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
 	@echo 'make lint          check sources, scripts and man pages'
 	@echo 'make dist          the sources of this version, as build/jacamar-ci-VERSION.tar.gz'
+	@echo 'make rpm           its packages, jacamar-ci and jacamar-ci-caps, in build/rpm'
 	@echo 'make deps, clean   install what all targets need; remove build/'
 
 .DEFAULT_GOAL := all
@@ -138,11 +139,12 @@ fuzz: deps
 APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
 	libcurl4-openssl-dev libseccomp-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
 	openssl nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy \
-	cppcheck valgrind mandoc shellcheck git
+	cppcheck valgrind mandoc shellcheck git systemd rpm dnf createrepo-c strace
 DNF_PACKAGES := gcc make pkgconf glibc-devel inih-devel jansson-devel libcap-ng-devel \
 	libjose-devel libcurl-devel libseccomp-devel openssl-devel check-devel libcap util-linux \
 	procps-ng shadow-utils jq openssl nginx python3 sudo hyperfine clang compiler-rt \
-	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core
+	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core systemd rpm-build \
+	createrepo_c strace
 
 deps:
 	@if [ "$$(id -u)" -ne 0 ]; then \
@@ -238,5 +240,15 @@ dist:
 	@gzip -9n <$(BUILD)/dist/tar >$(TARBALL)
 	@rm -rf $(BUILD)/dist
 	@echo $(TARBALL)
+
+# Where the system's packages are no rpms, rpmbuild cannot know which are there.
+RPMBUILD ?= rpmbuild
+.PHONY: rpm
+rpm: dist
+	@rm -rf $(BUILD)/rpm
+	@for flavour in '-ta --without caps' '-tb --with caps'; do \
+		env -u SANITIZE MAKEFLAGS= $(RPMBUILD) $$flavour $$(rpm -q --quiet rpm || echo --nodeps) \
+			--define '_topdir $(abspath $(BUILD))/rpm' $(TARBALL) || exit 1; done
+	@find $(BUILD)/rpm -name '*.rpm'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
