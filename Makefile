@@ -189,7 +189,7 @@ lint: deps $(PRELUDE)
 		-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)
 	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
 	shellcheck -s bash core/command_line.bash config/completion/*.bash
-	mandoc -Tlint man/*.[58]
+	mandoc -Tlint man/*.[578]
 
 clean:
 	rm -rf build
@@ -199,13 +199,13 @@ clean:
 install: all
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec \
 		$(DESTDIR)$(PREFIX)/share/doc/jacamar-ci $(DESTDIR)$(COMPLETIONS) \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
 	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/libexec/jacamar-ci
 	for name in jacamar jacamar-auth; do \
 		rm -f $(DESTDIR)$(PREFIX)/bin/$$name && \
 		ln -s ../libexec/jacamar-ci $(DESTDIR)$(PREFIX)/bin/$$name || exit 1; done
 	install -m 0644 config/examples/* $(DESTDIR)$(PREFIX)/share/doc/jacamar-ci/
-	for page in man/*.[58]; do \
+	for page in man/*.[578]; do \
 		sed 's/^\.Os$$/.Os jacamar-ci $(VERSION)/' $$page | \
 			install -m 0644 /dev/stdin $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || \
 			exit 1; done

@@ -2,6 +2,7 @@
 # The two packages: what is in them, and that no install, upgrade or exchange leaves a capability
 # where others than the runner could execute it. All of it in a system of its own, below $box.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/page.sh"
 need_root
 for program in rpmbuild rpm cc; do
 	command -v $program >/dev/null || skip_all "needs $program"
@@ -138,7 +139,7 @@ rpmbuild -bb --quiet --define "_topdir $box/needs" "$box/needs.spec" >"$box/need
 needs=$(find "$box/needs" -name '*.rpm')
 
 # What Debian's rpm says of itself is left out.
-system_rpm() { rpm --root "$root" "$@" 2>"$box/rpm-says" || { cat "$box/rpm-says"; false; }; }
+system_rpm() { command rpm --root "$root" "$@" 2>"$box/rpm-says" || { cat "$box/rpm-says"; false; }; }
 in_system() { chroot --userspec="$1" --groups="${2:-}" "$root" "$3" --version; }
 runner_group() { awk -F: '$1 == "gitlab-runner" {print $3}' "$root/etc/group"; }
 
@@ -226,7 +227,7 @@ if command -v dnf >/dev/null && command -v createrepo_c >/dev/null; then
 	system_dnf() {
 		local repository=$1
 		shift
-		dnf -q -y --installroot="$root" --releasever=1 --setopt=reposdir=/none \
+		command dnf -q -y --installroot="$root" --releasever=1 --setopt=reposdir=/none \
 			--setopt=pluginpath=/none --setopt=gpgcheck=0 \
 			--repofrompath="$repository,$box/$repository" --repo="$repository" "$@"
 	}
@@ -240,10 +241,28 @@ if command -v dnf >/dev/null && command -v createrepo_c >/dev/null; then
 	check 'and takes them, from a file that somebody has kept, too' '
 		ln "$auth" "$root/kept" && system_dnf both swap jacamar-ci-caps jacamar-ci && nobody &&
 		[ -L "$auth" ] && [ -e "$root/kept" ] && system_rpm -V jacamar-ci'
+
+	# To the letter, in that system, and with what they presume.
+	new_system
+	rpm() { system_rpm "$@"; }
+	dnf() { system_dnf both "$@"; }
+	make() { [ "$*" = rpm ] && cp "$caps" "$box/guide"; }
+	check 'the commands of jacamar-deploy(7) do what it says' '
+		mkdir "$box/guide" && cd "$box/guide" && page_commands PACKAGES >"$box/commands" &&
+		[ "$(wc -l <"$box/commands")" = 5 ] && while read -r prompt command; do
+			echo "$command"
+			case $command in
+			"rpm -U "*) rm ./*.rpm && cp "$later_caps" . ;;
+			"dnf swap "*) system_rpm -e jacamar-ci-caps && system_rpm -i "$plain" ;;
+			esac && eval "$command" </dev/null || exit 1
+			[ "$command" = "make rpm" ] || the_runner_alone || exit 1
+		done <"$box/commands"'
+	unset -f rpm dnf make
 else
 	skip 'dnf upgrade keeps the kind' 'needs dnf and createrepo_c'
 	skip 'dnf swap gives the capabilities' 'needs dnf and createrepo_c'
 	skip 'and takes them' 'needs dnf and createrepo_c'
+	skip 'the commands of jacamar-deploy(7) do what it says' 'needs dnf and createrepo_c'
 fi
 
 finish
