@@ -24,8 +24,10 @@ INCLUDES  := -I. -I$(GENERATED)
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wundef $(if $(filter 1,$(WERROR)),-Werror)
-# Level 3 needs a compiler and a C library that know it; level 2 is everywhere.
-FORTIFY  := $(shell echo '\#include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_SOURCE \
+# Level 3 needs a compiler and a C library that know it; level 2 is everywhere. (What make hands on
+# of a backslash before a number sign depends on its release.)
+HASH     := \#
+FORTIFY  := $(shell echo '$(HASH)include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=3 -Werror -fsyntax-only - 2>/dev/null && echo 3 || echo 2)
 HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) \
 	-fstack-protector-strong -fPIE
