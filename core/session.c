@@ -88,6 +88,11 @@ static void become_user(const struct session *session, int channel, int report)
 	struct error err = {.detail = ""};
 	memcpy(rules.limits, state->limits, sizeof(rules.limits));
 	char **environment = environment_vector(session->header->environment);
+	/*
+	 * The runner kills the process group of its call in the end. Where it may kill the user's
+	 * side as well, nobody would be left to end the job.
+	 */
+	(void)setpgid(0, 0);
 
 	if (environment == NULL || !arrange_descriptors(session, channel, report)) {
 		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");
