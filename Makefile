@@ -52,7 +52,7 @@ help:
 	@echo 'make all           build the program (SANITIZE=1: with ASan and UBSan, CC=clang, WERROR=1)'
 	@echo 'make demo          install what is needed, build, and show one whole CI job'
 	@echo 'make check         install what is needed, build, and run all tests'
-	@echo 'make install       to DESTDIR and PREFIX (/opt/jacamar), for root as the service account'
+	@echo 'make install       to DESTDIR and PREFIX (/opt/jacamar), for root as the service account, or sudo'
 	@echo 'make install-caps  likewise, with file capabilities for SERVICE_USER (gitlab-runner)'
 	@echo 'make bench         measure against setpriv, runuser, su and sudo'
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/downscope.h"
+#include "core/environment.h"
 #include "core/io.h"
 
 void applet_say(const struct invocation *call, const char *format, ...)
@@ -38,6 +39,28 @@ static void level_out_of_memory_score(void)
 		(void)io_write_all(fd, "0", 1);
 }
 
+/*
+ * What the way through sudo has left open. Afterwards everything is as if jacamar-auth itself had
+ * changed the account, the environment too, of which sudo has made its own.
+ */
+static int arrive(struct invocation *call, const struct channel_header *header, struct error *err)
+{
+	const struct state *state = &header->state;
+	struct downscope_rules rules = {
+		.kind = state->downscope,
+		.no_new_privs = state->no_new_privs,
+		.filters = state->filters,
+		.core_limit = call->core_limit,
+	};
+	memcpy(rules.limits, state->limits, sizeof(rules.limits));
+	if (downscope_arrive(&state->account, &rules, err) != 0)
+		return -1;
+	if (environment_adopt(header->environment) != 0)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	umask(0077);
+	return privilege_hide_memory(&call->core_limit, err);
+}
+
 int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 			struct channel_header *header, struct error *err)
 {
@@ -51,7 +74,18 @@ int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 	prctl(PR_SET_PDEATHSIG, SIGCONT);
 	if (fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC) != 0)
 		return error_errno(err, ERROR_SYSTEM, "standard input");
-	return channel_read_header(channel, header, err);
+	if (channel_read_header(channel, header, err) != 0)
+		return -1;
+	if (header->state.downscope == DOWNSCOPE_SUDO && arrive(call, header, err) != 0)
+		return -1;
+	return channel_say(STDIN_FILENO, getpid(), err);
+}
+
+int applet_close_channel(int exit_code)
+{
+	struct error ignored; /* jacamar-auth has ended, then */
+	(void)channel_say(STDIN_FILENO, exit_code, &ignored);
+	return exit_code;
 }
 
 void applet_fail(const struct invocation *call, const struct error *err)

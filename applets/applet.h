@@ -45,11 +45,15 @@ void applet_say(const struct invocation *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
- * On the user's side: gives up what a service may have over a login, and reads the channel's
- * header. The caller calls channel_free_header in any case.
+ * On the user's side: gives up what a service may have over a login, reads the channel's header,
+ * and where sudo brought us here, proves that it did so wholly. The caller calls
+ * channel_free_header in any case.
  */
 int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 			struct channel_header *header, struct error *err);
+
+/* The end of it: says over the channel how the stage has ended, and returns that. */
+int applet_close_channel(int exit_code);
 
 /* On the user's side: says the error in the job's log and ends with SESSION_FAILED. */
 __attribute__((noreturn)) void applet_fail(const struct invocation *call, const struct error *err);

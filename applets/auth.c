@@ -17,6 +17,7 @@
 #include "core/io.h"
 #include "core/root_directory.h"
 #include "core/script.h"
+#include "core/sudo.h"
 #include "core/user_side.h"
 
 /* Whether this process can do what the setting asks for. */
@@ -25,15 +26,15 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 {
 	if (downscope == DOWNSCOPE_UNSET)
 		return error_set(err, ERROR_SYSTEM,
-				 "the configuration lacks auth.downscope: \"setuid\" or \"none\"");
+				 "the configuration lacks auth.downscope: \"setuid\", \"sudo\" or "
+				 "\"none\"");
 	if (downscope != DOWNSCOPE_NONE && call->no_auth)
 		return error_set(
 			err, ERROR_SYSTEM,
 			"auth.downscope asks for a change of account, which --no-auth leaves "
 			"out: call jacamar-auth, or set it to \"none\"");
 	if (downscope == DOWNSCOPE_SUDO)
-		return error_set(err, ERROR_SYSTEM,
-				 "auth.downscope = \"sudo\" is not supported yet");
+		return sudo_find(err) != NULL ? 0 : -1;
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
 		return error_set(
 			err, ERROR_SYSTEM,

@@ -1,5 +1,6 @@
 /*
- * cleanup, as the user: ends what still runs of the job, and removes its scripts and old builds.
+ * cleanup, as the user: ends what still runs of the job, and removes its scripts and old builds. As
+ * the helper of core/sweep.h it kills, and does no more.
  */
 #include "applets/applet.h"
 
@@ -77,6 +78,38 @@ static void leave_builds(const struct invocation *call, const struct state *stat
 		applet_say(call, "%s", err.detail);
 }
 
+/* Kills every process of this account that carries the cookie, and all below it. */
+static void kill_by_cookie(const struct state *state)
+{
+	cleanup_free char *cookie = text_format(ENVIRONMENT_COOKIE "=%s", state->cookie);
+	struct search_mark mark = {.variable = cookie, .signal_number = SIGSTOP};
+	struct pid_list found = {.count = 0};
+	if (cookie != NULL && search_processes(&mark, &found, NULL, 0) == 0)
+		supervise_kill(&found);
+	pid_list_free(&found);
+}
+
+/*
+ * What jacamar-auth may not signal, and perhaps not see: the processes that it named, what has
+ * become its child since, and what carries the cookie. It starts another one for what is left.
+ */
+static void sweep(const struct channel_header *header)
+{
+	pid_t service = (pid_t)json_integer_value(json_array_get(header->sweep, 0));
+	struct pid_list named = {.count = 0};
+	struct pid_list spared = {.count = 0};
+	for (size_t i = 1; i < json_array_size(header->sweep); i++)
+		pid_list_add(&named, (pid_t)json_integer_value(json_array_get(header->sweep, i)));
+	/* Us, and the sudo that started us, of which one is a child of jacamar-auth. */
+	pid_list_add(&spared, getpid());
+	pid_list_add(&spared, getppid());
+	supervise_kill(&named);
+	kill_by_cookie(&header->state);
+	(void)supervise_kill_below(service, &spared, MOST_MS);
+	pid_list_free(&named);
+	pid_list_free(&spared);
+}
+
 int cleanup_applet(struct invocation *call)
 {
 	struct error err;
@@ -86,6 +119,11 @@ int cleanup_applet(struct invocation *call)
 
 	if (applet_open_channel(call, &channel, &header, &err) != 0)
 		applet_fail(call, &err);
+	if (header.sweep != NULL) {
+		sweep(&header);
+		channel_free_header(&header);
+		return 0;
+	}
 	/* The scripts hold secrets: they go also where a process would not. */
 	int ended = end_processes(call, &header.state, &err);
 	int removed = header.state.retain_logs ? 0 : workspace_remove_scripts(&header.state, &also);

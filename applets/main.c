@@ -157,7 +157,7 @@ static int dispatch(struct invocation *call)
 	}
 	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
-			       ? stage->as_user(call)
+			       ? applet_close_channel(stage->as_user(call))
 			       : usage(call, "wrong operands for env-script", "");
 	if (count != stage->count)
 		return usage(call,

@@ -19,7 +19,7 @@ static const struct schema_choice EXECUTORS[] = {
 
 static const struct schema_choice DOWNSCOPES[] = {
 	{"setuid", DOWNSCOPE_SETUID, SUPPORTED},
-	{"sudo", DOWNSCOPE_SUDO, PLANNED},
+	{"sudo", DOWNSCOPE_SUDO, SUPPORTED},
 	{"none", DOWNSCOPE_NONE, SUPPORTED},
 	{0},
 };

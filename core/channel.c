@@ -1,8 +1,10 @@
 #include "core/channel.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/io.h"
@@ -10,10 +12,10 @@
 
 char *channel_encode_header(const struct channel_header *header)
 {
-	json_auto_t *root =
-		json_pack("{s:I,s:i,s:O,s:s*,s:o*}", "script_size", (json_int_t)header->script_size,
-			  "profile", (int)header->profile, "environment", header->environment,
-			  "data_dir", header->data_dir, "state", state_encode(&header->state));
+	json_auto_t *root = json_pack(
+		"{s:I,s:i,s:O,s:s*,s:O*,s:o*}", "script_size", (json_int_t)header->script_size,
+		"profile", (int)header->profile, "environment", header->environment, "data_dir",
+		header->data_dir, "sweep", header->sweep, "state", state_encode(&header->state));
 	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
 	if (text == NULL)
 		return NULL;
@@ -32,6 +34,19 @@ static bool is_environment(const json_t *list)
 	return json_is_array(list);
 }
 
+/* Pids alone: to kill(2) a 0 or a negative one would be many processes at once. */
+static bool is_sweep(const json_t *list)
+{
+	size_t index;
+	json_t *entry;
+	json_array_foreach (list, index, entry) {
+		json_int_t pid = json_integer_value(entry);
+		if (pid <= 1 || pid > INT_MAX)
+			return false;
+	}
+	return json_array_size(list) > 0;
+}
+
 int channel_decode_header(const char *line, size_t size, struct channel_header *header,
 			  struct error *err)
 {
@@ -43,13 +58,15 @@ int channel_decode_header(const char *line, size_t size, struct channel_header *
 	memset(header, 0, sizeof(*header));
 	header->root = json_loadb(line, size, JSON_REJECT_DUPLICATES, &where);
 	if (header->root == NULL ||
-	    json_unpack_ex(header->root, &where, 0, "{s:I,s:i,s:o,s?s,s:o}", "script_size",
+	    json_unpack_ex(header->root, &where, 0, "{s:I,s:i,s:o,s?s,s?o,s:o}", "script_size",
 			   &script_size, "profile", &profile, "environment", &header->environment,
-			   "data_dir", &header->data_dir, "state", &state) != 0)
+			   "data_dir", &header->data_dir, "sweep", &header->sweep, "state",
+			   &state) != 0)
 		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged: %s",
 				 where.text);
 	if (script_size < 0 || profile < PROFILE_LOGIN || profile > PROFILE_ETC_ONLY ||
-	    !is_environment(header->environment))
+	    !is_environment(header->environment) ||
+	    (header->sweep != NULL && !is_sweep(header->sweep)))
 		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged");
 	header->script_size = (uint64_t)script_size;
 	header->profile = (enum profile_choice)profile;
@@ -137,4 +154,23 @@ int channel_copy_script(struct channel_reader *reader, uint64_t size, int out, c
 bool channel_was_ended(const struct channel_reader *reader)
 {
 	return reader->start != reader->end;
+}
+
+int channel_say(int fd, int number, struct error *err)
+{
+	if (io_write_all(fd, &number, sizeof(number)) != 0)
+		return error_errno(err, ERROR_SYSTEM,
+				   "cannot answer jacamar-auth over standard input; does sudo log "
+				   "it (log_input)?");
+	return 0;
+}
+
+size_t channel_hear(int fd, struct channel_words *words, size_t held)
+{
+	ssize_t got = 1;
+	while (held < sizeof(*words) && got > 0) {
+		got = recv(fd, (char *)words + held, sizeof(*words) - held, MSG_DONTWAIT);
+		held += got > 0 ? (size_t)got : 0;
+	}
+	return held;
 }

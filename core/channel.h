@@ -1,9 +1,13 @@
 /*
- * The channel: the one pipe from the service's side to the user's side, its standard input.
+ * The channel: a pair of sockets, of which one is the standard input of the user's side. It works
+ * through fork and through sudo.
  *
- * One line of JSON (the header), then the script's bytes, `script_size` of them; then the pipe
- * stays open while the stage runs. Its end, or a line `cancel`, means: end the job now. Nothing
- * comes back but an exit status. It works through fork and through sudo.
+ * One line of JSON (the header), then the script's bytes, `script_size` of them; then it stays
+ * open while the stage runs. Its end, or a line `cancel`, means: end the job now.
+ *
+ * Two numbers come back, and nothing else: the pid of the user's side, once it has read the
+ * header, and the exit code of a stage that came to its own end. An exit status alone would not do:
+ * each code is a script's, and sudo has some of its own.
  */
 #ifndef JACAMAR_CORE_CHANNEL_H
 #define JACAMAR_CORE_CHANNEL_H
@@ -26,6 +30,8 @@ struct channel_header {
 	enum profile_choice profile;
 	json_t *environment;  /* array of "NAME=value": environment.h */
 	const char *data_dir; /* config alone: what the user's shell shall resolve; else NULL */
+	/* cleanup alone: kill these processes, and what is below the first one; else NULL */
+	json_t *sweep; /* array of pids, the first one jacamar-auth's: sweep.h */
 	struct state state;
 	json_t *root; /* owns what is borrowed above, in a header that was read */
 };
@@ -53,6 +59,21 @@ int channel_decode_header(const char *line, size_t size, struct channel_header *
 /* Copies the script into `out`, a descriptor of the file `path`. */
 int channel_copy_script(struct channel_reader *reader, uint64_t size, int out, const char *path,
 			struct error *err);
+
+/* What the user's side says in its turn, as bytes of this machine's int. */
+struct channel_words {
+	int pid;
+	int exit_code;
+};
+
+/* Says one of them. */
+int channel_say(int fd, int number, struct error *err);
+
+/*
+ * Adds what has come of them to `words`, which has the first `held` bytes already; how many there
+ * are now. It does not wait.
+ */
+size_t channel_hear(int fd, struct channel_words *words, size_t held);
 
 /*
  * True where something came right behind the script. Nothing but the end of the job is ever said

@@ -7,7 +7,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/keyctl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #include <unistd.h>
 
 #include "core/io.h"
-#include "core/seccomp.h"
+#include "core/settle.h"
 #include "core/text.h"
 
 #ifndef SYS_close_range
@@ -29,11 +28,6 @@
 
 /* The kernel's own overflow uid, which sites name nobody. */
 #define NOBODY_UID 65534
-
-/* ioprio_set(2) has no header: "who" and the class in the priority's upper bits. */
-#define IOPRIO_WHO_PROCESS 1
-#define IOPRIO_CLASS_SHIFT 13
-#define IOPRIO_CLASS_RT	   1
 
 /* What a set of capabilities is good for. */
 enum {
@@ -300,14 +294,6 @@ void downscope_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* glibc's own type of setrlimit's first argument. */
-static const __rlimit_resource_t limit_resources[LIMIT_COUNT] = {
-	[LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_NPROC] = RLIMIT_NPROC,
-	[LIMIT_CORE] = RLIMIT_CORE,	[LIMIT_CPU] = RLIMIT_CPU,
-	[LIMIT_AS] = RLIMIT_AS,		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
-	[LIMIT_STACK] = RLIMIT_STACK,	[LIMIT_FSIZE] = RLIMIT_FSIZE,
-};
-
 int downscope_restore_core_limit(rlim_t core_limit, struct error *err)
 {
 	struct rlimit core;
@@ -319,47 +305,26 @@ int downscope_restore_core_limit(rlim_t core_limit, struct error *err)
 	return 0;
 }
 
-static int set_limits(const struct limit_setting *limits, struct error *err)
+/* What sudo itself starts from. */
+static int prepare_for_sudo(const struct downscope_rules *rules, struct error *err)
 {
-	for (int name = 0; name < LIMIT_COUNT; name++) {
-		if (!limits[name].set)
-			continue;
-		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
-								     : (rlim_t)limits[name].value;
-		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-		if (setrlimit(limit_resources[name], &limit) != 0)
-			return error_errno(err, ERROR_SYSTEM,
-					   "cannot set a limit of [auth.limits]");
-	}
-	return 0;
-}
-
-/* A service may run with an edge over logins; its jobs do not. Giving it up needs no privilege. */
-static void level_priorities(void)
-{
-	if (getpriority(PRIO_PROCESS, 0) < 0)
-		setpriority(PRIO_PROCESS, 0, 0);
-	if (sched_getscheduler(0) != SCHED_OTHER) {
-		struct sched_param ordinary = {.sched_priority = 0};
-		sched_setscheduler(0, SCHED_OTHER, &ordinary);
-	}
-	long io = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
-	if (io >= 0 && (io >> IOPRIO_CLASS_SHIFT) == IOPRIO_CLASS_RT)
-		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+	umask(0022);
+	if (chdir("/") != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot enter /");
+	return downscope_restore_core_limit(rules->core_limit, err);
 }
 
 int downscope_become(const struct account *account, const struct downscope_rules *rules,
 		     int first_closed_fd, struct error *err)
 {
+	bool change = rules->kind == DOWNSCOPE_SETUID;
 	/*
 	 * Twice, of which one is enough: before, so that nothing else happens with the service
 	 * account's keyring at hand; after, so that the user owns the one that stays. Either may
 	 * fail where an account has used up its quota of keys.
 	 */
 	bool fresh_keyring = join_new_keyring();
-	if (rules->change_identity && change_identity(account, err) != 0)
-		return -1;
-	if (!rules->change_identity && privilege_drop(err) != 0)
+	if (change ? change_identity(account, err) != 0 : privilege_drop(err) != 0)
 		return -1;
 	if (!join_new_keyring() && !fresh_keyring)
 		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
@@ -367,17 +332,55 @@ int downscope_become(const struct account *account, const struct downscope_rules
 	downscope_reset_signals();
 	if (downscope_close_from(first_closed_fd, err) != 0)
 		return -1;
-	umask(0022);
-	if (downscope_restore_core_limit(rules->core_limit, err) != 0 ||
-	    set_limits(rules->limits, err) != 0)
+	return rules->kind == DOWNSCOPE_SUDO ? prepare_for_sudo(rules, err)
+					     : settle_as_login(account, rules, err);
+}
+
+static bool is_in(gid_t group, const gid_t *groups, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Whether the supplementary groups are those of the account, in whatever order. */
+static int prove_groups(const struct account *account, struct error *err)
+{
+	size_t count = 0;
+	cleanup_free gid_t *groups = account_groups(account, &count, err);
+	if (groups == NULL)
 		return -1;
-	level_priorities();
-	if (rules->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
-	if (chdir(account->home) != 0 && chdir("/") != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot enter /");
-	/* Last, so that nothing of the above needs to be allowed to the job. */
-	return seccomp_install(rules->filters, err);
+	int size = getgroups(0, NULL);
+	cleanup_free gid_t *held = calloc(size > 0 ? (size_t)size : 1, sizeof(*held));
+	if (held == NULL || size < 0 || getgroups(size, held) != size)
+		return error_errno(err, ERROR_SYSTEM, "getgroups");
+
+	bool same = true;
+	for (int i = 0; i < size; i++)
+		same = same && is_in(held[i], groups, count);
+	for (size_t i = 0; i < count; i++)
+		same = same && (groups[i] == account->gid || is_in(groups[i], held, (size_t)size));
+	if (!same)
+		return error_set(err, ERROR_SYSTEM,
+				 "sudo has set other groups than those of %s: does sudoers have "
+				 "preserve_groups, or PAM a module that adds groups?",
+				 account->name);
+	return 0;
+}
+
+int downscope_arrive(const struct account *account, const struct downscope_rules *rules,
+		     struct error *err)
+{
+	if (account->uid == 0)
+		return error_set(err, ERROR_SYSTEM, "a job never becomes uid 0");
+	/* Who called sudo is not known here; root is whom it was a process of in between. */
+	if (prove(account, 0, 0, err) != 0 || prove_groups(account, err) != 0)
+		return -1;
+	/* A new one is there already; it may stay where the user's quota of keys is used up. */
+	(void)join_new_keyring();
+	downscope_reset_signals();
+	return settle_as_login(account, rules, err);
 }
 
 int downscope_act_as(uid_t uid, struct downscope_return *back, struct error *err)

@@ -5,7 +5,7 @@
  * The life of the two capabilities: main() calls privilege_drop() unless the program is
  * jacamar-auth, which calls privilege_reserve() instead. They are raised for identity calls alone:
  * by forked children on their way to another account, and by downscope_act_as(), which has them no
- * more when it returns.
+ * more when it returns. Where sudo changes the account, nobody needs them.
  *
  * Root may have a third one for a moment: to give one directory to one user. privilege_settle()
  * ends that where it is not asked for, and privilege_give() where it is.
@@ -63,7 +63,7 @@ int privilege_hide_memory(rlim_t *core_limit, struct error *err);
 int downscope_restore_core_limit(rlim_t core_limit, struct error *err);
 
 struct downscope_rules {
-	bool change_identity; /* false: the job runs as the service account */
+	enum downscope_kind kind;
 	bool no_new_privs;
 	const json_t *filters; /* of system calls: seccomp.h */
 	rlim_t core_limit;     /* what privilege_hide_memory() found */
@@ -76,9 +76,19 @@ struct downscope_rules {
  * mask and dispositions, limits, priorities, working directory. Its system calls are filtered from
  * then on. The caller executes the user's program next, and exits where this fails: the process may
  * have changed in part.
+ *
+ * Where sudo is what gets executed, to change the account, it stays the service account, without
+ * a capability: what would keep sudo from working is left to downscope_arrive().
  */
 int downscope_become(const struct account *account, const struct downscope_rules *rules,
 		     int first_closed_fd, struct error *err);
+
+/*
+ * On the other side of sudo: proves that sudo has made this process `account`, wholly, with its
+ * groups and no other, and does the rest of what downscope_become() does.
+ */
+int downscope_arrive(const struct account *account, const struct downscope_rules *rules,
+		     struct error *err);
 
 /*
  * Acts as the account `uid` for a while, to see and signal its processes, and gives up all

@@ -83,3 +83,18 @@ char **environment_vector(const json_t *environment)
 	}
 	return vector;
 }
+
+int environment_adopt(const json_t *environment)
+{
+	size_t index;
+	json_t *entry;
+	if (clearenv() != 0)
+		return -1;
+	json_array_foreach (environment, index, entry) {
+		/* It stays part of the environment. */
+		char *variable = strdup(json_string_value(entry));
+		if (variable == NULL || putenv(variable) != 0)
+			return -1;
+	}
+	return 0;
+}

@@ -26,4 +26,8 @@ json_t *environment_of_user(const struct account *account, const json_t *names, 
  */
 char **environment_vector(const json_t *environment);
 
+/* Makes a copy of that array this process's own environment, and nothing else. -1 without memory.
+ */
+int environment_adopt(const json_t *environment);
+
 #endif

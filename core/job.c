@@ -235,3 +235,22 @@ int job_check_id(int fd, uint64_t id, struct error *err)
 				 job.id);
 	return 0;
 }
+
+struct id_check {
+	int fd;
+	uint64_t id;
+};
+
+static int check_id(const void *argument, void *reply, struct error *err)
+{
+	const struct id_check *check = argument;
+	(void)reply;
+	return job_check_id(check->fd, check->id, err);
+}
+
+int job_check_id_confined(int fd, uint64_t id, struct error *err)
+{
+	struct id_check check = {.fd = fd, .id = id};
+	char nothing = 0;
+	return confine_run(check_id, &check, &nothing, sizeof(nothing), PARSE_LIMIT_MS, err);
+}

@@ -45,6 +45,9 @@ int job_read(int fd, const struct string_list *token_names, struct job *job,
  */
 int job_check_id(int fd, uint64_t id, struct error *err);
 
+/* The same in a confined child. */
+int job_check_id_confined(int fd, uint64_t id, struct error *err);
+
 /* Opens the response file `path` (NULL: the runner set none). */
 int job_open(const char *path, struct error *err);
 

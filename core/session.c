@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,7 +17,9 @@
 #include "core/io.h"
 #include "core/job.h"
 #include "core/search.h"
+#include "core/sudo.h"
 #include "core/supervise.h"
+#include "core/sweep.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434 /* Linux 5.3; one number on every architecture */
@@ -27,23 +30,31 @@
 #define RESPONSE_FD    4
 #define FIRST_OTHER_FD 5
 
-/* How long what does not die of SIGKILL is killed again. */
-#define SWEEP_MOST_MS 60000
+/* How long a helper of sweep.h may take: more than it takes at most by itself. */
+#define SWEEP_MOST_MS 25000
+
+/* jacamar --no-auth STAGE env-script SUBSTAGE, and the NULL behind it. */
+#define OWN_ARGUMENTS 6
 
 /* Our ends of everything, while the user's side runs. */
 struct watch {
 	const struct session *session;
 	pid_t child;
 	int signals;
-	int parent;  /* a pidfd of the process that called us; -1: the kernel has none */
-	int channel; /* -1 once closed */
-	int report;  /* -1 once the child has executed its program */
+	int parent; /* a pidfd of the process that called us; -1: the kernel has none */
+	int channel;
+	bool channel_ended;	    /* by us: nothing more is sent */
+	struct channel_words words; /* what has come back over it */
+	size_t words_size;
+	int report; /* -1 once the child has executed its program */
 	char *header;
 	size_t header_size;
 	size_t header_sent;
 	uint64_t script_left;
-	int64_t deadline; /* of a cancelled job, on io_now_ms's clock; -1: not cancelled */
-	int status;	  /* of the child, once it ended */
+	bool cancelled;
+	int64_t deadline; /* on io_now_ms's clock; -1: none */
+	bool ended;	  /* the child; then: */
+	int status;
 };
 
 /*
@@ -70,6 +81,27 @@ static bool arrange_descriptors(const struct session *session, int channel, int 
 	       (session->response < 0 || dup3(high_response, RESPONSE_FD, O_CLOEXEC) >= 0);
 }
 
+/* Executes the user's side, by itself or by way of sudo. Returns where that fails. */
+static void execute(const struct session *session, struct error *err)
+{
+	const char *arguments[SUDO_ARGUMENTS + OWN_ARGUMENTS];
+	const char *const own[OWN_ARGUMENTS] = {session->jacamar, "--no-auth",	     session->stage,
+						"env-script",	  session->substage, NULL};
+	size_t before = session->sudo != NULL ? SUDO_ARGUMENTS : 0;
+	const char *program = session->sudo != NULL ? session->sudo : session->program;
+	memcpy(arguments + before, own, sizeof(own));
+
+	if (session->sudo != NULL) {
+		sudo_arguments(&session->header->state, arguments);
+		execve(program, (char *const *)arguments, sudo_environment());
+	} else {
+		char **environment = environment_vector(session->header->environment);
+		if (environment != NULL)
+			execve(program, (char *const *)arguments, environment);
+	}
+	error_errno(err, ERROR_SYSTEM, "cannot execute %s", program);
+}
+
 /*
  * In the forked child. Whatever fails, nothing of the job has run. The job response is parsed
  * last, when the process is the user's and has nothing to lose but this job.
@@ -77,30 +109,26 @@ static bool arrange_descriptors(const struct session *session, int channel, int 
 static void become_user(const struct session *session, int channel, int report)
 {
 	const struct state *state = &session->header->state;
-	const char *arguments[] = {session->jacamar, "--no-auth",	session->stage,
-				   "env-script",     session->substage, NULL};
 	struct downscope_rules rules = {
-		.change_identity = state->downscope == DOWNSCOPE_SETUID,
+		.kind = state->downscope,
 		.no_new_privs = state->no_new_privs,
 		.filters = state->filters,
 		.core_limit = session->core_limit,
 	};
 	struct error err = {.detail = ""};
 	memcpy(rules.limits, state->limits, sizeof(rules.limits));
-	char **environment = environment_vector(session->header->environment);
 	/*
 	 * The runner kills the process group of its call in the end. Where it may kill the user's
-	 * side as well, nobody would be left to end the job.
+	 * side as well, nobody would be left to end the job. And sudo hands on no signal from its
+	 * own group.
 	 */
 	(void)setpgid(0, 0);
 
-	if (environment == NULL || !arrange_descriptors(session, channel, report)) {
+	if (!arrange_descriptors(session, channel, report))
 		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");
-	} else if (downscope_become(&state->account, &rules, FIRST_OTHER_FD, &err) == 0 &&
-		   (session->response < 0 || job_check_id(RESPONSE_FD, state->job_id, &err) == 0)) {
-		execve(session->program, (char *const *)arguments, environment);
-		error_errno(&err, ERROR_SYSTEM, "cannot execute %s", session->program);
-	}
+	else if (downscope_become(&state->account, &rules, FIRST_OTHER_FD, &err) == 0 &&
+		 (session->response < 0 || job_check_id(RESPONSE_FD, state->job_id, &err) == 0))
+		execute(session, &err);
 	(void)io_write_all(REPORT_FD, &err, sizeof(err));
 	/* No exit code: each of them is a script's. */
 	abort();
@@ -110,8 +138,8 @@ static int start(struct watch *watch, struct error *err)
 {
 	int channel[2];
 	int report[2];
-	if (pipe2(channel, O_CLOEXEC) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make a pair of sockets");
 	if (pipe2(report, O_CLOEXEC) != 0) {
 		close(channel[0]);
 		close(channel[1]);
@@ -132,11 +160,12 @@ static int start(struct watch *watch, struct error *err)
 	return 0;
 }
 
-static void close_channel(struct watch *watch)
+/* The user's side sees the end of file, also where it was sent but a part. */
+static void end_channel(struct watch *watch)
 {
-	if (watch->channel >= 0)
-		close(watch->channel);
-	watch->channel = -1;
+	if (!watch->channel_ended)
+		shutdown(watch->channel, SHUT_WR);
+	watch->channel_ended = true;
 }
 
 /* One step of what is to be sent; false where the channel is of no more use. */
@@ -148,7 +177,7 @@ static bool send_part(struct watch *watch)
 	bool is_script = size == 0;
 
 	if (is_script) {
-		/* Read by position: what the pipe does not take is read again. */
+		/* Read by position: what the socket does not take is read again. */
 		off_t at = (off_t)(watch->session->header->script_size - watch->script_left);
 		size = watch->script_left < sizeof(buffer) ? (size_t)watch->script_left
 							   : sizeof(buffer);
@@ -158,7 +187,7 @@ static bool send_part(struct watch *watch)
 		size = (size_t)got;
 		from = buffer;
 	}
-	ssize_t written = write(watch->channel, from, size);
+	ssize_t written = send(watch->channel, from, size, MSG_NOSIGNAL);
 	if (written < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (is_script)
@@ -170,17 +199,36 @@ static bool send_part(struct watch *watch)
 
 static bool has_more_to_send(const struct watch *watch)
 {
-	return watch->header_sent < watch->header_size || watch->script_left > 0;
+	return !watch->channel_ended &&
+	       (watch->header_sent < watch->header_size || watch->script_left > 0);
+}
+
+/*
+ * sudo stops itself where what it has executed was stopped, and would stay so when that goes on.
+ * It is root's, but SIGCONT is allowed within a session; it hands it on.
+ */
+static void wake_sudo(const struct watch *watch)
+{
+	if (watch->session->sudo != NULL && !watch->ended)
+		(void)kill(watch->child, SIGCONT);
+}
+
+/* True where this session is not a stage of its own, but started by sweep.h. */
+static bool is_sweep(const struct session *session)
+{
+	return session->header->sweep != NULL;
 }
 
 /* Asks the user's side to end the job; it has the kill timeout for it. */
 static void cancel(struct watch *watch)
 {
-	if (watch->deadline >= 0)
+	if (watch->cancelled || is_sweep(watch->session))
 		return;
+	watch->cancelled = true;
 	watch->deadline = io_now_ms() + watch->session->header->state.kill_timeout_ms;
-	/* The end of file says it to the user's side; no line could get past a full pipe. */
-	close_channel(watch);
+	/* The end of file says it to the user's side; no line could get past a full socket. */
+	end_channel(watch);
+	wake_sudo(watch);
 }
 
 /* What the child said of its failure; nothing where it has executed its program. */
@@ -193,25 +241,6 @@ static int read_report(const struct watch *watch, struct error *err)
 	if (size != (ssize_t)sizeof(said))
 		return error_set(err, ERROR_SYSTEM, "the change to the user's account has failed");
 	return error_accept(err, &said);
-}
-
-/*
- * Kills what is left of the job. We may not signal another account's processes, and may not even
- * see them, so this process acts as the user for a while. It has no more use for its capabilities.
- * False where some process is left.
- */
-static bool sweep(const struct watch *watch)
-{
-	const struct state *state = &watch->session->header->state;
-	struct error ignored;
-	struct downscope_return back;
-	if (state->downscope == DOWNSCOPE_NONE)
-		return supervise_kill_descendants(SWEEP_MOST_MS);
-	if (downscope_act_as(state->account.uid, &back, &ignored) != 0)
-		return false;
-	bool gone = supervise_kill_descendants(SWEEP_MOST_MS);
-	downscope_return(&back);
-	return gone;
 }
 
 /* Milliseconds until the kill timeout; -1: no end. */
@@ -229,7 +258,7 @@ static bool wait_once(struct watch *watch)
 	struct pollfd sources[] = {
 		{.fd = watch->signals, .events = POLLIN},
 		/* A parent that has ended stays so, and has told us once. */
-		{.fd = watch->deadline < 0 ? watch->parent : -1, .events = POLLIN},
+		{.fd = watch->cancelled ? -1 : watch->parent, .events = POLLIN},
 		/* Without something to send, to learn nothing: its error would come again and
 		   again. */
 		{.fd = has_more_to_send(watch) ? watch->channel : -1, .events = POLLOUT},
@@ -240,12 +269,15 @@ static bool wait_once(struct watch *watch)
 	if (poll(sources, 3, left) < 0)
 		return false;
 	struct supervise_signals seen = supervise_read_signals(watch->signals);
-	if (seen.child && supervise_reap(watch->child, &watch->status))
+	watch->ended = seen.child && supervise_reap(watch->child, &watch->status);
+	if (watch->ended)
 		return true;
+	if (seen.child)
+		wake_sudo(watch);
 	if (seen.end || sources[1].revents != 0)
 		cancel(watch);
-	if (watch->channel >= 0 && sources[2].revents != 0 && !send_part(watch))
-		close_channel(watch);
+	if (sources[2].revents != 0 && has_more_to_send(watch) && !send_part(watch))
+		end_channel(watch);
 	return false;
 }
 
@@ -259,6 +291,26 @@ static int open_parent(void)
 	return fd;
 }
 
+/* Whether the stage came to its own end, and said so. */
+static bool has_said_exit_code(const struct watch *watch)
+{
+	int code = watch->words.exit_code;
+	return watch->words_size == sizeof(watch->words) && code >= 0 && code <= 255;
+}
+
+/* An exit without that word is not the user's side's own. */
+static int explain_silence(const struct watch *watch, struct error *err)
+{
+	const struct session *session = watch->session;
+	int code = WEXITSTATUS(watch->status);
+	if (session->sudo != NULL && watch->words_size == 0)
+		return sudo_explain(&session->header->state, session->stage, code, err);
+	return error_set(err, ERROR_SYSTEM,
+			 "%s ended with code %d before the stage did: is it jacamar, of the same "
+			 "version?",
+			 session->sudo != NULL ? session->sudo : session->program, code);
+}
+
 static int run(struct watch *watch, struct session_end *end, struct error *err)
 {
 	if (start(watch, err) != 0)
@@ -269,14 +321,20 @@ static int run(struct watch *watch, struct session_end *end, struct error *err)
 		cancel(watch);
 	while (!wait_once(watch))
 		;
-	end->cancelled = watch->deadline >= 0;
-	close_channel(watch);
-	bool by_itself = !end->cancelled && WIFEXITED(watch->status);
-	end->left = !by_itself && !sweep(watch);
+	end_channel(watch);
+	watch->words_size = channel_hear(watch->channel, &watch->words, 0);
+	bool exited = watch->ended && WIFEXITED(watch->status);
+	bool by_itself = !watch->cancelled && exited && has_said_exit_code(watch);
+	end->cancelled = watch->cancelled;
+	end->left = !by_itself && !is_sweep(watch->session) &&
+		    !sweep_processes(watch->session, watch->ended ? -1 : watch->child,
+				     watch->words_size >= sizeof(int) ? watch->words.pid : 0);
 	if (read_report(watch, err) != 0)
 		return -1;
-	end->exit_code = WIFEXITED(watch->status) ? WEXITSTATUS(watch->status) : 0;
-	end->signal = WIFSIGNALED(watch->status) ? WTERMSIG(watch->status) : 0;
+	if (exited && !by_itself && !watch->cancelled)
+		return explain_silence(watch, err);
+	end->exit_code = watch->words.exit_code;
+	end->signal = watch->ended && WIFSIGNALED(watch->status) ? WTERMSIG(watch->status) : 0;
 	return 0;
 }
 
@@ -285,13 +343,16 @@ int session_run(const struct session *session, struct session_end *end, struct e
 	struct watch watch = {
 		.session = session, .child = -1, .channel = -1, .report = -1, .deadline = -1};
 	memset(end, 0, sizeof(*end));
-	cleanup_close int parent = open_parent();
+	/* Nobody's end, and no signal, keeps what is left of a job from being killed. */
+	cleanup_close int parent = is_sweep(session) ? -1 : open_parent();
 	cleanup_close int signals = supervise_open_signals(err);
 	cleanup_free char *header = channel_encode_header(session->header);
 	if (signals < 0 || supervise_adopt_orphans(err) != 0)
 		return -1;
 	if (header == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory, or text that is not UTF-8");
+	if (is_sweep(session))
+		watch.deadline = io_now_ms() + SWEEP_MOST_MS;
 	watch.parent = parent;
 	watch.signals = signals;
 	watch.header = header;
@@ -300,7 +361,8 @@ int session_run(const struct session *session, struct session_end *end, struct e
 	open_log_to_user(session);
 
 	int result = run(&watch, end, err);
-	close_channel(&watch);
+	if (watch.channel >= 0)
+		close(watch.channel);
 	if (watch.report >= 0)
 		close(watch.report);
 	return result;

@@ -1,7 +1,7 @@
 /*
  * The service's side of one stage: starts `jacamar --no-auth STAGE env-script` as the user,
  * speaks to it over the channel, and keeps watch. Where the stage does not come to its own end,
- * no process of it is left.
+ * no process of it is left: sweep.h.
  */
 #ifndef JACAMAR_CORE_SESSION_H
 #define JACAMAR_CORE_SESSION_H
@@ -16,11 +16,13 @@
 struct session {
 	const char *program; /* the file to execute: program.h */
 	const char *jacamar; /* what it is called */
+	const char *sudo;    /* that executes `jacamar`: sudo.h; NULL: `program` is executed here */
 	const char *stage;
 	const char *substage; /* NULL but for run */
 	struct channel_header *header;
 	int script;   /* a descriptor of the script; -1: none */
-	int response; /* of the job response, which must be of the state's job; -1: unchecked */
+	int response; /* of the job response, which must be of the state's job; -1: unchecked here
+		       */
 	int output;   /* becomes the user's side's standard output; -1: it keeps ours */
 	rlim_t core_limit; /* what the user's side gets back */
 };

@@ -301,27 +301,45 @@ bool supervise_any_in_reach(const struct pid_list *list)
 }
 
 /*
- * Stops our children by the shortest way from seeing to signalling, again and again until no other
- * ones come up: one that forks and exits all the time is never there for long.
+ * Stops the children of a process by the shortest way from seeing to signalling, again and again
+ * until no other ones come up: one that forks and exits all the time is never there for long.
  */
-static void stop_children(void)
+static void stop_children(const char *thread, const struct pid_list *spared)
 {
+	char path[64];
 	char now[4096];
 	char before[4096] = "";
-	cleanup_close int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%s/children", thread);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	for (int round = 0; fd >= 0 && round < STOP_ROUNDS; round++) {
 		ssize_t size = pread(fd, now, sizeof(now) - 1, 0);
 		now[size > 0 ? size : 0] = '\0';
 		char *rest = now;
 		for (long pid; (pid = strtol(rest, &rest, 10)) > 0;)
-			(void)kill((pid_t)pid, SIGSTOP);
+			if (!pid_list_has(spared, (pid_t)pid))
+				(void)kill((pid_t)pid, SIGSTOP);
 		if (strcmp(now, before) == 0)
 			break;
 		memcpy(before, now, sizeof(before));
 	}
 }
 
-bool supervise_kill_descendants(int64_t limit_ms)
+/* The children of a process that are not spared; -1 as add_children. */
+static int list_children(const char *process, const struct pid_list *spared, struct pid_list *list)
+{
+	if (add_children(process, list) != 0)
+		return -1;
+	size_t kept = 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (!pid_list_has(spared, list->pids[i]))
+			list->pids[kept++] = list->pids[i];
+	list->count = kept;
+	return 0;
+}
+
+/* `thread`, one of `process`, is the one whose children are stopped at once. */
+static bool kill_below(const char *process, const char *thread, const struct pid_list *spared,
+		       int64_t limit_ms)
 {
 	int64_t deadline = io_now_ms() + limit_ms;
 	struct pid_list before = {.count = 0};
@@ -332,8 +350,8 @@ bool supervise_kill_descendants(int64_t limit_ms)
 		struct pid_list now = {.count = 0};
 		int status;
 		supervise_reap(-1, &status);
-		stop_children();
-		bool known = add_children("self", &now) == 0;
+		stop_children(thread, spared);
+		bool known = list_children(process, spared, &now) == 0;
 		bool reached = known && supervise_kill(&now) > 0;
 		out_of_reach =
 			known && !reached && pid_list_same(&before, &now) ? out_of_reach + 1 : 0;
@@ -349,4 +367,21 @@ bool supervise_kill_descendants(int64_t limit_ms)
 	}
 	pid_list_free(&before);
 	return gone;
+}
+
+bool supervise_kill_descendants(int64_t limit_ms)
+{
+	return kill_below("self", "thread-self", NULL, limit_ms);
+}
+
+bool supervise_kill_below(pid_t ancestor, const struct pid_list *spared, int64_t limit_ms)
+{
+	char process[16];
+	char thread[64];
+	struct pid_list children = {.count = 0};
+	snprintf(process, sizeof(process), "%d", (int)ancestor);
+	snprintf(thread, sizeof(thread), "%s/task/%s", process, process);
+	bool visible = add_children(process, &children) == 0;
+	pid_list_free(&children);
+	return visible && kill_below(process, thread, spared, limit_ms);
 }

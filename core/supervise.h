@@ -70,6 +70,12 @@ int supervise_descendants(struct pid_list *list);
  */
 bool supervise_kill_descendants(int64_t limit_ms);
 
+/*
+ * The same for the descendants of `ancestor`, a process of a single thread that adopts orphans,
+ * but for the children `spared` and what is below them. False also where /proc hides it.
+ */
+bool supervise_kill_below(pid_t ancestor, const struct pid_list *spared, int64_t limit_ms);
+
 /* True for a zombie, which takes signals as well; false where it cannot be seen. */
 bool supervise_is_dead(pid_t pid);
 

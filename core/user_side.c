@@ -10,6 +10,7 @@
 #include "core/job.h"
 #include "core/program.h"
 #include "core/script.h"
+#include "core/sudo.h"
 
 /* Choices of the job's author, about the author's own profiles. */
 static enum profile_choice choose_profile(void)
@@ -37,18 +38,36 @@ static int open_script(const char *path, uint64_t *size, struct error *err)
 	return fd;
 }
 
+/*
+ * Opens the response, which must be of the state's job. The process that becomes the user checks
+ * it; sudo is executed by one that is still the service account, so there it is done before.
+ * config knows the job already, from a response that it read itself.
+ */
+static int open_response(const struct user_side *side, int *response, struct error *err)
+{
+	*response = -1;
+	if (side->data_dir != NULL)
+		return 0;
+	int fd = job_open(getenv("JOB_RESPONSE_FILE"), err);
+	if (fd < 0)
+		return -1;
+	if (side->state->downscope != DOWNSCOPE_SUDO) {
+		*response = fd;
+		return 0;
+	}
+	int result = job_check_id_confined(fd, side->state->job_id, err);
+	close(fd);
+	return result;
+}
+
 int user_side_run(const struct user_side *side, struct session_end *end, struct error *err)
 {
 	struct channel_header header = {
 		.profile = choose_profile(), .data_dir = side->data_dir, .state = *side->state};
 	cleanup_close int script = -1;
 	cleanup_close int response = -1;
-	/* config knows the job already, from a response that it read itself. */
-	if (side->data_dir == NULL) {
-		response = job_open(getenv("JOB_RESPONSE_FILE"), err);
-		if (response < 0)
-			return -1;
-	}
+	if (open_response(side, &response, err) != 0)
+		return -1;
 	if (side->script != NULL) {
 		script = open_script(side->script, &header.script_size, err);
 		if (script < 0)
@@ -66,8 +85,14 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 	if (program == NULL)
 		return -1;
 
+	bool by_sudo = side->state->downscope == DOWNSCOPE_SUDO;
+	const char *sudo = by_sudo ? sudo_find(err) : NULL;
+	if (by_sudo && sudo == NULL)
+		return -1;
+
 	struct session session = {
 		.program = program,
+		.sudo = sudo,
 		.jacamar = side->state->jacamar,
 		.stage = side->stage,
 		.substage = side->substage,
@@ -86,7 +111,8 @@ int user_side_check(const struct session_end *end, struct error *err)
 		return error_set(
 			err, ERROR_SYSTEM,
 			"the job was ended, but some of its processes could not be: they are "
-			"root's by now, or do not react to SIGKILL");
+			"root's by now, do not react to SIGKILL, or, where sudo is the way to the "
+			"user, kill who comes to end them");
 	if (end->cancelled)
 		return error_set(err, ERROR_CANCELLED,
 				 "the job was cancelled; its processes were ended");

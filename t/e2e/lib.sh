@@ -1,6 +1,12 @@
 # The library of the end-to-end tests: POSIX sh with bash's `local`; source it first.
 #
 #   sh t/e2e/t1000-name.sh [-v]      runs one alone; -v shows what it does
+#   FLAVOUR=sudo sh t/e2e/...        for a site of another flavour:
+#
+# caps   jacamar-auth changes the account by file capabilities (the usual one)
+# root   the runner, and so jacamar-auth, is root
+# sudo   sudo changes it, as a file of sudoers allows, which is made for the test
+# none   jacamar --no-auth; jobs run as the service account, which $usr is, too
 #
 # A test is `check 'a sentence that is true' 'commands'`: it passes where the commands, in this
 # shell's environment, return 0. The output is TAP. Everything is made below $box, a directory of
@@ -13,6 +19,13 @@ sign=$build/t/sign
 
 # Files that others could write are refused, and this would be what made them so.
 umask 022
+
+flavour=${FLAVOUR:-caps}
+case $flavour in
+caps | root) downscope=setuid ;;
+sudo | none) downscope=$flavour ;;
+*) echo "there is no flavour $flavour" >&2 && exit 1 ;;
+esac
 
 verbose=
 [ "${1:-}" = -v ] && verbose=1
@@ -44,6 +57,16 @@ skip() {
 	printf 'ok %d - %s # SKIP %s\n' "$count" "$1" "$2"
 }
 
+# except 'FLAVOURS' 'why' check 'title' 'commands': in these flavours it is skipped.
+except() {
+	local flavours=$1 why=$2
+	shift 2
+	case " $flavours " in
+	*" $flavour "*) skip "$2" "$why" ;;
+	*) "$@" ;;
+	esac
+}
+
 # skip_all 'why': leaves the whole script out.
 skip_all() {
 	printf '1..0 # SKIP %s\n' "$1"
@@ -55,6 +78,11 @@ finish() {
 	[ "$failed" -eq 0 ]
 	exit
 }
+
+# Of the tests that run at the same time, one at a time: who finds passwd(5) locked gives up soon.
+for tool in useradd userdel usermod groupadd groupdel; do
+	eval "$tool() { flock /etc $tool \"\$@\"; }"
+done
 
 # Every process of an account of this run's own, and no other, is ended with it.
 remove_account() {
@@ -74,6 +102,7 @@ clean_up() {
 		remove_account "$account"
 	done
 	[ -n "${installed:-}" ] && rm -rf "$installed"
+	[ -n "${sudoers:-}" ] && rm -f "$sudoers"
 	rm -rf "$box"
 }
 
@@ -94,10 +123,13 @@ trap 'exit 1' HUP INT TERM
 
 # as ACCOUNT COMMAND...: with a bare environment, from a directory that everyone may enter.
 as() {
-	local who=$1
+	local who=$1 at
+	at=$(getent passwd "$who" | cut -d: -f6)
+	# What a runner that is root leaves behind goes with the rest.
+	[ "$who" != root ] || at=$box/home/root
 	shift
 	(cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
-		env -i HOME="$(getent passwd "$who" | cut -d: -f6)" PATH="$PATH" "$@")
+		env -i HOME="$at" PATH="$PATH" "$@")
 }
 
 # need_root: skips the script for others.
@@ -105,23 +137,29 @@ need_root() {
 	[ "$(id -u)" -eq 0 ] || skip_all 'needs root: makes accounts and sets file capabilities'
 }
 
-# install_site: accounts $runner (the service), $usr and $two, the program installed with file
-# capabilities below $prefix, a key, a key set, and the two configuration files, all of it as the
-# guide for administrators has it, but for the names; $site_id, where set, is in them in place of
-# this shell's pid.
+# install_site: accounts $runner (the service), $usr and $two, the program installed below $prefix
+# as $flavour needs it, a key, a key set, and the two configuration files, all of it as the guide
+# for administrators has it, but for the names; $site_id, where set, is in them in place of this
+# shell's pid. A runner's call of the program begins with $entry.
 install_site() {
 	need_root
-	local id=${site_id:-$$}
+	local id=${site_id:-$$} target=install
 	runner=jtr$id usr=jtu$id two=jtt$id
-	add_account "$runner" -r -d "$box/home/$runner"
-	add_account "$usr"
+	[ "$flavour" != caps ] || target=install-caps
+	[ "$flavour" != root ] || runner=root
+	[ "$flavour" != none ] || usr=$runner
+	[ "$flavour" = root ] || add_account "$runner" -r -d "$box/home/$runner"
+	[ "$flavour" = none ] || add_account "$usr"
 	add_account "$two"
 	prefix=/opt/jacamar-test.$id
 	installed=$prefix
-	make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
+	entry=$prefix/bin/jacamar-auth
+	[ "$flavour" != none ] || entry="$prefix/bin/jacamar --no-auth"
+	make -s -C "$top" "$target" DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >"$box/install" 2>&1 || { cat "$box/install" >&2; exit 1; }
+	[ "$flavour" != sudo ] || write_sudoers
 	etc=$box/home/$runner/.gitlab-runner
-	install -d -m 700 -o "$runner" "$etc" "$box/home/$runner/work"
+	install -d -m 700 -o "$runner" "$box/home/$runner" "$etc" "$box/home/$runner/work"
 	chmod 755 "$box/home/$runner"
 	$sign key --alg RS256 --kid site >"$box/key.jwk"
 	$sign jwks "$box/key.jwk" >"$box/keys.json"
@@ -129,10 +167,26 @@ install_site() {
 	write_config
 }
 
+# write_sudoers [LINES]: the lines that the manual gives, with this site's names, and LINES behind
+# them, become a file that sudo reads.
+write_sudoers() {
+	sudoers=/etc/sudoers.d/$runner
+	sed -n -e '/^\.Sh SUDO/,/^\.Sh ENV/ { /^Defaults/p; / NOPASSWD: /p }' \
+		"$top/man/jacamar-auth.8" | sed -e "s|/opt/jacamar/|$prefix/|g" \
+		-e "s/gitlab-runner/$runner/g" -e "s/%ci-users/$usr, $two/" >"$box/sudoers"
+	printf '%s\n' "${1:-}" >>"$box/sudoers"
+	visudo -c -f "$box/sudoers" >"$box/visudo" 2>&1 ||
+		{ cat "$box/visudo" "$box/sudoers" >&2; exit 1; }
+	# sudo passes over a file with a dot in its name: none is ever seen in parts.
+	install -m 440 "$box/sudoers" "$sudoers.new" && mv "$sudoers.new" "$sudoers"
+}
+
 # write_runner_config: $etc/config.toml, the runner's.
 write_runner_config() {
 	sed -e "s|/opt/jacamar/|$prefix/|" -e "s|/home/gitlab-runner/|$box/home/$runner/|" \
 		-e 's|<RUNNER-TOKEN>|short|' "$top/config/examples/config.toml" >"$etc/config.toml"
+	[ "$flavour" != none ] || sed -i -e "s|/bin/jacamar-auth|/bin/jacamar|" \
+		-e 's|_args = \[|&"--no-auth", |' "$etc/config.toml"
 	chown "$runner" "$etc/config.toml"
 }
 
@@ -142,7 +196,7 @@ write_config() {
 	{
 		printf '[general]\nexecutor = "shell"\n'
 		printf '%s\n' "${1:-data_dir = \"\$HOME\"}" "jwks_file = \"$box/keys.json\""
-		printf '[auth]\n%s\n' "${2:-downscope = \"setuid\"}"
+		printf '[auth]\n%s\n' "${2:-downscope = \"$downscope\"}"
 	} >"$etc/jacamar-config.toml"
 	chown "$runner" "$etc/jacamar-config.toml"
 	chmod 600 "$etc/jacamar-config.toml"
@@ -192,12 +246,12 @@ logged() {
 
 # nothing_ran: no process of $usr is left, and none of the job's directories was ever made.
 nothing_ran() {
-	! pgrep -U "$usr" && [ ! -e "$box/home/$usr/.jacamar-ci" ]
+	! living && [ ! -e "$box/home/$usr/.jacamar-ci" ]
 }
 
 # no_process: none of $usr is left.
 no_process() {
-	! pgrep -a -U "$usr"
+	! living
 }
 
 # stage_exit STAGE [SUBSTAGE]: prints how the (last such) call ended: the exit code, or signal N.
@@ -220,7 +274,7 @@ configure() {
 	install -m 600 -o "$runner" "$box/response.json" "$etc/response.json"
 	as "$runner" JOB_RESPONSE_FILE="$etc/response.json" SYSTEM_FAILURE_EXIT_CODE=2 \
 		CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN=short CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID=0 \
-		"$@" "$prefix/bin/jacamar-auth" -u config \
+		"$@" $entry -u config \
 		--configuration "$etc/jacamar-config.toml" >"$box/answer" 2>"$box/log" </dev/null
 }
 
@@ -238,7 +292,7 @@ cleanup_with() {
 make_call() {
 	local script="$1"
 	shift
-	sed "s|'$prefix/bin/jacamar-auth'|\"\$@\" &|" "$call/$script" >"$call/changed.sh"
+	sed "s|'$prefix/bin/jacamar[^']*'|\"\$@\" &|" "$call/$script" >"$call/changed.sh"
 	chmod 644 "$call/changed.sh"
 	as "$runner" sh "$call/changed.sh" "$@" >"$box/log" 2>&1
 }
@@ -357,9 +411,14 @@ no_script_left() {
 	! find "$box/home/$usr/.jacamar-ci/scripts" ! -type d 2>/dev/null | grep .
 }
 
+# In a script: who stands above the login shell. Without a sudo there, $sudo is $auth as well.
+find_auth='user_side=$(($(ps -o ppid= -p $PPID))) auth=$(($(ps -o ppid= -p $user_side))); sudo=$auth'
+[ "$flavour" != sudo ] || find_auth="$find_auth"'; case $(ps -o args= -p $auth) in sudo*)'\
+' auth=$(($(ps -o ppid= -p $auth)));; esac'
+
 # The pids of a running job's processes, from the service's side down to the script.
 runner_pid() { pgrep -U "$runner" -f "^[^ ]*/t/runner .*$box/job.json\$"; }
-auth_pid() { pgrep -U "$runner" -f "^$prefix/bin/jacamar-auth .*run /"; }
+auth_pid() { pgrep -U "$runner" -f "^$entry .*run /"; }
 user_side_pid() { pgrep -U "$usr" -f '^[^ ]*/jacamar --no-auth run env-script'; }
 login_shell_pid() { pgrep -U "$usr" -f 'bash --login$'; }
 script_pid() { pgrep -o -U "$usr" -f "^bash .*_script\\.bash$"; }

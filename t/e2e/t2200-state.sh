@@ -1,5 +1,6 @@
 #!/bin/sh
 # What config decided is handed on by the runner alone, and checked once more by every later stage.
+# Flavours: caps root sudo
 . "$(dirname "$0")/lib.sh"
 install_site
 say_why

@@ -1,5 +1,6 @@
 #!/bin/sh
 # How a script's end reaches the runner: its exit code, and never any code of another kind.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 install_site
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # A cancelled job ends, whatever its processes do about it, before the next sub-stage begins.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 compile stray
 install_site
@@ -11,7 +12,8 @@ kill_timeout = "2s"'
 job_extra='.scripts.after_script = ["ps -U \"$(id -u)\" -o pid=,args= -ww >~/left"]'
 none_survived() {
 	[ -s "$home/left" ] && ! grep -v -e 'jacamar --no-auth run env-script after_script$' \
-		-e ' /[^ ]*bash --login$' -e '/after_script.bash$' -e ' ps -U ' "$home/left"
+		-e ' /[^ ]*bash --login$' -e '/after_script.bash$' -e ' ps -U ' -e "$entry run /" \
+		-e '/t/runner --' "$home/left"
 }
 
 # cancelled [runner's options]: the job from standard input is cancelled once it says "is ready".

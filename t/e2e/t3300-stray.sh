@@ -1,9 +1,12 @@
 #!/bin/sh
 # Processes that a script leaves behind when it ends by itself.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 compile stray
 install_site
 home=$box/home/$usr
+write_config 'data_dir = "$HOME"
+kill_timeout = "4s"'
 
 # A program with a capability of its own, and one with the set-user-id bit: such processes are
 # closed to the eyes of their user.
@@ -132,7 +135,7 @@ check 'nor does its cancel' '
 	[ "$(grep -c "sleep 60[234]" "$box/living")" = 3 ] &&
 	[ $second -eq 0 ] && grep -q "^all live" "$other/log" && nothing_left'
 mkfifo -m 666 "$box/here" "$box/there"
-check 'two jobs of two users run at once' '
+except none 'there is one account' check 'two jobs of two users run at once' '
 	end_all
 	echo "id -un; read -r line <$box/there; echo got \$line; echo two >$box/here" |
 		play_other "$two" & waited=$!

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Whichever process of a job is killed, by whom ever: nothing of the job is left in the end.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 compile stray
 install_site
@@ -87,35 +88,34 @@ check 'cleanup may come twice' '
 	call_cleanup && nothing_left'
 
 # The user as the attacker, from within the script.
-user_side='user_side=$(ps -o ppid= -p $PPID); auth=$(ps -o ppid= -p $user_side)'
 check 'the script kills its login shell' '
 	plays "$stubborn kill -KILL \$PPID; touch ~/ready; sleep 600" :; [ $played -eq 2 ] && nothing_left'
 check 'the script kills the user side' '
-	plays "$forgetful $user_side; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
+	plays "$forgetful $find_auth; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
 	logged "was killed by signal 9" && nothing_left'
-check 'the script kills all it may' '
+except none 'the runner would be one of them' check 'the script kills all it may' '
 	plays "$forgetful touch ~/ready; kill -KILL -1" :; [ $played -eq 2 ] && nothing_left'
-check 'and goes on doing so' '
+except 'none sudo' 'whoever would end it would be one of them' check 'and goes on doing so' '
 	plays "touch ~/ready; $box/stray daemon forget killer" :; [ $played -eq 2 ] && nothing_left'
 check 'the script aborts the user side, as it would itself' '
-	plays "$forgetful $user_side; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
+	plays "$forgetful $find_auth; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
 	nothing_left'
 check 'the script stops the user side: cancel ends it' '
-	plays "$forgetful $user_side; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
+	plays "$forgetful $find_auth; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
-check 'the script stops all it may: cancel ends it' '
-	plays "$forgetful $user_side; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
+except none 'the runner would be one of them' check 'the script stops all it may: cancel ends it' '
+	plays "$forgetful $find_auth; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
-check 'and goes on doing so' '
+except none 'the runner would be one of them' check 'and goes on doing so' '
 	plays "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 check 'the script stops the user side, and jacamar-auth is killed' '
-	plays "$stubborn $user_side; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
+	plays "$stubborn $find_auth; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
 check 'the script stops the user side, and the runner kills jacamar-auth before its time is over' '
-	plays "$stubborn $user_side; kill -STOP \$user_side" "
+	plays "$stubborn $find_auth; kill -STOP \$user_side" "
 		auth=\$(auth_pid); kill -TERM \$auth; killed \$auth"; nothing_left'
-check 'the script cannot end jacamar-auth' '
-	plays "$user_side; for s in TERM KILL STOP HUP; do kill -\$s \$auth && touch ~/done; done" \
+except none 'it is the same account' check 'the script cannot end jacamar-auth' '
+	plays "$find_auth; for s in TERM KILL STOP HUP; do kill -\$s \$auth && touch ~/done; done" \
 		"killed \$(script_pid)"; [ ! -e "$home/done" ] && [ $played -eq 1 ] && nothing_left'
 check 'a script that removes its own directory does no harm' '
 	plays "rm -rf ~/.jacamar-ci/scripts; chmod 0 ~/.jacamar-ci" "killed \$(script_pid)"

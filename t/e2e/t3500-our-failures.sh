@@ -1,6 +1,7 @@
 #!/bin/sh
 # Where the driver itself cannot go on, that is a system failure with its reason, and nothing of
 # the job runs.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 compile stray
 install_site
@@ -10,7 +11,7 @@ echo 'echo the script runs' | job
 
 # refused 'AUTH-LINE' 'REASON': config fails with the reason, and nothing ran.
 refused() {
-	write_config 'data_dir = "$HOME"' "downscope = \"setuid\"
+	write_config 'data_dir = "$HOME"' "downscope = \"$downscope\"
 $1"
 	bounded_play
 	[ $? -eq 2 ] && logged "$2" && ! grep 'the script runs' "$box/log" && nothing_ran &&
@@ -18,7 +19,7 @@ $1"
 }
 # accepted 'AUTH-LINE'
 accepted() {
-	write_config 'data_dir = "$HOME"' "downscope = \"setuid\"
+	write_config 'data_dir = "$HOME"' "downscope = \"$downscope\"
 $1"
 	bounded_play && logged 'the script runs' && rm -rf "$home/.jacamar-ci"
 }
@@ -28,6 +29,8 @@ place=$prefix/place
 install -d -m 755 "$place" "$place/bin"
 cp "$prefix/libexec/jacamar-ci" "$place/bin/jacamar"
 path="jacamar_path = \"$place/bin/jacamar\""
+no_gain='who could exchange the program is who it runs as'
+[ "$flavour" != sudo ] || write_sudoers "$runner ALL = ($usr) NOPASSWD: $place/bin/jacamar"
 check 'a jacamar_path of root is fine' 'accepted "$path"'
 check 'so is the directory that has it' 'accepted "jacamar_path = \"$place/bin\""'
 check 'one that is not there is refused' '
@@ -35,56 +38,62 @@ check 'one that is not there is refused' '
 check 'so is a directory without it' '
 	refused "jacamar_path = \"$place\"" "$place/jacamar"'
 check 'and one that is not absolute' 'refused "jacamar_path = \"bin/jacamar\"" "absolute"'
-check 'and one that its group may write' '
+except none "$no_gain" check 'and one that its group may write' '
 	chmod 775 "$place/bin/jacamar"; refused "$path" "$place/bin/jacamar can be written by others"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-check 'and one that all may write' '
+except none "$no_gain" check 'and one that all may write' '
 	chmod 757 "$place/bin/jacamar"; refused "$path" "can be written by others"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-check 'and one whose directory others may write' '
+except none "$no_gain" check 'and one whose directory others may write' '
 	chmod 777 "$place/bin"; refused "$path" "$place/bin can be written by others"
 	result=$?; chmod 755 "$place/bin"; return $result'
-check 'and one whose directory has a directory that others may write, sticky or not' '
+except none "$no_gain" check 'and one whose directory has a directory that others may write, sticky or not' '
 	chmod 1777 "$place"; refused "$path" "$place can be written by others"
 	result=$?; chmod 755 "$place"; return $result'
-check 'and one that belongs to the user' '
+except none "$no_gain" check 'and one that belongs to the user' '
 	chown "$usr" "$place/bin/jacamar"; refused "$path" "belongs to uid $(id -u "$usr")"
 	result=$?; chown root "$place/bin/jacamar"; return $result'
-check 'and one whose directory belongs to the user' '
+except none "$no_gain" check 'and one whose directory belongs to the user' '
 	chown "$usr" "$place/bin"; refused "$path" "belongs to uid $(id -u "$usr")"
 	result=$?; chown root "$place/bin"; return $result'
-check 'and one that a link leads to, in a directory that others may write' '
+except none "$no_gain" check 'and one that a link leads to, in a directory that others may write' '
 	ln -sfn "$place/bin/jacamar" "$home/jacamar"
 	refused "jacamar_path = \"$home/jacamar\"" "belongs to uid $(id -u "$usr")"'
-check 'and a link of root to one that is not' '
+except none "$no_gain" check 'and a link of root to one that is not' '
 	install -d -m 777 "$place/open"; cp "$place/bin/jacamar" "$place/open/"
 	ln -s open/jacamar "$place/link"
 	refused "jacamar_path = \"$place/link\"" "$place/open can be written by others"'
-check 'and one that may not be executed by all' '
+except none "$no_gain" check 'and one that may not be executed by all' '
 	chmod 750 "$place/bin/jacamar"; refused "$path" "not a program that everyone may execute"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-check 'one that changes while the job runs is refused from then on' '
-	write_config "data_dir = \"\$HOME\"" "downscope = \"setuid\"
+except none "$no_gain" check 'one that changes while the job runs is refused from then on' '
+	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 $path"
 	prepare_call && chmod 777 "$place/bin" && echo "echo the script runs" | call >"$box/log"
 	result=$?; chmod 755 "$place/bin"; [ "$(call_exit)" = 2 ] &&
 	logged "can be written by others" && ! grep "the script runs" "$box/log" && call_cleanup'
 check 'one that is no program is a system failure of prepare' '
 	rm -rf "$home/.jacamar-ci"; printf "\\177ELF no program" >"$place/bin/jacamar"
-	write_config "data_dir = \"\$HOME\"" "downscope = \"setuid\"
+	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 $path"
-	bounded_play; [ $? -eq 2 ] && logged "cannot execute $place/bin/jacamar" && nothing_ran'
+	bounded_play; [ $? -eq 2 ] && { logged "cannot execute $place/bin/jacamar" ||
+	logged "sudo ended with code 127 before jacamar ran"; } && nothing_ran'
+check 'so is one that is another program, however it ends' '
+	for other in true false; do
+		cp "/bin/$other" "$place/bin/jacamar"
+		bounded_play; [ $? -eq 2 ] && logged "before" && nothing_ran || exit 1
+	done'
 write_config
 
-check 'a program without its capabilities says so' '
+except 'root sudo none' 'there are no file capabilities' check 'a program without its capabilities says so' '
 	setcap -r "$prefix/bin/jacamar-auth"; bounded_play; result=$?
 	setcap cap_setgid,cap_setuid=ep "$prefix/bin/jacamar-auth"
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
-check 'with one of the two, too' '
+except 'root sudo none' 'there are no file capabilities' check 'with one of the two, too' '
 	setcap cap_setuid=ep "$prefix/bin/jacamar-auth"; bounded_play; result=$?
 	setcap cap_setgid,cap_setuid=ep "$prefix/bin/jacamar-auth"
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
-check 'with no_new_privs, too' '
+except 'root sudo none' 'there are no file capabilities' check 'with no_new_privs, too' '
 	(setpriv() { command setpriv --no-new-privs "$@"; }; bounded_play)
 	[ $? -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 
@@ -92,17 +101,17 @@ check 'with no_new_privs, too' '
 limited() {
 	(setpriv() { command prlimit --nproc="$nproc" setpriv "$@"; }; nproc=$1; shift; bounded_play "$@")
 }
-check 'a user with too many processes: a system failure that says so' '
+except none 'they would be too many for the runner as well' check 'a user with too many processes: a system failure that says so' '
 	as "$usr" sh -c "for i in \$(seq 40); do sleep 600 & done"
 	limited 30; result=$?; end_all
 	[ $result -eq 2 ] && logged "Resource temporarily unavailable" && nothing_left'
 check 'a limit that leaves no room for the shell: a system failure that says so' '
-	write_config "data_dir = \"\$HOME\"" "downscope = \"setuid\"
+	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 limits.nproc = 1"
 	bounded_play; [ $? -eq 2 ] && logged "Resource temporarily unavailable" &&
 	! grep "the script runs" "$box/log" && nothing_left'
 write_config
-check 'a job that leaves a bomb, which takes each place that is free, is cleaned up all the same' '
+except none 'no place would be left for the runner either' check 'a job that leaves a bomb, which takes each place that is free, is cleaned up all the same' '
 	wait_until "! pgrep -U $usr >/dev/null"
 	echo "$box/stray daemon ignore close bomb live" | command_job
 	limited 50; nothing_left; result=$?; cat "$box/log"; end_all; [ $result -eq 0 ]'
@@ -141,7 +150,7 @@ check 'a job that uses up the keys of its user is cleaned up all the same' '
 	as "$usr" "$box/keys" clear; [ $result -eq 0 ]'
 check 'a full disk: a system failure that says so' '
 	rm -rf "$home/.jacamar-ci"; echo "echo the script runs" | command_job; prepare_call
-	write_config "data_dir = \"\$HOME\"" "downscope = \"setuid\"
+	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 limits.fsize = 1000"
 	prepare_call && { echo "echo the script runs"; head -c 5000 /dev/zero | tr "\0" "#"; } |
 		call >"$box/log"

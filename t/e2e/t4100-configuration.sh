@@ -195,8 +195,8 @@ check 'without downscope jacamar-auth says what is missing' '
 content "$base
 jwks_file = \"$box/keys.json\"
 [auth]
-downscope = \"sudo\""
-check 'downscope = "sudo" is refused while it is not there' 'fails "$file:6: " && logged "not supported yet"'
+downscope = \"su\""
+check 'a downscope that is none is refused' 'fails "$file:6: " && logged "must be \"setuid\" or \"sudo\" or \"none\""'
 
 # The program that is executed as the user is the site's own, too.
 refuses_program() {

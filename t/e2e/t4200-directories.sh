@@ -1,6 +1,7 @@
 #!/bin/sh
 # A job's directories are where the site says, private, made and removed as the user, never through
 # a link, and never outside of their base.
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 install_site
 home=$box/home/$usr

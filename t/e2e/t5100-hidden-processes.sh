@@ -3,6 +3,7 @@
 # the same.
 #
 # All of it happens in a PID namespace with a /proc of its own: the machine's stays as it is.
+# Flavours: caps sudo
 if [ -z "${JACAMAR_TEST_HIDDEN:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	if unshare --mount --pid --fork mount -t proc -o hidepid=2 proc /proc 2>/dev/null; then
 		# The pid of this shell names the accounts; there, every first shell has pid 1.

@@ -1,24 +1,11 @@
 #!/bin/sh
 # The flavour without file capabilities: the runner is root. Its jobs are no less isolated.
+FLAVOUR=root
 . "$(dirname "$0")/lib.sh"
 compile attack
 compile stray
 install_site
 home=$box/home/$usr
-
-# The program of the capability flavour is exchanged for the plain link, and the runner for root.
-make -s -C "$top" install DESTDIR= PREFIX="$prefix" ${SANITIZE:+SANITIZE=$SANITIZE} \
-	>"$box/install" 2>&1 || { cat "$box/install"; exit 1; }
-runner=root
-etc=$box/home/root/.gitlab-runner
-install -d -m 700 "$box/home/root/work" "$etc"
-as() {
-	local who=$1 at=$box/home/$1
-	shift
-	(cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
-		env -i HOME="$at" PATH="$PATH" "$@")
-}
-write_runner_config
 write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
 echo secret >"$box/secret"
@@ -30,7 +17,7 @@ setpriv() {
 check 'jacamar-auth is a link, without capabilities of its own' '
 	[ -L "$prefix/bin/jacamar-auth" ] && ! getcap "$(readlink -f "$prefix/bin/jacamar-auth")" | grep .'
 cat >"$box/script" <<SCRIPT
-user_side=\$(ps -o ppid= -p \$PPID); auth=\$(ps -o ppid= -p \$user_side)
+$find_auth
 echo auth: \$(ps -o user:32=,args= -p \$auth)
 $box/attack \$auth 0 0 | sed 's/^/auth /'
 $box/attack \$user_side 0 0 | sed 's/^/user-side /'

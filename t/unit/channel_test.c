@@ -3,8 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +71,7 @@ START_TEST(a_header_comes_back_as_it_was)
 	made.header.script_size = 123456789;
 	made.header.profile = PROFILE_ETC_ONLY;
 	made.header.data_dir = "$SCRATCH/ci";
+	made.header.sweep = json_pack("[i,i]", 2, INT_MAX);
 	char *line = channel_encode_header(&made.header);
 	ck_assert_ptr_nonnull(line);
 	size_t size = strlen(line);
@@ -78,6 +82,8 @@ START_TEST(a_header_comes_back_as_it_was)
 	ck_assert_uint_eq(back.script_size, 123456789);
 	ck_assert_int_eq(back.profile, PROFILE_ETC_ONLY);
 	ck_assert_str_eq(back.data_dir, "$SCRATCH/ci");
+	ck_assert(json_equal(back.sweep, made.header.sweep));
+	json_decref(made.header.sweep);
 	ck_assert(json_equal(back.environment, made.header.environment));
 	ck_assert_uint_eq(back.state.job_id, 981625);
 	ck_assert_str_eq(back.state.scripts_dir, made.scripts_dir);
@@ -105,6 +111,13 @@ static const struct {
 	{"environment", "[\"A\"]"},
 	{"environment", "[\"A=1\",null]"},
 	{"data_dir", "7"},
+	{"sweep", "[]"},
+	{"sweep", "7"},
+	{"sweep", "[7,-1]"},
+	{"sweep", "[0]"},
+	{"sweep", "[7,1]"},
+	{"sweep", "[2147483648]"},
+	{"sweep", "[7,\"8\"]"},
 	{"state", NULL},
 	{"state", "null"},
 	{"state", "{}"},
@@ -116,8 +129,10 @@ START_TEST(a_damaged_header_is_refused)
 	struct channel_header back;
 	struct error err;
 	made.header.data_dir = "/x";
+	made.header.sweep = json_pack("[i]", 7);
 	char *line = channel_encode_header(&made.header);
 	json_t *root = json_loads(line, 0, NULL);
+	json_decref(made.header.sweep);
 	free(line);
 	ck_assert_ptr_nonnull(json_object_get(root, DAMAGES[_i].name));
 	if (DAMAGES[_i].value == NULL)
@@ -289,6 +304,49 @@ START_TEST(a_line_without_end_is_not_read_for_ever)
 }
 END_TEST
 
+START_TEST(two_numbers_come_back)
+{
+	int ends[2];
+	struct error err;
+	struct channel_words words;
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	/* Nothing yet, and nobody is waited for. */
+	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), 0);
+	ck_assert_int_eq(channel_say(ends[1], 12345, &err), 0);
+	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), sizeof(int));
+	ck_assert_int_eq(words.pid, 12345);
+	ck_assert_uint_eq(channel_hear(ends[0], &words, sizeof(int)), sizeof(int));
+	ck_assert_int_eq(channel_say(ends[1], 255, &err), 0);
+	/* What is said beyond them is of no interest. */
+	ck_assert_int_eq(channel_say(ends[1], 7, &err), 0);
+	ck_assert_uint_eq(channel_hear(ends[0], &words, sizeof(int)), sizeof(words));
+	ck_assert_int_eq(words.pid, 12345);
+	ck_assert_int_eq(words.exit_code, 255);
+	close(ends[1]);
+	/* Who has ended says nothing more. */
+	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), sizeof(int));
+	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), 0);
+	close(ends[0]);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	close(ends[0]);
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(channel_say(ends[1], 1, &err), -1);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(over_a_pipe_nothing_can_come_back)
+{
+	int ends[2];
+	struct error err;
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(channel_say(ends[0], 1, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "log_input"));
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 Suite *channel_suite(void)
 {
 	Suite *suite = suite_create("channel");
@@ -304,6 +362,8 @@ Suite *channel_suite(void)
 	tcase_add_test(tcase, a_word_behind_the_script_is_seen);
 	tcase_add_test(tcase, without_a_whole_line_there_is_no_header);
 	tcase_add_test(tcase, a_line_without_end_is_not_read_for_ever);
+	tcase_add_test(tcase, two_numbers_come_back);
+	tcase_add_test(tcase, over_a_pipe_nothing_can_come_back);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

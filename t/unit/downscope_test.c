@@ -232,7 +232,7 @@ static void become(const void *argument)
 	const struct path *home = argument;
 	struct account account = USER;
 	struct downscope_rules rules = {
-		.change_identity = true, .no_new_privs = true, .core_limit = 0};
+		.kind = DOWNSCOPE_SETUID, .no_new_privs = true, .core_limit = 0};
 	struct error err = {.detail = ""};
 	gid_t groups[64];
 	uid_t ruid, euid, suid;
@@ -280,7 +280,7 @@ END_TEST
 
 static void become_without_home(const void *argument)
 {
-	struct downscope_rules rules = {.change_identity = true};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
 	struct error err;
 	char directory[SCRATCH_SIZE];
 	(void)argument;
@@ -301,7 +301,7 @@ END_TEST
 static void refuse_root_and_self(const void *argument)
 {
 	struct account account = USER;
-	struct downscope_rules rules = {.change_identity = true};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
 	struct error err;
 	(void)argument;
 	account.uid = 0;
@@ -323,7 +323,7 @@ END_TEST
 
 static void become_without_privilege(const void *argument)
 {
-	struct downscope_rules rules = {.change_identity = true};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
 	struct error err;
 	uid_t uid = geteuid();
 	(void)argument;
@@ -344,7 +344,7 @@ END_TEST
 static void stay(const void *argument)
 {
 	struct account account = {.name = "usr", .uid = geteuid(), .gid = getegid(), .home = "/"};
-	struct downscope_rules rules = {.change_identity = false};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_NONE};
 	struct error err;
 	(void)argument;
 	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -358,6 +358,195 @@ static void stay(const void *argument)
 START_TEST(without_downscoping_privilege_goes_all_the_same)
 {
 	ck_assert_int_eq(process_run(stay, NULL), 0);
+}
+END_TEST
+
+/* What keeps sudo from working is left out. */
+static void leave_to_sudo(const void *argument)
+{
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .no_new_privs = true};
+	struct rlimit size;
+	struct error err;
+	char directory[SCRATCH_SIZE];
+	uid_t uid = geteuid();
+	(void)argument;
+	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = 0};
+	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	child_require(dup2(STDIN_FILENO, 200) == 200);
+	child_require(downscope_become(&USER, &rules, STDERR_FILENO + 1, &err) == 0);
+	child_require(geteuid() == uid && getuid() == uid && has_no_capability());
+	child_require(process_status("NoNewPrivs", 10) == 0);
+	child_require(getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != 0);
+	child_require(signals_are_default() && nothing_is_open_from(STDERR_FILENO + 1));
+	child_require(getcwd(directory, sizeof(directory)) != NULL && strcmp(directory, "/") == 0);
+}
+
+START_TEST(sudo_finds_the_service_account_without_privilege)
+{
+	ck_assert_int_eq(process_run(leave_to_sudo, NULL), 0);
+}
+END_TEST
+
+/* Makes this process what sudo would make it: `account`, with one group more where `more` is set.
+ */
+static void come_through_sudo(const struct account *account, gid_t more)
+{
+	gid_t groups[64];
+	int count = 63;
+	child_require(getgrouplist(account->name, account->gid, groups, &count) >= 0);
+	if (more != 0)
+		groups[count++] = more;
+	child_require(setgroups((size_t)count, groups) == 0);
+	child_require(setresgid(account->gid, account->gid, account->gid) == 0);
+	child_require(setresuid(account->uid, account->uid, account->uid) == 0);
+}
+
+static void arrive(const void *argument)
+{
+	const struct path *home = argument;
+	struct account account = USER;
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .no_new_privs = true};
+	struct error err = {.detail = ""};
+	struct rlimit size;
+	char directory[SCRATCH_SIZE];
+	strcpy(account.home, home->text);
+	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = 12345};
+	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	umask(0077);
+	come_through_sudo(&account, 0);
+	if (downscope_arrive(&account, &rules, &err) != 0)
+		dprintf(STDERR_FILENO, "%s\n", err.detail);
+	child_require(err.detail[0] == '\0');
+	child_require(process_status("NoNewPrivs", 10) == 1);
+	child_require(getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_max == 12345);
+	child_require(signals_are_default() && umask(0) == 0022);
+	child_require(getcwd(directory, sizeof(directory)) != NULL);
+	child_require(strcmp(directory, home->text) == 0);
+}
+
+START_TEST(who_came_through_sudo_gets_what_a_login_has)
+{
+	if (!process_is_root(__func__))
+		return;
+	struct path home = scratch_make();
+	ck_assert_int_eq(chown(home.text, USER_ID, USER_ID), 0);
+	ck_assert_int_eq(process_run(arrive, &home), 0);
+}
+END_TEST
+
+/* Each is one thing that sudo, or who set it up, could have done otherwise. */
+static void drop_group(void)
+{
+	child_require(setgroups(0, NULL) == 0);
+}
+static void add_group(void)
+{
+	come_through_sudo(&USER, 12345);
+}
+static void keep_real_uid(void)
+{
+	come_through_sudo(&(struct account){.name = "nobody", .gid = USER_ID}, 0);
+	child_require(setresuid(1, USER_ID, USER_ID) == 0);
+}
+static void keep_saved_uid(void)
+{
+	come_through_sudo(&(struct account){.name = "nobody", .gid = USER_ID}, 0);
+	child_require(setresuid(USER_ID, USER_ID, 1) == 0);
+}
+static void take_another_group(void)
+{
+	struct account account = USER;
+	account.gid = 12345;
+	come_through_sudo(&account, USER_ID);
+}
+static void take_another_uid(void)
+{
+	struct account account = USER;
+	account.uid = USER_ID - 1;
+	come_through_sudo(&account, 0);
+}
+static void stay_root(void)
+{
+}
+static void keep_capabilities(void)
+{
+	child_require(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	come_through_sudo(&USER, 0);
+}
+
+static const struct {
+	void (*come)(void);
+	const char *said;
+} STRANGE_WAYS[] = {
+	{add_group, "other groups"},
+	{keep_real_uid, "is not complete"},
+	{keep_saved_uid, "is not complete"},
+	{take_another_group, "is not complete"},
+	{take_another_uid, "is not complete"},
+	{stay_root, "is not complete"},
+	{keep_capabilities, "a capability is left"},
+};
+
+static void arrive_otherwise(const void *argument)
+{
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct error err = {.detail = ""};
+	int row = *(const int *)argument;
+	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	STRANGE_WAYS[row].come();
+	child_require(downscope_arrive(&USER, &rules, &err) == -1);
+	child_require(err.kind == ERROR_SYSTEM);
+	child_require(strstr(err.detail, STRANGE_WAYS[row].said) != NULL);
+	/* Nothing else was done. */
+	child_require(signal(SIGPIPE, SIG_DFL) == SIG_IGN);
+}
+
+START_TEST(who_came_otherwise_is_refused)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(arrive_otherwise, &_i), 0);
+}
+END_TEST
+
+/* A member of one more group, who came without it. */
+static void arrive_with_too_few_groups(const void *argument)
+{
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct account account = {.name = "root", .uid = USER_ID, .gid = USER_ID, .home = "/"};
+	struct error err = {.detail = ""};
+	gid_t groups[64];
+	int count = 64;
+	(void)argument;
+	/* root is in the group root, at least, beside the one that is asked for. */
+	child_require(getgrouplist("root", USER_ID, groups, &count) >= 0);
+	if (count < 2)
+		return;
+	drop_group();
+	child_require(setresgid(USER_ID, USER_ID, USER_ID) == 0);
+	child_require(setresuid(USER_ID, USER_ID, USER_ID) == 0);
+	child_require(downscope_arrive(&account, &rules, &err) == -1);
+	child_require(strstr(err.detail, "other groups") != NULL);
+}
+
+START_TEST(who_came_with_too_few_groups_is_refused)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(arrive_with_too_few_groups, NULL), 0);
+}
+END_TEST
+
+static void arrive_as_root(const void *argument)
+{
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct account root = {.name = "root", .home = "/"};
+	struct error err;
+	(void)argument;
+	child_require(downscope_arrive(&root, &rules, &err) == -1);
+}
+
+START_TEST(nobody_comes_through_sudo_as_root)
+{
+	ck_assert_int_eq(process_run(arrive_as_root, NULL), 0);
 }
 END_TEST
 
@@ -384,7 +573,7 @@ static void act(const void *argument)
 
 static void sleep_as_user(const void *argument)
 {
-	struct downscope_rules rules = {.change_identity = true};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
 	struct error err;
 	int ready = *(const int *)argument;
 	process_forget_check();
@@ -476,6 +665,17 @@ static TCase *privilege_tests(void)
 	return tcase;
 }
 
+static TCase *sudo_tests(void)
+{
+	TCase *tcase = tcase_create("sudo");
+	tcase_add_test(tcase, sudo_finds_the_service_account_without_privilege);
+	tcase_add_test(tcase, who_came_through_sudo_gets_what_a_login_has);
+	tcase_add_loop_test(tcase, who_came_otherwise_is_refused, 0, ROWS(STRANGE_WAYS));
+	tcase_add_test(tcase, who_came_with_too_few_groups_is_refused);
+	tcase_add_test(tcase, nobody_comes_through_sudo_as_root);
+	return tcase;
+}
+
 Suite *downscope_suite(void)
 {
 	Suite *suite = suite_create("downscope");
@@ -491,5 +691,6 @@ Suite *downscope_suite(void)
 	tcase_add_test(identity, descriptors_are_closed_from_one_on);
 	tcase_add_test(identity, an_old_kernel_closes_them_as_well);
 	suite_add_tcase(suite, identity);
+	suite_add_tcase(suite, sudo_tests());
 	return suite;
 }

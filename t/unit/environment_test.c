@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/environment.h"
+#include "t/unit/process.h"
 #include "t/unit/suites.h"
 
 static const struct account USER = {
@@ -130,6 +131,24 @@ START_TEST(a_vector_borrows_the_strings)
 }
 END_TEST
 
+static void adopt(const void *argument)
+{
+	json_t *environment = json_pack("[s, s]", "A=1=2", "B=");
+	(void)argument;
+	set_up();
+	child_require(environment_adopt(environment) == 0);
+	json_decref(environment);
+	child_require(strcmp(getenv("A"), "1=2") == 0 && strcmp(getenv("B"), "") == 0);
+	child_require(getenv("LANG") == NULL && getenv("SITE") == NULL);
+	child_require(environ[0] != NULL && environ[1] != NULL && environ[2] == NULL);
+}
+
+START_TEST(an_adopted_environment_is_all_there_is)
+{
+	ck_assert_int_eq(process_run(adopt, NULL), 0);
+}
+END_TEST
+
 Suite *environment_suite(void)
 {
 	Suite *suite = suite_create("environment");
@@ -140,6 +159,7 @@ Suite *environment_suite(void)
 	tcase_add_test(tcase, no_name_stands_twice);
 	tcase_add_test(tcase, bytes_that_are_not_utf8_do_not_cross);
 	tcase_add_test(tcase, a_vector_borrows_the_strings);
+	tcase_add_test(tcase, an_adopted_environment_is_all_there_is);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -46,6 +46,7 @@ static Suite *(*const suites[])(void) = {
 	program_suite,
 	environment_suite,
 	state_suite,
+	sudo_suite,
 	channel_suite,
 	audit_sink_suite,
 	audit_suite,

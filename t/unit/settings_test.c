@@ -170,6 +170,10 @@ START_TEST(every_supported_auth_key_reaches_its_field)
 	expect_list(&auth->seccomp.allow_calls, 1, allowed);
 	settings_free(settings);
 
+	settings = parse_good(GENERAL "[auth]\ndownscope = 'sudo'\n");
+	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_SUDO);
+	settings_free(settings);
+
 	settings = parse_good(GENERAL "[auth]\ndownscope = 'none'\n[auth.limits]\ncpu = 60\n");
 	ck_assert_int_eq(settings->auth.downscope, DOWNSCOPE_NONE);
 	ck_assert(settings->auth.limits[LIMIT_CPU].set && !settings->auth.limits[LIMIT_AS].set);
@@ -309,8 +313,6 @@ static const struct value_case WRONG[] = {
 	{"auth", "downscope = 'root'", "must be \"setuid\" or \"sudo\" or \"none\", not \"root\""},
 	{"auth", "downscope = ''", "must be \"setuid\" or \"sudo\" or \"none\", not \"\""},
 	{"auth", "downscope = false", "must be a string, not a boolean"},
-	{"auth", "downscope = 'sudo'",
-	 "=auth.downscope = \"sudo\" is not supported yet; use \"setuid\" or \"none\""},
 	{"auth", "jacamar_path = 'jacamar'", ABSOLUTE ", not \"jacamar\""},
 	{"auth", "shell_allowlist = '/bin/sh'", "must be an array of strings, not a string"},
 	{"auth", "shell_allowlist = ['sh']",

@@ -36,6 +36,7 @@ Suite *shell_suite(void);
 Suite *show_suite(void);
 Suite *state_suite(void);
 Suite *static_builds_suite(void);
+Suite *sudo_suite(void);
 Suite *supervise_suite(void);
 Suite *text_suite(void);
 Suite *token_suite(void);

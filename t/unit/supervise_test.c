@@ -543,6 +543,57 @@ START_TEST(signals_are_read_whatever_was_inherited)
 }
 END_TEST
 
+/* --- those below another process --- */
+
+/* A process with two children and an orphan that it has adopted, whose pids go to `below`. */
+static pid_t start_family(pid_t below[3])
+{
+	pid_t parent = fork();
+	if (parent == 0) {
+		struct error err;
+		child_require(supervise_adopt_orphans(&err) == 0);
+		for (int i = 0; i < 2; i++)
+			if (fork() == 0)
+				wait_for_ever();
+		if (fork() == 0) {
+			if (fork() == 0)
+				wait_for_ever();
+			_exit(0);
+		}
+		while (wait(NULL) > 0)
+			;
+		sleep_for_ever();
+	}
+	for (int i = 0; i < 3; i++)
+		below[i] = hear_pid();
+	return parent;
+}
+
+static void kill_family(const void *argument)
+{
+	struct pid_list spared = {.count = 0};
+	pid_t below[3];
+	(void)argument;
+	adopt();
+	pid_t parent = start_family(below);
+	child_require(pid_list_add(&spared, below[0]));
+	child_require(supervise_kill_below(parent, &spared, LIMIT_MS));
+	expect_all_dead(below + 1, 2);
+	child_require(process_is_alive(below[0]) && process_is_alive(parent));
+	child_require(supervise_kill_below(parent, NULL, LIMIT_MS));
+	expect_all_dead(below, 1);
+	pid_list_free(&spared);
+	/* Whom nobody sees has nobody below. */
+	child_require(kill(parent, SIGKILL) == 0 && waitpid(parent, NULL, 0) == parent);
+	child_require(!supervise_kill_below(parent, NULL, LIMIT_MS));
+}
+
+START_TEST(those_below_another_process_are_killed_but_for_some)
+{
+	ck_assert_int_eq(process_run(kill_family, NULL), 0);
+}
+END_TEST
+
 Suite *supervise_suite(void)
 {
 	Suite *suite = suite_create("supervise");
@@ -554,6 +605,7 @@ Suite *supervise_suite(void)
 	tcase_add_test(end, orphans_are_adopted_and_killed);
 	tcase_add_test(end, a_fork_bomb_is_killed);
 	tcase_add_test(end, a_process_that_runs_away_is_killed);
+	tcase_add_test(end, those_below_another_process_are_killed_but_for_some);
 	tcase_add_test(end, signals_are_read_whatever_was_inherited);
 	suite_add_tcase(suite, end);
 

@@ -1,0 +1,68 @@
+#include "core/settle.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/seccomp.h"
+
+/* ioprio_set(2) has no header: "who" and the class in the priority's upper bits. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_CLASS_SHIFT 13
+#define IOPRIO_CLASS_RT	   1
+
+/* glibc's own type of setrlimit's first argument. */
+static const __rlimit_resource_t limit_resources[LIMIT_COUNT] = {
+	[LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_NPROC] = RLIMIT_NPROC,
+	[LIMIT_CORE] = RLIMIT_CORE,	[LIMIT_CPU] = RLIMIT_CPU,
+	[LIMIT_AS] = RLIMIT_AS,		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
+	[LIMIT_STACK] = RLIMIT_STACK,	[LIMIT_FSIZE] = RLIMIT_FSIZE,
+};
+
+static int set_limits(const struct limit_setting *limits, struct error *err)
+{
+	for (int name = 0; name < LIMIT_COUNT; name++) {
+		if (!limits[name].set)
+			continue;
+		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
+								     : (rlim_t)limits[name].value;
+		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+		if (setrlimit(limit_resources[name], &limit) != 0)
+			return error_errno(err, ERROR_SYSTEM,
+					   "cannot set a limit of [auth.limits]");
+	}
+	return 0;
+}
+
+/* A service may run with an edge over logins; its jobs do not. Giving it up needs no privilege. */
+static void level_priorities(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) < 0)
+		setpriority(PRIO_PROCESS, 0, 0);
+	if (sched_getscheduler(0) != SCHED_OTHER) {
+		struct sched_param ordinary = {.sched_priority = 0};
+		sched_setscheduler(0, SCHED_OTHER, &ordinary);
+	}
+	long io = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+	if (io >= 0 && (io >> IOPRIO_CLASS_SHIFT) == IOPRIO_CLASS_RT)
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+}
+
+int settle_as_login(const struct account *account, const struct downscope_rules *rules,
+		    struct error *err)
+{
+	umask(0022);
+	if (downscope_restore_core_limit(rules->core_limit, err) != 0 ||
+	    set_limits(rules->limits, err) != 0)
+		return -1;
+	level_priorities();
+	if (rules->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot set no_new_privs");
+	if (chdir(account->home) != 0 && chdir("/") != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot enter /");
+	/* Last, so that nothing of the above needs to be allowed to the job. */
+	return seccomp_install(rules->filters, err);
+}

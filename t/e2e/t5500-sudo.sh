@@ -1,0 +1,232 @@
+#!/bin/sh
+# The flavour that has no privilege of its own: sudo changes the account, as sudoers allows.
+FLAVOUR=sudo
+. "$(dirname "$0")/lib.sh"
+need_root
+command -v visudo >/dev/null || skip_all 'needs sudo'
+compile stray
+install_site
+home=$box/home/$usr
+short='kill_timeout = "2s"'
+write_config "data_dir = \"\$HOME\"
+$short"
+
+# What the manual says
+
+check 'jacamar-auth is a link, and has no capability' '
+	[ -L "$prefix/bin/jacamar-auth" ] && ! getcap -r "$prefix" | grep .'
+check 'the lines of the manual are six, and visudo finds no fault with them' '
+	[ "$(grep -c . "$box/sudoers")" = 6 ] && grep "parsed OK" "$box/visudo"'
+cat >"$box/script" <<SCRIPT
+id; grep -e Groups -e Uid -e Gid -e Cap -e NoNew -e SigIgn -e SigBlk /proc/self/status
+$find_auth; ps -o user:32=,args= -ww -p \$auth,\$sudo,\$user_side,\$PPID,\$\$
+tr '\0' '\n' </proc/\$PPID/environ | sed 's/^/has /'
+pwd; umask; ulimit -n
+for fd in /proc/\$PPID/fd/*; do echo "descriptor \${fd##*/}"; done
+exit 3
+SCRIPT
+check 'they are all that a job needs' '
+	command_job <"$box/script"; bounded_play; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
+check 'what is executed is what the manual says' '
+	cat >"$box/expected" <<-TREE
+	$runner $prefix/bin/jacamar-auth run SCRIPT build_script
+	root sudo -n -u $usr -- $prefix/bin/jacamar --no-auth run env-script build_script
+	$usr $prefix/bin/jacamar --no-auth run env-script build_script
+	$usr /usr/bin/bash --login
+	$usr bash $(scripts_dir)/build_script.bash
+	TREE
+	grep -A4 "jacamar-auth run /" "$box/log" | sed "s/  */ /g; s|run /[^ ]*|run SCRIPT|" |
+		diff "$box/expected" -'
+check 'its identity is that of the user, in all parts' '
+	uid=$(id -u "$usr") gid=$(id -g "$usr")
+	grep -P "^Uid:\t$uid\t$uid\t$uid\t$uid$" "$box/log" &&
+	grep -P "^Gid:\t$gid\t$gid\t$gid\t$gid$" "$box/log" && grep -P "^Groups:\t$gid $" "$box/log"'
+check 'it has no capability, and no signal is ignored or blocked' '
+	[ "$(grep -cP "^(Cap(Inh|Prm|Eff|Amb)|SigIgn|SigBlk):\t0000000000000000$" "$box/log")" = 6 ]'
+check 'its login shell has the environment that it has with capabilities' '
+	printf "%s\n" "HOME=$home" "LOGNAME=$usr" \
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" \
+		"SHELL=/bin/bash" "USER=$usr" >"$box/expected"
+	sed -n "s/^has //p" "$box/log" | grep -v "^JACAMAR_CI_JOB=[0-9a-f]*$" | sort |
+		diff "$box/expected" - && grep -q "^has JACAMAR_CI_JOB=" "$box/log"'
+check 'and the descriptors' '
+	sed -n "s/^descriptor //p" "$box/log" | sort -n >"$box/has"
+	printf "%s\n" 0 1 2 79 | diff - "$box/has"'
+check 'it starts at home, with umask 0022' '
+	grep -x 0022 "$box/log" && logged "$home/.jacamar-ci/builds/short/000/group/project"'
+
+# What sudo gets is nothing of the service's, and what it adds does not reach the job.
+check 'neither side of sudo has what is in the service environment' '
+	printf "%s\n" "env | sed s/^/has-/" "$hold" | job; prepare_call
+	call_environment="SERVICE_SECRET=secret LD_SECRET=secret BASH_ENV=/nonexistent SUDO_FLAG=1"
+	mkdir -p "$box/open"; chmod 1777 "$box/open"; mkfifo -m 666 "$box/open/up" "$box/open/down"
+	{ echo "env | sed s/^/has-/"; echo "$hold"; } | call >"$box/log" & waited=$!
+	timeout 60 head -n 1 "$box/open/up"; user_side=$(user_side_pid)
+	tr "\0" "\n" <"/proc/$user_side/environ" | sort >"$box/user-side"
+	tr "\0" "\n" <"/proc/$(ps -o ppid= -p "$user_side" | tr -d " ")/environ" | sort >"$box/sudo"
+	timeout 60 sh -c "echo go >$box/open/down"; wait $waited
+	cat "$box/sudo"; printf "%s\n" LC_ALL=C PATH=/usr/bin:/bin | diff - "$box/sudo" &&
+	! grep -i secret "$box/user-side" "$box/log" && ! grep "^has-SUDO" "$box/log" && call_cleanup'
+check 'nor has the job where sudo keeps its environment' '
+	write_sudoers "Defaults:$runner !env_reset, env_keep += SERVICE_SECRET"; prepare_call
+	echo "env | sed s/^/has-/" | call >"$box/log"; [ "$(call_exit)" = 0 ] && call_cleanup &&
+	! grep -i -e secret -e "has-SUDO" "$box/log"; result=$?; write_sudoers; return $result'
+call_environment=
+check 'what the site lets through comes through' '
+	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
+downscope_env = [\"SITE_NAME\"]"
+	(setpriv() { SITE_NAME="our site" TZ=Asia/Tokyo command setpriv "$@"; }
+	as() { local who=$1; shift; (cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
+		env -i HOME="$box/home/$who" PATH="$PATH" SITE_NAME="our site" TZ=Asia/Tokyo "$@"); }
+	echo "echo \"<\$SITE_NAME><\$TZ>\"" | job && bounded_play && logged "<our site><Asia/Tokyo>")'
+
+# Bound as with capabilities: what would keep sudo from working comes behind it.
+check 'auth.no_new_privs, auth.limits and auth.seccomp hold for the job' '
+	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
+no_new_privs = true
+limits.nofile = 200
+limits.nproc = 60
+limits.fsize = 1000000
+limits.as = 500000000
+[auth.seccomp]
+block_calls = [\"mknod\", \"mknodat\"]"
+	printf "%s\n" "grep -e NoNewPrivs -e ^Seccomp: /proc/self/status; mkfifo fifo || echo filtered" \
+		"echo limits \$(ulimit -n -u -f -v | grep -o \"[0-9]*\$\")" | job
+	[ -z "${SANITIZE:-}" ] || sed -i /limits.as/d "$etc/jacamar-config.toml"
+	bounded_play && grep -P "^NoNewPrivs:\t1$" "$box/log" && logged "limits 200 60 976" &&
+	grep -P "^Seccomp:\t2$" "$box/log" && grep -x filtered "$box/log"'
+check 'auth.min_uid and auth.shell_allowlist do, too' '
+	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
+min_uid = 4000000000"
+	bounded_play; [ $? -eq 2 ] && logged "refused by the rules" &&
+	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
+shell_allowlist = [\"/bin/zsh\"]" && { bounded_play; [ $? -eq 2 ]; } && logged "refused by the rules"'
+check 'a data_dir that the login shell of the user knows is asked for through sudo' '
+	echo "export SITE_WORK=$box/open/work" >"$home/.bash_profile"; mkdir -p -m 1777 "$box/open/work"
+	write_config "data_dir = \"\$SITE_WORK\""; echo pwd | job
+	bounded_play && logged "$box/open/work/$usr/builds/short/000/group/project"; result=$?
+	rm -f "$home/.bash_profile"; return $result'
+check 'a program with capabilities gives them up on the way to sudo' '
+	make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
+		${SANITIZE:+SANITIZE=$SANITIZE} >/dev/null && write_config && echo "id -un" | job && bounded_play &&
+	grep -x "$usr" "$box/log"; result=$?
+	make -s -C "$top" install DESTDIR= PREFIX="$prefix" ${SANITIZE:+SANITIZE=$SANITIZE} >/dev/null
+	return $result'
+write_config "data_dir = \"\$HOME\"
+$short"
+
+# The job cannot do as sudo or its supervisor do.
+check 'an exit code of 1 is the script own, not a failure of sudo' '
+	echo "exit 1" | job; bounded_play; [ $? -eq 1 ] && logged "exit code 1"'
+check 'the script cannot signal sudo' '
+	printf "%s\n" "$find_auth; for s in TERM KILL STOP HUP; do kill -\$s \$sudo && echo reached it; done" \
+		"echo tried \$sudo" | command_job; bounded_play; cat "$box/log"
+	grep "^tried [0-9]" "$box/log" && ! grep "^reached it" "$box/log"'
+
+# sudo says no: a system failure with sudo own line and ours, and nothing runs.
+refused() {
+	bounded_play
+	[ $? -eq 2 ] && ! grep "^the script runs" "$box/log" && no_process &&
+		! find "$home/.jacamar-ci" -name '*.bash' 2>/dev/null | grep . &&
+		logged "sudoers must have: $runner ALL = ($usr) NOPASSWD: $prefix/bin/jacamar --no-auth $1;" &&
+		logged "${2:-sudo: }"
+}
+echo 'echo the script runs' | job
+check 'without its lines sudo refuses' 'rm "$sudoers"; refused "prepare env-script" "sudo: a password is required"'
+check 'for another user, too' '
+	write_sudoers; sed -i "s/($usr, $two)/($two)/" "$sudoers"; refused "prepare env-script"'
+check 'and with a password asked for' '
+	write_sudoers; sed -i "s/ NOPASSWD: / /" "$sudoers"; refused "prepare env-script" "sudo: a password is required"'
+check 'and without a terminal, where one is asked for' '
+	write_sudoers "Defaults:$runner requiretty"
+	if (: </dev/tty) 2>/dev/null; then echo "there is one here"; else
+		refused "prepare env-script" "you must have a tty"; fi'
+check 'and where no sub-stage is allowed' '
+	write_sudoers; sed -i "/ run env-script/d" "$sudoers"; refused "run env-script *"'
+check 'and of a service account that has expired' '
+	write_sudoers; chage -E 1 "$runner"; refused "prepare env-script"; result=$?
+	chage -E -1 "$runner"; return $result'
+check 'and with no_new_privs' '
+	(setpriv() { command setpriv --no-new-privs "$@"; }; refused "prepare env-script")'
+write_sudoers
+
+# sudo does something else than was asked for.
+proven() {
+	write_sudoers "Defaults:$runner $1"
+	bounded_play
+	[ $? -eq 2 ] && ! grep "^the script runs" "$box/log" && no_process && logged "$2" &&
+		! logged "sudoers must have" >/dev/null
+}
+check 'other groups than those of the user are refused' '
+	groupadd "jtg$$" && usermod -aG "jtg$$" "$runner" && proven preserve_groups "other groups than those of $usr"
+	result=$?; groupdel "jtg$$"; return $result'
+check 'so is a uid of the service that stays' 'proven stay_setuid "the identity of $usr is not complete"'
+check 'so is a sudo that logs what comes over standard input' '
+	write_sudoers "Defaults!$prefix/bin/jacamar log_input, iolog_dir=$box/iolog"
+	bounded_play; [ $? -eq 2 ] && logged "does sudo log it (log_input)?" && no_process &&
+	! grep "^the script runs" "$box/log"'
+check 'which the lines of the manual turn off' '
+	write_sudoers "Defaults log_input, iolog_dir=$box/iolog"; rm -rf "$box/iolog"
+	bounded_play && logged "the script runs" && [ ! -e "$box/iolog" ]'
+write_sudoers
+
+# The ways in which sudo itself runs a command, and each ends what it should.
+forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
+plays() {
+	end_all
+	rm -f "$home/ready"
+	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
+	bounded_play ${play_options:-} &
+	waited=$!
+	wait_until '[ -e "$home/ready" ]' && eval "$2"
+	wait $waited
+	played=$?
+	cat "$box/log"
+	echo "t/runner returned $played"
+}
+for way in use_pty '!use_pty' '!use_pty, !pam_session, !pam_setcred' "log_output, iolog_dir=$box/iolog"; do
+	write_sudoers "Defaults!$prefix/bin/jacamar $way"
+	case $way in *pam*) stays=0 ;; *) stays=1 ;; esac
+	check "with $way: the log is complete, and the exit code the script's" '
+		printf "%s\n" "$find_auth; echo sudo stays: \$(ps -o args= -p \$sudo | grep -c ^sudo)" \
+			"head -c 3000000 /dev/zero | tr \"\\0\" X; printf %s end; exit 255" | command_job
+		bounded_play; [ $? -eq 1 ] && logged "exit code 255" && logged "sudo stays: $stays" >/dev/null &&
+		[ "$(grep -o "^X*end" "$box/log" | wc -c)" = 3000004 ] && nothing_left
+		result=$?; tr -d X <"$box/log"; return $result'
+	check "with $way: a cancelled job ends" 'command_job <<-SCRIPT
+		trap "" TERM; $box/stray daemon ignore close forget live; $box/stray ignore live &
+		echo it is ready; while :; do sleep 600; done
+		SCRIPT
+		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] && nothing_left'
+	check "with $way: so does one whose user side is killed" '
+		plays "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] &&
+		logged "killed by signal 9" && nothing_left'
+	check "with $way: so does one whose user side is stopped" '
+		plays "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
+		[ $played -eq 2 ] && nothing_left'
+	check "with $way: so does one whose jacamar-auth is killed" '
+		plays "$forgetful" "kill -KILL \$(auth_pid)"
+		[ "$(stage_exit run build_script)" = "signal 9" ] && nothing_left'
+done
+write_sudoers
+check 'a sudo that is killed takes its job with it' '
+	plays "$forgetful" "kill -KILL \$(ps -o ppid= -p \$(user_side_pid))"; [ $played -eq 2 ] &&
+	logged "killed by signal 9" && nothing_left'
+check 'a user side that is stopped and goes on does not stop sudo for good' '
+	printf "%s\n" "$find_auth; (sleep 0.2; kill -CONT \$user_side) & kill -STOP \$user_side; sleep 0.5; exit 7" | job
+	bounded_play; [ $? -eq 1 ] && logged "exit code 7" && nothing_left'
+check 'who dodges below a user side that was killed is caught' '
+	plays "$find_auth; $box/stray daemon ignore close forget comet live; touch ~/ready; kill -KILL \$user_side" :
+	[ $played -eq 2 ] && nothing_left && never_living'
+
+# What cannot be had is not hidden: this one kills whoever comes as its user.
+check 'who kills all that would end it is left, and the log says so' '
+	play_options="--eof-timeout 1"
+	plays "$find_auth; $box/stray daemon close forget killer" :
+	{ nothing_left || { logged "some of its processes could not be" && living; }; } && [ $played -ne 0 ]
+	result=$?; pkill -KILL -U "$usr" -x stray; return $result'
+play_options=
+check 'and the next job of that user is like any other' '
+	wait_until "! living"; echo "exit 3" | job; bounded_play; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
+
+finish
