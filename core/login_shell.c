@@ -283,7 +283,7 @@ static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct erro
 	int64_t waited = now - hunt->start;
 	bool late = waited > 2 * HOLDER_GRACE_MS;
 	bool told = end->left_behind[0] != '\0';
-	bool tell = !told && hunt->sightings >= HOLDER_PATIENCE;
+	bool tell = !told && (hunt->sightings >= HOLDER_PATIENCE || waited > HOLDER_GRACE_MS);
 	(void)supervise_descendants(&ours);
 	hunt->mark.or_one_of = &ours;
 	int result = find_holders(&hunt->mark, tell ? end->left_behind : NULL,
