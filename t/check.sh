@@ -4,7 +4,8 @@
 #   sh t/check.sh [unit] [t/e2e/tNNNN-name.sh ...]
 #
 # A script runs once for each flavour that its line "# Flavours: ..." names, or for $FLAVOUR alone.
-# As many run at once as there are processors, up to four; JOBS says otherwise.
+# Half as many again as there are processors run at once, up to six: they wait more than they work.
+# JOBS says otherwise.
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$top/build}
 
@@ -100,8 +101,8 @@ results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- unit "$top"/t/e2e/t[0-9]*.sh
-jobs=$(nproc)
-[ "$jobs" -le 4 ] || jobs=4
+jobs=$(($(nproc) * 3 / 2))
+[ "$jobs" -le 6 ] || jobs=6
 # One that was killed itself has left no counts.
 list_tests "$@" | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results" ||
 	echo 0 1 0 >"$results/lost.counts"

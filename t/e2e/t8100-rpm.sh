@@ -102,6 +102,8 @@ bring() {
 		cp -nL "$file" "$root$file"
 	done
 }
+# path_of PROGRAM: lib.sh has functions of some names.
+path_of() { (unset -f "$1" && command -v "$1"); }
 new_system() {
 	rm -rf "$root"
 	mkdir -p "$root/etc" "$root/home" "$root/tmp" "$root/dev" "$root/usr"
@@ -111,7 +113,7 @@ new_system() {
 	done
 	mknod -m 666 "$root/dev/null" c 1 3
 	for program in sh getent groupadd useradd; do
-		bring "$(command -v $program)"
+		bring "$(path_of $program)"
 	done
 	bring "$build/libexec/jacamar-ci"
 	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
@@ -210,7 +212,7 @@ check 'and exchanged for the first again, whose account is left as it is' '
 new_system
 check 'where the group cannot be made, nothing is installed' '
 	for program in groupadd useradd; do
-		printf "#!/bin/sh\nexit 1\n" >"$root$(command -v $program)"
+		printf "#!/bin/sh\nexit 1\n" >"$root$(path_of $program)"
 	done
 	! system_rpm -i "$caps" && nobody && [ ! -e "$auth" ] && ! rpm --root "$root" -q jacamar-ci-caps'
 
