@@ -2,6 +2,7 @@
 # Who triggered a job is proven by its token, or the job does not run: a refusal leaves no file
 # and no process of the user, and is a system failure with one line in the job's log, neutral but
 # with -u.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 install_site
 open=$box/open
@@ -261,17 +262,17 @@ low=jtl$$
 add_account "$low" -r -K SYS_UID_MIN=300 -K SYS_UID_MAX=999
 refused 'a uid below min_uid' "uid $(id -u "$low") of $low is below auth.min_uid, 1000" \
 	"$(token user_login="$low")"
-write_config 'data_dir = "$HOME"' "$(printf 'downscope = "setuid"\nmin_uid = %d' $(($(id -u "$usr") + 1)))"
+write_config 'data_dir = "$HOME"' "$(printf 'downscope = "'$downscope'"\nmin_uid = %d' $(($(id -u "$usr") + 1)))"
 refused 'a uid just below a min_uid of the site' \
 	"uid $(id -u "$usr") of $usr is below auth.min_uid, $(($(id -u "$usr") + 1))" "$(token)"
-write_config 'data_dir = "$HOME"' "$(printf 'downscope = "setuid"\nmin_uid = %d' "$(id -u "$usr")")"
+write_config 'data_dir = "$HOME"' "$(printf 'downscope = "'$downscope'"\nmin_uid = %d' "$(id -u "$usr")")"
 accepted 'a uid that is min_uid' "$(token)"
 write_config
 for shell in /usr/sbin/nologin /sbin/nologin /bin/false; do
 	usermod -s "$shell" "$usr"
 	refused "an account closed by $shell" "account $usr is closed: its shell is $shell" "$(token)"
 done
-write_config 'data_dir = "$HOME"' 'downscope = "setuid"
+write_config 'data_dir = "$HOME"' 'downscope = "'$downscope'"
 shell_allowlist = ["/bin/bash", "/bin/false"]'
 accepted 'a closed account whose shell is in shell_allowlist' "$(token)"
 usermod -s /bin/sh "$usr"

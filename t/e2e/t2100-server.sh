@@ -1,6 +1,7 @@
 #!/bin/sh
 # The keys come from the server that the site or the runner names, over TLS, and from no other,
 # whatever the job's author says; they are kept for later jobs.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v nginx >/dev/null && command -v openssl >/dev/null || skip_all 'needs nginx and openssl'
@@ -122,7 +123,7 @@ site_config() {
 	{
 		printf '[general]\nexecutor = "shell"\ndata_dir = "$HOME"\n'
 		printf '%s\n' "$@"
-		printf '[auth]\ndownscope = "setuid"\n'
+		printf '[auth]\ndownscope = "'$downscope'"\n'
 	} >"$etc/jacamar-config.toml"
 }
 ca="tls-ca-file = \"$web/ca.pem\""
