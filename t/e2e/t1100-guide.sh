@@ -33,11 +33,12 @@ for account in gitlab-runner usr; do
 	groupdel "$account" 2>/dev/null
 done
 
-# As the packages make it.
+# As the packages make it. Tests that run beside this one do not see these accounts, but would see
+# their processes: no uid may be one that theirs could get, too.
 runner=gitlab-runner usr=usr two=two prefix=/opt/jacamar
-useradd -r -m -U -s /bin/bash "$runner" || exit 1
-add_account "$usr"
-add_account "$two"
+useradd -r -m -U -s /bin/bash -K SYS_UID_MIN=30000 -K SYS_UID_MAX=30999 "$runner" || exit 1
+add_account "$usr" -K UID_MIN=31000 -K UID_MAX=31999
+add_account "$two" -K UID_MIN=31000 -K UID_MAX=31999
 ln -s /home/gitlab-runner "$box/home/$runner"
 chmod 755 /home/gitlab-runner
 etc=/home/gitlab-runner/.gitlab-runner
