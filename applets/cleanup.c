@@ -1,6 +1,6 @@
 /*
- * cleanup, as the user: ends what still runs of the job, and removes its scripts and old builds. As
- * the helper of core/sweep.h it kills, and does no more.
+ * cleanup, as the user: ends what still runs of the job, here and in the scheduler, and removes its
+ * scripts and old builds. As the helper of core/sweep.h it kills, and does no more.
  */
 #include "applets/applet.h"
 
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/environment.h"
+#include "core/executor/batch.h"
 #include "core/io.h"
 #include "core/search.h"
 #include "core/static_builds.h"
@@ -110,6 +111,24 @@ static void sweep(const struct channel_header *header)
 	pid_list_free(&spared);
 }
 
+static void say(const void *call, const char *line)
+{
+	applet_say(call, "%s", line);
+}
+
+/* After the processes: one of them may be on its way to the scheduler. */
+static int end_batch_jobs(const struct invocation *call, const struct channel_reader *channel,
+			  const struct channel_header *header, struct error *err)
+{
+	struct batch_call batch = {
+		.header = header,
+		.channel = channel,
+		.core_limit = call->core_limit,
+		.voice = {say, call},
+	};
+	return batch_clean_up(&batch, err);
+}
+
 int cleanup_applet(struct invocation *call)
 {
 	struct error err;
@@ -126,6 +145,13 @@ int cleanup_applet(struct invocation *call)
 	}
 	/* The scripts hold secrets: they go also where a process would not. */
 	int ended = end_processes(call, &header.state, &err);
+	struct error batch;
+	if (end_batch_jobs(call, &channel, &header, &batch) != 0) {
+		if (ended != 0)
+			applet_say(call, "%s", err.detail);
+		err = batch;
+		ended = -1;
+	}
 	int removed = header.state.retain_logs ? 0 : workspace_remove_scripts(&header.state, &also);
 	if (ended == 0)
 		leave_builds(call, &header.state);

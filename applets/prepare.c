@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/executor/scheduler.h"
 #include "core/static_builds.h"
 #include "core/version.h"
 #include "core/workspace.h"
@@ -36,8 +37,8 @@ static void greet(const struct state *state)
 	char host[256] = "";
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		host[0] = '?';
-	printf("%s %s on %s as %s, executor shell\n", JACAMAR_NAME, JACAMAR_VERSION, host,
-	       state->account.name);
+	printf("%s %s on %s as %s, executor %s\n", JACAMAR_NAME, JACAMAR_VERSION, host,
+	       state->account.name, scheduler_name_of(state->executor));
 	if (state->job_message != NULL)
 		printf("%s\n", state->job_message);
 	fflush(stdout);

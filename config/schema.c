@@ -10,11 +10,11 @@ static const char *const TABLES[] = {
 };
 
 static const struct schema_choice EXECUTORS[] = {
-	{"shell", EXECUTOR_SHELL, SUPPORTED}, {"slurm", EXECUTOR_SLURM, PLANNED},
-	{"sbatch", EXECUTOR_SLURM, PLANNED},  {"flux", EXECUTOR_FLUX, PLANNED},
-	{"pbs", EXECUTOR_PBS, PLANNED},	      {"lsf", EXECUTOR_LSF, PLANNED},
-	{"bsub", EXECUTOR_LSF, PLANNED},      {"cobalt", EXECUTOR_COBALT, PLANNED},
-	{"qsub", EXECUTOR_COBALT, PLANNED},   {0},
+	{"shell", EXECUTOR_SHELL, SUPPORTED},  {"slurm", EXECUTOR_SLURM, SUPPORTED},
+	{"sbatch", EXECUTOR_SLURM, SUPPORTED}, {"flux", EXECUTOR_FLUX, PLANNED},
+	{"pbs", EXECUTOR_PBS, PLANNED},	       {"lsf", EXECUTOR_LSF, PLANNED},
+	{"bsub", EXECUTOR_LSF, PLANNED},       {"cobalt", EXECUTOR_COBALT, PLANNED},
+	{"qsub", EXECUTOR_COBALT, PLANNED},    {0},
 };
 
 static const struct schema_choice DOWNSCOPES[] = {
@@ -140,17 +140,17 @@ const struct schema_row SCHEMA[] = {
 	{"auth.limits", "stack", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_STACK)},
 	{"auth.limits", "fsize", SUPPORTED, SCHEMA_LIMIT, LIMIT(LIMIT_FSIZE)},
 
-	{"batch", "arguments_variable", PLANNED, SCHEMA_LIST, FIELD(batch.arguments_variable),
+	{"batch", "arguments_variable", SUPPORTED, SCHEMA_LIST, FIELD(batch.arguments_variable),
 	 .check = check_variable_name, .list = ARGUMENT_VARIABLES},
-	{"batch", "env_vars", PLANNED, SCHEMA_LIST, FIELD(batch.env_vars),
+	{"batch", "env_vars", SUPPORTED, SCHEMA_LIST, FIELD(batch.env_vars),
 	 .check = check_environment_setting},
-	{"batch", "command_delay", PLANNED, SCHEMA_DURATION, FIELD(batch.command_delay_ms),
+	{"batch", "command_delay", SUPPORTED, SCHEMA_DURATION, FIELD(batch.command_delay_ms),
 	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 5000},
-	{"batch", "nfs_timeout", PLANNED, SCHEMA_DURATION, FIELD(batch.nfs_timeout_ms),
+	{"batch", "nfs_timeout", SUPPORTED, SCHEMA_DURATION, FIELD(batch.nfs_timeout_ms),
 	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 30000},
-	{"batch", "scheduler_bin", PLANNED, SCHEMA_STRING, FIELD(batch.scheduler_bin),
+	{"batch", "scheduler_bin", SUPPORTED, SCHEMA_STRING, FIELD(batch.scheduler_bin),
 	 .check = check_absolute_path},
-	{"batch", "allow_illegal_args", PLANNED, SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
+	{"batch", "allow_illegal_args", SUPPORTED, SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
 	{"batch", "skip_cobalt_log", PLANNED, SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
 };
 /* clang-format on */

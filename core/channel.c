@@ -13,9 +13,10 @@
 char *channel_encode_header(const struct channel_header *header)
 {
 	json_auto_t *root = json_pack(
-		"{s:I,s:i,s:O,s:s*,s:O*,s:o*}", "script_size", (json_int_t)header->script_size,
+		"{s:I,s:i,s:O,s:s*,s:O*,s:O*,s:o*}", "script_size", (json_int_t)header->script_size,
 		"profile", (int)header->profile, "environment", header->environment, "data_dir",
-		header->data_dir, "sweep", header->sweep, "state", state_encode(&header->state));
+		header->data_dir, "sweep", header->sweep, "arguments", header->arguments, "state",
+		state_encode(&header->state));
 	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
 	if (text == NULL)
 		return NULL;
@@ -47,6 +48,17 @@ static bool is_sweep(const json_t *list)
 	return json_array_size(list) > 0;
 }
 
+static bool are_arguments(const json_t *list)
+{
+	size_t index;
+	json_t *entry;
+	json_array_foreach (list, index, entry) {
+		if (!json_is_string(entry))
+			return false;
+	}
+	return json_is_array(list);
+}
+
 int channel_decode_header(const char *line, size_t size, struct channel_header *header,
 			  struct error *err)
 {
@@ -58,15 +70,16 @@ int channel_decode_header(const char *line, size_t size, struct channel_header *
 	memset(header, 0, sizeof(*header));
 	header->root = json_loadb(line, size, JSON_REJECT_DUPLICATES, &where);
 	if (header->root == NULL ||
-	    json_unpack_ex(header->root, &where, 0, "{s:I,s:i,s:o,s?s,s?o,s:o}", "script_size",
+	    json_unpack_ex(header->root, &where, 0, "{s:I,s:i,s:o,s?s,s?o,s?o,s:o}", "script_size",
 			   &script_size, "profile", &profile, "environment", &header->environment,
-			   "data_dir", &header->data_dir, "sweep", &header->sweep, "state",
-			   &state) != 0)
+			   "data_dir", &header->data_dir, "sweep", &header->sweep, "arguments",
+			   &header->arguments, "state", &state) != 0)
 		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged: %s",
 				 where.text);
 	if (script_size < 0 || profile < PROFILE_LOGIN || profile > PROFILE_ETC_ONLY ||
 	    !is_environment(header->environment) ||
-	    (header->sweep != NULL && !is_sweep(header->sweep)))
+	    (header->sweep != NULL && !is_sweep(header->sweep)) ||
+	    (header->arguments != NULL && !are_arguments(header->arguments)))
 		return error_set(err, ERROR_SYSTEM, "the channel's header is damaged");
 	header->script_size = (uint64_t)script_size;
 	header->profile = (enum profile_choice)profile;

@@ -31,7 +31,8 @@ struct channel_header {
 	json_t *environment;  /* array of "NAME=value": environment.h */
 	const char *data_dir; /* config alone: what the user's shell shall resolve; else NULL */
 	/* cleanup alone: kill these processes, and what is below the first one; else NULL */
-	json_t *sweep; /* array of pids, the first one jacamar-auth's: sweep.h */
+	json_t *sweep;	   /* array of pids, the first one jacamar-auth's: sweep.h */
+	json_t *arguments; /* array of strings, the author's for the scheduler; NULL: none */
 	struct state state;
 	json_t *root; /* owns what is borrowed above, in a header that was read */
 };

@@ -42,6 +42,8 @@ void decision_free(struct decision *decision)
 	free(decision->jacamar);
 	json_decref(decision->environment_names);
 	json_decref(decision->filters);
+	json_decref(decision->argument_variables);
+	json_decref(decision->scheduler_environment);
 }
 
 static int establish_identity(struct decision *decision, struct error *err)
@@ -208,6 +210,7 @@ struct state decision_state(const struct decision *decision)
 		return (struct state){.reference = decision->reference};
 	const struct general_settings *general = &decision->settings->general;
 	const struct auth_settings *auth = &decision->settings->auth;
+	const struct batch_settings *batch = &decision->settings->batch;
 	struct workspace_names names = workspace_names(decision);
 	uint64_t pipeline = decision->identity.claims.pipeline_id;
 	struct state state = {
@@ -242,6 +245,13 @@ struct state decision_state(const struct decision *decision)
 		.environment_names = decision->environment_names,
 		.filters = decision->filters,
 		.logging = auth->logging,
+		.executor = general->executor,
+		.scheduler_bin = batch->scheduler_bin,
+		.argument_variables = decision->argument_variables,
+		.scheduler_environment = decision->scheduler_environment,
+		.command_delay_ms = batch->command_delay_ms,
+		.nfs_timeout_ms = batch->nfs_timeout_ms,
+		.allow_illegal_args = batch->allow_illegal_args,
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));
 	return state;
@@ -312,6 +322,8 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 					    &decision->account, err);
 	if (decision->filters == NULL)
 		return -1;
+	decision->argument_variables = copy_names(&settings->batch.arguments_variable);
+	decision->scheduler_environment = copy_names(&settings->batch.env_vars);
 	if (names.project_path == NULL)
 		return error_set(err, ERROR_SYSTEM,
 				 "neither the id token nor the job response name the project");

@@ -24,8 +24,11 @@ struct decision {
 	struct runas_answer runas; /* empty where no script was asked */
 	struct workspace workspace;
 	char *jacamar;
+	/* Lists of the settings, for the state. */
 	json_t *environment_names;
 	json_t *filters; /* of system calls: seccomp.h */
+	json_t *argument_variables;
+	json_t *scheduler_environment;
 	char cookie[STATE_COOKIE_SIZE];
 	char reference[STATE_REFERENCE_SIZE];
 };

@@ -4,17 +4,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/downscope.h"
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/launch.h"
 #include "core/search.h"
 #include "core/supervise.h"
 
@@ -72,40 +70,9 @@ static const char *find_bash(const struct state *state)
 }
 
 /*
- * A session of its own: `kill 0` in a script ends the script, not who reports on it. Signals as a
- * login has them.
+ * It has a session of its own: `kill 0` in a script ends the script, not who reports on it.
  */
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-	sigset_t none;
-	sigset_t all;
-	sigemptyset(&none);
-	/* sigfillset() leaves out two that glibc keeps to itself, and would have ignored. */
-	memset(&all, 0xff, sizeof(all));
-	int code = posix_spawnattr_setsigmask(attributes, &none);
-	if (code == 0)
-		code = posix_spawnattr_setsigdefault(attributes, &all);
-	if (code == 0)
-		code = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
-								    POSIX_SPAWN_SETSIGMASK |
-								    POSIX_SPAWN_SETSIGDEF);
-	return code;
-}
-
-static int set_descriptors(const struct login_shell *shell, int feed, int report,
-			   posix_spawn_file_actions_t *actions)
-{
-	int code = posix_spawn_file_actions_adddup2(actions, feed, STDIN_FILENO);
-	if (code == 0)
-		code = posix_spawn_file_actions_adddup2(actions, report, REPORT_FD);
-	if (code == 0 && shell->output_to_errors)
-		code = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
-	return code;
-}
-
-/* Executes bash with what a login would find, and nothing of ours; 0 or an errno. */
-static int spawn(const struct login_shell *shell, const char *bash, int feed, int report,
-		 pid_t *child)
+static pid_t execute(const struct login_shell *shell, int feed, int report, struct error *err)
 {
 	static const char *const options[] = {
 		[PROFILE_LOGIN] = "--login",
@@ -113,44 +80,23 @@ static int spawn(const struct login_shell *shell, const char *bash, int feed, in
 		[PROFILE_ETC_ONLY] = "--noprofile",
 	};
 	const struct channel_header *header = shell->header;
+	const char *bash = find_bash(&header->state);
 	char *const arguments[] = {(char *)bash, (char *)options[header->profile], NULL};
 	cleanup_free char **environment = environment_vector(header->environment);
-	posix_spawnattr_t attributes;
-	posix_spawn_file_actions_t actions;
-
-	if (environment == NULL || posix_spawnattr_init(&attributes) != 0)
-		return ENOMEM;
-	int code = posix_spawn_file_actions_init(&actions);
-	if (code == 0) {
-		code = set_attributes(&attributes);
-		if (code == 0)
-			code = set_descriptors(shell, feed, report, &actions);
-		if (code == 0)
-			code = posix_spawn(child, bash, &actions, &attributes, arguments,
-					   environment);
-		posix_spawn_file_actions_destroy(&actions);
-	}
-	posix_spawnattr_destroy(&attributes);
-	return code;
-}
-
-/* The shell inherits a login's mask and limit of core dumps; this process has them no longer. */
-static pid_t execute(const struct login_shell *shell, int feed, int report, struct error *err)
-{
-	const char *bash = find_bash(&shell->header->state);
-	pid_t child = -1;
-	if (downscope_restore_core_limit(shell->core_limit, err) != 0)
-		return -1;
-	mode_t private = umask(0022);
-	errno = spawn(shell, bash, feed, report, &child);
-	umask(private);
-	if (errno != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot execute %s", bash);
-	if (privilege_hide_memory(NULL, err) != 0) {
-		kill(child, SIGKILL);
-		return -1;
-	}
-	return child;
+	struct launch launch = {
+		.program = bash,
+		.arguments = arguments,
+		.environment = environment,
+		.input = feed,
+		.output = shell->output_to_errors ? STDERR_FILENO : STDOUT_FILENO,
+		.errors = STDERR_FILENO,
+		.other = report,
+		.other_as = REPORT_FD,
+		.core_limit = shell->core_limit,
+	};
+	if (environment == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	return launch_program(&launch, err);
 }
 
 /* Starts the shell with all its lines in its pipe; the read end of its report goes to *report. */

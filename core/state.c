@@ -74,13 +74,22 @@ static const struct field {
 	{"logging", "location", STRING, AT(logging.location)},
 	{"logging", "network", WORD, AT(logging.network), .maximum = LOG_NETWORK_UNIXGRAM},
 	{"logging", "address", STRING, AT(logging.address), .optional = true},
+	{"batch", "executor", WORD, AT(executor), .minimum = EXECUTOR_SHELL,
+	 .maximum = EXECUTOR_COBALT},
+	{"batch", "scheduler_bin", PATH, AT(scheduler_bin), .optional = true},
+	{"batch", "arguments", NAMES, AT(argument_variables)},
+	{"batch", "environment", NAMES, AT(scheduler_environment)},
+	{"batch", "command_delay_ms", NUMBER, AT(command_delay_ms), .maximum = INT64_MAX},
+	{"batch", "nfs_timeout_ms", NUMBER, AT(nfs_timeout_ms), .maximum = INT64_MAX},
+	{"batch", "allow_illegal_args", BOOLEAN, AT(allow_illegal_args)},
 };
 
 #define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))
 
 /* A number goes into a field of its own width. */
 _Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4 && sizeof(enum downscope_kind) == 4 &&
-		       sizeof(enum log_level) == 4 && sizeof(enum log_network) == 4,
+		       sizeof(enum log_level) == 4 && sizeof(enum log_network) == 4 &&
+		       sizeof(enum executor_kind) == 4,
 	       "a WORD of another width");
 
 static json_t *encode_limits(const struct limit_setting *limits)

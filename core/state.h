@@ -61,6 +61,15 @@ struct state {
 	const json_t *filters;		 /* of system calls: seccomp.h */
 	struct logging_settings logging;
 
+	/* Of the scheduler, where `executor` is one; [batch] has the lists' meanings. */
+	enum executor_kind executor;
+	const char *scheduler_bin; /* NULL where unset */
+	const json_t *argument_variables;
+	const json_t *scheduler_environment;
+	int64_t command_delay_ms;
+	int64_t nfs_timeout_ms;
+	bool allow_illegal_args;
+
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */
 	json_t *root;

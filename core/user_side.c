@@ -6,11 +6,16 @@
 #include <sys/stat.h>
 
 #include "core/environment.h"
+#include "core/executor/batch.h"
 #include "core/io.h"
 #include "core/job.h"
 #include "core/program.h"
 #include "core/script.h"
 #include "core/sudo.h"
+#include "core/text.h"
+
+/* Of all arguments for the scheduler; far from what the channel's header takes. */
+#define ARGUMENTS_MOST_SIZE (256 * 1024)
 
 /* Choices of the job's author, about the author's own profiles. */
 static enum profile_choice choose_profile(void)
@@ -60,6 +65,28 @@ static int open_response(const struct user_side *side, int *response, struct err
 	return result;
 }
 
+/* What the job's author wrote for the scheduler, in the order of the variables' names. */
+static json_t *collect_arguments(const struct state *state, struct error *err)
+{
+	json_t *arguments = json_array();
+	size_t size = 0;
+	size_t index;
+	json_t *name;
+	json_array_foreach (state->argument_variables, index, name) {
+		cleanup_free char *variable = text_format("CUSTOM_ENV_%s", json_string_value(name));
+		const char *value = variable != NULL ? getenv(variable) : NULL;
+		size += value != NULL ? strlen(value) : 0;
+		if (value == NULL || (size <= ARGUMENTS_MOST_SIZE &&
+				      json_array_append_new(arguments, json_string(value)) == 0))
+			continue;
+		error_set(err, ERROR_SYSTEM, "the job's variable %s is not UTF-8, or too long",
+			  json_string_value(name));
+		json_decref(arguments);
+		return NULL;
+	}
+	return arguments;
+}
+
 int user_side_run(const struct user_side *side, struct session_end *end, struct error *err)
 {
 	struct channel_header header = {
@@ -72,6 +99,13 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 		script = open_script(side->script, &header.script_size, err);
 		if (script < 0)
 			return -1;
+	}
+	json_auto_t *arguments = NULL;
+	if (side->substage != NULL && batch_takes(side->state->executor, side->substage)) {
+		arguments = collect_arguments(side->state, err);
+		if (arguments == NULL)
+			return -1;
+		header.arguments = arguments;
 	}
 	json_auto_t *environment = environment_of_user(
 		&side->state->account, side->state->environment_names, side->state->cookie);

@@ -14,7 +14,7 @@
  * do not trip a profile's `set -e`. The script does not get the descriptor of the report, so that
  * nothing that it leaves running can report in its place.
  */
-static char *compose_lines(const struct script *script, const struct channel_header *header)
+char *shell_compose_lines(const struct script *script, const struct channel_header *header)
 {
 	bool etc_only = header->profile == PROFILE_ETC_ONLY;
 	const char *shell_path = header->state.shell_path;
@@ -49,11 +49,21 @@ static int read_exit_code(const struct login_shell_end *end, int *exit_code)
 	return 0;
 }
 
+int shell_explain(int status, struct error *err)
+{
+	return error_set(
+		err, ERROR_SYSTEM,
+		"the login shell ended with code %d before the script was done: does a profile "
+		"(/etc/profile, ~/.bash_profile, ~/.profile) exit, read its input or execute "
+		"another program? JACAMAR_NO_BASH_PROFILE=true leaves profiles out",
+		status);
+}
+
 int shell_run(const struct script *script, const struct channel_header *header,
 	      const struct channel_reader *channel, rlim_t core_limit, int *exit_code,
 	      struct login_shell_end *end, struct error *err)
 {
-	cleanup_free char *lines = compose_lines(script, header);
+	cleanup_free char *lines = shell_compose_lines(script, header);
 	if (lines == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	struct login_shell shell = {.header = header, .lines = lines, .core_limit = core_limit};
@@ -68,10 +78,5 @@ int shell_run(const struct script *script, const struct channel_header *header,
 			err, ERROR_SYSTEM,
 			"the login shell was ended by signal %d before the script was done",
 			WTERMSIG(end->status));
-	return error_set(
-		err, ERROR_SYSTEM,
-		"the login shell ended with code %d before the script was done: does a profile "
-		"(/etc/profile, ~/.bash_profile, ~/.profile) exit, read its input or execute "
-		"another program? JACAMAR_NO_BASH_PROFILE=true leaves profiles out",
-		WEXITSTATUS(end->status));
+	return shell_explain(WEXITSTATUS(end->status), err);
 }

@@ -19,4 +19,13 @@ int shell_run(const struct script *script, const struct channel_header *header,
 	      const struct channel_reader *channel, rlim_t core_limit, int *exit_code,
 	      struct login_shell_end *end, struct error *err);
 
+/*
+ * What the login shell is fed after its profiles, in new memory: it runs the script's file and
+ * reports its code, a line on descriptor LOGIN_SHELL_REPORT. NULL without memory.
+ */
+char *shell_compose_lines(const struct script *script, const struct channel_header *header);
+
+/* The error of a login shell that ended with `status` before it reported; returns -1. */
+int shell_explain(int status, struct error *err);
+
 #endif

@@ -44,6 +44,9 @@ void test_header_init(struct test_header *made, const char *home)
 	state->environment_names = made->names;
 	state->filters = made->names; /* none */
 	state->logging.location = (char *)"syslog";
+	state->executor = EXECUTOR_SHELL;
+	state->argument_variables = made->names;
+	state->scheduler_environment = made->names;
 	/* Against a hang alone. */
 	state->kill_timeout_ms = 600000;
 	made->header.environment = environment_of_user(account, made->names, made->cookie);

@@ -60,6 +60,9 @@ static Suite *(*const suites[])(void) = {
 	supervise_suite,
 	login_shell_suite,
 	shell_suite,
+	words_suite,
+	slurm_suite,
+	batch_suite,
 };
 
 static volatile sig_atomic_t runner;

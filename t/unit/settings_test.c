@@ -398,14 +398,24 @@ static const struct {
 	 "f:2: general.executor must be \"shell\" or \"slurm\" or \"sbatch\" or "
 	 "\"flux\" or \"pbs\" or \"lsf\" or \"bsub\" or \"cobalt\" or \"qsub\", not "
 	 "\"bash\""},
-	{"slurm", "~", "f:2: general.executor = \"slurm\" is not supported yet; use \"shell\""},
-	{"sbatch", "~", "f:2: general.executor = \"sbatch\" is not supported yet; use \"shell\""},
-	{"flux", "~", "f:2: general.executor = \"flux\" is not supported yet; use \"shell\""},
-	{"pbs", "~", "f:2: general.executor = \"pbs\" is not supported yet; use \"shell\""},
-	{"lsf", "~", "f:2: general.executor = \"lsf\" is not supported yet; use \"shell\""},
-	{"bsub", "~", "f:2: general.executor = \"bsub\" is not supported yet; use \"shell\""},
-	{"cobalt", "~", "f:2: general.executor = \"cobalt\" is not supported yet; use \"shell\""},
-	{"qsub", "~", "f:2: general.executor = \"qsub\" is not supported yet; use \"shell\""},
+	{"flux", "~",
+	 "f:2: general.executor = \"flux\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
+	{"pbs", "~",
+	 "f:2: general.executor = \"pbs\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
+	{"lsf", "~",
+	 "f:2: general.executor = \"lsf\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
+	{"bsub", "~",
+	 "f:2: general.executor = \"bsub\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
+	{"cobalt", "~",
+	 "f:2: general.executor = \"cobalt\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
+	{"qsub", "~",
+	 "f:2: general.executor = \"qsub\" is not supported yet; use \"shell\" or \"slurm\" or "
+	 "\"sbatch\""},
 };
 
 START_TEST(the_required_keys_are_checked)
@@ -691,7 +701,7 @@ START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
 {
 	expect_messages("executor = 'shell'\n"
 			"[general]\n"
-			"  executor = 'slurm'\n"
+			"  executor = 'flux'\n"
 			"  data_dir = 1\n"
 			"  kill_timeout = 1.5\n"
 			"[auht]\n"
@@ -704,7 +714,8 @@ START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
 			"  nope = true",
 			"f:1: unknown key \"executor\" outside of any table; did you mean "
 			"\"executor\" in [general]?\n"
-			"f:3: general.executor = \"slurm\" is not supported yet; use \"shell\"\n"
+			"f:3: general.executor = \"flux\" is not supported yet; use \"shell\" or "
+			"\"slurm\" or \"sbatch\"\n"
 			"f:4: general.data_dir must be a string, not an integer\n"
 			"f:5: \"1.5\" is a float, which no key takes\n"
 			"f:6: unknown table [auht]; did you mean [auth]?\n"

@@ -52,6 +52,13 @@ static struct state full_state(const json_t *names)
 			    .location = (char *)"syslog",
 			    .network = LOG_NETWORK_UNIXGRAM,
 			    .address = (char *)"/run/log"},
+		.executor = EXECUTOR_SLURM,
+		.scheduler_bin = "/opt/slurm/bin",
+		.argument_variables = names,
+		.scheduler_environment = names,
+		.command_delay_ms = 5000,
+		.nfs_timeout_ms = 30000,
+		.allow_illegal_args = true,
 	};
 }
 
@@ -108,6 +115,13 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_str_eq(a->logging.location, b->logging.location);
 	ck_assert_int_eq(a->logging.network, b->logging.network);
 	ck_assert_pstr_eq(a->logging.address, b->logging.address);
+	ck_assert_int_eq(a->executor, b->executor);
+	ck_assert_pstr_eq(a->scheduler_bin, b->scheduler_bin);
+	ck_assert(json_equal(a->argument_variables, b->argument_variables));
+	ck_assert(json_equal(a->scheduler_environment, b->scheduler_environment));
+	ck_assert_int_eq(a->command_delay_ms, b->command_delay_ms);
+	ck_assert_int_eq(a->nfs_timeout_ms, b->nfs_timeout_ms);
+	ck_assert_int_eq(a->allow_illegal_args, b->allow_illegal_args);
 }
 
 static void expect_round_trip(const struct state *state)
@@ -153,6 +167,7 @@ START_TEST(what_is_unset_stays_unset)
 	state.shell_path = NULL;
 	state.job_message = NULL;
 	state.logging = (struct logging_settings){.location = (char *)"/var/log/a"};
+	state.scheduler_bin = NULL;
 	expect_round_trip(&state);
 	json_decref(names);
 }
@@ -269,6 +284,20 @@ static const struct {
 	{"settings", "no_new_privs", "null"},
 	{"settings", "unrestricted_cmd_line", NULL},
 	{"settings", "unrestricted_cmd_line", "\"no\""},
+	{"batch", "executor", NULL},
+	{"batch", "executor", "0"},
+	{"batch", "executor", "7"},
+	{"batch", "executor", "\"slurm\""},
+	{"batch", "scheduler_bin", "\"bin\""},
+	{"batch", "arguments", NULL},
+	{"batch", "arguments", "[1]"},
+	{"batch", "environment", NULL},
+	{"batch", "environment", "\"A=b\""},
+	{"batch", "command_delay_ms", NULL},
+	{"batch", "command_delay_ms", "-1"},
+	{"batch", "nfs_timeout_ms", NULL},
+	{"batch", "allow_illegal_args", NULL},
+	{"batch", "allow_illegal_args", "1"},
 	{"settings", "limits", NULL},
 	{"settings", "limits", "{}"},
 	{"settings", "limits", "[1]"},

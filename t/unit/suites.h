@@ -9,6 +9,7 @@
 Suite *account_suite(void);
 Suite *audit_suite(void);
 Suite *audit_sink_suite(void);
+Suite *batch_suite(void);
 Suite *capture_suite(void);
 Suite *channel_suite(void);
 Suite *claims_suite(void);
@@ -34,6 +35,7 @@ Suite *seccomp_suite(void);
 Suite *settings_suite(void);
 Suite *shell_suite(void);
 Suite *show_suite(void);
+Suite *slurm_suite(void);
 Suite *state_suite(void);
 Suite *static_builds_suite(void);
 Suite *sudo_suite(void);
@@ -44,6 +46,7 @@ Suite *toml_suite(void);
 Suite *tree_suite(void);
 Suite *turn_suite(void);
 Suite *url_suite(void);
+Suite *words_suite(void);
 Suite *workspace_suite(void);
 
 /* The rows of a table, for tcase_add_loop_test. */

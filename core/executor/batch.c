@@ -1,0 +1,376 @@
+#include "core/executor/batch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/executor/allocation.h"
+#include "core/executor/follow.h"
+#include "core/executor/queue.h"
+#include "core/executor/scheduler.h"
+#include "core/executor/shell.h"
+#include "core/io.h"
+#include "core/workspace.h"
+
+/* How often the files are looked at: in the first minute, and later. */
+#define LOOK_MS	      200
+#define LOOK_LATER_MS 800
+#define FIRST_MS      60000
+
+/* A log of unknown length is at its end when it has not grown for so long. */
+#define QUIET_MS 1000
+
+/* After a cancel: what is there of the log is shown, in so many steps. */
+#define LAST_STEPS 64
+
+struct batch {
+	const struct batch_call *call;
+	struct allocation allocation;
+	struct queue queue;
+	struct inquiry inquiry;
+	struct follower follower;
+	struct allocation_start start;
+	struct allocation_exit ended; /* where has_exit */
+	bool has_exit;
+	bool is_over; /* the scheduler has nothing more to do with it */
+	int64_t began;
+	int64_t end_seen; /* when the first sign of the end came; -1: not yet */
+};
+
+bool batch_takes(enum executor_kind executor, const char *substage)
+{
+	return scheduler_of(executor) != NULL &&
+	       (strcmp(substage, "build_script") == 0 || strncmp(substage, "step_", 5) == 0);
+}
+
+/* For messages: "slurm job 1234". */
+struct batch_title {
+	char text[BATCH_NUMBER_SIZE + 32];
+};
+static struct batch_title title(const struct batch *batch)
+{
+	struct batch_title title;
+	snprintf(title.text, sizeof(title.text), "%s job %s", batch->queue.scheduler->name,
+		 batch->allocation.number);
+	return title;
+}
+
+/* The author's arguments; false where they cannot be used, and why was said. */
+static bool read_arguments(const struct batch *batch, struct words *arguments)
+{
+	const struct channel_header *header = batch->call->header;
+	const struct scheduler *scheduler = batch->queue.scheduler;
+	const char *fault = NULL;
+	char reason[256];
+	size_t index;
+	json_t *entry;
+	json_array_foreach (header->arguments, index, entry) {
+		if (fault == NULL)
+			fault = words_split(arguments, json_string_value(entry));
+	}
+	if (fault == NULL && !header->state.allow_illegal_args &&
+	    !options_check(&scheduler->options, arguments, reason, sizeof(reason)))
+		fault = reason;
+	if (fault != NULL)
+		batch_say(&batch->call->voice, "the job's arguments for %s cannot be used: %s",
+			  scheduler->submit[0], fault);
+	return fault == NULL;
+}
+
+/* 1 where it failed for what its author asks, and that was said. */
+static int submit_with(struct batch *batch, const struct words *arguments, struct error *err)
+{
+	const struct batch_call *call = batch->call;
+	bool refused = false;
+	if (allocation_write(&batch->allocation, batch->queue.scheduler, call->header, call->script,
+			     err) != 0)
+		return -1;
+	if (queue_submit(&batch->queue, arguments, &refused, err) == 0) {
+		batch_say(&call->voice, "%s", title(batch).text);
+		return allocation_record(&batch->allocation, err);
+	}
+	batch->is_over = refused;
+	/* Without a word of the author's in it, a request is the site's own. */
+	if (!refused || arguments->count == 0)
+		return -1;
+	batch_say(&call->voice, "%s", err->detail);
+	return 1;
+}
+
+static int submit(struct batch *batch, struct error *err)
+{
+	struct words arguments = {.count = 0};
+	int result = 1;
+	if (read_arguments(batch, &arguments))
+		result = submit_with(batch, &arguments, err);
+	else
+		batch->is_over = true;
+	words_free(&arguments);
+	return result;
+}
+
+/* A look at the files; what the log has got is copied. */
+static enum follow_result look(struct batch *batch)
+{
+	/* Asked first: what was written then comes after the start, which is told before it. */
+	bool has_begun = follow_has_begun(&batch->follower);
+	if (allocation_read_start(&batch->allocation, &batch->start)) {
+		batch_say(&batch->call->voice, "%s runs on %s", title(batch).text,
+			  batch->start.node);
+		batch->inquiry.started = true;
+	}
+	/* Before the log: what is there by then was written before the end. */
+	if (!batch->has_exit && allocation_read_exit(&batch->allocation, &batch->ended))
+		batch->has_exit = true;
+	if (batch->has_exit && batch->end_seen < 0)
+		batch->end_seen = io_now_ms();
+	return has_begun ? follow_step(&batch->follower) : FOLLOW_IDLE;
+}
+
+enum verdict { GO_ON, DECIDED, FAILED };
+
+static enum verdict lose(struct batch *batch, struct error *err, const char *why)
+{
+	error_set(err, ERROR_SYSTEM, "%s has no result: %s", title(batch).text, why);
+	return FAILED;
+}
+
+static enum verdict take_code(const struct batch *batch, int *exit_code, struct error *err)
+{
+	if (batch->ended.code < 0) {
+		(void)shell_explain(batch->ended.status, err);
+		return FAILED;
+	}
+	*exit_code = batch->ended.code;
+	return DECIDED;
+}
+
+/* The script has ended, but perhaps not by itself: what the scheduler says of that counts. */
+static enum verdict judge_exit(struct batch *batch, bool late, int *exit_code, struct error *err)
+{
+	/* An answer that is older than the end is none. */
+	bool fresh = batch->inquiry.asked_at >= batch->end_seen;
+	enum batch_meaning meaning = fresh ? batch->inquiry.answer.meaning : BATCH_UNKNOWN;
+	if (meaning == BATCH_WAITING) {
+		allocation_forget_exit(&batch->allocation);
+		batch->has_exit = false;
+		batch->end_seen = -1;
+		return GO_ON;
+	}
+	if (meaning >= BATCH_ENDED || (late && fresh))
+		return take_code(batch, exit_code, err);
+	if (late)
+		return lose(batch, err, "the scheduler does not tell whether it ended by itself");
+	return GO_ON;
+}
+
+/* What is known by now decides, or does not yet. */
+static enum verdict judge(struct batch *batch, int *exit_code, struct error *err)
+{
+	const struct batch_answer *answer = &batch->inquiry.answer;
+	const struct allocation_exit *ended = &batch->ended;
+	bool by_itself =
+		batch->has_exit && !ended->terminated && ended->code >= 0 && ended->code <= 128;
+	if (by_itself)
+		return take_code(batch, exit_code, err);
+	batch->is_over = answer->meaning >= BATCH_ENDED;
+	if (batch->is_over && batch->end_seen < 0)
+		batch->end_seen = io_now_ms();
+	if (answer->meaning == BATCH_LOST)
+		return lose(batch, err, answer->words);
+	if (answer->meaning == BATCH_CONDEMNED) {
+		batch_say(&batch->call->voice, "%s failed: %s", title(batch).text, answer->words);
+		*exit_code = BATCH_FAILED;
+		return DECIDED;
+	}
+	if (batch->end_seen < 0)
+		return GO_ON;
+	bool late = io_now_ms() - batch->end_seen >= batch->call->header->state.nfs_timeout_ms;
+	if (batch->has_exit)
+		return judge_exit(batch, late, exit_code, err);
+	return late ? lose(batch, err, "it has ended, but its end was not told by its script")
+		    : GO_ON;
+}
+
+/* How long nothing needs to be looked at, but for what wakes us. */
+static int64_t look_pause(const struct batch *batch, enum follow_result followed)
+{
+	if (followed == FOLLOW_MORE)
+		return 0;
+	return io_now_ms() - batch->began < FIRST_MS ? LOOK_MS : LOOK_LATER_MS;
+}
+
+static enum verdict watch(struct batch *batch, int *exit_code, struct error *err)
+{
+	enum verdict verdict = GO_ON;
+	while (verdict == GO_ON && !batch->queue.cancelled) {
+		enum follow_result followed = look(batch);
+		/* First: an end that needs no explanation is none to ask about. */
+		verdict = judge(batch, exit_code, err);
+		if (verdict != GO_ON)
+			break;
+		inquiry_step(&batch->inquiry, batch->end_seen >= 0);
+		queue_wait(&batch->queue, look_pause(batch, followed), followed == FOLLOW_BLOCKED);
+	}
+	return verdict;
+}
+
+/*
+ * The log to its last byte: as many as the node counted where it told the end, else until no more
+ * come.
+ */
+static void drain(struct batch *batch)
+{
+	int64_t began = io_now_ms();
+	int64_t last = began;
+	uint64_t wanted = batch->has_exit ? batch->ended.size : 0;
+	while (!batch->queue.cancelled && !batch->follower.broken) {
+		uint64_t before = batch->follower.position;
+		enum follow_result followed = follow_step(&batch->follower);
+		int64_t now = io_now_ms();
+		if (followed != FOLLOW_IDLE || batch->follower.position != before)
+			last = now;
+		else if (batch->has_exit ? batch->follower.position >= wanted
+					 : now - last >= QUIET_MS)
+			return;
+		else if (now - last >= batch->call->header->state.nfs_timeout_ms)
+			break;
+		queue_wait(&batch->queue, followed == FOLLOW_MORE ? 0 : LOOK_MS,
+			   followed == FOLLOW_BLOCKED);
+	}
+	if (batch->follower.position < wanted && !batch->queue.cancelled)
+		batch_say(&batch->call->voice, "the end of the log has not arrived in time");
+}
+
+/* Cancels the job in the scheduler, and shows what it had to say to that. */
+static int withdraw(struct batch *batch, struct error *err)
+{
+	struct error why;
+	int64_t limit = batch->call->header->state.kill_timeout_ms / 4 * 3;
+	int gone = queue_withdraw(&batch->queue, limit, &why);
+	for (int step = 0; step < LAST_STEPS && look(batch) == FOLLOW_MORE; step++)
+		;
+	batch->is_over = gone == 0;
+	if (gone != 0)
+		return error_set(err, ERROR_SYSTEM, "the job was cancelled, but %.900s",
+				 why.detail);
+	batch_say(&batch->call->voice, "%s is gone from the queue", title(batch).text);
+	return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+}
+
+static int run(struct batch *batch, int *exit_code, struct error *err)
+{
+	if (batch->queue.cancelled) {
+		batch->is_over = true;
+		return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+	}
+	int result = submit(batch, err);
+	if (result == 1) {
+		*exit_code = BATCH_FAILED;
+		return 0;
+	}
+	if (batch->queue.cancelled && !batch->is_over)
+		return withdraw(batch, err);
+	if (result != 0) {
+		/* What cannot be told on the disk must not live. */
+		if (batch->allocation.number[0] != '\0')
+			batch->is_over =
+				queue_withdraw(&batch->queue,
+					       batch->call->header->state.kill_timeout_ms / 4 * 3,
+					       &(struct error){.kind = ERROR_NONE}) == 0;
+		return -1;
+	}
+	inquiry_init(&batch->inquiry, &batch->queue, &batch->call->voice);
+	enum verdict verdict = watch(batch, exit_code, err);
+	if (verdict == GO_ON)
+		return withdraw(batch, err);
+	batch->is_over = batch->is_over || batch->has_exit;
+	drain(batch);
+	return verdict == DECIDED ? 0 : -1;
+}
+
+int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
+{
+	const struct state *state = &call->header->state;
+	struct batch batch = {
+		.call = call, .queue = {.signals = -1}, .began = io_now_ms(), .end_seen = -1};
+	batch.follower.allocation = &batch.allocation;
+	int result = allocation_init(&batch.allocation, call->script->directory, state->scripts_dir,
+				     call->substage, err);
+	if (result == 0)
+		result = queue_open(&batch.queue, call->header, call->channel, call->core_limit,
+				    err);
+	batch.queue.allocation = &batch.allocation;
+	if (result == 0)
+		result = run(&batch, exit_code, err);
+	if (batch.is_over)
+		allocation_close(&batch.allocation, state->retain_logs);
+	queue_close(&batch.queue);
+	allocation_free(&batch.allocation);
+	return result;
+}
+
+/* One job's file that was found: its job is cancelled. */
+static int end_one(const struct batch_call *call, struct queue *queue, int directory,
+		   const char *substage, struct error *err)
+{
+	const struct state *state = &call->header->state;
+	struct allocation *allocation = queue->allocation;
+	int result = allocation_init(allocation, directory, state->scripts_dir, substage, err);
+	if (result == 0 && allocation_recall(allocation)) {
+		result = queue_withdraw(queue, state->kill_timeout_ms / 4 * 3, err);
+		if (result == 0 && allocation->number[0] != '\0')
+			batch_say(&call->voice, "%s job %s is gone from the queue",
+				  queue->scheduler->name, allocation->number);
+		if (result == 0)
+			allocation_close(allocation, state->retain_logs);
+	}
+	allocation_free(allocation);
+	return result;
+}
+
+/* All jobs' files of the directory. */
+static int end_all(const struct batch_call *call, struct queue *queue, int directory,
+		   struct error *err)
+{
+	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	int result = 0;
+	if (listing == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot look for jobs of the scheduler");
+	while ((entry = readdir(listing)) != NULL) {
+		char name[SCRIPT_SUBSTAGE_MOST + 1];
+		size_t length = strcspn(entry->d_name, ".");
+		if (strcmp(entry->d_name + length, ".job") != 0 || length >= sizeof(name))
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
+		if (script_is_substage(name) && end_one(call, queue, directory, name, err) != 0)
+			result = -1;
+	}
+	closedir(listing);
+	return result;
+}
+
+int batch_clean_up(const struct batch_call *call, struct error *err)
+{
+	const struct state *state = &call->header->state;
+	struct allocation allocation;
+	struct queue queue;
+	struct stat found;
+	if (scheduler_of(state->executor) == NULL ||
+	    (lstat(state->scripts_dir, &found) != 0 && errno == ENOENT))
+		return 0;
+	cleanup_close int directory = workspace_open_scripts(state, err);
+	if (directory < 0)
+		return -1;
+	int result = queue_open(&queue, call->header, call->channel, call->core_limit, err);
+	queue.allocation = &allocation;
+	if (result == 0)
+		result = end_all(call, &queue, directory, err);
+	queue_close(&queue);
+	return result;
+}

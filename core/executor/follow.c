@@ -1,0 +1,66 @@
+#include "core/executor/follow.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/io.h"
+
+/* Of one step: what is read at once, and how often. */
+#define CHUNK_SIZE  (64 * 1024)
+#define STEP_CHUNKS 16
+
+/* A pipe that can be written takes this much without blocking. */
+static size_t write_part(struct follower *follower, const char *bytes, size_t size, bool *blocked)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	size_t written = 0;
+	while (written < size && !*blocked && !follower->broken) {
+		if (poll(&out, 1, 0) <= 0) {
+			*blocked = true;
+			break;
+		}
+		size_t part = size - written < PIPE_BUF ? size - written : PIPE_BUF;
+		ssize_t done = write(STDOUT_FILENO, bytes + written, part);
+		if (done >= 0)
+			written += (size_t)done;
+		else if (errno == EAGAIN)
+			*blocked = true;
+		else if (errno != EINTR)
+			follower->broken = true;
+	}
+	return follower->broken ? size : written;
+}
+
+bool follow_has_begun(const struct follower *follower)
+{
+	struct stat found;
+	if (follower->position > 0)
+		return true;
+	cleanup_close int fd = allocation_open(follower->allocation, "log");
+	return fd >= 0 && fstat(fd, &found) == 0 && found.st_size > 0;
+}
+
+enum follow_result follow_step(struct follower *follower)
+{
+	char *chunk = malloc(CHUNK_SIZE);
+	/* NFS: what another node has written is seen in a file that is opened after that. */
+	cleanup_close int fd = allocation_open(follower->allocation, "log");
+	enum follow_result result = fd >= 0 && chunk != NULL ? FOLLOW_MORE : FOLLOW_IDLE;
+	for (int round = 0; round < STEP_CHUNKS && result == FOLLOW_MORE; round++) {
+		bool blocked = false;
+		ssize_t got = pread(fd, chunk, CHUNK_SIZE, (off_t)follower->position);
+		if (got <= 0) {
+			result = FOLLOW_IDLE;
+			break;
+		}
+		follower->position += write_part(follower, chunk, (size_t)got, &blocked);
+		if (blocked)
+			result = FOLLOW_BLOCKED;
+	}
+	free(chunk);
+	return result;
+}

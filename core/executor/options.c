@@ -1,0 +1,75 @@
+#include "core/executor/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool refuse(char *fault, size_t size, const char *word, const char *reason)
+{
+	snprintf(fault, size, "%.80s is refused: %s", word, reason);
+	return false;
+}
+
+static bool is_bare(const struct option_rules *rules, const char *name)
+{
+	for (const char *const *bare = rules->bare; *bare != NULL; bare++)
+		if (strcmp(*bare, name) == 0)
+			return true;
+	return false;
+}
+
+/* `--name`, `--name=value` or an abbreviation; *takes_next: the next word is its value. */
+static bool check_long(const struct option_rules *rules, const char *word, bool *takes_next,
+		       char *fault, size_t size)
+{
+	const char *name = word + 2;
+	size_t length = strcspn(name, "=");
+	for (const struct refused_option *option = rules->refused; option->name != NULL; option++)
+		if (strncmp(option->name, name, length) == 0)
+			return refuse(fault, size, word, option->reason);
+	*takes_next = name[length] == '\0' && !is_bare(rules, name);
+	return true;
+}
+
+/* `-x`, `-xVALUE` or `-xyzVALUE`. */
+static bool check_short(const struct option_rules *rules, const char *word, bool *takes_next,
+			char *fault, size_t size)
+{
+	for (const char *letter = word + 1; *letter != '\0'; letter++) {
+		for (const struct refused_option *option = rules->refused; option->name != NULL;
+		     option++)
+			if (option->letter == *letter)
+				return refuse(fault, size, word, option->reason);
+		if (strchr(rules->letters, *letter) != NULL) {
+			*takes_next = letter[1] == '\0';
+			break;
+		}
+	}
+	return true;
+}
+
+bool options_check(const struct option_rules *rules, const struct words *arguments, char *fault,
+		   size_t size)
+{
+	bool is_value = false;
+	for (size_t i = 0; i < arguments->count; i++) {
+		const char *word = arguments->items[i];
+		bool takes_next = false;
+		if (strcmp(word, "--") == 0)
+			return refuse(fault, size, word, "it would end the options");
+		if (word[0] == '-' && word[1] != '\0') {
+			bool fit = word[1] == '-'
+					   ? check_long(rules, word, &takes_next, fault, size)
+					   : check_short(rules, word, &takes_next, fault, size);
+			if (!fit)
+				return false;
+		} else if (!is_value) {
+			return refuse(fault, size, word,
+				      "it is no option, and would be run in the job's place");
+		}
+		is_value = takes_next;
+	}
+	if (is_value)
+		return refuse(fault, size, arguments->items[arguments->count - 1],
+			      "its value is missing");
+	return true;
+}

@@ -1,0 +1,33 @@
+/*
+ * The arguments that a job's author may give to a scheduler's submit command, told from those that
+ * would break the driver. Options are written as getopt_long(3) reads them: long ones may be
+ * abbreviated, short ones combined and their values attached.
+ */
+#ifndef JACAMAR_CORE_EXECUTOR_OPTIONS_H
+#define JACAMAR_CORE_EXECUTOR_OPTIONS_H
+
+#include <stddef.h>
+
+#include "core/words.h"
+
+struct refused_option {
+	const char *name; /* NULL ends the table */
+	char letter;	  /* 0: has none */
+	const char *reason;
+};
+
+struct option_rules {
+	const struct refused_option *refused;
+	const char *letters; /* short options that take a value */
+	const char *const
+		*bare; /* long options that take none, or only behind "="; ends with NULL */
+};
+
+/*
+ * True where the driver can live with all of them; else `fault` says which it cannot, and why. A
+ * value that looks like an option is taken for one.
+ */
+bool options_check(const struct option_rules *rules, const struct words *arguments, char *fault,
+		   size_t size);
+
+#endif

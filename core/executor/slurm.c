@@ -1,0 +1,204 @@
+/*
+ * Slurm: sbatch, scontrol, scancel; squeue where a job's number was lost; sacct, where a site has
+ * it, for what the controller has forgotten. Written for Slurm 20.11 and newer.
+ *
+ * --local keeps scontrol and squeue from asking for the federation: one request to the controller
+ * is enough. scontrol needs one where squeue needs two.
+ */
+#include "core/executor/scheduler.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "core/text.h"
+
+static command_template SUBMIT = {
+	"sbatch",	  "--parsable",		"--job-name={name}", "{arguments}",
+	"--output={log}", "--open-mode=append", "{wrapper}",	     NULL};
+static command_template ASK = {"scontrol", "--local", "show", "job", "{number}", NULL};
+static command_template HISTORY = {"sacct",	    "--noheader", "--parsable2",
+				   "--allocations", "--jobs",	  "{number}",
+				   "--format",	    "State",	  NULL};
+static command_template LIST = {"squeue",   "--local", "--noheader", "--user={account}",
+				"--format", "%A %o",   NULL};
+static command_template CANCEL = {"scancel", "{number}", NULL};
+
+/* slurm.schedmd.com/squeue.html, "JOB STATE CODES" */
+static const struct batch_state STATES[] = {
+	{"PENDING", BATCH_WAITING, NULL},
+	{"CONFIGURING", BATCH_WAITING, NULL},
+	{"REQUEUED", BATCH_WAITING, NULL},
+	{"REQUEUE_FED", BATCH_WAITING, NULL},
+	{"REQUEUE_HOLD", BATCH_WAITING, NULL},
+	{"SPECIAL_EXIT", BATCH_WAITING, NULL},
+	{"RESV_DEL_HOLD", BATCH_WAITING, NULL},
+	{"RUNNING", BATCH_RUNNING, NULL},
+	{"SUSPENDED", BATCH_RUNNING, NULL},
+	{"STOPPED", BATCH_RUNNING, NULL},
+	{"SIGNALING", BATCH_RUNNING, NULL},
+	{"RESIZING", BATCH_RUNNING, NULL},
+	{"STAGE_OUT", BATCH_RUNNING, NULL},
+	{"COMPLETING", BATCH_RUNNING, NULL},
+	{"COMPLETED", BATCH_ENDED, NULL},
+	{"FAILED", BATCH_ENDED, NULL},
+	{"TIMEOUT", BATCH_CONDEMNED, "it has reached its time limit"},
+	{"DEADLINE", BATCH_CONDEMNED, "it has reached its deadline"},
+	{"OUT_OF_MEMORY", BATCH_CONDEMNED, "it needed more memory than it was given"},
+	{"CANCELLED", BATCH_CONDEMNED, "it was cancelled in the scheduler, not by GitLab"},
+	{"NODE_FAIL", BATCH_LOST, "one of its nodes has failed"},
+	{"BOOT_FAIL", BATCH_LOST, "one of its nodes could not be started"},
+	{"LAUNCH_FAILED", BATCH_LOST, "it could not be started on its nodes"},
+	{"RECONFIG_FAIL", BATCH_LOST, "one of its nodes could not be set up"},
+	{"PREEMPTED", BATCH_LOST, "another job was given its nodes"},
+	{"REVOKED", BATCH_LOST, "another cluster has taken it"},
+	{NULL, BATCH_UNKNOWN, NULL},
+};
+
+static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
+static const char NO_JOB[] = "no job would be submitted";
+static const char WAITS[] = "the driver itself waits for the job's end";
+static const char ACCOUNT[] = "the job's account is decided by the site's rules";
+
+static const struct refused_option REFUSED[] = {
+	{"output", 'o', OWN_LOG},
+	{"error", 'e', OWN_LOG},
+	{"open-mode", 0, OWN_LOG},
+	{"wait", 'W', WAITS},
+	{"wrap", 0, "the job's script is what is run"},
+	{"parsable", 0, "the driver sets it"},
+	{"array", 'a', "a CI job is one job"},
+	{"uid", 0, ACCOUNT},
+	{"gid", 0, ACCOUNT},
+	{"clusters", 'M', "the driver asks its own cluster about the job"},
+	{"test-only", 0, NO_JOB},
+	{"help", 'h', NO_JOB},
+	{"usage", 0, NO_JOB},
+	{"version", 'V', NO_JOB},
+	{NULL, 0, NULL},
+};
+
+static const char *const BARE[] = {
+	"contiguous", "exclusive",  "get-user-env",  "hold",	   "ignore-pbs", "nice",
+	"no-kill",    "no-requeue", "oom-kill-step", "overcommit", "overlap",	 "oversubscribe",
+	"propagate",  "quiet",	    "reboot",	     "requeue",	   "resv-ports", "share",
+	"spread-job", "stepmgr",    "use-min-nodes", "verbose",	   NULL,
+};
+
+/* "1234", or "1234;cluster". */
+static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
+{
+	size_t length = strspn(output, TEXT_DIGIT);
+	if (length == 0 || length >= BATCH_NUMBER_SIZE ||
+	    (output[length] != ';' && output[length] != '\n'))
+		return false;
+	memcpy(number, output, length);
+	number[length] = '\0';
+	return true;
+}
+
+static bool read_list(const char *output, const struct batch_marks *marks,
+		      char number[BATCH_NUMBER_SIZE])
+{
+	return scheduler_find_number(output, marks->wrapper, number);
+}
+
+/* The word behind `name`, "" where it is none that says something. */
+static void take_field(const char *output, const char *name, char *value, size_t size)
+{
+	static const char *const empty[] = {"None", "(null)", "Unknown", "N/A"};
+	value[0] = '\0';
+	const char *at = strstr(output, name);
+	if (at == NULL)
+		return;
+	at += strlen(name);
+	snprintf(value, size, "%.*s", (int)strcspn(at, " \n"), at);
+	text_make_printable(value);
+	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+		if (strcmp(value, empty[i]) == 0)
+			value[0] = '\0';
+}
+
+/* "CANCELLED by 1000" is CANCELLED, and "CANCELLED+" likewise. */
+static void find_state(struct batch_answer *answer)
+{
+	answer->name[strcspn(answer->name, " +")] = '\0';
+	const struct batch_state *state = STATES;
+	while (state->name != NULL && strcmp(state->name, answer->name) != 0)
+		state++;
+	answer->meaning = state->meaning;
+	answer->words = state->words;
+}
+
+/*
+ * A job's name is its author's, and could look like a field behind it: it is the author's own job
+ * that is then misread.
+ */
+static bool read_answer(const struct command_result *result, struct batch_answer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	if (strstr(result->errors, "Invalid job id specified") != NULL) {
+		answer->meaning = BATCH_FORGOTTEN;
+		return true;
+	}
+	if (result->status != 0)
+		return false;
+	take_field(result->output, "\n   JobState=", answer->name, sizeof(answer->name));
+	take_field(result->output, " Reason=", answer->reason, sizeof(answer->reason));
+	if (answer->name[0] == '\0')
+		return false;
+	find_state(answer);
+	if (answer->meaning == BATCH_WAITING)
+		take_field(result->output, " StartTime=", answer->expected,
+			   sizeof(answer->expected));
+	return true;
+}
+
+static bool read_history(const char *output, struct batch_answer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)strcspn(output, "\n|"), output);
+	text_make_printable(answer->name);
+	find_state(answer);
+	return answer->meaning != BATCH_UNKNOWN;
+}
+
+/* What the controller did not come to judge. */
+static bool is_refusal(const struct command_result *result)
+{
+	static const char *const others[] = {
+		"Unable to contact slurm controller",
+		"Socket timed out",
+		"Transport endpoint",
+		"Zero Bytes were transmitted",
+		"temporarily unable",
+		"standby mode",
+		"Protocol authentication error",
+		"configuration source",
+		"Unable to process configuration",
+		"munge",
+	};
+	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 ||
+	    result->errors[0] == '\0')
+		return false;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcasestr(result->errors, others[i]) != NULL)
+			return false;
+	return true;
+}
+
+const struct scheduler SLURM = {
+	.name = "slurm",
+	.node_variable = "SLURMD_NODENAME",
+	.submit = SUBMIT,
+	.ask = ASK,
+	.ask_history = HISTORY,
+	.list = LIST,
+	.cancel = CANCEL,
+	.read_number = read_number,
+	.read_list = read_list,
+	.read_history = read_history,
+	.read_answer = read_answer,
+	.is_refusal = is_refusal,
+	.options = {.refused = REFUSED, .letters = "aAbBcCdDeFGiJLmMnNopqStwx", .bare = BARE},
+};

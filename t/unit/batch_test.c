@@ -1,0 +1,454 @@
+/*
+ * The engine of batch jobs against stand-ins for Slurm's commands: shell scripts that do what the
+ * test tells them, so that the scheduler can be down, slow, or wrong at the right moment.
+ *
+ * The user's side runs in a child, its log being a pipe as the runner's is.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/executor/batch.h"
+#include "core/io.h"
+#include "core/workspace.h"
+#include "t/unit/header.h"
+#include "t/unit/process.h"
+#include "t/unit/scratch.h"
+#include "t/unit/suites.h"
+
+static struct path home;
+static struct path bin;
+static struct test_header made;
+static json_t *argument_list;
+
+/* Runs what is submitted, as the node would; [submit] may do otherwise. */
+static const char SBATCH[] = "#!/bin/bash\n"
+			     "printf '%s\\n' \"$@\" >\"${0%/*}/submitted\"\n"
+			     "wrapper=${!#}\n"
+			     "run() { setsid bash \"$wrapper\" >/dev/null 2>&1 & }\n"
+			     ". \"${0%/*}/submit\"\n";
+
+/* Each other command notes its call, and then does what its own file says. */
+static const char OTHER[] =
+	"#!/bin/bash\n"
+	"echo \"${0##*/} $*\" >>\"${0%/*}/calls\"\n"
+	"state() { printf 'JobId=4242\\n   JobState=%s Reason=%s Dependency=x\\n' "
+	"\"$1\" \"${2:-None}\"; }\n"
+	". \"${0%/*}/${0##*/}.does\"\n";
+
+static void does(const char *name, const char *script)
+{
+	struct path path = path_of("%s/%s", bin.text, name);
+	(void)unlink(path.text);
+	scratch_write(path.text, script, 0600);
+}
+
+static void setup(void)
+{
+	static const char *const others[] = {"scontrol", "scancel", "squeue", "sacct"};
+	home = scratch_make();
+	bin = path_of("%s/bin", home.text);
+	scratch_directory(bin.text, 0700);
+	scratch_write(path_of("%s/sbatch", bin.text).text, SBATCH, 0700);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		scratch_write(path_of("%s/%s", bin.text, others[i]).text, OTHER, 0700);
+		does(path_of("%s.does", others[i]).text, "exit 1\n");
+	}
+	does("submit", "run; echo 4242\n");
+	does("calls", "");
+	test_header_init(&made, home.text);
+	argument_list = json_array();
+	made.header.arguments = argument_list;
+	made.header.state.executor = EXECUTOR_SLURM;
+	made.header.state.scheduler_bin = bin.text;
+	made.header.state.command_delay_ms = 0;
+	made.header.state.nfs_timeout_ms = 1500;
+	made.header.state.kill_timeout_ms = 2000;
+}
+
+static void teardown(void)
+{
+	json_decref(argument_list);
+	test_header_free(&made);
+}
+
+struct outcome {
+	int result;
+	int exit_code;
+	struct error err;
+	char log[64 * 1024];
+};
+
+static void say(const void *context, const char *line)
+{
+	(void)context;
+	dprintf(STDOUT_FILENO, "%s\n", line);
+}
+
+static void play_user_side(int channel, int outcome)
+{
+	struct outcome said;
+	struct script script;
+	struct rlimit core;
+	struct channel_reader reader = {.fd = channel};
+	memset(&said, 0, sizeof(said));
+	getrlimit(RLIMIT_CORE, &core);
+	said.result = script_receive(&reader, &made.header, "build_script", &script, &said.err);
+	struct batch_call call = {
+		.substage = "build_script",
+		.script = &script,
+		.header = &made.header,
+		.channel = &reader,
+		.core_limit = core.rlim_cur,
+		.voice = {say, NULL},
+	};
+	if (said.result == 0)
+		said.result = batch_run(&call, &said.exit_code, &said.err);
+	script_free(&script);
+	_exit(io_write_all(outcome, &said, sizeof(said)) == 0 ? 0 : 1);
+}
+
+/* The script to its end; the channel is closed, as for a cancel, `cancel_after_ms` later (0: not).
+ */
+static struct outcome *run(const char *script, int cancel_after_ms)
+{
+	static struct outcome outcome;
+	int channel[2];
+	int report[2];
+	int log[2];
+	int status;
+	made.header.script_size = strlen(script);
+	ck_assert_int_eq(pipe2(channel, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(report, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(log, O_CLOEXEC), 0);
+	fflush(NULL);
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		process_forget_check();
+		close(channel[1]);
+		if (dup2(log[1], STDOUT_FILENO) < 0 || dup2(log[1], STDERR_FILENO) < 0)
+			_exit(1);
+		play_user_side(channel[0], report[1]);
+	}
+	close(channel[0]);
+	close(report[1]);
+	close(log[1]);
+	ck_assert_int_eq(io_write_all(channel[1], script, strlen(script)), 0);
+	if (cancel_after_ms > 0) {
+		usleep((useconds_t)cancel_after_ms * 1000);
+		close(channel[1]);
+	}
+	ssize_t size = io_read_full(report[0], &outcome, sizeof(outcome));
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(size, (ssize_t)sizeof(outcome));
+	fcntl(log[0], F_SETFL, O_NONBLOCK);
+	size = io_read_full(log[0], outcome.log, sizeof(outcome.log) - 1);
+	outcome.log[size > 0 ? size : 0] = '\0';
+	close(log[0]);
+	close(report[0]);
+	if (cancel_after_ms == 0)
+		close(channel[1]);
+	return &outcome;
+}
+
+/* What the stand-ins were called with. */
+static char *calls(void)
+{
+	size_t size;
+	return scratch_read(path_of("%s/calls", bin.text).text, &size);
+}
+
+static bool is_called(const char *name)
+{
+	char *text = calls();
+	bool found = strstr(text, name) != NULL;
+	free(text);
+	return found;
+}
+
+/* The end of a script that cannot be its own is explained by what scontrol prints. */
+static const struct {
+	const char *scontrol;
+	int code;	  /* -1: an error */
+	const char *said; /* in the log or the error */
+} ENDS[] = {
+	{"state TIMEOUT TimeLimit", 1, "slurm job 4242 failed: it has reached its time limit"},
+	{"state OUT_OF_MEMORY", 1, "it needed more memory than it was given"},
+	{"state CANCELLED", 1, "it was cancelled in the scheduler"},
+	{"state DEADLINE", 1, "it has reached its deadline"},
+	{"state PREEMPTED", -1, "has no result: another job was given its nodes"},
+	{"state NODE_FAIL", -1, "has no result: one of its nodes has failed"},
+	{"state BOOT_FAIL", -1, "has no result: one of its nodes could not be started"},
+	{"state FAILED RaisedSignal:9", 137, "FAILED (RaisedSignal:9)"},
+	{"state COMPLETED", 137, "COMPLETED"},
+	{"echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", 137, ""},
+	/* What never becomes final is believed in the end; what is no answer is not. */
+	{"state COMPLETING", 137, ""},
+	{"echo garbage", -1, "does not tell whether it ended by itself"},
+	{"echo 'Unable to contact slurm controller' >&2; exit 1", -1,
+	 "slurm does not tell how the job is: Unable to contact slurm controller"},
+	{"exec sleep 600", -1, "does not tell whether it ended by itself"},
+	{"yes >&2", -1, "does not tell whether it ended by itself"},
+};
+
+START_TEST(who_was_ended_is_asked_about)
+{
+	does("scontrol.does", ENDS[_i].scontrol);
+	struct outcome *outcome = run("echo here; kill -KILL $$\n", 0);
+	ck_assert_msg(outcome->result == (ENDS[_i].code < 0 ? -1 : 0), "%s\n%s",
+		      outcome->err.detail, outcome->log);
+	if (ENDS[_i].code >= 0)
+		ck_assert_int_eq(outcome->exit_code, ENDS[_i].code);
+	ck_assert_msg(strstr(outcome->log, ENDS[_i].said) != NULL ||
+			      strstr(outcome->err.detail, ENDS[_i].said) != NULL,
+		      "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "here\n"));
+}
+END_TEST
+
+START_TEST(who_ends_by_itself_is_not)
+{
+	struct outcome *outcome = run("echo here; exit 3\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, 3);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "slurm job 4242\n"));
+	ck_assert(!is_called("scontrol"));
+	/* No file of it is left but the script's own, which its caller removes. */
+	ck_assert_int_ne(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK), 0);
+	ck_assert_int_ne(access(path_of("%s/build_script.log", made.scripts_dir).text, F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_job_that_vanishes_is_looked_for_in_the_history)
+{
+	does("submit", "echo 4242\n");
+	does("scontrol.does", "echo 'Invalid job id specified' >&2; exit 1\n");
+	does("sacct.does", "echo OUT_OF_MEMORY\n");
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "it needed more memory than it was given"));
+}
+END_TEST
+
+START_TEST(a_job_that_ends_without_a_word_has_no_result)
+{
+	does("submit", "echo 4242\n");
+	does("scontrol.does", "state COMPLETED\n");
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "its end was not told by its script"));
+}
+END_TEST
+
+/* Whatever the scheduler's commands do, a cancel comes to its end. */
+static const struct {
+	const char *scancel, *scontrol;
+	bool gone;
+} CANCELS[] = {
+	{"exit 0", "state CANCELLED", true},
+	{"exit 1", "state CANCELLED", true},
+	{"exit 0", "echo 'Invalid job id specified' >&2; exit 1", true},
+	{"exit 0", "state COMPLETING", false},
+	{"exec sleep 600", "exec sleep 600", false},
+	{"echo 'scancel: error: Unable to contact slurm controller' >&2; exit 1", "exit 1", false},
+	{"yes", "yes", false},
+};
+
+START_TEST(a_cancel_ends_in_time)
+{
+	does("scancel.does", CANCELS[_i].scancel);
+	does("scontrol.does", CANCELS[_i].scontrol);
+	struct outcome *outcome = run("sleep 60\n", 700);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_msg((strstr(outcome->err.detail, "may still be in the queue") == NULL) ==
+			      CANCELS[_i].gone,
+		      "%s", outcome->err.detail);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "the job was cancelled"));
+	ck_assert_int_eq(strstr(outcome->log, "4242 is gone from the queue") != NULL,
+			 CANCELS[_i].gone);
+	ck_assert(is_called("scancel 4242\n"));
+	/* cleanup is left to do what could not be done. */
+	ck_assert_int_eq(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK) == 0,
+			 !CANCELS[_i].gone);
+}
+END_TEST
+
+static const struct {
+	const char *submit;
+	const char *argument; /* NULL: none */
+	const char *squeue;
+	int result;
+	int code;
+	const char *said;
+} SUBMITS[] = {
+	{"echo 'sbatch: error: Invalid partition' >&2; exit 1", "-p x", "exit 1", 0, 1,
+	 "the job was not submitted: sbatch: sbatch: error: Invalid partition"},
+	{"echo 'sbatch: error: Invalid account' >&2; exit 1", NULL, "exit 1", -1, 0,
+	 "the job was not submitted: sbatch: sbatch: error: Invalid account"},
+	{"echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 1", -1, 0,
+	 "sbatch: error: Socket timed out"},
+	{"echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 0", -1, 0,
+	 "sbatch: error: Socket timed out"},
+	{"run; echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x",
+	 "echo \"77 $(tail -n 1 \"${0%/*}/submitted\")\"", 0, 5, "slurm job 77\n"},
+	{"run; echo Submitted.", NULL, "echo \"77 $(tail -n 1 \"${0%/*}/submitted\")\"", 0, 5,
+	 "slurm job 77\n"},
+	{"exit 0", NULL, "exit 0", -1, 0, "ended with code 0 and no answer"},
+	{"run; echo 4242", "'unclosed", "exit 1", 0, 1, "a single quote is not closed"},
+	{"run; echo 4242", "--wrap=id", "exit 1", 0, 1, "--wrap=id is refused: "},
+};
+
+START_TEST(a_submit_that_fails_is_told_and_one_that_was_lost_is_found)
+{
+	if (SUBMITS[_i].argument != NULL)
+		json_array_append_new(argument_list, json_string(SUBMITS[_i].argument));
+	does("submit", SUBMITS[_i].submit);
+	does("squeue.does", SUBMITS[_i].squeue);
+	struct outcome *outcome = run("exit 5\n", 0);
+	ck_assert_msg(outcome->result == SUBMITS[_i].result, "%s\n%s", outcome->err.detail,
+		      outcome->log);
+	if (outcome->result == 0)
+		ck_assert_int_eq(outcome->exit_code, SUBMITS[_i].code);
+	ck_assert_msg(strstr(outcome->log, SUBMITS[_i].said) != NULL ||
+			      strstr(outcome->err.detail, SUBMITS[_i].said) != NULL,
+		      "%s\n%s", outcome->err.detail, outcome->log);
+}
+END_TEST
+
+START_TEST(arguments_stay_words)
+{
+	json_array_append_new(argument_list, json_string("--comment 'a  b;$(id)' -p\nx"));
+	json_array_append_new(argument_list, json_string("--time=1"));
+	struct outcome *outcome = run("exit 0\n", 0);
+	size_t size;
+	ck_assert_int_eq(outcome->result, 0);
+	char *submitted = scratch_read(path_of("%s/submitted", bin.text).text, &size);
+	ck_assert_ptr_nonnull(
+		strstr(submitted, "\n--comment\na  b;$(id)\n-p\nx\n--time=1\n--output="));
+	free(submitted);
+}
+END_TEST
+
+/* In a child: what `jacamar cleanup` does. */
+static void clean_up(const void *result)
+{
+	struct channel_reader reader = {.fd = STDIN_FILENO};
+	struct error err = {.detail = ""};
+	struct batch_call call = {.header = &made.header, .channel = &reader, .voice = {say, NULL}};
+	process_forget_check();
+	reader.fd = open("/dev/null", O_WRONLY | O_CLOEXEC); /* never readable */
+	child_require(batch_clean_up(&call, &err) == *(const int *)result);
+}
+
+static const struct {
+	const char *file; /* of the job; NULL: none */
+	const char *squeue, *scontrol;
+	const char *cancelled; /* NULL: nothing is */
+	int result;
+} CLEANUPS[] = {
+	{NULL, "exit 1", "exit 1", NULL, 0},
+	{"4242\n", "exit 1", "state CANCELLED", "scancel 4242\n", 0},
+	{"4242\n", "exit 1", "exit 1", "scancel 4242\n", -1},
+	{"\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"\n", "echo \"77 $W.other\"", "exit 1", NULL, 0},
+	{"\n", "exit 1", "exit 1", NULL, -1},
+	{"--user=root\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"1 2\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"4242", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+};
+
+START_TEST(cleanup_cancels_what_is_left)
+{
+	struct error err;
+	int directory = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(directory, 0);
+	close(directory);
+	if (CLEANUPS[_i].file != NULL)
+		scratch_write(path_of("%s/build_script.job", made.scripts_dir).text,
+			      CLEANUPS[_i].file, 0600);
+	does("squeue.does",
+	     path_of("W=%s/build_script.batch; %s\n", made.scripts_dir, CLEANUPS[_i].squeue).text);
+	does("scontrol.does", CLEANUPS[_i].scontrol);
+	does("scancel.does", "exit 0\n");
+	ck_assert_int_eq(process_run(clean_up, &CLEANUPS[_i].result), 0);
+	ck_assert_int_eq(is_called("scancel"), CLEANUPS[_i].cancelled != NULL);
+	if (CLEANUPS[_i].cancelled != NULL)
+		ck_assert(is_called(CLEANUPS[_i].cancelled));
+	else if (CLEANUPS[_i].file == NULL)
+		ck_assert(!is_called("s"));
+	ck_assert_int_eq(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK) == 0,
+			 CLEANUPS[_i].result != 0);
+}
+END_TEST
+
+static const struct {
+	const char *setting, *value;
+} SETTINGS[] = {
+	{"A=b", "b"},
+	{"A=$HOME/x", "HOME/x"},
+	{"A=${USER}y", "usry"},
+	{"A=$NOBODY.${NOBODY}", "."},
+	{"A=$ $1 ${ ${1} ${USER $", "$ $1 ${ ${1} ${USER $"},
+	{"A=$(id)`id`", "$(id)`id`"},
+	{"PATH=/x:$PATH", NULL},
+};
+
+START_TEST(variables_of_the_site_are_set_for_the_commands)
+{
+	json_t *settings = json_pack("[s]", SETTINGS[_i].setting);
+	made.header.state.scheduler_environment = settings;
+	does("submit", "echo \"$A\" >\"${0%/*}/value\"; run; echo 4242\n");
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s", outcome->err.detail);
+	size_t size;
+	char *value = scratch_read(path_of("%s/value", bin.text).text, &size);
+	const char *expected = SETTINGS[_i].value;
+	if (expected != NULL && strncmp(expected, "HOME", 4) == 0)
+		ck_assert_str_eq(value, path_of("%s%s\n", home.text, expected + 4).text);
+	else if (expected != NULL)
+		ck_assert_str_eq(value, path_of("%s\n", expected).text);
+	free(value);
+	json_decref(settings);
+}
+END_TEST
+
+START_TEST(only_the_script_of_the_job_goes_there)
+{
+	static const char *const elsewhere[] = {"prepare_script", "get_sources", "after_script",
+						"steps",	  "xstep_a",	 "build_script2"};
+	ck_assert(batch_takes(EXECUTOR_SLURM, "build_script"));
+	ck_assert(batch_takes(EXECUTOR_SLURM, "step_script"));
+	ck_assert(batch_takes(EXECUTOR_SLURM, "step_release"));
+	ck_assert(!batch_takes(EXECUTOR_SHELL, "build_script"));
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		ck_assert(!batch_takes(EXECUTOR_SLURM, elsewhere[i]));
+}
+END_TEST
+
+Suite *batch_suite(void)
+{
+	Suite *suite = suite_create("batch");
+	TCase *jobs = tcase_create("jobs");
+	tcase_add_checked_fixture(jobs, setup, teardown);
+	tcase_add_loop_test(jobs, who_was_ended_is_asked_about, 0, ROWS(ENDS));
+	tcase_add_test(jobs, who_ends_by_itself_is_not);
+	tcase_add_test(jobs, a_job_that_vanishes_is_looked_for_in_the_history);
+	tcase_add_test(jobs, a_job_that_ends_without_a_word_has_no_result);
+	tcase_add_loop_test(jobs, a_cancel_ends_in_time, 0, ROWS(CANCELS));
+	tcase_add_loop_test(jobs, a_submit_that_fails_is_told_and_one_that_was_lost_is_found, 0,
+			    ROWS(SUBMITS));
+	tcase_add_test(jobs, arguments_stay_words);
+	tcase_add_loop_test(jobs, cleanup_cancels_what_is_left, 0, ROWS(CLEANUPS));
+	tcase_add_loop_test(jobs, variables_of_the_site_are_set_for_the_commands, 0,
+			    ROWS(SETTINGS));
+	tcase_add_test(jobs, only_the_script_of_the_job_goes_there);
+	suite_add_tcase(suite, jobs);
+	return suite;
+}

@@ -1,0 +1,217 @@
+/*
+ * How Slurm's answers are read: what its commands print, of Debian's Slurm 22.05, shortened.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/executor/scheduler.h"
+#include "t/unit/suites.h"
+
+static const struct {
+	const char *output, *number; /* NULL: none */
+} NUMBERS[] = {
+	{"1234\n", "1234"},
+	{"1234;cluster\n", "1234"},
+	{"", NULL},
+	{"\n", NULL},
+	{"1234", NULL},
+	{"-1\n", NULL},
+	{"12 34\n", NULL},
+	{"Submitted batch job 1234\n", NULL},
+	{"0123456789012345678901234567890123456789012345678901234567890123456789\n", NULL},
+};
+
+START_TEST(a_number_is_read)
+{
+	char number[BATCH_NUMBER_SIZE] = "";
+	ck_assert_int_eq(SLURM.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
+	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+}
+END_TEST
+
+static const struct {
+	const char *output, *number; /* NULL: it is not there */
+} LISTS[] = {
+	{"7 /s/x.batch\n", "7"},
+	{"1 /s/y.batch\n7 /s/x.batch\n9 /s/x.batch2\n", "7"},
+	{"7 /s/x.batch", "7"},
+	{"", NULL},
+	{"1 /s/x.batch2\n2 /s/x.batc\n3 (null)\n4\n-x /s/x.batch\n5  /s/x.batch\n", NULL},
+	{"/s/x.batch\n /s/x.batch\n", NULL},
+};
+
+START_TEST(a_lost_job_is_found_by_what_it_executes)
+{
+	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "7"};
+	char number[BATCH_NUMBER_SIZE] = "";
+	ck_assert_int_eq(SLURM.read_list(LISTS[_i].output, &marks, number),
+			 LISTS[_i].number != NULL);
+	ck_assert_str_eq(number, LISTS[_i].number != NULL ? LISTS[_i].number : "");
+}
+END_TEST
+
+static const struct {
+	const char *state;
+	enum batch_meaning meaning;
+} STATES[] = {
+	{"PENDING", BATCH_WAITING},	  {"CONFIGURING", BATCH_WAITING},
+	{"REQUEUED", BATCH_WAITING},	  {"REQUEUE_HOLD", BATCH_WAITING},
+	{"SPECIAL_EXIT", BATCH_WAITING},  {"RUNNING", BATCH_RUNNING},
+	{"SUSPENDED", BATCH_RUNNING},	  {"STOPPED", BATCH_RUNNING},
+	{"COMPLETING", BATCH_RUNNING},	  {"STAGE_OUT", BATCH_RUNNING},
+	{"COMPLETED", BATCH_ENDED},	  {"FAILED", BATCH_ENDED},
+	{"TIMEOUT", BATCH_CONDEMNED},	  {"DEADLINE", BATCH_CONDEMNED},
+	{"CANCELLED", BATCH_CONDEMNED},	  {"OUT_OF_MEMORY", BATCH_CONDEMNED},
+	{"NODE_FAIL", BATCH_LOST},	  {"BOOT_FAIL", BATCH_LOST},
+	{"PREEMPTED", BATCH_LOST},	  {"REVOKED", BATCH_LOST},
+	{"SOMETHING_NEW", BATCH_UNKNOWN},
+};
+
+START_TEST(a_state_is_read)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output),
+		 "JobId=7 JobName=x y\n   UserId=usr(1000) GroupId=usr(1000)\n"
+		 "   JobState=%s Reason=Resources Dependency=(null)\n"
+		 "   StartTime=2026-11-24T00:13:25 EndTime=Unknown Deadline=N/A\n",
+		 STATES[_i].state);
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.name, STATES[_i].state);
+	ck_assert_int_eq(answer.meaning, STATES[_i].meaning);
+	ck_assert_str_eq(answer.reason, "Resources");
+	ck_assert_str_eq(answer.expected,
+			 answer.meaning == BATCH_WAITING ? "2026-11-24T00:13:25" : "");
+	/* What is no fault of GitLab's is explained. */
+	ck_assert_int_eq(answer.words != NULL,
+			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+}
+END_TEST
+
+START_TEST(what_says_nothing_is_not_told)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output),
+		 "JobId=7\n   JobState=PENDING Reason=None Dep=(null)\n   StartTime=Unknown E=\n");
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.reason, "");
+	ck_assert_str_eq(answer.expected, "");
+	snprintf(result.output, sizeof(result.output),
+		 "JobId=7\n   JobState=RUN\033[2J Reason=\xff\n");
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.name, "RUN?[2J");
+	ck_assert_str_eq(answer.reason, "?");
+}
+END_TEST
+
+static const struct {
+	int status;
+	const char *output, *errors;
+} GARBAGE[] = {
+	{0, "", ""},
+	{0, "JobId=7 JobName=x", ""},
+	{0, "   JobState= Reason=x\n", ""},
+	{0, "<html>", ""},
+	{0x100, "JobId=7\n   JobState=RUNNING Reason=x\n", ""},
+	{0x100, "", "slurm_load_jobs error: Unable to contact slurm controller\n"},
+	{9, "", ""},
+};
+
+START_TEST(garbage_is_no_answer)
+{
+	struct command_result result = {.status = GARBAGE[_i].status};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
+	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
+	ck_assert(!SLURM.read_answer(&result, &answer));
+}
+END_TEST
+
+START_TEST(a_job_may_be_forgotten)
+{
+	struct command_result result = {.status = 0x100};
+	struct batch_answer answer;
+	snprintf(result.errors, sizeof(result.errors),
+		 "slurm_load_jobs error: Invalid job id specified\n");
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
+	ck_assert_str_eq(answer.name, "");
+}
+END_TEST
+
+static const struct {
+	const char *output;
+	enum batch_meaning meaning; /* UNKNOWN: no answer */
+} HISTORIES[] = {
+	{"TIMEOUT\n", BATCH_CONDEMNED},
+	{"CANCELLED by 1000\n", BATCH_CONDEMNED},
+	{"CANCELLED+\n", BATCH_CONDEMNED},
+	{"COMPLETED\n", BATCH_ENDED},
+	{"", BATCH_UNKNOWN},
+	{"\n", BATCH_UNKNOWN},
+	{"nonsense\n", BATCH_UNKNOWN},
+};
+
+START_TEST(the_history_is_read)
+{
+	struct batch_answer answer;
+	bool read = SLURM.read_history(HISTORIES[_i].output, &answer);
+	ck_assert_int_eq(read, HISTORIES[_i].meaning != BATCH_UNKNOWN);
+	ck_assert(!read || answer.meaning == HISTORIES[_i].meaning);
+}
+END_TEST
+
+static const struct {
+	int status;
+	const char *errors;
+	bool refusal;
+} FAILURES[] = {
+	{0x100, "sbatch: error: Batch job submission failed: Invalid partition name specified\n",
+	 true},
+	{0x100, "sbatch: unrecognized option '--nonsense'\n", true},
+	{0x100, "", false},
+	{9, "sbatch: error: Invalid partition\n", false},
+	{0x100,
+	 "sbatch: error: Batch job submission failed: Unable to contact slurm controller "
+	 "(connect failure)\n",
+	 false},
+	{0x100, "sbatch: error: Batch job submission failed: Socket timed out on send/recv\n",
+	 false},
+	{0x100, "sbatch: error: If munged is up, restart with --num-threads=10\n", false},
+	{0x100, "sbatch: fatal: Could not establish a configuration source\n", false},
+};
+
+START_TEST(a_refusal_is_told_from_a_failure)
+{
+	struct command_result result = {.status = FAILURES[_i].status};
+	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
+	ck_assert_int_eq(SLURM.is_refusal(&result), FAILURES[_i].refusal);
+}
+END_TEST
+
+START_TEST(executors_without_a_scheduler_have_none)
+{
+	ck_assert_ptr_null(scheduler_of(EXECUTOR_SHELL));
+	ck_assert_ptr_null(scheduler_of((enum executor_kind)1000));
+	ck_assert_str_eq(scheduler_name_of(EXECUTOR_SHELL), "shell");
+	ck_assert_str_eq(scheduler_name_of(EXECUTOR_SLURM), "slurm");
+}
+END_TEST
+
+Suite *slurm_suite(void)
+{
+	Suite *suite = suite_create("slurm");
+	TCase *answers = tcase_create("answers");
+	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
+	tcase_add_loop_test(answers, a_lost_job_is_found_by_what_it_executes, 0, ROWS(LISTS));
+	tcase_add_loop_test(answers, a_state_is_read, 0, ROWS(STATES));
+	tcase_add_test(answers, what_says_nothing_is_not_told);
+	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
+	tcase_add_test(answers, a_job_may_be_forgotten);
+	tcase_add_loop_test(answers, the_history_is_read, 0, ROWS(HISTORIES));
+	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
+	tcase_add_test(answers, executors_without_a_scheduler_have_none);
+	suite_add_tcase(suite, answers);
+	return suite;
+}
