@@ -120,5 +120,47 @@ while [ "$i" -lt "$rounds" ]; do
 done
 hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(middle big)" "$(middle cat)")" 1.02 x
 
+# --- the end of a job in Slurm ---
+
+# late NAME COMMAND...: how long after the end of the script, which notes it, the command returns.
+late() {
+	name=$1
+	shift
+	"$@" >/dev/null 2>&1
+	date +%s.%N | awk -v ended="$(cat "$box/home/$usr/ended")" '{ print $1 - ended }' \
+		>>"$box/median.$name"
+}
+late_run() {
+	as "$runner" sh -c 'cd "$1" && exec xargs -0 -a env sh -c '\''exec env -i "$@" '"$auth"' run \
+		'"$box"'/noted.bash build_script'\'' -' - "$call"
+}
+
+if command -v slurmctld >/dev/null && command -v munged >/dev/null; then
+	. "$(dirname "$0")/../e2e/lib-slurm.sh"
+	at_end() {
+		slurm_stop
+		rm -f "$big"
+		as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1
+	}
+	as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1
+	slurm_start
+	slurm_config
+	call=$box/home/$runner/slurm
+	install -d -m 700 -o "$runner" "$call"
+	as "$runner" "$build_for_all/t/runner" --prepare-only "$call" "$etc/config.toml" \
+		"$box/job.json" >"$box/output" 2>&1 || { cat "$box/output"; exit 1; }
+	printf '#!/bin/bash\nsleep 3\ndate +%%s.%%N >%s/ended\n' "$box/home/$usr" >"$box/noted.bash"
+	chmod 755 "$box/noted.bash"
+	rounds=3
+	for i in 1 2 3; do
+		late waited as "$usr" SLURM_CONF="$SLURM_CONF" sbatch --wait --output=/dev/null \
+			"$box/noted.bash"
+		late noticed late_run
+	done
+	hold 'end of a job in Slurm noticed, to sbatch --wait' \
+		"$(ratio "$(middle noticed)" "$(middle waited)")" 1 x
+	hold 'end of a job in Slurm noticed' "$(middle noticed)" 1 s
+fi
+
 echo "$missed of the budgets missed"
 [ "$missed" -eq 0 ]
