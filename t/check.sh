@@ -103,8 +103,9 @@ trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- unit "$top"/t/e2e/t[0-9]*.sh
 jobs=$(($(nproc) * 3 / 2))
 [ "$jobs" -le 6 ] || jobs=6
-# One that was killed itself has left no counts.
-list_tests "$@" | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results" ||
+# Those with a high number take longest, and would keep all others waiting at the end. One that was
+# killed itself has left no counts.
+list_tests "$@" | sort -r | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results" ||
 	echo 0 1 0 >"$results/lost.counts"
 awk '{ passed += $1; failed += $2; skipped += $3 }
 	END { print passed + 0 " passed, " failed + 0 " failed, " skipped + 0 " skipped"
