@@ -138,7 +138,7 @@ job_beside() {
 play_beside() {
 	local id=$1
 	shift
-	as "$runner" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
+	as "$runner" TMPDIR="$runner_files" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
 		--eof-timeout 60 --timeout 200 "$@" "$etc/config.toml" "$box/job.$id.json" \
 		>"$box/log.$id" 2>&1
 }

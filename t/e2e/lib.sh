@@ -226,13 +226,17 @@ job() {
 # $box/log, the calls' results to $box/result.json; returns what t/runner does.
 play() {
 	rm -f "$box/log"
-	as "$runner" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
+	as "$runner" TMPDIR="$runner_files" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
 		--eof-timeout 60 --result result.json "$@" "$etc/config.toml" "$box/job.json" \
 		>"$box/log" 2>&1
 	code=$?
 	cp "$box/home/$runner/work/result.json" "$box/result.json" 2>/dev/null
 	return $code
 }
+
+# What a runner leaves behind that is killed goes with the rest.
+runner_files=$box/runner-files
+mkdir -m 1777 "$runner_files"
 
 # The service account must reach the tools; the checkout may lie where it cannot.
 build_for_all=$box/build

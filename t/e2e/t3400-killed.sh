@@ -7,10 +7,6 @@ install_site
 home=$box/home/$usr
 write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
-# The files of a runner that was killed.
-at_end() {
-	find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'custom-executor*' -user "$runner" -exec rm -rf {} +
-}
 
 # plays 'SCRIPT' 'commands': a whole job; the commands come once its script has said that it is
 # ready. What t/runner returned is left in $played.

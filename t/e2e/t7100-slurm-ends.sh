@@ -4,10 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-slurm.sh"
 install_site
-at_end() {
-	slurm_stop
-	find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'custom-executor*' -user "$runner" -exec rm -rf {} +
-}
+at_end() { slurm_stop; }
 slurm_start
 slurm_config
 home=$box/home/$usr
