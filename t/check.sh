@@ -4,7 +4,7 @@
 #   sh t/check.sh [unit] [t/e2e/tNNNN-name.sh ...]
 #
 # A script runs once for each flavour that its line "# Flavours: ..." names, or for $FLAVOUR alone.
-# Half as many again as there are processors run at once, up to six: they wait more than they work.
+# Some more than twice as many as there are processors run at once, up to ten: they mostly wait.
 # JOBS says otherwise.
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$top/build}
@@ -101,8 +101,8 @@ results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- unit "$top"/t/e2e/t[0-9]*.sh
-jobs=$(($(nproc) * 3 / 2))
-[ "$jobs" -le 6 ] || jobs=6
+jobs=$(($(nproc) * 5 / 2))
+[ "$jobs" -le 10 ] || jobs=10
 # Those with a high number take longest, and would keep all others waiting at the end. One that was
 # killed itself has left no counts.
 list_tests "$@" | sort -r | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results" ||
