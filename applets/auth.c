@@ -7,11 +7,15 @@
  */
 #include "applets/applet.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "applets/outcome.h"
+#include "config/schema.h"
 #include "core/decision.h"
 #include "core/downscope.h"
 #include "core/io.h"
@@ -20,14 +24,38 @@
 #include "core/sudo.h"
 #include "core/user_side.h"
 
+/* What keeps the file's capabilities from being ours, and what gives them back. */
+static int explain_privilege(struct error *err)
+{
+	struct statvfs mount;
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	const char *own = length > 0 ? path : "jacamar-auth";
+	path[length > 0 ? length : 0] = '\0';
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has no privilege to change accounts: who called it "
+				 "may gain none. Remove NoNewPrivileges=yes, and what implies it, "
+				 "from the unit of the runner's service");
+	if (statvfs("/proc/self/exe", &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has no privilege to change accounts: %s is on a "
+				 "nosuid mount. Mount that without nosuid, or install it elsewhere",
+				 own);
+	return error_set(err, ERROR_SYSTEM,
+			 "jacamar-auth has no privilege to change accounts. As root, run: setcap "
+			 "cap_setgid,cap_setuid=ep %s",
+			 own);
+}
+
 /* Whether this process can do what the setting asks for. */
 static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
 			   struct error *err)
 {
 	if (downscope == DOWNSCOPE_UNSET)
 		return error_set(err, ERROR_SYSTEM,
-				 "the configuration lacks auth.downscope: \"setuid\", \"sudo\" or "
-				 "\"none\"");
+				 "the configuration lacks auth.downscope: set it to \"setuid\", "
+				 "\"sudo\" or \"none\"");
 	if (downscope != DOWNSCOPE_NONE && call->no_auth)
 		return error_set(
 			err, ERROR_SYSTEM,
@@ -36,10 +64,7 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 	if (downscope == DOWNSCOPE_SUDO)
 		return sudo_find(err) != NULL ? 0 : -1;
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
-		return error_set(
-			err, ERROR_SYSTEM,
-			"jacamar-auth has no privilege to change accounts; is it on a nosuid "
-			"mount? As root, run: setcap cap_setgid,cap_setuid=ep jacamar-auth");
+		return explain_privilege(err);
 	return 0;
 }
 
@@ -47,14 +72,20 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 {
 	cleanup_free char *messages = NULL;
 	if (call->configuration == NULL) {
-		error_set(err, ERROR_SYSTEM, "config needs --configuration FILE");
+		error_set(err, ERROR_SYSTEM,
+			  "config needs --configuration FILE: add it to config_args in the "
+			  "runner's config.toml");
 		return NULL;
 	}
 	struct settings *settings = settings_load(call->configuration, geteuid(), &messages);
 	if (settings == NULL) {
+		struct account service = {.name = "?"};
+		(void)account_of_process(&service, err);
 		outcome_say_lines(call, messages);
-		error_set(err, ERROR_SYSTEM, "the configuration cannot be used: %s",
-			  call->configuration);
+		error_set(err, ERROR_SYSTEM,
+			  "the configuration cannot be used: %s (read as %s; config_args in the "
+			  "runner's config.toml name it)",
+			  call->configuration, service.name);
 		return NULL;
 	}
 	if (settings->auth.downscope == DOWNSCOPE_UNSET && call->no_auth)
@@ -78,6 +109,22 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 	return decision_plan(decision, call->core_limit, err);
 }
 
+/* A key that the text names is found where it is set. */
+static void name_place(const struct invocation *call, const struct settings *settings,
+		       struct error *err)
+{
+	const struct error said = *err;
+	const struct schema_row *row = schema_find_in(said.detail, settings->lines);
+	size_t line = row != NULL ? settings->lines[row - SCHEMA] : 0;
+	if (row == NULL)
+		return;
+	if (line > 0)
+		error_set(err, said.kind, "%s (%s:%zu)", said.detail, call->configuration, line);
+	else
+		error_set(err, said.kind, "%s (not set in %s)", said.detail, call->configuration);
+	error_notify(err, said.notice);
+}
+
 /* The runner's users know the variable from other sites. */
 static void say_what_is_ignored(const struct invocation *call, const struct settings *settings)
 {
@@ -93,6 +140,8 @@ static int configure(const struct invocation *call)
 	struct error ignored;
 	struct decision decision;
 	int result = decide(call, &decision, &err);
+	if (result != 0 && decision.settings != NULL)
+		name_place(call, decision.settings, &err);
 	struct state job = decision_state(&decision);
 	if (outcome_warn(call, &job, decision.identity.warning, result == 0 ? &err : &ignored) != 0)
 		result = -1;

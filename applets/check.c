@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/schema.h"
 #include "config/settings.h"
 #include "config/show.h"
 #include "core/account.h"
@@ -32,7 +33,8 @@ static uid_t expected_owner(const char *path)
 static const char *calling_fault(const struct invocation *call, enum downscope_kind downscope)
 {
 	if (call->is_auth && downscope == DOWNSCOPE_UNSET)
-		return "auth.downscope is missing, without which jacamar-auth runs no job";
+		return "auth.downscope is missing, without which jacamar-auth runs no job; set it "
+		       "to \"setuid\", \"sudo\" or \"none\"";
 	if (call->no_auth && downscope != DOWNSCOPE_UNSET && downscope != DOWNSCOPE_NONE)
 		return "auth.downscope asks for a change of account, which --no-auth leaves out; "
 		       "call jacamar-auth, or set it to \"none\"";
@@ -49,6 +51,18 @@ static int say_messages(const struct invocation *call, const char *messages)
 			"runuser -u ACCOUNT -- jacamar config --check FILE\n",
 			call->check);
 	return call->system_failure;
+}
+
+/* With the line of the key that is at fault, where it has one. */
+static void say_fault(const struct invocation *call, const struct settings *settings,
+		      const char *fault)
+{
+	const struct schema_row *row = schema_find_in(fault, settings->lines);
+	size_t line = row != NULL ? settings->lines[row - SCHEMA] : 0;
+	if (line > 0)
+		fprintf(stderr, "%s:%zu: %s\n", call->check, line, fault);
+	else
+		fprintf(stderr, "%s: %s\n", call->check, fault);
 }
 
 /* What a job's own check would make of a file that root was let see. */
@@ -90,7 +104,7 @@ int check_applet(struct invocation *call)
 		fault = err.detail;
 	int code = call->system_failure;
 	if (fault != NULL)
-		fprintf(stderr, "%s: %s\n", call->check, fault);
+		say_fault(call, settings, fault);
 	else
 		code = print_settings(call, settings, owner);
 	settings_free(settings);

@@ -107,12 +107,27 @@ static int fail(const struct invocation *call, const char *text)
 	return call->system_failure;
 }
 
-static int usage(const struct invocation *call, const char *what, const char *which)
+static int advise(const struct invocation *call, const char *what, const char *which,
+		  const char *advice)
 {
-	char text[256];
-	snprintf(text, sizeof(text), "%s%.100s; see: %s --help", what, which, call->program);
+	char text[512];
+	snprintf(text, sizeof(text), "%s%.100s; %ssee: %s --help", what, which, advice,
+		 call->program);
 	text_make_printable(text);
 	return fail(call, text);
+}
+
+static int usage(const struct invocation *call, const char *what, const char *which)
+{
+	return advise(call, what, which, "");
+}
+
+/* Without its arguments from config.toml the runner's call has none, or a script's path alone. */
+static int no_stage(const struct invocation *call, const char *what, const char *which)
+{
+	return advise(call, what, which,
+		      "in the runner's config.toml it stands in config_args, prepare_args, "
+		      "run_args or cleanup_args; ");
 }
 
 static bool is_behind_channel(char **argv)
@@ -140,7 +155,7 @@ static int dispatch(struct invocation *call)
 		count++;
 
 	if (stage == NULL)
-		return usage(call, "there is no stage ", call->stage);
+		return no_stage(call, "there is no stage ", call->stage);
 	if (call->is_auth && call->no_auth)
 		return usage(call, "--no-auth is an option of jacamar", "");
 	if (call->check != NULL)
@@ -212,7 +227,7 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 		}
 	}
 	if (optind == argc)
-		return usage(call, "a stage is missing: config, prepare, run or cleanup", "");
+		return no_stage(call, "a stage is missing: config, prepare, run or cleanup", "");
 	call->stage = argv[optind];
 	call->operands = argv + optind + 1;
 	return -1;

@@ -150,7 +150,7 @@ static const char *file_fault(int descriptor, uid_t owner)
 		return "not a regular file";
 	if (status.st_uid != 0 && status.st_uid != owner)
 		return "owned by another account; its owner must be root or the account that "
-		       "runs this program";
+		       "runs this program; chown it";
 	/* Where there is an ACL the group's bits are its mask: none of its entries gives more. */
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return "writable by its group or by others; chmod go-w it";
@@ -204,7 +204,12 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 
 	*messages = NULL;
 	if (descriptor < 0) {
-		if (asprintf(messages, "%s: cannot be opened: %s", path, strerror(errno)) < 0)
+		const char *advice = errno == EACCES ? "; the account that runs this program must "
+						       "be able to read it, and to enter the "
+						       "directories above it"
+						     : "";
+		if (asprintf(messages, "%s: cannot be opened: %s%s", path, strerror(errno),
+			     advice) < 0)
 			*messages = NULL;
 		return NULL;
 	}

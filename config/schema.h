@@ -60,6 +60,12 @@ const struct schema_row *schema_find(const char *table, const char *name);
 /* Of all keys named so the first in another table than `table`, or NULL. */
 const struct schema_row *schema_find_elsewhere(const char *table, const char *name);
 
+/*
+ * Of the keys that `text` names, as table.key, the first that the file sets, else the first; NULL
+ * where it names none. `lines` is as in struct settings.
+ */
+const struct schema_row *schema_find_in(const char *text, const size_t *lines);
+
 bool schema_has_table(const char *table);
 
 /* The known name that `name` was probably meant to be, or NULL. */

@@ -56,7 +56,9 @@ static int look_up(const char *name, uid_t uid, struct account *account, struct 
 		break;
 	}
 	if (name != NULL)
-		return error_set(err, ERROR_DENIED, "there is no local account '%s'", name);
+		return error_set(err, ERROR_DENIED,
+				 "there is no local account '%s': getent passwd %s must find it",
+				 name, name);
 	return error_set(err, ERROR_SYSTEM, "there is no account with uid %u", (unsigned int)uid);
 }
 

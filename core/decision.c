@@ -46,6 +46,28 @@ void decision_free(struct decision *decision)
 	json_decref(decision->scheduler_environment);
 }
 
+/* Only the job's author can mend that, and is told how. */
+static int refuse_without_token(const struct decision *decision, struct error *err)
+{
+	const struct general_settings *general = &decision->settings->general;
+	const char *name = general->jwt_env_variable.items[0];
+	const char *origin = decision->job.origin.url;
+	/* The notice is short: what is longer than usual is cut. */
+	const char *audience = general->jwt_required_aud != NULL ? general->jwt_required_aud
+			       : origin[0] != '\0'		 ? origin
+								 : "https://...";
+	char notice[ERROR_NOTICE_SIZE];
+	snprintf(notice, sizeof(notice),
+		 "it has no id token; in .gitlab-ci.yml, give the job id_tokens: { %.50s: { aud: "
+		 "\"%.120s\" } }",
+		 name, audience);
+	error_set(err, ERROR_DENIED,
+		  "the job has no id token; it needs id_tokens: %s, as general.jwt_env_variable "
+		  "says",
+		  name);
+	return error_notify(err, notice);
+}
+
 static int establish_identity(struct decision *decision, struct error *err)
 {
 	const struct settings *settings = decision->settings;
@@ -59,11 +81,7 @@ static int establish_identity(struct decision *decision, struct error *err)
 	if (token[0] != '\0')
 		return identity_establish(&settings->general, &decision->job, token,
 					  &decision->identity, err);
-	if (policy_needs_token(settings))
-		return error_set(err, ERROR_DENIED,
-				 "the job has no id token; it needs id_tokens: %s",
-				 settings->general.jwt_env_variable.items[0]);
-	return 0;
+	return policy_needs_token(settings) ? refuse_without_token(decision, err) : 0;
 }
 
 static int check_lists(const struct auth_settings *auth, const char *name, struct error *err)

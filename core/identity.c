@@ -46,10 +46,17 @@ static json_t *load_kept_keys(int fd, struct error *err)
 	return keyset_parse(bytes, size, err);
 }
 
-static int unknown_key(const struct token *token, const char *whose, struct error *err)
+/* Says whose keys are meant. */
+static int prefix(struct error *err, const char *what, const char *whose)
+{
+	const struct error why = *err;
+	return error_set(err, why.kind, "%s%s: %s", what, whose, why.detail);
+}
+
+static int unknown_key(const struct token *token, const struct server *server, struct error *err)
 {
 	return error_set(err, ERROR_DENIED, "%s has no key '%.100s', which signed the id token",
-			 whose, token->key_id);
+			 server->url, token->key_id);
 }
 
 /* With the local key file, which is never refreshed. */
@@ -58,10 +65,14 @@ static int verify_with_file(const struct jose_library *jose, const struct reques
 {
 	json_auto_t *keys = load_kept_keys(request->kept_keys, err);
 	if (keys == NULL)
-		return -1;
+		return prefix(err, "general.jwks_file ", request->settings->jwks_file);
 	int result = token_verify(jose, token, keys, err);
-	return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, request->settings->jwks_file, err)
-					   : result;
+	if (result != TOKEN_UNKNOWN_KEY)
+		return result;
+	return error_set(err, ERROR_DENIED,
+			 "general.jwks_file %s has no key '%.100s', which signed the id token: get "
+			 "the server's present keys",
+			 request->settings->jwks_file, token->key_id);
 }
 
 /* With the server's keys: kept ones while fresh, then the server's, then kept ones with a warning.
@@ -82,9 +93,9 @@ static int verify_with_server(const struct jose_library *jose, const struct requ
 	if (keyset_fetch(&request->server, request->authorities, &reply->fetched, err) == 0) {
 		json_auto_t *keys = keyset_parse(reply->fetched.bytes, reply->fetched.size, err);
 		if (keys == NULL)
-			return -1;
+			return prefix(err, "", request->server.url);
 		int result = token_verify(jose, token, keys, err);
-		return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, request->server.url, err)
+		return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, &request->server, err)
 						   : result;
 	}
 	reply->fetched.size = 0;
@@ -96,7 +107,7 @@ static int verify_with_server(const struct jose_library *jose, const struct requ
 		 "%.800s; using its keys of %lld minutes ago", err->detail,
 		 (long long)request->kept_age / 60);
 	int result = token_verify(jose, token, kept, err);
-	return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, request->server.url, err) : result;
+	return result == TOKEN_UNKNOWN_KEY ? unknown_key(token, &request->server, err) : result;
 }
 
 static int verify_parsed(const struct jose_library *jose, const struct request *request,
@@ -157,8 +168,8 @@ static int open_trusted(const char *key, const char *path, struct error *err)
 	return error_set(
 		err, ERROR_SYSTEM,
 		"general.%s %s must be a file of root or of the service account that nobody "
-		"else can write",
-		key, path);
+		"else can write; run: chown root %s; chmod go-w,a+r %s",
+		key, path, path, path);
 }
 
 /* Opens the files that the child needs and, as another account, could not open itself. */

@@ -202,7 +202,9 @@ int job_open(const char *path, struct error *err)
 {
 	if (path == NULL)
 		return error_set(err, ERROR_SYSTEM,
-				 "JOB_RESPONSE_FILE is not set: this GitLab Runner is too old");
+				 "JOB_RESPONSE_FILE is not set: this GitLab Runner is too old, or "
+				 "this is no call of a runner's; by hand, call: config --check "
+				 "FILE");
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open the job response %s", path);

@@ -73,6 +73,20 @@ static CURLcode transfer(const struct curl_library *curl, struct transfer *what,
 	return code;
 }
 
+static const char *advice_on(CURLcode code)
+{
+	switch (code) {
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "general.tls-ca-file must have its certificate authority";
+	case CURLE_SSL_CACERT_BADFILE:
+		return "general.tls-ca-file must hold certificates, as PEM";
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "is general.gitlab_server right?";
+	default:
+		return "can this host reach it, and is general.gitlab_server right?";
+	}
+}
+
 static int fetch_path(const struct curl_library *curl, const char *url, const char *ca_file,
 		      int64_t deadline, struct keyset_bytes *keys, long *status, struct error *err)
 {
@@ -93,8 +107,8 @@ static int fetch_path(const struct curl_library *curl, const char *url, const ch
 	if (code == CURLE_WRITE_ERROR)
 		return error_set(err, ERROR_SYSTEM, "%s answers with more than 256 KiB", url);
 	if (code != CURLE_OK)
-		return error_set(err, ERROR_SYSTEM, "cannot get the server's keys from %s: %s", url,
-				 curl->strerror(code));
+		return error_set(err, ERROR_SYSTEM, "cannot get the server's keys from %s: %s; %s",
+				 url, curl->strerror(code), advice_on(code));
 	return 0;
 }
 
@@ -147,5 +161,8 @@ int keyset_fetch(const struct server *server, int authorities, struct keyset_byt
 	}
 	return error_set(err, ERROR_SYSTEM,
 			 "%s answers with status %ld instead of the server's keys%s", url, status,
-			 status / 100 == 3 ? "; redirects are not followed" : "");
+			 status / 100 == 3 ? "; redirects are not followed"
+			 : status == 404   ? "; general.gitlab_server must be GitLab's own URL, "
+					     "with a path only where GitLab has one"
+					   : "");
 }

@@ -44,7 +44,8 @@ static int open_library(const char *soname, const struct symbol *symbols, void *
 {
 	void *library = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
 	if (library == NULL)
-		return error_set(err, ERROR_SYSTEM, "cannot open a library: %s", dlerror());
+		return error_set(err, ERROR_SYSTEM, "cannot open a library: %s; install %.*s",
+				 dlerror(), (int)strcspn(soname, "."), soname);
 	for (; symbols->name != NULL; symbols++) {
 		void *address = dlsym(library, symbols->name);
 		if (address == NULL)

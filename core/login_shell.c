@@ -96,7 +96,12 @@ static pid_t execute(const struct login_shell *shell, int feed, int report, stru
 	};
 	if (environment == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	return launch_program(&launch, err);
+	pid_t child = launch_program(&launch, err);
+	if (child < 0 && header->state.shell_path != NULL && access(bash, X_OK) != 0) {
+		const struct error why = *err;
+		error_set(err, why.kind, "%s; is general.shell_path right?", why.detail);
+	}
+	return child;
 }
 
 /* Starts the shell with all its lines in its pipe; the read end of its report goes to *report. */

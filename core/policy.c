@@ -130,7 +130,9 @@ static int check_shell(const struct string_list *allowed, const struct account *
 				 "the shell %s of %s is not in auth.shell_allowlist",
 				 account->shell, account->name);
 	if (is_closed_shell(account->shell))
-		return error_set(err, ERROR_DENIED, "account %s is closed: its shell is %s",
+		return error_set(err, ERROR_DENIED,
+				 "account %s is closed: its shell is %s; change that, or have "
+				 "auth.shell_allowlist list it",
 				 account->name, account->shell);
 	return 0;
 }
@@ -145,7 +147,9 @@ int policy_check_uid(const struct account *account, const struct account *servic
 	if (downscope == DOWNSCOPE_NONE)
 		return 0;
 	if (account->uid == service->uid)
-		return error_set(err, ERROR_DENIED, "%s is the service account", account->name);
+		return error_set(err, ERROR_DENIED,
+				 "%s is the service account, which no job may become",
+				 account->name);
 	if (account->uid < min_uid)
 		return error_set(err, ERROR_DENIED, "uid %u of %s is below auth.min_uid, %" PRId64,
 				 (unsigned int)account->uid, account->name, min_uid);

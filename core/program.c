@@ -19,10 +19,26 @@ static int check_program(const char *path, const char *resolved, enum program_us
 {
 	struct stat found;
 	mode_t needed = use == PROGRAM_OF_USERS ? 001 : 0111;
-	if (stat(resolved, &found) != 0 || !S_ISREG(found.st_mode) || (found.st_mode & needed) == 0)
-		return error_set(err, ERROR_SYSTEM, "%s is not a program%s", path,
-				 use == PROGRAM_OF_USERS ? " that everyone may execute" : "");
-	return 0;
+	if (stat(resolved, &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & needed) != 0)
+		return 0;
+	if (use == PROGRAM_OF_USERS)
+		return error_set(err, ERROR_SYSTEM,
+				 "%s is not a program that everyone may execute: set "
+				 "auth.jacamar_path to one, or run: chmod a+rx %s",
+				 path, path);
+	return error_set(err, ERROR_SYSTEM,
+			 "%s is not a program: set auth.runas.validation_script to one, or run: "
+			 "chmod a+rx %s",
+			 path, path);
+}
+
+static void name_key_where_missing(const char *path, enum program_use use, struct error *err)
+{
+	const struct error said = *err;
+	if (access(path, F_OK) != 0)
+		error_set(err, said.kind, "%s; is %s right?", said.detail,
+			  use == PROGRAM_OF_SERVICE ? "auth.runas.validation_script"
+						    : "auth.jacamar_path");
 }
 
 enum program_use program_use_of(enum downscope_kind downscope)
@@ -38,10 +54,16 @@ char *program_resolve(const char *path, enum program_use use, struct error *err)
 			error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
 		else if (resolved == NULL)
 			error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
+		if (resolved == NULL)
+			name_key_where_missing(path, use, err);
 		return resolved;
 	}
 	char *resolved = trust_resolve(path, "a program", err);
-	if (resolved != NULL && check_program(path, resolved, use, err) != 0) {
+	if (resolved == NULL) {
+		name_key_where_missing(path, use, err);
+		return NULL;
+	}
+	if (check_program(path, resolved, use, err) != 0) {
 		free(resolved);
 		return NULL;
 	}
@@ -64,15 +86,21 @@ static void to_parent(char *path)
 		*slash = '\0';
 }
 
+/* "" where /proc does not say. */
+static void own_path(char *path, size_t size)
+{
+	ssize_t length = readlink("/proc/self/exe", path, size - 1);
+	path[length > 0 ? length : 0] = '\0';
+}
+
 /* Beside this executable, or, where that is libexec/jacamar-ci itself, in the bin beside libexec.
  */
 static char *find_beside(struct error *err)
 {
 	char directory[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
-	if (length <= 0)
+	own_path(directory, sizeof(directory));
+	if (directory[0] == '\0')
 		return strdup(INSTALLED);
-	directory[length] = '\0';
 	to_parent(directory);
 	char *path = in_directory(directory, "jacamar", err);
 	if (path == NULL || access(path, F_OK) == 0)
@@ -99,13 +127,22 @@ char *program_find(const char *setting, struct error *err)
 int program_check_reach(const struct account *account, struct error *err)
 {
 	struct stat own;
+	char path[PATH_MAX];
 	size_t count = 0;
 	if (stat("/proc/self/exe", &own) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look at this program's file");
+	own_path(path, sizeof(path));
+	if ((own.st_mode & 001) != 0 && own.st_nlink > 1)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has capabilities, and everyone may execute it under "
+				 "another name: %s is a hard link; make it a file of its own, by: "
+				 "make install-caps",
+				 path);
 	if ((own.st_mode & 001) != 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "jacamar-auth has capabilities, and everyone may execute it; run: "
-				 "chmod o-rwx jacamar-auth");
+				 "chmod o-rwx %s",
+				 path);
 	cleanup_free gid_t *groups = account_groups(account, &count, err);
 	if (groups == NULL)
 		return -1;
@@ -113,7 +150,10 @@ int program_check_reach(const struct account *account, struct error *err)
 		if (groups[i] == own.st_gid && (own.st_mode & 010) != 0)
 			return error_set(err, ERROR_DENIED,
 					 "%s is in the group (gid %u) that may execute "
-					 "jacamar-auth, and could become anybody with it",
-					 account->name, (unsigned int)own.st_gid);
+					 "jacamar-auth, and could become anybody with it: take %s "
+					 "out of that group, or install %s for the group of the "
+					 "service account alone",
+					 account->name, (unsigned int)own.st_gid, account->name,
+					 path);
 	return 0;
 }

@@ -32,8 +32,11 @@ static int check_existing(const struct state *state, int above, const char *name
 		return error_set(err, ERROR_SYSTEM, "%s is a link or a file, not a directory",
 				 state->base);
 	if (found.st_uid != state->account.uid)
-		return error_set(err, ERROR_SYSTEM, "%s belongs to uid %u, not to %s", state->base,
-				 (unsigned int)found.st_uid, state->account.name);
+		return error_set(
+			err, ERROR_SYSTEM,
+			"%s belongs to uid %u, not to %s; move it away, or run: chown %s %s",
+			state->base, (unsigned int)found.st_uid, state->account.name,
+			state->account.name, state->base);
 	return 0;
 }
 

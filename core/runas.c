@@ -61,7 +61,7 @@ static int open_checked(const char *path, const char *sha256, struct error *err)
 	close(fd);
 	return error_set(err, ERROR_DENIED,
 			 "auth.runas.validation_script %s has the sha256 %s, which is not the one "
-			 "of auth.runas.sha256",
+			 "of auth.runas.sha256; if you changed the script, change that",
 			 path, text);
 }
 

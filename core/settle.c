@@ -1,5 +1,6 @@
 #include "core/settle.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,13 +15,34 @@
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_CLASS_RT	   1
 
-/* glibc's own type of setrlimit's first argument. */
-static const __rlimit_resource_t limit_resources[LIMIT_COUNT] = {
-	[LIMIT_NOFILE] = RLIMIT_NOFILE, [LIMIT_NPROC] = RLIMIT_NPROC,
-	[LIMIT_CORE] = RLIMIT_CORE,	[LIMIT_CPU] = RLIMIT_CPU,
-	[LIMIT_AS] = RLIMIT_AS,		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
-	[LIMIT_STACK] = RLIMIT_STACK,	[LIMIT_FSIZE] = RLIMIT_FSIZE,
+/* Each by its key, and by what the unit of a service has for it. */
+static const struct {
+	__rlimit_resource_t resource; /* glibc's own type of setrlimit's first argument */
+	const char *key;
+	const char *option;
+} LIMITS[LIMIT_COUNT] = {
+	[LIMIT_NOFILE] = {RLIMIT_NOFILE, "nofile", "LimitNOFILE"},
+	[LIMIT_NPROC] = {RLIMIT_NPROC, "nproc", "LimitNPROC"},
+	[LIMIT_CORE] = {RLIMIT_CORE, "core", "LimitCORE"},
+	[LIMIT_CPU] = {RLIMIT_CPU, "cpu", "LimitCPU"},
+	[LIMIT_AS] = {RLIMIT_AS, "as", "LimitAS"},
+	[LIMIT_MEMLOCK] = {RLIMIT_MEMLOCK, "memlock", "LimitMEMLOCK"},
+	[LIMIT_STACK] = {RLIMIT_STACK, "stack", "LimitSTACK"},
+	[LIMIT_FSIZE] = {RLIMIT_FSIZE, "fsize", "LimitFSIZE"},
 };
+
+static int refuse_limit(enum limit_name name, struct error *err)
+{
+	int saved = errno;
+	struct rlimit hard = {.rlim_max = 0};
+	(void)getrlimit(LIMITS[name].resource, &hard);
+	errno = saved;
+	return error_errno(err, ERROR_SYSTEM,
+			   "cannot set auth.limits.%s above the %llu of the runner's service: set "
+			   "less, or raise %s= in its unit",
+			   LIMITS[name].key, (unsigned long long)hard.rlim_max,
+			   LIMITS[name].option);
+}
 
 static int set_limits(const struct limit_setting *limits, struct error *err)
 {
@@ -30,9 +52,8 @@ static int set_limits(const struct limit_setting *limits, struct error *err)
 		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
 								     : (rlim_t)limits[name].value;
 		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-		if (setrlimit(limit_resources[name], &limit) != 0)
-			return error_errno(err, ERROR_SYSTEM,
-					   "cannot set a limit of [auth.limits]");
+		if (setrlimit(LIMITS[name].resource, &limit) != 0)
+			return refuse_limit(name, err);
 	}
 	return 0;
 }

@@ -25,7 +25,7 @@ const char *sudo_find_among(const char *const *places, struct error *err)
 	error_set(
 		err, ERROR_SYSTEM,
 		"auth.downscope is \"sudo\", but %s is no set-user-id program of root's that only "
-		"root can write",
+		"root can write; install sudo",
 		places[0]);
 	return NULL;
 }

@@ -171,7 +171,10 @@ static int check_times(const json_t *claims, time_t now, struct error *err)
 	if (!json_is_number(expires))
 		return error_set(err, ERROR_DENIED, "the id token has no time of expiry (exp)");
 	if (!(json_number_value(expires) + LEEWAY > (double)now))
-		return error_set(err, ERROR_DENIED, "the id token has expired");
+		return error_set(err, ERROR_DENIED,
+				 "the id token has expired, %.0f seconds ago: the job waited too "
+				 "long, or this host's clock is wrong",
+				 (double)now - json_number_value(expires));
 	if ((not_before != NULL && !json_is_number(not_before)) ||
 	    (issued != NULL && !json_is_number(issued)))
 		return error_set(err, ERROR_DENIED, "the id token's nbf or iat is not a number");
@@ -195,7 +198,9 @@ static int check_issuer(const json_t *claims, const struct server *server, struc
 	if (strcmp(issuer, server->host) == 0)
 		return 0;
 	if (url_server(issuer, &named, &ignored) != 0 || strcmp(named.url, server->url) != 0)
-		return error_set(err, ERROR_DENIED, "the id token was issued by %.200s, not by %s",
+		return error_set(err, ERROR_DENIED,
+				 "the id token was issued by %.200s, not by %s; is "
+				 "general.gitlab_server right?",
 				 issuer, server->url);
 	return 0;
 }
@@ -213,7 +218,10 @@ static int check_audience(const json_t *claims, const char *wanted, struct error
 		if (name != NULL && strcmp(name, wanted) == 0)
 			return 0;
 	}
-	return error_set(err, ERROR_DENIED, "the id token is not for the audience '%s'", wanted);
+	return error_set(err, ERROR_DENIED,
+			 "the id token is not for the audience '%s' of general.jwt_required_aud; "
+			 "set aud to it in .gitlab-ci.yml",
+			 wanted);
 }
 
 /* Somebody else's token, valid as it is, does not speak of this job. */

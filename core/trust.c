@@ -33,8 +33,9 @@ static int look_at(struct walk *walk, const char *entry, bool *is_link, struct e
 	bool open = !*is_link && (found.st_mode & 022) != 0;
 	if (foreign)
 		error_set(err, ERROR_SYSTEM,
-			  "%s belongs to uid %u; on the way to %s, all must belong to root", entry,
-			  (unsigned int)found.st_uid, walk->what);
+			  "%s belongs to uid %u; on the way to %s, all must belong to root: use "
+			  "a place of root's, or run: chown root %s",
+			  entry, (unsigned int)found.st_uid, walk->what, entry);
 	else if (open)
 		error_set(err, ERROR_SYSTEM, "%s can be written by others; run: chmod go-w %s",
 			  entry, entry);

@@ -117,7 +117,9 @@ int workspace_plan(const char *data_dir, const struct account *account,
 		home && (stat(account->home, &found) != 0 ? errno == ENOENT || errno == ENOTDIR
 							  : !S_ISDIR(found.st_mode));
 	if (missing)
-		return error_set(err, ERROR_SYSTEM, "the home directory %s of %s does not exist",
+		return error_set(err, ERROR_SYSTEM,
+				 "the home directory %s of %s does not exist: make it, or set "
+				 "general.data_dir to another place",
 				 account->home, account->name);
 
 	uint64_t concurrent = 0;
@@ -169,8 +171,9 @@ static int check_directory(const struct walk *walk, int fd, const char *name, bo
 				   walk->path);
 	if (found.st_uid != geteuid())
 		return error_set(err, ERROR_SYSTEM,
-				 "'%s' in %s belongs to another account (uid %u)", name, walk->path,
-				 (unsigned int)found.st_uid);
+				 "'%s' in %s belongs to another account (uid %u); move it away, or "
+				 "have root chown it",
+				 name, walk->path, (unsigned int)found.st_uid);
 	if ((found.st_mode & 022) != 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "'%s' in %s can be written by others; run: chmod go-w", name,
@@ -179,13 +182,19 @@ static int check_directory(const struct walk *walk, int fd, const char *name, bo
 }
 
 /* Where a base cannot be made that is not in the user's home, the site has to do something. */
-#define FOR_SITE \
-	" (the site must let users make directories there, or make them: auth.root_dir_creation)"
+#define FOR_SITE                                                                             \
+	" (general.data_dir: the site must let users make directories there, or make them: " \
+	"auth.root_dir_creation)"
+
+static bool is_in_data_dir(const struct walk *walk)
+{
+	return !walk->make_way && strcmp(strrchr(walk->root, '/') + 1, HOME_DIRECTORY) != 0;
+}
 
 static bool is_for_site(const struct walk *walk, const char *name)
 {
-	return !walk->make_way && (errno == EACCES || errno == EPERM || errno == EROFS) &&
-	       strcmp(strrchr(walk->root, '/') + 1, name) == 0 && strcmp(name, HOME_DIRECTORY) != 0;
+	return is_in_data_dir(walk) && (errno == EACCES || errno == EPERM || errno == EROFS) &&
+	       strcmp(strrchr(walk->root, '/') + 1, name) == 0;
 }
 
 /* Goes one component down. Closes `at`. */
@@ -228,7 +237,10 @@ static int open_above(const struct walk *walk, size_t *length, struct error *err
 		if (fd >= 0)
 			return fd;
 		if (errno != ENOENT || !walk->make_way || slash == above)
-			return error_errno(err, ERROR_SYSTEM, "cannot open %s", above);
+			return error_errno(err, ERROR_SYSTEM, "cannot open %s%s", above,
+					   is_in_data_dir(walk) ? " (general.data_dir: it must be "
+								  "there, and let users in)"
+								: "");
 		slash[0] = '\0';
 	}
 }

@@ -163,7 +163,12 @@ rm -rf "$box/home/$usr/.jacamar-ci"
 forget
 site_config "$named"
 check 'an authority that the site does not name is not trusted' '
-	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys" && [ "$(asked site)" -eq 0 ]'
+	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys" && [ "$(asked site)" -eq 0 ] &&
+	logged "general.tls-ca-file must have its certificate authority (not set in $etc/jacamar-config.toml)"'
+site_config "$named" "tls-ca-file = \"$web/extensions\""
+check 'nor is a file that holds no certificates, which is named' '
+	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys" &&
+	logged "general.tls-ca-file must hold certificates, as PEM ($etc/jacamar-config.toml:5)"'
 site_config "$named" 'tls-ca-file = "/nonexistent/ca.pem"'
 check 'a file of authorities that is not there fails' '
 	fails "/nonexistent/ca.pem: No such file or directory" && [ "$(asked site)" -eq 0 ]'
@@ -220,13 +225,16 @@ jq -c '.keys[0]' "$web/site/oauth/discovery/keys" | sed 's/.*/{"keys": [], "keys
 	>"$web/site/twice/oauth/discovery/keys"
 cp "$web/site/oauth/discovery/keys" "$web/site/slow/oauth/discovery/keys"
 answers big "$site/big/oauth/discovery/keys answers with more than 256 KiB" 'an answer of 300 KiB is refused'
-answers html 'the key set is not JSON' 'an answer that is a page is refused'
+answers html "$site/html: the key set is not JSON" 'an answer that is a page is refused'
 answers deep 'the key set is not JSON' 'an answer of 200000 brackets is refused'
 answers empty 'the key set is not JSON' 'an empty answer is refused'
 answers twice 'the key set is not JSON' 'an answer whose keys stand twice is refused'
 answers broken "$site/broken/oauth/discovery/keys answers with status 500" 'a server in trouble is named'
 answers forbidden "$site/forbidden/oauth/discovery/keys answers with status 403" 'a refusing server is named'
 answers nowhere "$site/nowhere/-/jwks answers with status 404" 'a server without keys is named'
+check 'and whose URL has no such path' '
+	logged "general.gitlab_server must be GitLab'"'"'s own URL, with a path only where GitLab has one" &&
+	logged "($etc/jacamar-config.toml:4)"'
 answers away 'answers with status 302' 'a redirect to another server fails'
 check 'and the other server is not asked' '[ "$(asked attacker)" -eq 0 ]'
 answers plain 'answers with status 301' 'a redirect away from TLS fails'

@@ -334,6 +334,8 @@ write_config 'data_dir = "$HOME"' "downscope = \"setuid\"
 [auth.limits]
 nofile = $(($(as "$runner" sh -c 'ulimit -H -n') + 1))"
 check 'a limit that cannot be set is a system failure, and nothing of the job ran' '
-	rm -rf "$box/home/$usr/.jacamar-ci"; play; [ $? -eq 2 ] && logged "cannot set a limit of [auth.limits]" && nothing_ran'
+	rm -rf "$box/home/$usr/.jacamar-ci"; play; [ $? -eq 2 ] && nothing_ran &&
+	logged "cannot set auth.limits.nofile above the $(as "$runner" sh -c "ulimit -H -n") of the runner'"'"'s service" &&
+	logged "raise LimitNOFILE= in its unit"'
 
 finish

@@ -95,7 +95,7 @@ except 'root sudo none' 'there are no file capabilities' check 'with one of the 
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 except 'root sudo none' 'there are no file capabilities' check 'with no_new_privs, too' '
 	(setpriv() { command setpriv --no-new-privs "$@"; }; bounded_play)
-	[ $? -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
+	[ $? -eq 2 ] && logged "Remove NoNewPrivileges=yes" && nothing_ran'
 
 # The user's processes: as many as there may be, or one more.
 limited() {

@@ -74,7 +74,7 @@ wrong() {
 		grep -qF -- "$text" "$box/err" || { echo "exit code $code"; cat "$box/out" "$box/err"; return 1; }
 }
 check 'no stage is a wrong call' 'wrong "jacamar-auth: a stage is missing: config, prepare, run or cleanup" "$auth"'
-check 'an unknown stage is one' 'wrong "jacamar-auth: there is no stage build; see: jacamar-auth --help" "$auth" build'
+check 'an unknown stage is one' 'wrong "jacamar-auth: there is no stage build; in the runner'"'"'s config.toml it stands in" "$auth" build'
 check 'so is an unknown option' 'wrong "there is no option --unknown" "$auth" --unknown config'
 check 'or a short one' 'wrong "see: jacamar-auth --help" "$auth" -x config'
 check 'or an option cut too short' 'wrong "see: jacamar-auth --help" "$auth" --un=1 config'

@@ -64,7 +64,7 @@ mkdir -m 755 "$open/closed"
 write_config "data_dir = \"$open/closed\""
 check 'so does one in which the user can make nothing' '
 	play; [ $? -eq 2 ] && logged "cannot make '"'\$usr'"' of $open/closed/$usr/" && nothing_ran &&
-	logged "(the site must let users make directories there, or make them: auth.root_dir_creation): Permission denied"'
+	logged "(general.data_dir: the site must let users make directories there, or make them: auth.root_dir_creation): Permission denied"'
 mkdir -m 1777 "$open/taken"
 mkdir -m 700 "$open/taken/$usr"
 chown "$two" "$open/taken/$usr"

@@ -147,7 +147,8 @@ for way in no-auth auth; do
 	check "$how needs no token" 'works $way && logged "the job ran"'
 	settings 'general.jwt_required_aud = "https://site.example.com"
 	general.jwks_file = "'"$box/keys.json"'"' "$none"
-	check "$how does where an audience is required" 'fails $way "this job was refused by the rules of this site"'
+	check "$how does where an audience is required" '
+		fails $way "id_tokens: { SITE_ID_TOKEN: { aud: \"https://site.example.com\" } }"'
 	job "$(token aud=https://site.example.com)" <<-'SCRIPT'
 		echo the job ran
 		id -un

@@ -173,7 +173,7 @@ check 'without downscope a file is good, but not for jacamar-auth' '
 	bad "$file: auth.downscope is missing" -- "$runner" "$auth" config --check "$file"'
 content "$setuid"
 check 'with one it is, but not for --no-auth' '
-	bad "$file: auth.downscope asks for a change of account" -- "$usr" "$jacamar" --no-auth config --check "$file"'
+	bad "$file:5: auth.downscope asks for a change of account" -- "$usr" "$jacamar" --no-auth config --check "$file"'
 check 'a hundred errors are a hundred lines' '
 	content "$(seq -f "x%g = 1" 100)" && ask "$usr" "$jacamar" config --check "$file"
 	[ $? -eq 2 ] && [ "$(wc -l <"$box/err")" -eq 102 ]'

@@ -21,6 +21,8 @@ static struct account account_with(uid_t uid, const char *shell)
 	return account;
 }
 
+#define OPEN "; change that, or have auth.shell_allowlist list it"
+
 static const struct {
 	uid_t uid;
 	const char *shell;
@@ -31,12 +33,13 @@ static const struct {
 	{65534, "/bin/zsh", NULL, NULL},
 	{0, "/bin/bash", NULL, "usr is root, and no job runs as root"},
 	{0, "/bin/bash", "/bin/bash", "usr is root, and no job runs as root"},
-	{999, "/bin/bash", NULL, "usr is the service account"},
+	{999, "/bin/bash", NULL, "usr is the service account, which no job may become"},
 	{998, "/bin/bash", NULL, "uid 998 of usr is below auth.min_uid, 1000"},
-	{1000, "/sbin/nologin", NULL, "account usr is closed: its shell is /sbin/nologin"},
-	{1000, "/usr/sbin/nologin", NULL, "account usr is closed: its shell is /usr/sbin/nologin"},
-	{1000, "/bin/false", NULL, "account usr is closed: its shell is /bin/false"},
-	{1000, "nologin", NULL, "account usr is closed: its shell is nologin"},
+	{1000, "/sbin/nologin", NULL, "account usr is closed: its shell is /sbin/nologin" OPEN},
+	{1000, "/usr/sbin/nologin", NULL,
+	 "account usr is closed: its shell is /usr/sbin/nologin" OPEN},
+	{1000, "/bin/false", NULL, "account usr is closed: its shell is /bin/false" OPEN},
+	{1000, "nologin", NULL, "account usr is closed: its shell is nologin" OPEN},
 	{1000, "/bin/falsetto", NULL, NULL},
 	{1000, "/sbin/nologin", "/sbin/nologin", NULL},
 	{1000, "/bin/bash", "/bin/bash", NULL},

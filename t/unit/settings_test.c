@@ -849,7 +849,7 @@ END_TEST
 START_TEST(a_file_of_another_account_is_refused)
 {
 	static const char reason[] = " owned by another account; its owner must be root or the "
-				     "account that runs this program";
+				     "account that runs this program; chown it";
 	struct sandbox sandbox = sandbox_make(GENERAL);
 	uid_t owner = geteuid();
 
@@ -878,6 +878,39 @@ START_TEST(a_file_of_more_than_a_mebibyte_is_refused)
 	fclose(file);
 	expect_load(sandbox.path, geteuid(), " larger than 1 MiB, which no configuration is");
 	sandbox_remove(&sandbox);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	size_t line;	 /* of the key that is found; 0: it has none */
+	const char *key; /* NULL: none is found */
+} NAMED[] = {
+	{"nothing", 0, NULL},
+	{"", 0, NULL},
+	{"auth.min_uidx and xauth.min_uid, auth.nothing", 0, NULL},
+	{"x is in auth.user_blocklist", 0, "user_blocklist"},
+	{"uid 3 is below auth.min_uid, 4", 5, "min_uid"},
+	{"auth.user_allowlist and auth.groups_allowlist", 6, "groups_allowlist"},
+	{"general.data_dir, not auth.min_uid", 3, "data_dir"},
+	{"general.name and auth.runas.sha256", 0, "name"},
+	{"general.tls-ca-file has it", 0, "tls-ca-file"},
+};
+
+START_TEST(a_key_is_found_in_what_is_said)
+{
+	static const char text[] = "[general]\nexecutor = \"shell\"\ndata_dir = \"~\"\n[auth]\n"
+				   "min_uid = 4\ngroups_allowlist = [\"g\"]\n";
+	char *messages = NULL;
+	struct settings *settings = settings_parse("f", text, strlen(text), &messages);
+	ck_assert_msg(settings != NULL, "%s", messages);
+	const struct schema_row *row = schema_find_in(NAMED[_i].text, settings->lines);
+	ck_assert((row != NULL) == (NAMED[_i].key != NULL));
+	if (row != NULL) {
+		ck_assert_str_eq(row->name, NAMED[_i].key);
+		ck_assert_uint_eq(settings->lines[row - SCHEMA], NAMED[_i].line);
+	}
+	settings_free(settings);
 }
 END_TEST
 
@@ -913,6 +946,7 @@ Suite *settings_suite(void)
 	tcase_add_test(keys, a_long_unknown_name_is_cut_in_the_message_alone);
 	tcase_add_test(keys, all_errors_are_reported_in_the_order_of_the_lines);
 	tcase_add_test(keys, a_value_of_4000_bytes_is_read_whole);
+	tcase_add_loop_test(keys, a_key_is_found_in_what_is_said, 0, COUNT(NAMED));
 	tcase_add_test(keys, nothing_is_freed_without_harm);
 	suite_add_tcase(suite, keys);
 

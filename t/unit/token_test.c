@@ -648,7 +648,9 @@ START_TEST(the_audience_is_among_those_of_the_token)
 	int result = judge(text, AUDIENCES[_i].wanted, &claims, &err);
 	ck_assert_int_eq(result, AUDIENCES[_i].accepted ? 0 : -1);
 	if (result != 0)
-		ck_assert_str_eq(err.detail, "the id token is not for the audience 'a'");
+		ck_assert_str_eq(err.detail,
+				 "the id token is not for the audience 'a' of "
+				 "general.jwt_required_aud; set aud to it in .gitlab-ci.yml");
 	free(text);
 	free(said);
 }
