@@ -149,6 +149,12 @@ static int take_service_account(struct decision *decision, const struct account 
 	return 0;
 }
 
+/* Root's privilege comes from the caller, not from the file. */
+static bool is_by_file(enum downscope_kind downscope, const struct account *service)
+{
+	return downscope == DOWNSCOPE_SETUID && service->uid != 0;
+}
+
 int decision_find_account(struct decision *decision, struct error *err)
 {
 	const struct auth_settings *auth = &decision->settings->auth;
@@ -168,9 +174,8 @@ int decision_find_account(struct decision *decision, struct error *err)
 		return -1;
 	if (policy_check_account(auth, &decision->account, &service, err) != 0)
 		return -1;
-	/* Root's privilege comes from the caller, not from the file. */
-	bool by_file = auth->downscope == DOWNSCOPE_SETUID && service.uid != 0;
-	return by_file ? program_check_reach(&decision->account, err) : 0;
+	return is_by_file(auth->downscope, &service) ? program_check_reach(&decision->account, err)
+						     : 0;
 }
 
 /* As the token says it, else as the response does; NULL where neither does. */
@@ -369,6 +374,7 @@ int decision_recheck(const struct state *state, struct error *err)
 	bool own = state->downscope == DOWNSCOPE_NONE;
 
 	if (account_of_process(&service, err) != 0 ||
+	    (is_by_file(state->downscope, &service) && program_check_closed(err) != 0) ||
 	    (own ? account_of_process(&now, err)
 		 : account_by_name(state->account.name, &now, err)) != 0)
 		return -1;

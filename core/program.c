@@ -124,25 +124,40 @@ char *program_find(const char *setting, struct error *err)
 	return strdup(setting);
 }
 
-int program_check_reach(const struct account *account, struct error *err)
+/* Of the running file, whose path goes to `path`. */
+static int check_closed(struct stat *own, char *path, size_t size, struct error *err)
 {
-	struct stat own;
-	char path[PATH_MAX];
-	size_t count = 0;
-	if (stat("/proc/self/exe", &own) != 0)
+	if (stat("/proc/self/exe", own) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot look at this program's file");
-	own_path(path, sizeof(path));
-	if ((own.st_mode & 001) != 0 && own.st_nlink > 1)
+	own_path(path, size);
+	if ((own->st_mode & 001) == 0)
+		return 0;
+	if (own->st_nlink > 1)
 		return error_set(err, ERROR_SYSTEM,
 				 "jacamar-auth has capabilities, and everyone may execute it under "
 				 "another name: %s is a hard link; make it a file of its own, by: "
 				 "make install-caps",
 				 path);
-	if ((own.st_mode & 001) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth has capabilities, and everyone may execute it; run: "
-				 "chmod o-rwx %s",
-				 path);
+	return error_set(err, ERROR_SYSTEM,
+			 "jacamar-auth has capabilities, and everyone may execute it; run: "
+			 "chmod o-rwx %s",
+			 path);
+}
+
+int program_check_closed(struct error *err)
+{
+	struct stat own;
+	char path[PATH_MAX];
+	return check_closed(&own, path, sizeof(path), err);
+}
+
+int program_check_reach(const struct account *account, struct error *err)
+{
+	struct stat own;
+	char path[PATH_MAX];
+	size_t count = 0;
+	if (check_closed(&own, path, sizeof(path), err) != 0)
+		return -1;
 	cleanup_free gid_t *groups = account_groups(account, &count, err);
 	if (groups == NULL)
 		return -1;

@@ -33,8 +33,15 @@ enum program_use program_use_of(enum downscope_kind downscope);
 char *program_resolve(const char *path, enum program_use use, struct error *err);
 
 /*
- * Refuses an account that may execute the running file, where that file's capabilities make it
- * jacamar-auth: with a configuration of its own it would let whoever calls it be anybody.
+ * Fails where everyone may execute the running file, whose capabilities would be everyone's: with
+ * a state of one's own making they would do for any account.
+ */
+int program_check_closed(struct error *err);
+
+/*
+ * The same, and refuses an account that may execute the running file, where that file's
+ * capabilities make it jacamar-auth: with a configuration of its own it would let whoever calls it
+ * be anybody.
  */
 int program_check_reach(const struct account *account, struct error *err);
 

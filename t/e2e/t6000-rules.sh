@@ -137,7 +137,23 @@ gpasswd -d "$usr" "$runner" >/dev/null
 chmod o+x "$prefix/bin/jacamar-auth"
 check 'no job runs where everyone may execute it' '
 	configure; [ $? -eq 2 ] && nothing_ran && logged "everyone may execute it; run: chmod o-rwx"'
+check 'nor does a stage of one that began before' '
+	chmod o-x "$prefix/bin/jacamar-auth"; prepare_call && chmod o+x "$prefix/bin/jacamar-auth" && call_with
+	[ $? -eq 2 ] && logged "everyone may execute it; run: chmod o-rwx $prefix/bin/jacamar-auth"'
 chmod o-x "$prefix/bin/jacamar-auth"
+rm -rf "$box/home/$usr/.jacamar-ci"
+
+# Where setcap was run for jacamar, which is everyone's, a state that anybody can write must not do.
+check 'capabilities of jacamar itself are nobody'"'"'s way to another account' '
+	configure && jq -r ".job_env.JACAMAR_CI_STATE" "$box/answer" |
+		sed "s|$usr|$two|g; s|\"uid\":$(id -u "$usr")|\"uid\":$(id -u "$two")|
+			s|\"gid\":$(id -g "$usr")|\"gid\":$(id -g "$two")|" >"$box/state"
+	install -m 644 "$box/response.json" "$box/everyones.json"
+	setcap cap_setgid,cap_setuid=ep "$prefix/libexec/jacamar-ci"
+	as "$usr" JACAMAR_CI_STATE="$(cat "$box/state")" JOB_RESPONSE_FILE="$box/everyones.json" \
+		bash -c "exec -a jacamar-auth $prefix/libexec/jacamar-ci prepare" >"$box/log" 2>&1
+	code=$?; setcap -r "$prefix/libexec/jacamar-ci"
+	[ ! -e "$box/home/$two/.jacamar-ci" ] && [ $code -eq 2 ] && logged "everyone may execute it"'
 
 # One of them all the way.
 job <<'SCRIPT'
