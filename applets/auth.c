@@ -7,11 +7,8 @@
  */
 #include "applets/applet.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "applets/outcome.h"
@@ -19,34 +16,11 @@
 #include "core/decision.h"
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/program.h"
 #include "core/root_directory.h"
 #include "core/script.h"
 #include "core/sudo.h"
 #include "core/user_side.h"
-
-/* What keeps the file's capabilities from being ours, and what gives them back. */
-static int explain_privilege(struct error *err)
-{
-	struct statvfs mount;
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	const char *own = length > 0 ? path : "jacamar-auth";
-	path[length > 0 ? length : 0] = '\0';
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth has no privilege to change accounts: who called it "
-				 "may gain none. Remove NoNewPrivileges=yes, and what implies it, "
-				 "from the unit of the runner's service");
-	if (statvfs("/proc/self/exe", &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth has no privilege to change accounts: %s is on a "
-				 "nosuid mount. Mount that without nosuid, or install it elsewhere",
-				 own);
-	return error_set(err, ERROR_SYSTEM,
-			 "jacamar-auth has no privilege to change accounts. As root, run: setcap "
-			 "cap_setgid,cap_setuid=ep %s",
-			 own);
-}
 
 /* Whether this process can do what the setting asks for. */
 static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
@@ -64,7 +38,7 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 	if (downscope == DOWNSCOPE_SUDO)
 		return sudo_find(err) != NULL ? 0 : -1;
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
-		return explain_privilege(err);
+		return program_explain_privilege(err);
 	return 0;
 }
 

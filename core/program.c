@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/io.h"
@@ -171,4 +173,25 @@ int program_check_reach(const struct account *account, struct error *err)
 					 account->name, (unsigned int)own.st_gid, account->name,
 					 path);
 	return 0;
+}
+
+int program_explain_privilege(struct error *err)
+{
+	struct statvfs mount;
+	char path[PATH_MAX];
+	own_path(path, sizeof(path));
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has no privilege to change accounts: who called it "
+				 "may gain none. Remove NoNewPrivileges=yes, and what implies it, "
+				 "from the unit of the runner's service");
+	if (statvfs("/proc/self/exe", &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "jacamar-auth has no privilege to change accounts: %s is on a "
+				 "nosuid mount. Mount that without nosuid, or install it elsewhere",
+				 path);
+	return error_set(err, ERROR_SYSTEM,
+			 "jacamar-auth has no privilege to change accounts. As root, run: setcap "
+			 "cap_setgid,cap_setuid=ep %s",
+			 path);
 }

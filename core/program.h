@@ -45,4 +45,7 @@ int program_check_closed(struct error *err);
  */
 int program_check_reach(const struct account *account, struct error *err);
 
+/* The error of a file that has no capabilities here: what keeps it from them; returns -1. */
+int program_explain_privilege(struct error *err);
+
 #endif
