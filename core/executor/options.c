@@ -9,10 +9,11 @@ static bool refuse(char *fault, size_t size, const char *word, const char *reaso
 	return false;
 }
 
+/* Of an abbreviation, too: one that stood for another option as well would not be taken. */
 static bool is_bare(const struct option_rules *rules, const char *name)
 {
 	for (const char *const *bare = rules->bare; *bare != NULL; bare++)
-		if (strcmp(*bare, name) == 0)
+		if (strncmp(*bare, name, strlen(name)) == 0)
 			return true;
 	return false;
 }
@@ -39,6 +40,8 @@ static bool check_short(const struct option_rules *rules, const char *word, bool
 		     option++)
 			if (option->letter == *letter)
 				return refuse(fault, size, word, option->reason);
+		if (rules->attached != NULL && strchr(rules->attached, *letter) != NULL)
+			break;
 		if (strchr(rules->letters, *letter) != NULL) {
 			*takes_next = letter[1] == '\0';
 			break;

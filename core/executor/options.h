@@ -18,7 +18,8 @@ struct refused_option {
 
 struct option_rules {
 	const struct refused_option *refused;
-	const char *letters; /* short options that take a value */
+	const char *letters;  /* short options that take a value */
+	const char *attached; /* short options that take one only attached; NULL: none */
 	const char *const
 		*bare; /* long options that take none, or only behind "="; ends with NULL */
 };

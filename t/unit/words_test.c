@@ -83,6 +83,8 @@ static const char *const GOOD[] = {
 	"--gres=gpu:2 -C 'a&b'",
 	"--signal=B:USR1@60",
 	"-d afterok:12 --nice=5 --nice",
+	"--contig --qo x --excl=user",
+	"-k -koff -n 2",
 };
 
 START_TEST(options_that_do_no_harm_are_taken)
@@ -153,6 +155,12 @@ static const char *const HARMFUL[] = {
 	"--time",
 	"--=x",
 	"--comment --wait",
+	"--contig x", /* no value, abbreviated or not */
+	"--spread-seg x",
+	"-kx x", /* a value that is attached or none */
+	"-k x",
+	"--external",
+	"--autocomplete=x",
 };
 
 START_TEST(options_that_break_the_driver_are_refused_by_name)
