@@ -27,7 +27,7 @@
 static const char *const OUR_CALLS[] = {
 	"access", "arch_prctl", "brk", "capget", "capset", "chmod", "clock_nanosleep", "clone",
 	"close", "dup2", "dup3", "execve", "exit_group", "faccessat", "fchmod", "fchmodat",
-	"fcntl", "flock", "fstat", "fstatfs", "ftruncate", "getdents64", "getegid", "geteuid",
+	"fcntl", "flock", "fstat", "fstatfs", "fsync", "ftruncate", "getdents64", "getegid", "geteuid",
 	"getgid", "getpid", "gettid", "getuid", "kill", "lseek", "lstat", "mkdirat", "mmap",
 	"mprotect", "munmap", "nanosleep", "newfstatat", "openat", "pipe2", "poll", "ppoll",
 	"prctl", "pread64", "prlimit64", "pwrite64", "read", "readlinkat", "renameat",

@@ -108,6 +108,22 @@ allow_calls = $(array $ours $(echo $scripts | sed "s/mknodat//"))"
 	tries && has_filter && nothing_is_typed &&
 	said "mkfifo: Function not implemented" && said "getppid: ok" && said "TIOCGWINSZ: ok" && nothing_left'
 
+# A scheduler's commands need calls of their own; this one needs no more than a script does.
+mkdir "$box/scheduler"
+cat >"$box/scheduler/sbatch" <<'SCRIPT'
+#!/bin/bash
+setsid bash "${!#}" >/dev/null 2>&1 &
+echo 4242
+SCRIPT
+chmod 755 "$box/scheduler/sbatch"
+check 'a job that goes to a scheduler is driven under them, too' '
+	site "block_all = true
+allow_calls = $(array $ours $scripts)
+[batch]
+scheduler_bin = \"$box/scheduler\""
+	sed -i "s/^executor = .*/executor = \"slurm\"/" "$file"
+	echo "echo it ran" | job; bounded_play && said "it ran" && logged "slurm job 4242 runs on" && nothing_left'
+
 # Ids, which a process has to spare in a user namespace alone.
 if as "$usr" unshare -r "$box/calls" 2>/dev/null | grep -Fx 'setuid to 0: ok' >/dev/null; then
 	check 'without limit_setuid a namespace has ids' '
