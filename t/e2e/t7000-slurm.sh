@@ -19,6 +19,12 @@ check 'whose number the log tells, and its node' 'logged "slurm job $(slurm_numb
 check 'prepare names the executor' 'logged "executor slurm"'
 check 'nothing is left of it' 'nothing_left && queue_is_empty'
 
+# What Slurm keeps, its nodes read, and perhaps others: the wrapper, and the variables.
+echo 'echo it ran with secret-of-the-script' | job
+check 'no secret of the job is in what Slurm keeps' '
+	play && find "$slurm/state" -name script | grep . && find "$slurm/state" -name environment | grep . &&
+	! grep -raqF -e secret-of-the-script -e job-secret -e "$(token | cut -d . -f 1)." "$slurm/state"'
+
 echo 'exit 3' | job
 check 'a failing script fails the job' 'play; [ $? -eq 1 ]'
 check 'with its own exit code' 'logged "exit code 3"'
