@@ -227,9 +227,13 @@ bool allocation_read_start(const struct allocation *allocation, struct allocatio
 	       text_copy(seen->since, sizeof(seen->since), since);
 }
 
-void allocation_forget_exit(const struct allocation *allocation)
+void allocation_forget_exit(const struct allocation *allocation,
+			    const struct allocation_exit *ended)
 {
-	unlink_file(allocation, "exit");
+	struct allocation_exit found;
+	/* The log grows from start to start: the same size is the same end. */
+	if (allocation_read_exit(allocation, &found) && found.size == ended->size)
+		unlink_file(allocation, "exit");
 }
 
 void allocation_close(const struct allocation *allocation, bool keep_log)

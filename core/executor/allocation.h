@@ -66,8 +66,9 @@ struct allocation_start {
 };
 bool allocation_read_start(const struct allocation *allocation, struct allocation_start *seen);
 
-/* Forgets how a start ended that is not the last. */
-void allocation_forget_exit(const struct allocation *allocation);
+/* Forgets how a start ended that is not the last, unless the next one has ended as well by now. */
+void allocation_forget_exit(const struct allocation *allocation,
+			    const struct allocation_exit *ended);
 
 /* The scheduler has nothing more to do with it: removes its files, the log only on demand. */
 void allocation_close(const struct allocation *allocation, bool keep_log);

@@ -84,17 +84,18 @@ static bool read_arguments(const struct batch *batch, struct words *arguments)
 static int submit_with(struct batch *batch, const struct words *arguments, struct error *err)
 {
 	const struct batch_call *call = batch->call;
-	bool refused = false;
+	enum submit_fault fault = SUBMIT_UNCLEAR;
 	if (allocation_write(&batch->allocation, batch->queue.scheduler, call->header, call->script,
 			     err) != 0)
 		return -1;
-	if (queue_submit(&batch->queue, arguments, &refused, err) == 0) {
+	if (queue_submit(&batch->queue, arguments, &fault, err) == 0) {
+		int result = allocation_record(&batch->allocation, err);
 		batch_say(&call->voice, "%s", title(batch).text);
-		return allocation_record(&batch->allocation, err);
+		return result;
 	}
-	batch->is_over = refused;
+	batch->is_over = fault != SUBMIT_UNCLEAR;
 	/* Without a word of the author's in it, a request is the site's own. */
-	if (!refused || arguments->count == 0)
+	if (fault != SUBMIT_REFUSED || arguments->count == 0)
 		return -1;
 	batch_say(&call->voice, "%s", err->detail);
 	return 1;
@@ -155,7 +156,7 @@ static enum verdict judge_exit(struct batch *batch, bool late, int *exit_code, s
 	bool fresh = batch->inquiry.asked_at >= batch->end_seen;
 	enum batch_meaning meaning = fresh ? batch->inquiry.answer.meaning : BATCH_UNKNOWN;
 	if (meaning == BATCH_WAITING) {
-		allocation_forget_exit(&batch->allocation);
+		allocation_forget_exit(&batch->allocation, &batch->ended);
 		batch->has_exit = false;
 		batch->end_seen = -1;
 		return GO_ON;
@@ -253,16 +254,31 @@ static int withdraw(struct batch *batch, struct error *err)
 	int gone = queue_withdraw(&batch->queue, limit, &why);
 	for (int step = 0; step < LAST_STEPS && look(batch) == FOLLOW_MORE; step++)
 		;
-	batch->is_over = gone == 0;
+	/* What was not found in the queue is looked for once more by cleanup. */
+	batch->is_over = gone == 0 && batch->allocation.number[0] != '\0';
 	if (gone != 0)
 		return error_set(err, ERROR_SYSTEM, "the job was cancelled, but %.900s",
 				 why.detail);
-	batch_say(&batch->call->voice, "%s is gone from the queue", title(batch).text);
+	if (batch->is_over)
+		batch_say(&batch->call->voice, "%s is gone from the queue", title(batch).text);
 	return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+}
+
+/* A sub-stage that is tried again: its first attempt would write into the same files. */
+static int end_first_attempt(struct batch *batch, struct error *err)
+{
+	int64_t limit = batch->call->header->state.kill_timeout_ms / 4 * 3;
+	int result = 0;
+	if (allocation_recall(&batch->allocation))
+		result = queue_withdraw(&batch->queue, limit, err);
+	batch->allocation.number[0] = '\0';
+	return result;
 }
 
 static int run(struct batch *batch, int *exit_code, struct error *err)
 {
+	if (end_first_attempt(batch, err) != 0)
+		return -1;
 	if (batch->queue.cancelled) {
 		batch->is_over = true;
 		return error_set(err, ERROR_SYSTEM, "the job was cancelled");
@@ -287,7 +303,8 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 	enum verdict verdict = watch(batch, exit_code, err);
 	if (verdict == GO_ON)
 		return withdraw(batch, err);
-	batch->is_over = batch->is_over || batch->has_exit;
+	/* Who was told to end, may have been requeued. */
+	batch->is_over = batch->is_over || (batch->has_exit && !batch->ended.terminated);
 	drain(batch);
 	return verdict == DECIDED ? 0 : -1;
 }
@@ -315,13 +332,13 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 
 /* One job's file that was found: its job is cancelled. */
 static int end_one(const struct batch_call *call, struct queue *queue, int directory,
-		   const char *substage, struct error *err)
+		   const char *substage, int64_t limit_ms, struct error *err)
 {
 	const struct state *state = &call->header->state;
 	struct allocation *allocation = queue->allocation;
 	int result = allocation_init(allocation, directory, state->scripts_dir, substage, err);
 	if (result == 0 && allocation_recall(allocation)) {
-		result = queue_withdraw(queue, state->kill_timeout_ms / 4 * 3, err);
+		result = queue_withdraw(queue, limit_ms, err);
 		if (result == 0 && allocation->number[0] != '\0')
 			batch_say(&call->voice, "%s job %s is gone from the queue",
 				  queue->scheduler->name, allocation->number);
@@ -339,6 +356,7 @@ static int end_all(const struct batch_call *call, struct queue *queue, int direc
 	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
 	const struct dirent *entry;
+	int64_t deadline = io_now_ms() + call->header->state.kill_timeout_ms / 4 * 3;
 	int result = 0;
 	if (listing == NULL)
 		return error_errno(err, ERROR_SYSTEM, "cannot look for jobs of the scheduler");
@@ -348,8 +366,13 @@ static int end_all(const struct batch_call *call, struct queue *queue, int direc
 		if (strcmp(entry->d_name + length, ".job") != 0 || length >= sizeof(name))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
-		if (script_is_substage(name) && end_one(call, queue, directory, name, err) != 0)
+		/* As many as the job's author likes to make, but all in one time. */
+		int64_t left = deadline - io_now_ms();
+		if (script_is_substage(name) &&
+		    end_one(call, queue, directory, name, left, err) != 0)
 			result = -1;
+		if (left <= 0)
+			break;
 	}
 	closedir(listing);
 	return result;

@@ -190,11 +190,14 @@ int command_start(struct command *command, const struct command_site *site,
 	return execute(command, &launch, err);
 }
 
-/* Takes what is there to be read; what does not fit is dropped. Closes *fd at the end. */
-static void take(int *fd, char *text, size_t room, size_t *size)
+/*
+ * Takes what is there to be read; what does not fit is dropped, and told. Closes *fd at the end.
+ */
+static bool take(int *fd, char *text, size_t room, size_t *size)
 {
 	char rest[4096];
 	ssize_t got = 0;
+	bool dropped = false;
 	/* Bounded: one that prints without end is to be seen running out of time. */
 	for (int round = 0; *fd >= 0 && round < TAKE_ROUNDS; round++) {
 		bool full = *size == room;
@@ -208,9 +211,12 @@ static void take(int *fd, char *text, size_t room, size_t *size)
 			*fd = -1;
 		} else if (!full) {
 			*size += (size_t)got;
+		} else {
+			dropped = true;
 		}
 	}
 	text[*size] = '\0';
+	return dropped;
 }
 
 static void close_all(struct command *command)
@@ -223,16 +229,24 @@ static void close_all(struct command *command)
 	command->child = 0;
 }
 
+/* It leads a group: a site's script around the scheduler's command does not leave that behind. */
+static void end(const struct command *command)
+{
+	kill(-command->child, SIGKILL);
+}
+
 bool command_step(struct command *command)
 {
 	struct command_result *result = &command->result;
 	if (command->in_time && io_now_ms() >= command->deadline) {
 		command->in_time = false;
-		kill(command->child, SIGKILL);
+		end(command);
 	}
 	/* What it left running may hold its pipes, and is not waited for. */
 	bool ended = waitpid(command->child, &result->status, WNOHANG) == command->child;
-	take(&command->output, result->output, sizeof(result->output) - 1, &command->output_size);
+	if (take(&command->output, result->output, sizeof(result->output) - 1,
+		 &command->output_size))
+		result->cut = true;
 	take(&command->errors, result->errors, sizeof(result->errors) - 1, &command->errors_size);
 	if (ended)
 		close_all(command);
@@ -251,7 +265,7 @@ void command_abort(struct command *command)
 	int status;
 	if (command->child <= 0)
 		return;
-	kill(command->child, SIGKILL);
+	end(command);
 	/* Not waited for: it may hang in the kernel. */
 	(void)waitpid(command->child, &status, WNOHANG);
 	close_all(command);

@@ -155,11 +155,14 @@ static int find_lost(struct queue *queue, int64_t limit_ms, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "%s does not tell which jobs there are: %s",
 				 scheduler->list[0], why);
 	}
-	return scheduler->read_list(queue->command.result.output, &marks, allocation->number) ? 1
-											      : 0;
+	if (scheduler->read_list(queue->command.result.output, &marks, allocation->number))
+		return 1;
+	if (!queue->command.result.cut)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, "%s tells of too many jobs", scheduler->list[0]);
 }
 
-int queue_submit(struct queue *queue, const struct words *arguments, bool *refused,
+int queue_submit(struct queue *queue, const struct words *arguments, enum submit_fault *fault,
 		 struct error *err)
 {
 	const struct scheduler *scheduler = queue->scheduler;
@@ -167,17 +170,18 @@ int queue_submit(struct queue *queue, const struct words *arguments, bool *refus
 	const struct command_result *result = &queue->command.result;
 	struct error also;
 	char why[512];
-	*refused = false;
+	*fault = SUBMIT_NOT_ASKED;
 	if (run(queue, scheduler->submit, arguments, SUBMIT_MOST_MS, err) != 0)
 		return -1;
 	if (result->status == 0 && scheduler->read_number(result->output, allocation->number))
 		return 0;
-	*refused = queue->command.in_time && scheduler->is_refusal(result);
+	bool refused = queue->command.in_time && scheduler->is_refusal(result);
+	*fault = refused ? SUBMIT_REFUSED : SUBMIT_UNCLEAR;
 	queue_explain(&queue->command, why, sizeof(why));
 	error_set(err, ERROR_SYSTEM, "the job was not submitted: %s: %s", scheduler->submit[0],
 		  why);
 	/* The answer alone may have been lost. */
-	if (*refused || find_lost(queue, LATE_MOST_MS, &also) != 1)
+	if (refused || find_lost(queue, LATE_MOST_MS, &also) != 1)
 		return -1;
 	return 0;
 }
@@ -235,7 +239,6 @@ int queue_withdraw(struct queue *queue, int64_t limit_ms, struct error *err)
 	int64_t left;
 	bool told = false;
 	command_abort(&queue->command);
-	queue->cancelled = true;
 	do {
 		if (!told) {
 			int result = tell_to_end(queue, deadline, &why);

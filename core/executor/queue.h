@@ -45,10 +45,14 @@ int queue_start(struct queue *queue, const char *const *template, const struct w
 
 /*
  * Submits the job and gets its number. A job that is cancelled meanwhile is submitted all the
- * same, if that is soon: only who knows its number can end it. *refused: the scheduler has judged
- * the request itself.
+ * same, if that is soon: only who knows its number can end it.
  */
-int queue_submit(struct queue *queue, const struct words *arguments, bool *refused,
+enum submit_fault {
+	SUBMIT_UNCLEAR,	  /* there may be a job */
+	SUBMIT_NOT_ASKED, /* there is none: the command could not be executed */
+	SUBMIT_REFUSED,	  /* there is none: the scheduler has judged the request itself */
+};
+int queue_submit(struct queue *queue, const struct words *arguments, enum submit_fault *fault,
 		 struct error *err);
 
 /* Cancels the job, whether its number is known or not, and waits until it is gone. */

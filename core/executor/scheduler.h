@@ -26,6 +26,7 @@ struct command_result {
 	int status; /* as waitpid has it */
 	char output[16 * 1024];
 	char errors[1024]; /* the beginning */
+	bool cut;	   /* there was more output */
 };
 
 /* What a job's state means to the one who waits for its end. */
@@ -69,7 +70,7 @@ struct scheduler {
 	const char *const *submit;
 	const char *const *ask;
 	const char *const *ask_history; /* NULL: nobody remembers what the scheduler forgot */
-	const char *const *list;	/* of the account's jobs, with what they execute */
+	const char *const *list; /* of the account's jobs, with what they execute, newest first */
 	const char *const *cancel;
 
 	/* Each is given a command that ended with status 0; false where it is no answer. */

@@ -20,8 +20,8 @@ static command_template ASK = {"scontrol", "--local", "show", "job", "{number}",
 static command_template HISTORY = {"sacct",	    "--noheader", "--parsable2",
 				   "--allocations", "--jobs",	  "{number}",
 				   "--format",	    "State",	  NULL};
-static command_template LIST = {"squeue",   "--local", "--noheader", "--user={account}",
-				"--format", "%A %o",   NULL};
+static command_template LIST = {"squeue",    "--local",	 "--noheader", "--user={account}",
+				"--sort=-i", "--format", "%A %o",      NULL};
 static command_template CANCEL = {"scancel", "{number}", NULL};
 
 /* slurm.schedmd.com/squeue.html, "JOB STATE CODES" */

@@ -362,6 +362,10 @@ static const struct {
 	{"--user=root\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
 	{"1 2\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
 	{"4242", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	/* What is not in a list of which there is more, may be in the rest. */
+	{"\n", "yes '1 /elsewhere' | head -n 5000", "exit 1", NULL, -1},
+	{"\n", "echo \"77 $W\"; yes '1 /elsewhere' | head -n 5000", "state CANCELLED",
+	 "scancel 77\n", 0},
 };
 
 START_TEST(cleanup_cancels_what_is_left)
@@ -385,6 +389,132 @@ START_TEST(cleanup_cancels_what_is_left)
 		ck_assert(!is_called("s"));
 	ck_assert_int_eq(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK) == 0,
 			 CLEANUPS[_i].result != 0);
+}
+END_TEST
+
+/* Each costs a question or two. */
+START_TEST(cleanup_ends_however_many_jobs_there_seem_to_be)
+{
+	struct error err;
+	int left = 0;
+	const int failed = -1;
+	int directory = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(directory, 0);
+	close(directory);
+	for (int i = 0; i < 100; i++)
+		scratch_write(path_of("%s/step_%d.job", made.scripts_dir, i).text, "\n", 0600);
+	does("squeue.does", "exit 0\n");
+	ck_assert_int_eq(process_run(clean_up, &failed), 0);
+	for (int i = 0; i < 100; i++)
+		if (access(path_of("%s/step_%d.job", made.scripts_dir, i).text, F_OK) == 0)
+			left++;
+	ck_assert_int_gt(left, 0);
+	ck_assert_int_lt(left, 100);
+}
+END_TEST
+
+static bool is_left(const char *suffix)
+{
+	return access(path_of("%s/build_script.%s", made.scripts_dir, suffix).text, F_OK) == 0;
+}
+
+/* Its wrapper was told to end, and it may have been requeued. */
+START_TEST(a_job_whose_end_nobody_explains_is_left_to_cleanup)
+{
+	does("scontrol.does", "echo garbage\n");
+	struct outcome *outcome = run("kill -TERM $(ps -o ppid= -p $PPID); exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "whether it ended by itself"));
+	ck_assert(is_left("job"));
+}
+END_TEST
+
+/* The next start ends while the scheduler still says that it waits for that. */
+START_TEST(the_end_of_a_next_start_is_not_forgotten)
+{
+	does("scontrol.does",
+	     path_of("echo '5 0 5' >%s/build_script.exit; state PENDING\n", made.scripts_dir).text);
+	struct outcome *outcome = run("echo here; kill -KILL $$\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, 5);
+}
+END_TEST
+
+/* A sub-stage is tried again: 4242 is what is left of the first attempt. */
+static const struct {
+	const char *scontrol;
+	int result;
+} ATTEMPTS[] = {
+	{"state CANCELLED", 0},
+	{"state RUNNING", -1},
+};
+
+START_TEST(a_first_attempt_is_ended_before_the_next)
+{
+	struct error err;
+	int directory = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(directory, 0);
+	close(directory);
+	scratch_write(path_of("%s/build_script.job", made.scripts_dir).text, "4242\n", 0600);
+	does("submit", "echo sbatch >>\"${0%/*}/calls\"; run; echo 77\n");
+	does("scancel.does", "exit 0\n");
+	does("scontrol.does", ATTEMPTS[_i].scontrol);
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, ATTEMPTS[_i].result);
+	ck_assert(is_called("scancel 4242\n"));
+	ck_assert_int_eq(is_called("\nsbatch\n"), ATTEMPTS[_i].result == 0);
+	ck_assert_int_eq(is_left("job"), ATTEMPTS[_i].result != 0);
+}
+END_TEST
+
+/* A site's own script around the command is ended with all of it. */
+START_TEST(a_command_that_does_not_answer_leaves_nothing_behind)
+{
+	size_t size;
+	does("scontrol.does", "sleep 600 & echo $! >\"${0%/*}/pid\"; wait\n");
+	struct outcome *outcome = run("kill -KILL $$\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	char *pid = scratch_read(path_of("%s/pid", bin.text).text, &size);
+	process_wait_until_dead((pid_t)atoi(pid));
+	free(pid);
+}
+END_TEST
+
+/* What its author makes of the job's files is the author's own loss; it ends all the same. */
+static const struct {
+	const char *script; /* NAME.log, NAME.exit... are $S.log, $S.exit... */
+	int code;	    /* -1: an error */
+} SABOTAGES[] = {
+	{"rm -f $S.log; mkfifo $S.log; exit 3", 3},
+	{"rm -f $S.log; ln -s /dev/zero $S.log; exit 3", 3},
+	{"rm -f $S.log; mkdir $S.log; exit 3", 3},
+	{"head -c 9999 /dev/zero; : >$S.log; exit 3", 3},
+	{"mkfifo $S.exit; exit 3", 3},
+	{"echo '0 99999999999999 0' >$S.exit; sleep 1; exit 3", 0},
+	{"head -c 99999 /dev/zero | tr '\\0' x >$S.exit; exit 3", 3},
+	{"echo 7 >$S.report; exit 3", 3},
+	{"rm -rf ${S%/*}; exit 3", -1},
+};
+
+START_TEST(a_job_ends_whatever_its_files_become)
+{
+	does("scontrol.does", "state FAILED\n");
+	struct outcome *outcome = run(
+		path_of("S=%s/build_script; %s\n", made.scripts_dir, SABOTAGES[_i].script).text, 0);
+	ck_assert_msg(outcome->result == (SABOTAGES[_i].code < 0 ? -1 : 0), "%s\n%s",
+		      outcome->err.detail, outcome->log);
+	if (SABOTAGES[_i].code >= 0)
+		ck_assert_int_eq(outcome->exit_code, SABOTAGES[_i].code);
+}
+END_TEST
+
+START_TEST(without_a_command_to_submit_there_is_no_job_to_look_for)
+{
+	ck_assert_int_eq(unlink(path_of("%s/sbatch", bin.text).text), 0);
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "cannot find the scheduler's command"));
+	ck_assert(!is_left("job"));
 }
 END_TEST
 
@@ -446,6 +576,13 @@ Suite *batch_suite(void)
 			    ROWS(SUBMITS));
 	tcase_add_test(jobs, arguments_stay_words);
 	tcase_add_loop_test(jobs, cleanup_cancels_what_is_left, 0, ROWS(CLEANUPS));
+	tcase_add_test(jobs, cleanup_ends_however_many_jobs_there_seem_to_be);
+	tcase_add_test(jobs, a_job_whose_end_nobody_explains_is_left_to_cleanup);
+	tcase_add_test(jobs, the_end_of_a_next_start_is_not_forgotten);
+	tcase_add_loop_test(jobs, a_first_attempt_is_ended_before_the_next, 0, ROWS(ATTEMPTS));
+	tcase_add_test(jobs, a_command_that_does_not_answer_leaves_nothing_behind);
+	tcase_add_loop_test(jobs, a_job_ends_whatever_its_files_become, 0, ROWS(SABOTAGES));
+	tcase_add_test(jobs, without_a_command_to_submit_there_is_no_job_to_look_for);
 	tcase_add_loop_test(jobs, variables_of_the_site_are_set_for_the_commands, 0,
 			    ROWS(SETTINGS));
 	tcase_add_test(jobs, only_the_script_of_the_job_goes_there);
