@@ -23,6 +23,9 @@
 /* A log of unknown length is at its end when it has not grown for so long. */
 #define QUIET_MS 1000
 
+/* How many times nfs_timeout the scheduler has to tell of the end, while it is asked. */
+#define ASKING_FACTOR 3
+
 /* After a cancel: what is there of the log is shown, in so many steps. */
 #define LAST_STEPS 64
 
@@ -117,7 +120,7 @@ static int submit(struct batch *batch, struct error *err)
 static enum follow_result look(struct batch *batch)
 {
 	/* Asked first: what was written then comes after the start, which is told before it. */
-	bool has_begun = follow_has_begun(&batch->follower);
+	bool has_begun = batch->follower.position > 0 || follow_size(&batch->follower) > 0;
 	if (allocation_read_start(&batch->allocation, &batch->start)) {
 		batch_say(&batch->call->voice, "%s runs on %s", title(batch).text,
 			  batch->start.node);
@@ -147,6 +150,15 @@ static enum verdict take_code(const struct batch *batch, int *exit_code, struct 
 	}
 	*exit_code = batch->ended.code;
 	return DECIDED;
+}
+
+/* Who is asked about the end is waited for, if not for ever: a scheduler may be slow. */
+static bool is_late(const struct batch *batch)
+{
+	const struct queue *queue = &batch->queue;
+	int64_t waited = io_now_ms() - batch->end_seen;
+	bool asks = queue->command.child > 0 || queue->last_start < batch->end_seen;
+	return waited >= queue->state->nfs_timeout_ms * (asks ? ASKING_FACTOR : 1);
 }
 
 /* The script has ended, but perhaps not by itself: what the scheduler says of that counts. */
@@ -189,7 +201,7 @@ static enum verdict judge(struct batch *batch, int *exit_code, struct error *err
 	}
 	if (batch->end_seen < 0)
 		return GO_ON;
-	bool late = io_now_ms() - batch->end_seen >= batch->call->header->state.nfs_timeout_ms;
+	bool late = is_late(batch);
 	if (batch->has_exit)
 		return judge_exit(batch, late, exit_code, err);
 	return late ? lose(batch, err, "it has ended, but its end was not told by its script")
@@ -221,28 +233,31 @@ static enum verdict watch(struct batch *batch, int *exit_code, struct error *err
 
 /*
  * The log to its last byte: as many as the node counted where it told the end, else until no more
- * come.
+ * come. What was left behind may write on for ever, and is not waited for.
  */
 static void drain(struct batch *batch)
 {
+	struct follower *follower = &batch->follower;
+	int64_t most = batch->call->header->state.nfs_timeout_ms;
 	int64_t began = io_now_ms();
 	int64_t last = began;
-	uint64_t wanted = batch->has_exit ? batch->ended.size : 0;
-	while (!batch->queue.cancelled && !batch->follower.broken) {
-		uint64_t before = batch->follower.position;
-		enum follow_result followed = follow_step(&batch->follower);
+	uint64_t wanted = batch->has_exit ? batch->ended.size : UINT64_MAX;
+	for (;;) {
+		uint64_t before = follower->position;
+		enum follow_result followed = follow_step(follower);
 		int64_t now = io_now_ms();
-		if (followed != FOLLOW_IDLE || batch->follower.position != before)
-			last = now;
-		else if (batch->has_exit ? batch->follower.position >= wanted
-					 : now - last >= QUIET_MS)
+		if (follower->position >= wanted || follower->broken || batch->queue.cancelled)
 			return;
-		else if (now - last >= batch->call->header->state.nfs_timeout_ms)
+		if (followed != FOLLOW_IDLE || follower->position != before)
+			last = now;
+		else if (now - last >= (batch->has_exit ? most : QUIET_MS))
 			break;
+		if (wanted == UINT64_MAX && now - began >= most)
+			wanted = follow_size(follower);
 		queue_wait(&batch->queue, followed == FOLLOW_MORE ? 0 : LOOK_MS,
 			   followed == FOLLOW_BLOCKED);
 	}
-	if (batch->follower.position < wanted && !batch->queue.cancelled)
+	if (batch->has_exit)
 		batch_say(&batch->call->voice, "the end of the log has not arrived in time");
 }
 

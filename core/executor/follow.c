@@ -35,13 +35,11 @@ static size_t write_part(struct follower *follower, const char *bytes, size_t si
 	return follower->broken ? size : written;
 }
 
-bool follow_has_begun(const struct follower *follower)
+uint64_t follow_size(const struct follower *follower)
 {
 	struct stat found;
-	if (follower->position > 0)
-		return true;
 	cleanup_close int fd = allocation_open(follower->allocation, "log");
-	return fd >= 0 && fstat(fd, &found) == 0 && found.st_size > 0;
+	return fd >= 0 && fstat(fd, &found) == 0 ? (uint64_t)found.st_size : 0;
 }
 
 enum follow_result follow_step(struct follower *follower)

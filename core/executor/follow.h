@@ -21,8 +21,8 @@ enum follow_result {
 	FOLLOW_BLOCKED, /* wait until standard output can be written */
 };
 
-/* True where the log has a byte. */
-bool follow_has_begun(const struct follower *follower);
+/* Of the log as it is seen now; 0 where there is none. */
+uint64_t follow_size(const struct follower *follower);
 
 /* One bounded step from the log's `position` on. */
 enum follow_result follow_step(struct follower *follower);

@@ -1,7 +1,7 @@
 # A Slurm of the test's own, on this machine's loopback; source it after lib.sh.
 #
 # slurm_start: $slurm_nodes (4) nodes of 8 processors, of which there need not be so many, munge
-# with a key of its own, and no accounting. All of it lives in $box, and is ended with the test.
+# with a key of its own, no accounting, and the lines $slurm_lines. All of it lives in $box, and is ended with the test.
 # SLURM_CONF is set for this shell's own calls; jobs get it by [batch] env_vars.
 
 slurm_missing() {
@@ -83,6 +83,7 @@ slurm_write_conf() {
 		echo "NodeName=node$node NodeHostname=$host NodeAddr=127.0.0.1 Port=$(free_port) CPUs=8"
 	done
 	echo 'PartitionName=all Nodes=ALL Default=YES State=UP'
+	printf '%s\n' "${slurm_lines:-}"
 }
 
 slurm_start_controller() {
@@ -106,7 +107,7 @@ slurm_start() {
 		mkdir -p "$slurm/spool.node$node"
 		slurmd -f "$SLURM_CONF" -N "node$node" >>"$slurm/output" 2>&1
 	done
-	wait_until '[ "$(sinfo -h -N -o %T | grep -c idle)" = "${slurm_nodes:-4}" ]' ||
+	wait_until '[ "$(sinfo -h -N -p all -o %T | grep -c idle)" = "${slurm_nodes:-4}" ]' ||
 		{ sinfo -N; tail -n 5 "$slurm"/*.log; exit 1; }
 }
 

@@ -195,6 +195,8 @@ static const struct {
 	 "slurm does not tell how the job is: Unable to contact slurm controller"},
 	{"exec sleep 600", -1, "does not tell whether it ended by itself"},
 	{"yes >&2", -1, "does not tell whether it ended by itself"},
+	/* Who is slow is waited for. */
+	{"sleep 2.5; state OUT_OF_MEMORY", 1, "it needed more memory than it was given"},
 };
 
 START_TEST(who_was_ended_is_asked_about)
@@ -467,6 +469,22 @@ START_TEST(a_first_attempt_is_ended_before_the_next)
 }
 END_TEST
 
+/* A process that has escaped the allocation writes for as long as there is a log. */
+#define WRITER \
+	"setsid bash -c 'while [ -e %s ]; do echo x; sleep 0.01; done' </dev/null >>%s 2>&1 &"
+
+START_TEST(a_log_that_never_ends_does_not_hold_a_job_without_an_end)
+{
+	struct path log = path_of("%s/build_script.log", made.scripts_dir);
+	does("submit",
+	     path_of("touch %s; " WRITER " echo 4242\n", log.text, log.text, log.text).text);
+	does("scontrol.does", "state COMPLETED\n");
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "its end was not told by its script"));
+}
+END_TEST
+
 /* A site's own script around the command is ended with all of it. */
 START_TEST(a_command_that_does_not_answer_leaves_nothing_behind)
 {
@@ -580,6 +598,7 @@ Suite *batch_suite(void)
 	tcase_add_test(jobs, a_job_whose_end_nobody_explains_is_left_to_cleanup);
 	tcase_add_test(jobs, the_end_of_a_next_start_is_not_forgotten);
 	tcase_add_loop_test(jobs, a_first_attempt_is_ended_before_the_next, 0, ROWS(ATTEMPTS));
+	tcase_add_test(jobs, a_log_that_never_ends_does_not_hold_a_job_without_an_end);
 	tcase_add_test(jobs, a_command_that_does_not_answer_leaves_nothing_behind);
 	tcase_add_loop_test(jobs, a_job_ends_whatever_its_files_become, 0, ROWS(SABOTAGES));
 	tcase_add_test(jobs, without_a_command_to_submit_there_is_no_job_to_look_for);

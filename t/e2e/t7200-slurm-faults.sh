@@ -1,0 +1,107 @@
+#!/bin/sh
+# A Slurm that takes 30 seconds for an answer, gives a job's nodes to another, or forgets the job.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-slurm.sh"
+install_site
+at_end() { slurm_stop; }
+# shellcheck disable=SC2034 # these are lib-slurm.sh's
+slurm_nodes=2 slurm_lines='PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=low Nodes=node1 PriorityTier=1 PreemptMode=REQUEUE
+PartitionName=frail Nodes=node1 PriorityTier=1 PreemptMode=CANCEL
+PartitionName=high Nodes=node1 PriorityTier=9 PreemptMode=OFF'
+slurm_start
+
+# stand_in NAME COMMAND LINE: a directory NAME of Slurm's commands, where LINE stands for this one;
+# in it, $real is that command.
+stand_in() {
+	local command
+	mkdir -p "$box/$1"
+	for command in sbatch scontrol scancel squeue; do
+		[ -e "$box/$1/$command" ] || ln -s "$(command -v "$command")" "$box/$1"
+	done
+	rm "$box/$1/$2"
+	printf '#!/bin/sh\nreal=%s\n%s\n' "$(command -v "$2")" "$3" >"$box/$1/$2"
+	chmod 755 "$box/$1/$2"
+}
+
+# beside ID [runner's options]: plays $box/job.json in the background, with what is configured now.
+players=
+beside() {
+	job_beside "$1"
+	play_beside "$@" &
+	players="$players $!"
+	wait_until 'grep -q "executor slurm" "$box/log.'"$1"'"'
+}
+# --- slow answers, which take their time beside the rest ---
+
+stand_in slow_submit sbatch 'sleep 30; exec $real "$@"'
+stand_in slow_answer scontrol 'sleep 30; exec $real "$@"'
+slurm_config 'kill_timeout = "60s"' "scheduler_bin = \"$box/slow_submit\""
+echo 'echo it ran' | job
+beside 1001
+slurm_config 'kill_timeout = "60s"' "scheduler_bin = \"$box/slow_answer\"
+command_delay = \"1s\""
+printf '%s\n' 'echo it ran' 'kill -KILL $$' | command_job
+beside 1002
+printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
+beside 1003 --cancel-on 'is ready'
+
+# --- the nodes given to another job ---
+
+slurm_config
+take_nodes() { sbatch --parsable --partition=high --exclusive --output=/dev/null --wrap='sleep 2'; }
+began() {
+	rm -f "$box/log"
+	bounded_play &
+	waited=$!
+	wait_until 'grep -q "is ready" "$box/log"'
+}
+
+job_extra=$(with_arguments '--partition=frail')
+printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
+check 'a job that another one has driven out: a system failure' '
+	began && take_nodes; wait "$waited"; [ $? -eq 2 ] &&
+	logged "slurm job $(slurm_number) has no result: another job was given its nodes"'
+job_extra=$(with_arguments '--partition=low --requeue')
+printf '%s\n' 'echo "it is ready, ${SLURM_RESTART_COUNT:-0}"' \
+	'[ "${SLURM_RESTART_COUNT:-0}" = 1 ] || sleep 600' | command_job
+check 'one that is put back into the queue for that runs again' '
+	began && take_nodes; wait_until "[ \"\$(slurm_state $(slurm_number))\" = PENDING ]" &&
+	scontrol update jobid="$(slurm_number)" starttime=now
+	wait "$waited" && logged "it is ready, 0" && logged "it is ready, 1"'
+job_extra=
+
+# --- out of memory ---
+
+# Without control groups Slurm itself does not say so: the state is exchanged.
+stand_in memory scontrol '$real "$@" | sed s/JobState=FAILED/JobState=OUT_OF_MEMORY/'
+slurm_config '' "scheduler_bin = \"$box/memory\"
+command_delay = \"1s\""
+printf '%s\n' 'echo it ran' 'kill -KILL $$' | command_job
+check 'out of memory: a build failure, in plain words' '
+	play; [ $? -eq 1 ] && logged "failed: it needed more memory than it was given"'
+
+# --- what has run beside ---
+
+results=
+for player in $players; do
+	wait "$player"
+	results="$results $?"
+done
+check 'a submit that takes 30 seconds is waited for, and so is an answer; and a cancel ends' '
+	cat "$box"/log.100*; echo "$results"; [ "$results" = " 0 1 4" ]'
+check 'with the ends of the scripts' '
+	grep "^it ran" "$box/log.1001" && grep "^it ran" "$box/log.1002" &&
+	grep "exit code 137" "$box/log.1002" && grep "is gone from the queue" "$box/log.1003"'
+
+# --- a controller without a memory; it forgets all jobs ---
+
+slurm_config
+printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'kill -KILL $$' | command_job
+check 'a job that is forgotten, once it has ended: the code of its script' '
+	began && slurm_end "$slurm/slurmctld.pid"; touch "$box/go" && slurmctld -c -f "$SLURM_CONF"
+	wait "$waited"; [ $? -eq 1 ] && logged "exit code 137"'
+check 'nothing is left' 'wait_until queue_is_empty && nothing_left'
+
+finish
