@@ -31,7 +31,7 @@ static const struct {
 	[LIMIT_FSIZE] = {RLIMIT_FSIZE, "fsize", "LimitFSIZE"},
 };
 
-static int refuse_limit(enum limit_name name, struct error *err)
+static int refuse_limit(int name, struct error *err)
 {
 	int saved = errno;
 	struct rlimit hard = {.rlim_max = 0};

@@ -85,7 +85,7 @@ check 'without block_all one call too many is no end of the job, but of what mak
 echo : | job
 site 'block_all = true'
 configure
-ours=$(sed -n 's/.*run and ended: //p' "$box/log")
+ours=$(sed -n 's/.*run and ended: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
 check 'block_all alone is refused, and what is missing is named' '
 	[ -n "$ours" ] && [ ! -s "$box/answer" ] && logged "auth.seccomp.allow_calls lacks calls" && nothing_left'
 check 'with these alone, the driver does its work, if not the script' '
@@ -139,12 +139,13 @@ check 'outside of one, its own are left' '
 	site "limit_setuid = true"; tries && has_filter && said "setuid to itself: ok" &&
 	said "setuid to 0: Operation not permitted"'
 
-# refuses TITLE LINE SETTINGS: config fails, and says that first line of one or two.
+# refuses TITLE LINE SETTINGS: config fails, and says that first line of one or two; behind it may
+# stand where the key is set.
 refuses() {
 	says=$2
 	site "$3"
 	check "$1" '
-		configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(head -n 1 "$box/log")" = "jacamar-auth: $says" ] &&
+		configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(sed "s| ($file:[0-9]*)\$||; q" "$box/log")" = "jacamar-auth: $says" ] &&
 		[ "$(wc -l <"$box/log")" -le 2 ] && nothing_left'
 }
 no_new_privs=false
@@ -159,7 +160,7 @@ refuses 'a system call that there is not is refused' \
 	'block_calls = ["ptrace", "nonsense"]'
 check 'a check of the file finds that, too' '
 	as "$runner" "$prefix/bin/jacamar" config --check "$file" >"$box/answer" 2>"$box/log"
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(cat "$box/log")" = "$file: $says" ]'
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(cat "$box/log")" = "$file:11: $says" ]'
 for call in kill wait4 execve write; do
 	refuses "blocking $call is refused" \
 		"auth.seccomp.block_calls names \"$call\", without which no job could be run and ended" \
