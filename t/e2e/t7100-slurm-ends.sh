@@ -148,11 +148,14 @@ $(command -v sbatch) "\$@" >/dev/null
 kill -KILL \$PPID
 SCRIPT
 chmod 755 "$box/bin/sbatch"
-job_extra=
+# It waits: a process of its own on this very host would be found as well.
+job_extra=$(with_arguments '--begin=now+1hour')
+echo 'echo never' | job
 slurm_config '' "scheduler_bin = \"$box/bin\"
 command_delay = \"0s\""
 check 'the user side killed before it learns the number: cleanup finds the allocation' '
 	play; [ $? -eq 2 ] && logged "is gone from the queue" && gone'
+job_extra=
 sed -i 's/^kill .*/echo "sbatch: error: Socket timed out on send\/recv operation" >\&2; exit 1/' "$box/bin/sbatch"
 check 'a submit whose answer is lost: the job is found, and runs' '
 	printf "echo it ran\nsleep 2\n" | job; play && logged "it ran"'

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A release: one file of sources, and the same bytes from whoever makes it and builds it.
 . "$(dirname "$0")/lib.sh"
+[ -z "${SANITIZE:-}" ] || skip_all 'what is shipped has no sanitizers'
 command -v cc >/dev/null || skip_all 'needs a C compiler'
 
 version=$(sed -n 's/.*JACAMAR_VERSION "\(.*\)"/\1/p' "$top/core/version.h")
