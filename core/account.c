@@ -14,6 +14,11 @@
 #define ENTRY_FIRST_SIZE 1024
 #define ENTRY_MOST_SIZE	 (1024 * 1024)
 
+struct group_entry {
+	gid_t gid;
+	char name[ACCOUNT_NAME_SIZE]; /* "" where it is too long */
+};
+
 bool account_name_is_valid(const char *name)
 {
 	return text_is_made_of(name, TEXT_WORD ".", ACCOUNT_NAME_SIZE - 1) && name[0] != '-' &&
@@ -104,7 +109,8 @@ gid_t *account_groups(const struct account *account, size_t *count, struct error
 	return NULL;
 }
 
-int account_group_by_name(const char *name, gid_t *gid, struct error *err)
+/* One lookup, by name where there is one, else by gid: 0; 1 where there is none; -1 with *err. */
+static int look_up_group(const char *name, gid_t gid, struct group_entry *out, struct error *err)
 {
 	/* A group's entry has all its members in it. */
 	for (size_t size = ENTRY_FIRST_SIZE; size <= 16 * ENTRY_MOST_SIZE; size *= 4) {
@@ -113,17 +119,43 @@ int account_group_by_name(const char *name, gid_t *gid, struct error *err)
 		struct group *found = NULL;
 		if (room == NULL)
 			return error_set(err, ERROR_SYSTEM, "out of memory");
-		int code = getgrnam_r(name, &entry, room, size, &found);
+		int code = name != NULL ? getgrnam_r(name, &entry, room, size, &found)
+					: getgrgid_r(gid, &entry, room, size, &found);
 		if (code == ERANGE)
 			continue;
 		if (found != NULL) {
-			*gid = found->gr_gid;
+			out->gid = found->gr_gid;
+			text_copy(out->name, sizeof(out->name), found->gr_name);
 			return 0;
 		}
 		if (code == 0 || code == ENOENT || code == ESRCH)
 			return 1;
 		errno = code;
-		return error_errno(err, ERROR_SYSTEM, "cannot look up the group %s", name);
+		return error_errno(err, ERROR_SYSTEM, "cannot look up the group %s",
+				   name != NULL ? name : "of a file");
 	}
-	return error_set(err, ERROR_SYSTEM, "the entry of the group %s is too long", name);
+	return error_set(err, ERROR_SYSTEM, "the entry of the group %s is too long",
+			 name != NULL ? name : "of a file");
+}
+
+int account_group_by_name(const char *name, gid_t *gid, struct error *err)
+{
+	struct group_entry found = {.gid = 0};
+	int result = look_up_group(name, 0, &found, err);
+	if (result == 0)
+		*gid = found.gid;
+	return result;
+}
+
+int account_group_name(gid_t gid, char name[ACCOUNT_NAME_SIZE], struct error *err)
+{
+	struct group_entry found = {.gid = 0};
+	int result = look_up_group(NULL, gid, &found, err);
+	if (result < 0)
+		return -1;
+	if (result > 0 || found.name[0] == '\0')
+		return error_set(err, ERROR_SYSTEM, "there is no group with gid %u",
+				 (unsigned int)gid);
+	memcpy(name, found.name, sizeof(found.name));
+	return 0;
 }

@@ -38,6 +38,10 @@ gid_t *account_groups(const struct account *account, size_t *count, struct error
 
 /* The group of this name. Returns 0; 1 where there is none; -1 with *err. */
 int account_group_by_name(const char *name, gid_t *gid, struct error *err);
+
+/* The name of the group of that id. */
+int account_group_name(gid_t gid, char name[ACCOUNT_NAME_SIZE], struct error *err);
+
 /* The account that the system gives for the uid, whatever its name. */
 int account_by_uid(uid_t uid, struct account *account, struct error *err);
 

@@ -23,8 +23,7 @@
 #define NETWORK_LIMIT_MS   6000
 #define LOCK_PAUSE_US	   1000
 
-/* What speaks against the file as a log; NULL where nothing does. */
-static const char *file_fault(const struct stat *found)
+const char *audit_sink_file_fault(const struct stat *found)
 {
 	if (!S_ISREG(found->st_mode))
 		return "it is not a regular file";
@@ -46,7 +45,8 @@ static int open_file(const char *path, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "it is a symbolic link");
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot be opened");
-	const char *fault = fstat(fd, &found) == 0 ? file_fault(&found) : strerror(errno);
+	const char *fault =
+		fstat(fd, &found) == 0 ? audit_sink_file_fault(&found) : strerror(errno);
 	if (fault == NULL)
 		return fd;
 	close(fd);

@@ -12,6 +12,8 @@
 #ifndef JACAMAR_CORE_AUDIT_SINK_H
 #define JACAMAR_CORE_AUDIT_SINK_H
 
+#include <sys/stat.h>
+
 #include "config/settings.h"
 #include "core/error.h"
 
@@ -27,6 +29,9 @@ struct audit_message {
  */
 int audit_sink_write(const struct logging_settings *log, const struct audit_message *message,
 		     struct error *err);
+
+/* What speaks against a file as a log; NULL where nothing does. */
+const char *audit_sink_file_fault(const struct stat *found);
 
 /* Opens the log, or connects to it, and writes nothing. */
 int audit_sink_check(const struct logging_settings *log, struct error *err);

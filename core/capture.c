@@ -47,7 +47,7 @@ static void execute(const struct capture *capture, int output, int errors)
 	    (checked && dup2(program, PROGRAM_FD) < 0))
 		_exit(127);
 	if (downscope_close_from(checked ? PROGRAM_FD + 1 : PROGRAM_FD, &err) != 0 ||
-	    privilege_renounce(&err) != 0) {
+	    (capture->may_gain ? privilege_drop(&err) : privilege_renounce(&err)) != 0) {
 		dprintf(STDERR_FILENO, "%s\n", err.detail);
 		_exit(127);
 	}

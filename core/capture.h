@@ -1,8 +1,9 @@
 /*
  * Running a program of the site's, as this account and without any privilege, for what it prints.
  *
- * It has no capability and no way to get one, nothing on standard input, and no other descriptor.
- * What it leaves running is killed; where this process is killed, the program itself is.
+ * It has no capability and, unless that is asked for, no way to get one, nothing on standard input,
+ * and no other descriptor. What it leaves running is killed; where this process is killed, the
+ * program itself is.
  */
 #ifndef JACAMAR_CORE_CAPTURE_H
 #define JACAMAR_CORE_CAPTURE_H
@@ -22,6 +23,7 @@ struct capture {
 	char *const *arguments;	  /* as execve(2) takes them, the program's own name first */
 	char *const *environment; /* likewise */
 	int64_t limit_ms;
+	bool may_gain; /* privilege, of the program's own: sudo */
 };
 
 struct captured {

@@ -12,6 +12,7 @@
 #include "core/keyset.h"
 #include "core/keyset_cache.h"
 #include "core/text.h"
+#include "core/trust.h"
 
 /* Seconds: how long a kept key set saves the request, and how long it stands in for the server. */
 #define FRESH_SECONDS 600
@@ -90,7 +91,7 @@ static int verify_with_server(const struct jose_library *jose, const struct requ
 		if (result != TOKEN_UNKNOWN_KEY)
 			return result;
 	}
-	if (keyset_fetch(&request->server, request->authorities, &reply->fetched, err) == 0) {
+	if (keyset_fetch(&request->server, request->authorities, &reply->fetched, NULL, err) == 0) {
 		json_auto_t *keys = keyset_parse(reply->fetched.bytes, reply->fetched.size, err);
 		if (keys == NULL)
 			return prefix(err, "", request->server.url);
@@ -154,34 +155,17 @@ static int choose_server(struct request *request, struct error *err)
 	return 0;
 }
 
-/* Opens a file on which the identity rests: of root or this account, and nobody else's to write. */
-static int open_trusted(const char *key, const char *path, struct error *err)
-{
-	struct stat found;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot open general.%s %s", key, path);
-	if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
-	    (found.st_uid == 0 || found.st_uid == geteuid()) && (found.st_mode & 022) == 0)
-		return fd;
-	close(fd);
-	return error_set(
-		err, ERROR_SYSTEM,
-		"general.%s %s must be a file of root or of the service account that nobody "
-		"else can write; run: chown root %s; chmod go-w,a+r %s",
-		key, path, path, path);
-}
-
 /* Opens the files that the child needs and, as another account, could not open itself. */
 static int open_files(struct request *request, struct error *err)
 {
 	const struct general_settings *settings = request->settings;
 	if (settings->jwks_file != NULL) {
-		request->kept_keys = open_trusted("jwks_file", settings->jwks_file, err);
+		request->kept_keys = trust_open("general.jwks_file", settings->jwks_file, err);
 		return request->kept_keys < 0 ? -1 : 0;
 	}
 	if (settings->tls_ca_file != NULL) {
-		request->authorities = open_trusted("tls-ca-file", settings->tls_ca_file, err);
+		request->authorities =
+			trust_open("general.tls-ca-file", settings->tls_ca_file, err);
 		if (request->authorities < 0)
 			return -1;
 	}

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "core/io.h"
 #include "core/libraries.h"
@@ -40,6 +42,26 @@ static size_t collect(char *bytes, size_t one, size_t size, void *user)
 	return size;
 }
 
+/* curl's header callback, for a line of the answer's header, of which one is of interest (RFC
+ * 7231). */
+static size_t note_date(char *bytes, size_t one, size_t size, void *user)
+{
+	static const char name[] = "Date:";
+	struct keyset_answer *answer = user;
+	char line[64];
+	struct tm date = {.tm_isdst = 0};
+	(void)one; /* always 1 */
+	if (size < sizeof(name) || size >= sizeof(line) ||
+	    strncasecmp(bytes, name, sizeof(name) - 1) != 0)
+		return size;
+	memcpy(line, bytes, size);
+	line[size] = '\0';
+	const char *text = line + sizeof(name) - 1;
+	if (strptime(text + strspn(text, " "), "%a, %d %b %Y %H:%M:%S GMT", &date) != NULL)
+		answer->date = timegm(&date);
+	return size;
+}
+
 struct transfer {
 	const char *url;
 	const char *ca_file; /* NULL: the system's authorities */
@@ -48,7 +70,7 @@ struct transfer {
 };
 
 static CURLcode transfer(const struct curl_library *curl, struct transfer *what,
-			 struct keyset_bytes *keys)
+			 struct keyset_bytes *keys, struct keyset_answer *answer)
 {
 	CURL *handle = curl->init();
 	if (handle == NULL)
@@ -66,6 +88,10 @@ static CURLcode transfer(const struct curl_library *curl, struct transfer *what,
 		curl->setopt(handle, CURLOPT_CAINFO, what->ca_file);
 	curl->setopt(handle, CURLOPT_WRITEFUNCTION, collect);
 	curl->setopt(handle, CURLOPT_WRITEDATA, keys);
+	if (answer != NULL) {
+		curl->setopt(handle, CURLOPT_HEADERFUNCTION, note_date);
+		curl->setopt(handle, CURLOPT_HEADERDATA, answer);
+	}
 	CURLcode code = curl->perform(handle);
 	if (code == CURLE_OK)
 		curl->getinfo(handle, CURLINFO_RESPONSE_CODE, &what->status);
@@ -88,7 +114,8 @@ static const char *advice_on(CURLcode code)
 }
 
 static int fetch_path(const struct curl_library *curl, const char *url, const char *ca_file,
-		      int64_t deadline, struct keyset_bytes *keys, long *status, struct error *err)
+		      int64_t deadline, struct keyset_bytes *keys, struct keyset_answer *answer,
+		      long *status, struct error *err)
 {
 	/* The site's own authorities, then the system's: libcurl takes one file at a time. */
 	const char *const authorities[] = {ca_file, NULL};
@@ -99,11 +126,13 @@ static int fetch_path(const struct curl_library *curl, const char *url, const ch
 		what.limit_ms = (long)(deadline - io_now_ms());
 		if (what.limit_ms <= 0)
 			break;
-		code = transfer(curl, &what, keys);
+		code = transfer(curl, &what, keys, answer);
 		*status = what.status;
 		if (code != CURLE_PEER_FAILED_VERIFICATION)
 			break;
 	}
+	if (answer != NULL)
+		answer->untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
 	if (code == CURLE_WRITE_ERROR)
 		return error_set(err, ERROR_SYSTEM, "%s answers with more than 256 KiB", url);
 	if (code != CURLE_OK)
@@ -133,7 +162,7 @@ static int copy_authorities(int from, char *path, size_t size, struct error *err
 }
 
 int keyset_fetch(const struct server *server, int authorities, struct keyset_bytes *keys,
-		 struct error *err)
+		 struct keyset_answer *answer, struct error *err)
 {
 	struct curl_library curl;
 	char ca_path[32];
@@ -143,6 +172,8 @@ int keyset_fetch(const struct server *server, int authorities, struct keyset_byt
 	long status = 0;
 	char url[URL_SIZE + 32];
 
+	if (answer != NULL)
+		*answer = (struct keyset_answer){.date = -1};
 	if (libraries_open_curl(&curl, err) != 0)
 		return -1;
 	if (authorities >= 0) {
@@ -152,7 +183,7 @@ int keyset_fetch(const struct server *server, int authorities, struct keyset_byt
 	}
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		snprintf(url, sizeof(url), "%s%s", server->url, paths[i]);
-		if (fetch_path(&curl, url, ca_file, deadline, keys, &status, err) != 0)
+		if (fetch_path(&curl, url, ca_file, deadline, keys, answer, &status, err) != 0)
 			return -1;
 		if (status == 200)
 			return 0;

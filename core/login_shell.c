@@ -62,10 +62,10 @@ char *login_shell_quote(const char *text)
 	return quoted;
 }
 
-static const char *find_bash(const struct state *state)
+const char *login_shell_find(const char *setting)
 {
-	if (state->shell_path != NULL)
-		return state->shell_path;
+	if (setting != NULL)
+		return setting;
 	return access("/usr/bin/bash", X_OK) == 0 ? "/usr/bin/bash" : "/bin/bash";
 }
 
@@ -80,7 +80,7 @@ static pid_t execute(const struct login_shell *shell, int feed, int report, stru
 		[PROFILE_ETC_ONLY] = "--noprofile",
 	};
 	const struct channel_header *header = shell->header;
-	const char *bash = find_bash(&header->state);
+	const char *bash = login_shell_find(header->state.shell_path);
 	char *const arguments[] = {(char *)bash, (char *)options[header->profile], NULL};
 	cleanup_free char **environment = environment_vector(header->environment);
 	struct launch launch = {

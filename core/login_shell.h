@@ -37,6 +37,9 @@ struct login_shell_end {
 int login_shell_run(const struct login_shell *shell, const struct channel_reader *channel,
 		    struct login_shell_end *end, struct error *err);
 
+/* The bash to execute: `setting`, [general] shell_path, unless it is NULL. Not checked. */
+const char *login_shell_find(const char *setting);
+
 /* `text` quoted for a shell, in new memory; NULL without memory. */
 char *login_shell_quote(const char *text);
 

@@ -126,15 +126,11 @@ char *program_find(const char *setting, struct error *err)
 	return strdup(setting);
 }
 
-/* Of the running file, whose path goes to `path`. */
-static int check_closed(struct stat *own, char *path, size_t size, struct error *err)
+int program_check_everyone(const struct stat *file, const char *path, struct error *err)
 {
-	if (stat("/proc/self/exe", own) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot look at this program's file");
-	own_path(path, size);
-	if ((own->st_mode & 001) == 0)
+	if ((file->st_mode & 001) == 0)
 		return 0;
-	if (own->st_nlink > 1)
+	if (file->st_nlink > 1)
 		return error_set(err, ERROR_SYSTEM,
 				 "jacamar-auth has capabilities, and everyone may execute it under "
 				 "another name: %s is a hard link; make it a file of its own, by: "
@@ -144,6 +140,34 @@ static int check_closed(struct stat *own, char *path, size_t size, struct error 
 			 "jacamar-auth has capabilities, and everyone may execute it; run: "
 			 "chmod o-rwx %s",
 			 path);
+}
+
+int program_check_group(const struct stat *file, const char *path, const struct account *account,
+			struct error *err)
+{
+	size_t count = 0;
+	cleanup_free gid_t *groups = account_groups(account, &count, err);
+	if (groups == NULL)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == file->st_gid && (file->st_mode & 010) != 0)
+			return error_set(err, ERROR_DENIED,
+					 "%s is in the group (gid %u) that may execute "
+					 "jacamar-auth, and could become anybody with it: take %s "
+					 "out of that group, or install %s for the group of the "
+					 "service account alone",
+					 account->name, (unsigned int)file->st_gid, account->name,
+					 path);
+	return 0;
+}
+
+/* Of the running file, whose path goes to `path`. */
+static int check_closed(struct stat *own, char *path, size_t size, struct error *err)
+{
+	if (stat("/proc/self/exe", own) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look at this program's file");
+	own_path(path, size);
+	return program_check_everyone(own, path, err);
 }
 
 int program_check_closed(struct error *err)
@@ -157,22 +181,9 @@ int program_check_reach(const struct account *account, struct error *err)
 {
 	struct stat own;
 	char path[PATH_MAX];
-	size_t count = 0;
-	if (check_closed(&own, path, sizeof(path), err) != 0)
-		return -1;
-	cleanup_free gid_t *groups = account_groups(account, &count, err);
-	if (groups == NULL)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (groups[i] == own.st_gid && (own.st_mode & 010) != 0)
-			return error_set(err, ERROR_DENIED,
-					 "%s is in the group (gid %u) that may execute "
-					 "jacamar-auth, and could become anybody with it: take %s "
-					 "out of that group, or install %s for the group of the "
-					 "service account alone",
-					 account->name, (unsigned int)own.st_gid, account->name,
-					 path);
-	return 0;
+	return check_closed(&own, path, sizeof(path), err) == 0
+		       ? program_check_group(&own, path, account, err)
+		       : -1;
 }
 
 int program_explain_privilege(struct error *err)

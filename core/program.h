@@ -5,6 +5,8 @@
 #ifndef JACAMAR_CORE_PROGRAM_H
 #define JACAMAR_CORE_PROGRAM_H
 
+#include <sys/stat.h>
+
 #include "config/settings.h"
 #include "core/account.h"
 #include "core/error.h"
@@ -31,6 +33,14 @@ enum program_use program_use_of(enum downscope_kind downscope);
  * same account, nobody else may have had a hand in that: trust.h.
  */
 char *program_resolve(const char *path, enum program_use use, struct error *err);
+
+/*
+ * The halves of what follows, for any file: fail where everyone may execute it, and refuse an
+ * account that may by way of its group. `path` is for the error's text.
+ */
+int program_check_everyone(const struct stat *file, const char *path, struct error *err);
+int program_check_group(const struct stat *file, const char *path, const struct account *account,
+			struct error *err);
 
 /*
  * Fails where everyone may execute the running file, whose capabilities would be everyone's: with

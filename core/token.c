@@ -8,9 +8,6 @@
 #include "core/json.h"
 #include "core/text.h"
 
-/* Seconds by which the server's clock and ours may differ. */
-#define LEEWAY 60
-
 #define RSA_LEAST_BYTES 256
 
 /* The algorithms of RFC 7518 that we accept, each with the only kind of key that it may use. */
@@ -170,7 +167,7 @@ static int check_times(const json_t *claims, time_t now, struct error *err)
 
 	if (!json_is_number(expires))
 		return error_set(err, ERROR_DENIED, "the id token has no time of expiry (exp)");
-	if (!(json_number_value(expires) + LEEWAY > (double)now))
+	if (!(json_number_value(expires) + TOKEN_LEEWAY > (double)now))
 		return error_set(err, ERROR_DENIED,
 				 "the id token has expired, %.0f seconds ago: the job waited too "
 				 "long, or this host's clock is wrong",
@@ -178,8 +175,8 @@ static int check_times(const json_t *claims, time_t now, struct error *err)
 	if ((not_before != NULL && !json_is_number(not_before)) ||
 	    (issued != NULL && !json_is_number(issued)))
 		return error_set(err, ERROR_DENIED, "the id token's nbf or iat is not a number");
-	if (!(json_number_value(not_before) - LEEWAY < (double)now + 1) ||
-	    !(json_number_value(issued) - LEEWAY < (double)now + 1))
+	if (!(json_number_value(not_before) - TOKEN_LEEWAY < (double)now + 1) ||
+	    !(json_number_value(issued) - TOKEN_LEEWAY < (double)now + 1))
 		return error_set(err, ERROR_DENIED,
 				 "the id token is not valid yet; is this host's "
 				 "clock right?");

@@ -43,6 +43,9 @@ void token_free(struct token *token);
 int token_verify(const struct jose_library *jose, const struct token *token, const json_t *key_set,
 		 struct error *err);
 
+/* Seconds by which the clocks of the server and of this host may differ. */
+#define TOKEN_LEEWAY 60
+
 /* What a claim is held against. */
 struct token_rules {
 	const struct server *issuer;

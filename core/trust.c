@@ -1,6 +1,7 @@
 #include "core/trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +21,18 @@ struct walk {
 	char rest[PATH_MAX];
 	int links;
 	bool faulty; /* something on the way is somebody else's; *err names the last of it */
+	struct trust_fault *first;
 };
+
+static void note_first(struct walk *walk, const char *entry, bool foreign, const struct stat *found)
+{
+	if (walk->faulty)
+		return;
+	snprintf(walk->first->entry, sizeof(walk->first->entry), "%s", entry);
+	walk->first->is_link = S_ISLNK(found->st_mode);
+	walk->first->foreign = foreign;
+	walk->first->owner = found->st_uid;
+}
 
 /* Notes where others than root and this account can change the entry; -1 where it is not there. */
 static int look_at(struct walk *walk, const char *entry, bool *is_link, struct error *err)
@@ -39,6 +51,8 @@ static int look_at(struct walk *walk, const char *entry, bool *is_link, struct e
 	else if (open)
 		error_set(err, ERROR_SYSTEM, "%s can be written by others; run: chmod go-w %s",
 			  entry, entry);
+	if (foreign || open)
+		note_first(walk, entry, foreign, &found);
 	walk->faulty = walk->faulty || foreign || open;
 	return 0;
 }
@@ -96,10 +110,12 @@ static int step(struct walk *walk, struct error *err)
 	return 0;
 }
 
-char *trust_resolve(const char *path, const char *what, struct error *err)
+char *trust_examine(const char *path, const char *what, struct trust_fault *fault,
+		    struct error *err)
 {
-	struct walk walk = {.path = path, .what = what};
+	struct walk walk = {.path = path, .what = what, .first = fault};
 	bool is_link;
+	*fault = (struct trust_fault){.entry = ""};
 	if (path[0] != '/' || strlen(path) >= sizeof(walk.rest)) {
 		error_set(err, ERROR_SYSTEM, "the path %s is not absolute", path);
 		return NULL;
@@ -116,4 +132,26 @@ char *trust_resolve(const char *path, const char *what, struct error *err)
 	if (resolved == NULL)
 		error_set(err, ERROR_SYSTEM, "out of memory");
 	return resolved;
+}
+
+char *trust_resolve(const char *path, const char *what, struct error *err)
+{
+	struct trust_fault fault;
+	return trust_examine(path, what, &fault, err);
+}
+
+int trust_open(const char *key, const char *path, struct error *err)
+{
+	struct stat found;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open %s %s", key, path);
+	if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
+	    (found.st_uid == 0 || found.st_uid == geteuid()) && (found.st_mode & 022) == 0)
+		return fd;
+	close(fd);
+	return error_set(err, ERROR_SYSTEM,
+			 "%s %s must be a file of root or of the service account that nobody else "
+			 "can write; run: chown root %s; chmod go-w,a+r %s",
+			 key, path, path, path);
 }

@@ -4,6 +4,10 @@
 #ifndef JACAMAR_CORE_TRUST_H
 #define JACAMAR_CORE_TRUST_H
 
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "core/error.h"
 
 /*
@@ -12,5 +16,23 @@
  * leads to, not be writable by group or others. `what` is there, for the error's text.
  */
 char *trust_resolve(const char *path, const char *what, struct error *err);
+
+/* The first thing on a way that somebody else could change. */
+struct trust_fault {
+	char entry[PATH_MAX]; /* "" where there is none */
+	bool is_link;
+	bool foreign; /* it belongs to `owner`; otherwise others can write it */
+	uid_t owner;
+};
+
+/* The same for who shall be told all about it: *fault is filled in any case. */
+char *trust_examine(const char *path, const char *what, struct trust_fault *fault,
+		    struct error *err);
+
+/*
+ * Opens a file on which the identity of users rests, and which the setting `key` names: root's or
+ * this process's account's, and nobody else's to write. A descriptor, or -1 with *err.
+ */
+int trust_open(const char *key, const char *path, struct error *err);
 
 #endif
