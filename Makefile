@@ -37,7 +37,7 @@ ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SA
 	$(MAPPED) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
-LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c) \
+LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
@@ -113,7 +113,7 @@ unit: $(UNIT)
 FUZZ         := build/fuzz
 FUZZ_TARGETS := $(patsubst t/fuzz/%_fuzz.c,%,$(sort $(wildcard t/fuzz/*_fuzz.c)))
 FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-FUZZ_SOURCES := $(sort $(wildcard core/*.c core/executor/*.c config/*.c))
+FUZZ_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c))
 
 $(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -174,7 +174,7 @@ bench: deps
 	@$(MAKE) --no-print-directory all tools
 	@BUILD=$(CURDIR)/$(BUILD) sh t/bench/bench.sh
 
-SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*.[ch] core/executor/*.[ch] \
+SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*.[ch] core/doctor/*.[ch] core/executor/*.[ch] \
 	t/*.[ch] t/play/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/e2e/*.c))
 # What the checkers find and is left alone, with the reason:
 #  memleak, resourceLeak  cppcheck does not know __attribute__((cleanup)), of which core/io.h is made

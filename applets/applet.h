@@ -34,6 +34,9 @@ int auth_applet(struct invocation *call);
 /* config --check: check.c. */
 int check_applet(struct invocation *call);
 
+/* doctor: doctor.c. `argv` begins with that word; the rest of the command line is its own. */
+int doctor_applet(struct invocation *call, int argc, char **argv);
+
 /* The stages as the user, started by auth over the channel; each returns its exit status. */
 int config_applet(struct invocation *call);
 int prepare_applet(struct invocation *call);

@@ -41,6 +41,8 @@ static void print_help(const struct invocation *call)
 		printf("  %s %s %s [--configuration FILE]%s\n", call->program, option,
 		       stages[i].name, stages[i].operands);
 	printf("  %s config --check FILE\n", call->program);
+	if (!call->is_auth)
+		printf("  %s doctor [OPTION...]\n", call->program);
 	printf("\n"
 	       "      --configuration FILE  the site's settings; config needs them\n"
 	       "      --check FILE          print these settings, or all that is wrong with them\n"
@@ -52,7 +54,8 @@ static void print_help(const struct invocation *call)
 	       "jacamar-auth finds out who triggered a job and becomes that person; jacamar runs\n"
 	       "the job, and is its own way in on sites whose jobs all run as one account.\n"
 	       "jacamar-ci --list prints the names under which this program can be called.\n"
-	       "See jacamar(8), jacamar-auth(8) and jacamar-config.toml(5).\n");
+	       "jacamar doctor finds what is wrong with an installation.\n"
+	       "See jacamar(8), jacamar-auth(8), jacamar-doctor(8) and jacamar-config.toml(5).\n");
 }
 
 static void print_list(void)
@@ -60,6 +63,7 @@ static void print_list(void)
 	printf("auth\n");
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		printf("%s\n", stages[i].name);
+	printf("doctor\n");
 }
 
 /* The exit code of a call that only prints. */
@@ -257,6 +261,9 @@ int main(int argc, char **argv)
 	call.behind_channel = !call.is_auth && is_behind_channel(argv);
 	if (argc < 1)
 		return call.system_failure;
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return call.is_auth ? usage(&call, "doctor is a command of jacamar", "")
+				    : doctor_applet(&call, argc - 1, argv + 1);
 	int done = parse_options(&call, argc, argv);
 	return done >= 0 ? done : dispatch(&call);
 }

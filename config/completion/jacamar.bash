@@ -12,13 +12,20 @@ _jacamar()
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		config | prepare | run | cleanup) stage=${COMP_WORDS[i]} ;;
+		config | prepare | run | cleanup | doctor) stage=${COMP_WORDS[i]} ;;
 		esac
 	done
 
-	if [[ $before == --configuration || $before == --check || ($stage == run && $word != -*) ]]; then
+	if [[ $before == --configuration || $before == --runner-config || $before == --check || ($stage == run && $word != -*) ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+	fi
+
+	if [[ $stage == doctor ]]; then
+		words='--configuration --runner-config --user --json --help'
+		[[ $before == --user ]] && words=$(compgen -u)
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return
 	fi
 
@@ -27,8 +34,8 @@ _jacamar()
 	[[ $stage == config ]] && words+=' --check'
 	case ${1##*/}:${COMP_WORDS[1]} in
 	jacamar-auth:* | jacamar-ci:auth) ;;
-	jacamar-ci:*) words+=' --no-auth --list' && ((COMP_CWORD == 1)) && words+=' auth' ;;
-	*) words+=' --no-auth' ;;
+	jacamar-ci:*) words+=' --no-auth --list' && ((COMP_CWORD == 1)) && words+=' auth doctor' ;;
+	*) words+=' --no-auth' && ((COMP_CWORD == 1)) && words+=' doctor' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -105,8 +105,7 @@ void command_site_free(struct command_site *site)
 	words_free(&site->environment);
 }
 
-/* The command's path, in new memory. */
-static char *find_program(const struct command_site *site, const char *name, struct error *err)
+char *command_find(const struct command_site *site, const char *name, struct error *err)
 {
 	const char *list = site->directory;
 	if (list == NULL)
@@ -175,7 +174,7 @@ int command_start(struct command *command, const struct command_site *site,
 		  const struct words *arguments, int64_t limit_ms, struct error *err)
 {
 	memset(command, 0, sizeof(*command));
-	cleanup_free char *program = find_program(site, arguments->items[0], err);
+	cleanup_free char *program = command_find(site, arguments->items[0], err);
 	if (program == NULL)
 		return -1;
 	struct launch launch = {

@@ -29,6 +29,9 @@ int command_site_make(struct command_site *site, const struct channel_header *he
 		      rlim_t core_limit, struct error *err);
 void command_site_free(struct command_site *site);
 
+/* The path of the command of that name, in new memory, or NULL with *err. */
+char *command_find(const struct command_site *site, const char *name, struct error *err);
+
 /* One that runs. What does not fit into `result` is dropped. */
 struct command {
 	pid_t child; /* 0: none runs */

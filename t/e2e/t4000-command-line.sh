@@ -55,7 +55,7 @@ check 'help that nobody can be told fails' '
 # Names
 
 check 'jacamar-ci --list prints the applets' '
-	says "$ci" --list && [ "$(tr "\n" " " <"$box/out")" = "auth config prepare run cleanup " ]'
+	says "$ci" --list && [ "$(tr "\n" " " <"$box/out")" = "auth config prepare run cleanup doctor " ]'
 check 'jacamar-ci --version prints its own name' 'says "$ci" --version && [ "$(cat "$box/out")" = "jacamar-ci $version" ]'
 check 'jacamar-ci auth is jacamar-auth' 'says "$ci" auth --version && [ "$(cat "$box/out")" = "jacamar-auth $version" ]'
 ln -s "$ci" "$box/jacamar-auth"

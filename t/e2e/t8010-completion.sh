@@ -34,15 +34,23 @@ check 'all that --help names is offered, under each name' '
 			offers "$option" $name config "$option" || exit 1
 		done
 		for stage in $($build/libexec/jacamar-ci --list | grep -v auth); do
+			case $name:$stage in *auth:doctor) continue ;; esac
 			offers "$stage" $name "" || exit 1
 		done
 	done'
+check 'and all that doctor takes, behind it' '
+	$build/bin/jacamar doctor --help | grep -o -e "--[a-z-]*" | sort -u >"$box/options"
+	[ "$(wc -l <"$box/options")" = 5 ] || exit 1
+	for option in $(cat "$box/options"); do
+		offers "$option" jacamar doctor "$option" || exit 1
+	done
+	offers root jacamar doctor --user ro && ! offers --no-auth jacamar doctor --'
 check 'by whatever path the program is called' '
 	offers prepare /opt/jacamar/bin/jacamar-auth pre &&
 	offers --no-auth /opt/jacamar/bin/jacamar --no && offers auth /opt/jacamar/libexec/jacamar-ci au'
 check 'but nothing that the program would refuse' '
 	! offers --no-auth jacamar-auth "" && ! offers --list jacamar "" && ! offers auth jacamar-ci config "" &&
-	! offers prepare jacamar config pre && ! offers --check jacamar prepare --'
+	! offers doctor jacamar-auth "" && ! offers prepare jacamar config pre && ! offers --check jacamar prepare --'
 : >"$box/site settings.toml"
 check 'files are offered where a file belongs, also those with a space' '
 	cd "$box" && offers "site settings.toml" jacamar-auth config --check s &&

@@ -36,6 +36,7 @@ static Suite *(*const suites[])(void) = {
 	capture_suite,
 	runas_suite,
 	seccomp_suite,
+	doctor_suite,
 	downscope_suite,
 	confine_suite,
 	job_suite,

@@ -15,6 +15,7 @@ Suite *channel_suite(void);
 Suite *claims_suite(void);
 Suite *command_line_suite(void);
 Suite *confine_suite(void);
+Suite *doctor_suite(void);
 Suite *downscope_suite(void);
 Suite *environment_suite(void);
 Suite *error_suite(void);

@@ -1,0 +1,332 @@
+#include "core/doctor/doctor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/schema.h"
+#include "core/doctor/capabilities.h"
+#include "core/io.h"
+#include "core/login_shell.h"
+#include "core/program.h"
+#include "core/text.h"
+
+/* In the order in which they are told. */
+static void (*const SUBJECTS[])(struct doctor *) = {
+	doctor_check_service, doctor_check_program, doctor_check_configuration,
+	doctor_check_runner,  doctor_check_kernel,  doctor_check_sudo,
+	doctor_check_server,  doctor_check_user,    doctor_check_scheduler,
+};
+
+__attribute__((format(printf, 1, 0))) static char *make_line(const char *format, va_list args)
+{
+	char *text = NULL;
+	if (vasprintf(&text, format, args) < 0)
+		return NULL;
+	text_make_printable(text);
+	return text;
+}
+
+void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
+		const char *format, ...)
+{
+	va_list args;
+	/* Full: the last place keeps the worst, for the verdict. */
+	if (doctor->count == DOCTOR_FINDINGS_MAX) {
+		struct doctor_finding *last = &doctor->findings[doctor->count - 1];
+		last->result = result > last->result ? result : last->result;
+		return;
+	}
+	va_start(args, format);
+	doctor->findings[doctor->count++] = (struct doctor_finding){
+		.result = result, .check = check, .what = make_line(format, args)};
+	va_end(args);
+}
+
+void doctor_mend(struct doctor *doctor, const char *format, ...)
+{
+	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
+	va_list args;
+	va_start(args, format);
+	free(last->remedy);
+	last->remedy = make_line(format, args);
+	va_end(args);
+}
+
+void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value)
+{
+	const struct schema_row *row = schema_find(table, key);
+	size_t line =
+		doctor->settings != NULL && row != NULL ? doctor->settings->lines[row - SCHEMA] : 0;
+	struct doctor_word file = doctor_quote(doctor->configuration);
+	const char *before = value != NULL ? " = " : "";
+	const char *after = value != NULL ? value : "";
+	if (line > 0)
+		doctor_mend(doctor, "set %s.%s%s%s at %s:%zu", table, key, before, after, file.text,
+			    line);
+	else
+		doctor_mend(doctor, "set %s.%s%s%s in %s", table, key, before, after, file.text);
+}
+
+struct doctor_word doctor_quote(const char *text)
+{
+	struct doctor_word word = {.text = ""};
+	if (text_is_made_of(text, TEXT_WORD "./:=,@%+", sizeof(word.text) - 1)) {
+		memcpy(word.text, text, strlen(text) + 1);
+		return word;
+	}
+	cleanup_free char *quoted = login_shell_quote(text);
+	if ((text_is_printable(text) || text[0] == '\0') && quoted != NULL &&
+	    text_copy(word.text, sizeof(word.text), quoted))
+		return word;
+	/* What a terminal would not show: by number, as bash and its kin take it. */
+	size_t used = (size_t)snprintf(word.text, sizeof(word.text), "$'");
+	for (; *text != '\0' && used + 6 < sizeof(word.text); text++)
+		used += (size_t)snprintf(word.text + used, sizeof(word.text) - used, "\\%03o",
+					 (unsigned int)(unsigned char)*text);
+	/* A command about a part of a name would be about another file. */
+	if (*text != '\0')
+		text_copy(word.text, sizeof(word.text), "$(name-too-long)");
+	else
+		memcpy(word.text + used, "'", 2);
+	return word;
+}
+
+unsigned int doctor_permissions(const struct stat *file, const struct account *account)
+{
+	struct error err;
+	size_t count = 0;
+	if (account->uid == 0)
+		return (file->st_mode & 0111) != 0 || S_ISDIR(file->st_mode) ? 7 : 6;
+	if (file->st_uid == account->uid)
+		return file->st_mode >> 6 & 7;
+	cleanup_free gid_t *groups = account_groups(account, &count, &err);
+	for (size_t i = 0; groups != NULL && i < count; i++)
+		if (groups[i] == file->st_gid)
+			return file->st_mode >> 3 & 7;
+	return file->st_mode & 7;
+}
+
+void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what)
+{
+	struct error err;
+	cleanup_free char *self = program_find(NULL, &err);
+	char options[3 * PATH_MAX] = "";
+	const char *const given[][2] = {{"--configuration", doctor->configuration},
+					{"--runner-config", doctor->runner_file},
+					{"--user", doctor->user}};
+	size_t used = 0;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i][1] != NULL && used < sizeof(options))
+			used += (size_t)snprintf(options + used, sizeof(options) - used, " %s %s",
+						 given[i][0], doctor_quote(given[i][1]).text);
+	doctor_say(doctor, DOCTOR_SKIP, check, "%s", what);
+	doctor_mend(doctor, "%s %s%s %s doctor%s", geteuid() == 0 ? "runuser -u" : "sudo -u",
+		    doctor_quote(doctor->service.name).text, geteuid() == 0 ? " --" : "",
+		    doctor_quote(self != NULL ? self : "jacamar").text, options);
+}
+
+void doctor_mend_fault(struct doctor *doctor, const struct trust_fault *fault)
+{
+	struct doctor_word entry = doctor_quote(fault->entry);
+	if (fault->foreign)
+		doctor_mend(doctor, "chown %sroot %s", fault->is_link ? "-h " : "", entry.text);
+	else
+		doctor_mend(doctor, "chmod go-w %s", entry.text);
+}
+
+char *doctor_find_jacamar(const struct doctor *doctor)
+{
+	struct error err;
+	cleanup_free char *beside = doctor->program != NULL ? strdup(doctor->program) : NULL;
+	if (doctor->settings != NULL && doctor->settings->auth.jacamar_path != NULL)
+		return program_find(doctor->settings->auth.jacamar_path, &err);
+	char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
+	if (slash == NULL)
+		return NULL;
+	slash[slash == beside ? 1 : 0] = '\0';
+	return program_find(beside, &err);
+}
+
+bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
+{
+	struct stat found;
+	cleanup_free char *entry = realpath(path, NULL);
+	for (char *slash; entry != NULL && (slash = strrchr(entry, '/')) != NULL;) {
+		slash[slash == entry ? 1 : 0] = '\0';
+		if (stat(entry, &found) != 0)
+			return true;
+		struct doctor_word name = doctor_quote(entry);
+		/* Where others may write, but what is another's is safe: like /tmp. */
+		bool open = (found.st_mode & 022) != 0 && (found.st_mode & S_ISVTX) == 0;
+		bool foreign = found.st_uid != 0 && found.st_uid != doctor->service.uid;
+		if (open || foreign) {
+			doctor_say(doctor, DOCTOR_FAIL, check,
+				   "who can write to %s can put another file in the place of %s",
+				   entry, path);
+			doctor_mend(doctor, open ? "chmod go-w %s" : "chown root %s", name.text);
+			return false;
+		}
+		if (slash == entry)
+			break;
+	}
+	return true;
+}
+
+/* --- what all checks go by --- */
+
+/* Whose the file is, or the nearest directory on the way to it that can be seen; else root's. */
+static uid_t find_owner(const char *path)
+{
+	struct stat found;
+	cleanup_free char *at = path != NULL ? strdup(path) : NULL;
+	while (at != NULL && at[0] != '\0') {
+		if (stat(at, &found) == 0)
+			return found.st_uid;
+		char *slash = strrchr(at, '/');
+		if (slash == NULL)
+			break;
+		*slash = '\0';
+	}
+	return 0;
+}
+
+/* Who asks, unless that one may not even execute the program: then whose group may. */
+static void take_caller(struct doctor *doctor)
+{
+	struct error err;
+	struct stat program;
+	char group[ACCOUNT_NAME_SIZE];
+	bool shut = doctor->program != NULL && access(doctor->program, X_OK) != 0 &&
+		    stat(doctor->program, &program) == 0;
+	if (shut && account_group_name(program.st_gid, group, &err) == 0 &&
+	    account_by_name(group, &doctor->service, &err) == 0)
+		return;
+	if (account_of_process(&doctor->service, &err) != 0)
+		doctor->service = (struct account){.name = "?", .uid = geteuid()};
+}
+
+/* Who may execute what not everyone may. */
+static bool is_let_in(const struct doctor *doctor)
+{
+	struct stat program;
+	return geteuid() != 0 && doctor->program != NULL && stat(doctor->program, &program) == 0 &&
+	       (program.st_mode & 001) == 0 && access(doctor->program, X_OK) == 0;
+}
+
+/*
+ * Where the program does not tell: the runner's own file, which has its token, is its account's; so
+ * is ours, if it is not root's.
+ */
+static void find_service(struct doctor *doctor)
+{
+	struct error err;
+	bool let_in = is_let_in(doctor);
+	uid_t uid = let_in ? geteuid() : find_owner(doctor->runner_file);
+	bool named = let_in || doctor->runner_file != NULL;
+	if (uid == 0) {
+		uid = find_owner(doctor->configuration);
+		named = named || uid != 0;
+	}
+	if (!named)
+		take_caller(doctor);
+	else if (account_by_uid(uid, &doctor->service, &err) != 0)
+		doctor->service = (struct account){.name = "?", .uid = uid, .gid = (gid_t)-1};
+	doctor->as_service = doctor->service.uid == geteuid();
+}
+
+/* As the runner's file names it, else beside this program. */
+static void find_program(struct doctor *doctor)
+{
+	struct error err;
+	for (size_t i = 0; i < doctor->runner.count && doctor->program == NULL; i++) {
+		const char *path = runner_string(&doctor->runner.runners[i].exec[RUNNER_CONFIG]);
+		if (runner_is_ours(&doctor->runner.runners[i]) && path != NULL && path[0] == '/')
+			doctor->program = strdup(path);
+	}
+	if (doctor->program != NULL)
+		return;
+	cleanup_free char *beside = program_find(NULL, &err);
+	if (beside != NULL)
+		doctor->program = text_format("%s-auth", beside);
+}
+
+/* The file that the runner gives to our stage config. */
+static void find_configuration(struct doctor *doctor)
+{
+	for (size_t i = 0; doctor->configuration == NULL && i < doctor->runner.count; i++) {
+		const struct runner *runner = &doctor->runner.runners[i];
+		if (runner_is_ours(runner))
+			doctor->configuration =
+				runner_read_call(&runner->arguments[RUNNER_CONFIG]).configuration;
+	}
+}
+
+static void find_settings(struct doctor *doctor)
+{
+	if (doctor->configuration == NULL)
+		return;
+	doctor->settings =
+		settings_load(doctor->configuration, doctor->service.uid, &doctor->settings_error);
+	if (doctor->settings == NULL)
+		return;
+	/* jacamar --no-auth takes what is unset for that. */
+	enum downscope_kind *downscope = &doctor->settings->auth.downscope;
+	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
+	if (*downscope == DOWNSCOPE_UNSET && name != NULL && strcmp(name, "/jacamar") == 0)
+		*downscope = DOWNSCOPE_NONE;
+	doctor->downscope = *downscope;
+}
+
+/* Without the settings: a file with capabilities has them for a purpose. */
+static void guess_downscope(struct doctor *doctor)
+{
+	struct file_capabilities capabilities;
+	struct error err;
+	if (doctor->settings == NULL && doctor->program != NULL &&
+	    capabilities_of_file(doctor->program, &capabilities, &err) == 0 &&
+	    capabilities.permitted != 0)
+		doctor->downscope = DOWNSCOPE_SETUID;
+}
+
+void doctor_run(struct doctor *doctor)
+{
+	struct error err = {.detail = ""};
+	if (doctor->runner_file != NULL &&
+	    runner_file_read(doctor->runner_file, &doctor->runner, &err) != 0)
+		memcpy(doctor->runner_error, err.detail, sizeof(err.detail));
+	find_program(doctor);
+	find_configuration(doctor);
+	find_service(doctor);
+	find_settings(doctor);
+	guess_downscope(doctor);
+	doctor->has_account =
+		doctor->user != NULL && account_by_name(doctor->user, &doctor->account, &err) == 0;
+	for (size_t i = 0; i < sizeof(SUBJECTS) / sizeof(SUBJECTS[0]); i++)
+		SUBJECTS[i](doctor);
+}
+
+void doctor_free(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->count; i++) {
+		free(doctor->findings[i].what);
+		free(doctor->findings[i].remedy);
+	}
+	runner_file_free(&doctor->runner);
+	settings_free(doctor->settings);
+	free(doctor->settings_error);
+	free(doctor->program);
+}
+
+enum doctor_result doctor_verdict(const struct doctor *doctor)
+{
+	enum doctor_result worst = DOCTOR_PASS;
+	for (size_t i = 0; i < doctor->count; i++)
+		if (doctor->findings[i].result > worst)
+			worst = doctor->findings[i].result;
+	return worst;
+}

@@ -1,0 +1,71 @@
+/*
+ * GitLab Runner's config.toml, as far as it names us: TOML with an array of tables, which our own
+ * configuration has none of. What is not of interest here is passed over, whatever it is: the
+ * runner itself says what is wrong with its file.
+ */
+#ifndef JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
+#define JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/toml_value.h"
+#include "core/error.h"
+
+enum runner_stage {
+	RUNNER_CONFIG,
+	RUNNER_PREPARE,
+	RUNNER_RUN,
+	RUNNER_CLEANUP,
+	RUNNER_STAGES,
+};
+
+extern const char *const RUNNER_STAGE_NAMES[RUNNER_STAGES];
+
+/* A value and the line that sets it; the line is 0, and the kind TOML_INVALID, where none does. */
+struct runner_value {
+	struct toml_value value;
+	size_t line;
+};
+
+/* One [[runners]]. */
+struct runner {
+	size_t line;
+	struct runner_value executor;
+	struct runner_value url;
+	struct runner_value exec[RUNNER_STAGES];
+	struct runner_value arguments[RUNNER_STAGES];
+	struct runner_value graceful_kill_timeout;
+	struct runner_value cleanup_exec_timeout;
+};
+
+#define RUNNERS_MAX 64
+
+struct runner_file {
+	struct runner_value shutdown_timeout;
+	struct runner runners[RUNNERS_MAX];
+	size_t count;
+};
+
+/* The caller calls runner_file_free also after a failure. */
+int runner_file_read(const char *path, struct runner_file *file, struct error *err);
+int runner_file_parse(const char *text, size_t size, struct runner_file *file, struct error *err);
+void runner_file_free(struct runner_file *file);
+
+/* True where a stage executes what is named like our programs. */
+bool runner_is_ours(const struct runner *runner);
+
+/* The arguments of a stage, taken apart; they borrow from the value. */
+struct runner_call {
+	bool no_auth;
+	const char *stage;
+	const char *configuration;
+	const char *odd; /* what does not belong there */
+};
+struct runner_call runner_read_call(const struct runner_value *arguments);
+
+/* The string of a value, or NULL where it is none. */
+const char *runner_string(const struct runner_value *value);
+
+#endif

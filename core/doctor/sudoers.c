@@ -1,0 +1,202 @@
+/*
+ * The way through sudo: whether sudoers lets the service account go it. sudo itself is asked what
+ * it would allow; nothing is executed by it.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+
+#include "core/capture.h"
+#include "core/doctor/doctor.h"
+#include "core/doctor/sudo_listing.h"
+#include "core/io.h"
+#include "core/program.h"
+#include "core/sudo.h"
+
+#define SUDO_LIMIT_MS 20000
+
+/* What the channel carries behind each stage, in sudoers and in a call of it. */
+static const struct {
+	const char *stage;
+	const char *rule;
+	const char *operand; /* NULL: none */
+} CALLS[] = {
+	{"config", "config env-script", NULL},
+	{"prepare", "prepare env-script", NULL},
+	{"run", "run env-script *", "build_script"},
+	{"cleanup", "cleanup env-script", NULL},
+};
+
+#define CALL_COUNT (sizeof(CALLS) / sizeof(CALLS[0]))
+
+/* Options of sudoers under which every job fails: jacamar-auth(8), SUDO. */
+static const char *const FATAL[] = {"requiretty", "log_input", "stay_setuid", "preserve_groups"};
+
+struct asking {
+	struct doctor *doctor;
+	const char *sudo;
+	char *jacamar;
+	struct captured *captured;
+};
+
+/* Asks sudo; what it lists is in captured->output. -1 with *err where it could not be asked. */
+static int ask(const struct asking *asking, const char *const *arguments, struct error *err)
+{
+	struct capture capture = {
+		.program = asking->sudo,
+		.descriptor = -1,
+		.arguments = (char *const *)arguments,
+		.environment = sudo_environment(),
+		.limit_ms = SUDO_LIMIT_MS,
+		.may_gain = true,
+	};
+	return capture_run(&capture, asking->captured, err);
+}
+
+static void mend_line(const struct asking *asking, size_t call)
+{
+	const struct doctor *doctor = asking->doctor;
+	char line[PATH_MAX + 512];
+	snprintf(line, sizeof(line), "%s ALL = (%s) NOPASSWD: %s --no-auth %s",
+		 doctor->service.name, doctor->user != NULL ? doctor->user : "%ci-users",
+		 asking->jacamar, CALLS[call].rule);
+	doctor_mend(asking->doctor, "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
+		    doctor_quote(line).text);
+}
+
+/* True where the user's every stage is allowed. */
+static bool check_allowed(const struct asking *asking)
+{
+	struct doctor *doctor = asking->doctor;
+	struct error err = {.detail = ""};
+	bool all = true;
+	for (size_t i = 0; i < CALL_COUNT && doctor->has_account; i++) {
+		const char *const arguments[] = {"sudo",
+						 "-n",
+						 "-l",
+						 "-u",
+						 doctor->user,
+						 "--",
+						 asking->jacamar,
+						 "--no-auth",
+						 CALLS[i].stage,
+						 "env-script",
+						 CALLS[i].operand,
+						 NULL};
+		int result = ask(asking, arguments, &err);
+		if (result == 0 && asking->captured->status == 0)
+			continue;
+		all = false;
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not call the stage %s as %s%s%s",
+			   doctor->service.name, CALLS[i].stage, doctor->user,
+			   result != 0 ? ": " : "", result != 0 ? err.detail : "");
+		mend_line(asking, i);
+	}
+	return all;
+}
+
+static bool check_passwords(const struct asking *asking, const char *listing)
+{
+	struct doctor *doctor = asking->doctor;
+	bool none = true;
+	char command[PATH_MAX + 64];
+	for (size_t i = 0; i < CALL_COUNT; i++) {
+		snprintf(command, sizeof(command), "%s --no-auth %s", asking->jacamar,
+			 CALLS[i].rule);
+		if (!sudo_listing_asks_password(listing, command))
+			continue;
+		none = false;
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
+			   "for the stage %s a password is asked for: NOPASSWD is missing",
+			   CALLS[i].stage);
+		mend_line(asking, i);
+	}
+	return none;
+}
+
+static bool check_options(const struct asking *asking, const char *listing)
+{
+	struct doctor *doctor = asking->doctor;
+	bool good = true;
+	for (size_t i = 0; i < sizeof(FATAL) / sizeof(FATAL[0]); i++) {
+		if (!sudo_listing_has_option(listing, FATAL[i], asking->jacamar))
+			continue;
+		good = false;
+		char line[PATH_MAX + 64];
+		/* The one is of who calls, the others are of what is called. */
+		snprintf(line, sizeof(line), "Defaults%s%s !%s", i == 0 ? ":" : "!",
+			 i == 0 ? doctor->service.name : asking->jacamar, FATAL[i]);
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
+			   "the option %s is in force, under which every job fails", FATAL[i]);
+		doctor_mend(doctor, "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
+			    doctor_quote(line).text);
+	}
+	return good;
+}
+
+static void ask_all(const struct asking *asking)
+{
+	static const char *const arguments[] = {"sudo", "-n", "-l", NULL};
+	struct doctor *doctor = asking->doctor;
+	struct error err = {.detail = ""};
+	if (ask(asking, arguments, &err) != 0 || asking->captured->status != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may use nothing of sudo%s%s",
+			   doctor->service.name, asking->captured->errors[0] != '\0' ? ": " : "",
+			   asking->captured->errors);
+		mend_line(asking, 2);
+		return;
+	}
+	cleanup_free char *listing = strdup(asking->captured->output);
+	if (listing != NULL)
+		sudo_listing_unfold(listing);
+	bool good = listing != NULL && check_options(asking, listing);
+	good = listing != NULL && check_passwords(asking, listing) && good;
+	if (!check_allowed(asking) || !good)
+		return;
+	if (doctor->has_account)
+		doctor_say(doctor, DOCTOR_PASS, "sudoers", "%s may call each stage as %s",
+			   doctor->service.name, doctor->user);
+	else
+		doctor_say(doctor, DOCTOR_SKIP, "sudoers",
+			   "whose jobs should run was not said: --user NAME");
+}
+
+static void check_sudo_itself(struct doctor *doctor, const char *sudo)
+{
+	struct statvfs system;
+	if (statvfs(sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "sudo", "%s is on a mount with nosuid", sudo);
+		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
+			    doctor_quote(sudo).text);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_PASS, "sudo", "%s is root's, with the set-user-id bit", sudo);
+}
+
+void doctor_check_sudo(struct doctor *doctor)
+{
+	struct error err = {.detail = ""};
+	struct asking asking = {.doctor = doctor};
+	if (doctor->downscope != DOWNSCOPE_SUDO)
+		return;
+	asking.sudo = sudo_find(&err);
+	if (asking.sudo == NULL) {
+		doctor_say(doctor, DOCTOR_FAIL, "sudo", "%s", err.detail);
+		doctor_mend(doctor, "chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo");
+		return;
+	}
+	check_sudo_itself(doctor, asking.sudo);
+	if (!doctor->as_service) {
+		doctor_leave_to_service(doctor, "sudoers", "sudo says it to that account alone");
+		return;
+	}
+	asking.jacamar = doctor_find_jacamar(doctor);
+	asking.captured = calloc(1, sizeof(*asking.captured));
+	if (asking.jacamar != NULL && asking.captured != NULL)
+		ask_all(&asking);
+	free(asking.jacamar);
+	free(asking.captured);
+}

@@ -1,0 +1,303 @@
+/*
+ * What doctor reads: the runner's file, the listing of sudo, modes, names for a shell.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/doctor/doctor.h"
+#include "core/doctor/runner_file.h"
+#include "core/doctor/sudo_listing.h"
+#include "core/trust.h"
+#include "t/unit/process.h"
+#include "t/unit/scratch.h"
+#include "t/unit/suites.h"
+
+/* --- the runner's file --- */
+
+static struct runner_file *parse(const char *text)
+{
+	struct error err = {.detail = ""};
+	struct runner_file *file = malloc(sizeof(*file));
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(runner_file_parse(text, strlen(text), file, &err), 0);
+	return file;
+}
+
+static void release(struct runner_file *file)
+{
+	runner_file_free(file);
+	free(file);
+}
+
+START_TEST(each_runner_has_its_own_commands)
+{
+	struct runner_file *file = parse("concurrent = 5\n"
+					 "shutdown_timeout = 300\n"
+					 "[[runners]]\n"
+					 "  url = \"https://one.example.com\"\n"
+					 "  executor = \"shell\"\n"
+					 "[[runners]]\n"
+					 "  url = 'https://two.example.com'\n"
+					 "  [runners.custom]\n"
+					 "    config_exec = \"/opt/jacamar/bin/jacamar-auth\"\n"
+					 "    config_args = [\"config\", # stage\n"
+					 "      \"--configuration\", \"/etc/x.toml\",\n"
+					 "    ]\n"
+					 "    graceful_kill_timeout = 1_80\n");
+	ck_assert_uint_eq(file->count, 2);
+	ck_assert_int_eq(file->shutdown_timeout.value.integer, 300);
+	ck_assert_uint_eq(file->shutdown_timeout.line, 2);
+	ck_assert_str_eq(runner_string(&file->runners[0].executor), "shell");
+	ck_assert_ptr_null(runner_string(&file->runners[0].exec[RUNNER_CONFIG]));
+	const struct runner *two = &file->runners[1];
+	ck_assert_uint_eq(two->line, 6);
+	ck_assert_str_eq(runner_string(&two->url), "https://two.example.com");
+	ck_assert_str_eq(runner_string(&two->exec[RUNNER_CONFIG]), "/opt/jacamar/bin/jacamar-auth");
+	ck_assert_uint_eq(two->exec[RUNNER_CONFIG].line, 9);
+	ck_assert_uint_eq(two->arguments[RUNNER_CONFIG].line, 10);
+	ck_assert_uint_eq(two->arguments[RUNNER_CONFIG].value.array.count, 3);
+	ck_assert_str_eq(two->arguments[RUNNER_CONFIG].value.array.items[2], "/etc/x.toml");
+	ck_assert_int_eq(two->graceful_kill_timeout.value.integer, 180);
+	ck_assert_uint_eq(two->graceful_kill_timeout.line, 13);
+	release(file);
+}
+END_TEST
+
+/* All of these are a file of one runner whose executor is "custom". */
+static const char *const SPELLINGS[] = {
+	"[[runners]]\nexecutor = \"custom\"\n",
+	"[[ runners ]] # ours\n\texecutor='custom' # so\n",
+	"[[\"runners\"]]\r\n\"executor\" = \"custom\"\r\n",
+	"\xef\xbb\xbf[[runners]]\nexecutor = \"\"\"custom\"\"\"",
+	"[[runners]]\nexecutor = \"custom\"\nexecutor = \"shell\"\n",
+	/* What is of no interest, whatever it is. */
+	"[[runners]]\nx = 1.5\ny = 1979-05-27\nz = {a = 1}\nw = [[1], [2]]\nexecutor = "
+	"\"custom\"\n",
+	"[[runners]]\nw = [\n  {a = 1},\n  2,\n]\nexecutor = \"custom\"\n",
+	"[[runners]]\nexecutor = 1\nexecutor = \"custom\"\n",
+	"no sense\n[[runners]]\n= \nexecutor = \"custom\"\n[runners.docker]\nexecutor = \"x\"\n",
+};
+
+START_TEST(what_is_of_no_interest_is_passed_over)
+{
+	struct runner_file *file = parse(SPELLINGS[_i]);
+	ck_assert_uint_eq(file->count, 1);
+	ck_assert_ptr_nonnull(runner_string(&file->runners[0].executor));
+	ck_assert_str_eq(runner_string(&file->runners[0].executor), "custom");
+	release(file);
+}
+END_TEST
+
+/* Whatever the text, reading it ends, and what was read is freed. */
+static const char *const ODD[] = {
+	"",
+	"[",
+	"[[",
+	"[[runners",
+	"[[runners]]\nexecutor",
+	"[[runners]]\nexecutor =",
+	"[[runners]]\nexecutor = \"cus",
+	"[[runners]]\n[runners.custom]\nconfig_args = [\"a\"",
+	"[[runners]]\n[runners.custom]\nconfig_args = [1]",
+	"\"\"\"",
+	"executor = \"custom\"",
+	"[runners]\nexecutor = \"custom\"",
+};
+
+START_TEST(no_runner_is_made_of_half_a_file)
+{
+	struct runner_file *file = parse(ODD[_i]);
+	if (file->count > 0)
+		ck_assert_ptr_null(runner_string(&file->runners[0].executor));
+	release(file);
+}
+END_TEST
+
+START_TEST(more_runners_than_there_is_room_for_are_passed_over)
+{
+	struct error err = {.detail = ""};
+	static char text[(RUNNERS_MAX + 3) * 12 + 1];
+	for (int i = 0; i < RUNNERS_MAX + 3; i++)
+		memcpy(text + 12 * i, "[[runners]]\n", 12);
+	struct runner_file *file = malloc(sizeof(*file));
+	ck_assert_int_eq(runner_file_parse(text, strlen(text), file, &err), 0);
+	ck_assert_uint_eq(file->count, RUNNERS_MAX);
+	release(file);
+}
+END_TEST
+
+/* --- sudo's listing --- */
+
+#define OPTIONS                                                                     \
+	"Matching Defaults entries for gitlab-runner on host:\n"                    \
+	"    env_reset, mail_badpass, secure_path=/usr/bin\\:/bin, !requiretty\n\n" \
+	"Runas and Command-specific defaults for gitlab-runner:\n"                  \
+	"    Defaults!/bin/j !log_input, !log_output\n"                             \
+	"    Defaults!/bin/jj stay_setuid, log_input\n\n"                           \
+	"User gitlab-runner may run the following commands on host:\n"
+#define BEGIN "    (usr) NOPASSWD: "
+
+static const struct {
+	const char *listing;
+	bool asks;
+} COMMANDS[] = {
+	{BEGIN "/bin/j config\n", false},
+	{"    (usr) /bin/j config\n", true},
+	{"    (usr) PASSWD: /bin/j config\n", true},
+	{BEGIN "/bin/x, /bin/j config\n", false},
+	{BEGIN "/bin/x, PASSWD: /bin/j config\n", true},
+	{"    (usr) /bin/x, NOPASSWD: /bin/j config, /bin/y\n", false},
+	/* The last that fits is the one that counts. */
+	{"    (usr) /bin/j config\n" BEGIN "/bin/j config\n", false},
+	{BEGIN "/bin/j config\n    (usr) /bin/j config\n", true},
+	/* Of other commands nothing is said here, nor by the tags of other lines. */
+	{BEGIN "/bin/j configure\n    (usr) /bin/x\n", false},
+	{BEGIN "/bin/x\n    (usr) /bin/j config\n", true},
+	{"    (usr) NOPASSWD: ALL\n", false},
+	/* Folded. */
+	{BEGIN "/bin/j\n        config\n", false},
+	{"    (usr) /bin/j\n        config\n", true},
+};
+
+START_TEST(the_tag_before_a_command_holds)
+{
+	char text[2048];
+	snprintf(text, sizeof(text), "%s%s", OPTIONS, COMMANDS[_i].listing);
+	sudo_listing_unfold(text);
+	ck_assert_msg(sudo_listing_asks_password(text, "/bin/j config") == COMMANDS[_i].asks, "%s",
+		      text);
+}
+END_TEST
+
+static const struct {
+	const char *option;
+	const char *path;
+	bool set;
+} OPTION_ROWS[] = {
+	{"env_reset", "/bin/j", true},	  {"requiretty", "/bin/j", false},
+	{"log_input", "/bin/j", false},	  {"stay_setuid", "/bin/j", false},
+	{"stay_setuid", "/bin/jj", true}, {"log_input", "/bin/jj", true},
+	{"log", "/bin/jj", false},	  {"run", "/bin/j", false},
+	{"mail", "/bin/j", false},	  {"secure_path", "/bin/j", false},
+};
+
+START_TEST(an_option_holds_for_all_or_for_the_command)
+{
+	ck_assert(sudo_listing_has_option(OPTIONS, OPTION_ROWS[_i].option, OPTION_ROWS[_i].path) ==
+		  OPTION_ROWS[_i].set);
+}
+END_TEST
+
+START_TEST(the_last_setting_of_an_option_counts)
+{
+	static const char text[] = "    log_input\n    Defaults!/bin/j !log_input\n"
+				   "    !log_output, log_output\n    Defaults!ALL stay_setuid\n";
+	ck_assert(!sudo_listing_has_option(text, "log_input", "/bin/j"));
+	ck_assert(sudo_listing_has_option(text, "log_input", "/bin/k"));
+	ck_assert(sudo_listing_has_option(text, "log_output", "/bin/j"));
+	ck_assert(sudo_listing_has_option(text, "stay_setuid", "/bin/j"));
+}
+END_TEST
+
+/* --- names for a shell --- */
+
+static const struct {
+	const char *name;
+	const char *word;
+} WORDS[] = {
+	{"/opt/jacamar/bin/jacamar-auth", "/opt/jacamar/bin/jacamar-auth"},
+	{"", "''"},
+	{"a b", "'a b'"},
+	{"it's", "'it'\\''s'"},
+	{"$(id)", "'$(id)'"},
+	{"~/x", "'~/x'"},
+	{"a\033[31mb", "$'\\141\\033\\133\\063\\061\\155\\142'"},
+	{"a\nb", "$'\\141\\012\\142'"},
+	{"\xc3\xa9", "$'\\303\\251'"},
+};
+
+START_TEST(a_name_is_one_word_of_a_shell)
+{
+	ck_assert_str_eq(doctor_quote(WORDS[_i].name).text, WORDS[_i].word);
+}
+END_TEST
+
+START_TEST(no_part_of_a_name_is_given_for_it)
+{
+	static char name[2 * DOCTOR_WORD_SIZE];
+	memset(name, 'a', sizeof(name) - 1);
+	ck_assert_str_eq(doctor_quote(name).text, "$(name-too-long)");
+	name[DOCTOR_WORD_SIZE - 1] = '\0';
+	ck_assert_uint_eq(strlen(doctor_quote(name).text), DOCTOR_WORD_SIZE - 1);
+	memset(name, ' ', sizeof(name) - 1);
+	ck_assert_str_eq(doctor_quote(name).text, "$(name-too-long)");
+}
+END_TEST
+
+/* --- modes --- */
+
+static const struct {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	unsigned int permissions;
+} MODES[] = {
+	{0740, 1000, 5, 7}, {0047, 1000, 5, 0}, {0750, 4, 1000, 5},
+	{0705, 4, 1000, 0}, {0701, 4, 5, 1},	{0770, 4, 5, 0},
+};
+
+START_TEST(the_owner_then_the_group_then_the_others)
+{
+	struct account account = {.name = "no-such-account", .uid = 1000, .gid = 1000};
+	struct stat file = {.st_mode = S_IFREG | MODES[_i].mode,
+			    .st_uid = MODES[_i].uid,
+			    .st_gid = MODES[_i].gid};
+	ck_assert_uint_eq(doctor_permissions(&file, &account), MODES[_i].permissions);
+}
+END_TEST
+
+/* --- the first fault of a way --- */
+
+START_TEST(the_first_fault_of_a_way_is_told)
+{
+	struct error err = {.detail = ""};
+	struct trust_fault fault;
+	free(trust_examine("/bin/sh", "a program", &fault, &err));
+	ck_assert_str_eq(fault.entry, "");
+	struct path outer = scratch_make();
+	struct path inner = path_of("%s/inner", outer.text);
+	scratch_directory(inner.text, 0777);
+	struct path file = path_of("%s/file", inner.text);
+	scratch_write(file.text, "", 0666);
+	ck_assert_ptr_null(trust_examine(file.text, "a program", &fault, &err));
+	/* What is above the tests' own directory may be at fault already. */
+	if (strncmp(fault.entry, outer.text, strlen(outer.text)) == 0)
+		ck_assert_str_eq(fault.entry, inner.text);
+	ck_assert(!fault.foreign || fault.owner != 0);
+	ck_assert_ptr_nonnull(strstr(err.detail, file.text));
+}
+END_TEST
+
+Suite *doctor_suite(void)
+{
+	Suite *suite = suite_create("doctor");
+	TCase *tcase = tcase_create("doctor");
+
+	tcase_add_test(tcase, each_runner_has_its_own_commands);
+	tcase_add_loop_test(tcase, what_is_of_no_interest_is_passed_over, 0, ROWS(SPELLINGS));
+	tcase_add_loop_test(tcase, no_runner_is_made_of_half_a_file, 0, ROWS(ODD));
+	tcase_add_test(tcase, more_runners_than_there_is_room_for_are_passed_over);
+	tcase_add_loop_test(tcase, the_tag_before_a_command_holds, 0, ROWS(COMMANDS));
+	tcase_add_loop_test(tcase, an_option_holds_for_all_or_for_the_command, 0,
+			    ROWS(OPTION_ROWS));
+	tcase_add_test(tcase, the_last_setting_of_an_option_counts);
+	tcase_add_loop_test(tcase, a_name_is_one_word_of_a_shell, 0, ROWS(WORDS));
+	tcase_add_test(tcase, no_part_of_a_name_is_given_for_it);
+	tcase_add_loop_test(tcase, the_owner_then_the_group_then_the_others, 0, ROWS(MODES));
+	tcase_add_test(tcase, the_first_fault_of_a_way_is_told);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
