@@ -19,11 +19,13 @@
  * its own name for the log is for what it has to say itself. A file that is read elsewhere is
  * renamed when it is whole, and synchronized before: on NFS, what another file says is not true
  * for others until then. SIGTERM is noted, since who is told to end has not ended by itself; the
- * other signals are for the script to know what to do about.
+ * other signals are for the script to know what to do about. Some schedulers feed it to a shell:
+ * within braces, it is read before it has another standard input.
  */
 static const char WRAPPER[] =
 	"#!/bin/bash\n"
 	"# Made by jacamar: runs a sub-stage's script in this allocation, and tells how it ended.\n"
+	"{\n"
 	"terminated=\n"
 	"trap 'terminated=\" terminated\"' TERM\n"
 	"trap : HUP INT QUIT USR1 USR2 XCPU\n"
@@ -42,7 +44,8 @@ static const char WRAPPER[] =
 	">\"$here.exit.new\"\n"
 	"command -p sync \"$here.exit.new\"\n"
 	"command -p mv -f \"$here.exit.new\" \"$here.exit\"\n"
-	"exit \"${code:-1}\"\n";
+	"exit \"${code:-1}\"\n"
+	"}\n";
 
 static const char *const SUFFIXES[] = {"batch", "feed",	     "report",	"start",
 				       "exit",	"start.new", "exit.new"};

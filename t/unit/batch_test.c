@@ -303,6 +303,9 @@ static const struct {
 	{"run; echo Submitted.", NULL, "echo \"77 $(tail -n 1 \"${0%/*}/submitted\")\"", 0, 5,
 	 "slurm job 77\n"},
 	{"exit 0", NULL, "exit 0", -1, 0, "ended with code 0 and no answer"},
+	/* A scheduler may feed the wrapper to a shell. */
+	{"setsid bash <\"$wrapper\" >/dev/null 2>&1 & echo 4242", NULL, "exit 1", 0, 5,
+	 "slurm job 4242\n"},
 	{"run; echo 4242", "'unclosed", "exit 1", 0, 1, "a single quote is not closed"},
 	{"run; echo 4242", "--wrap=id", "exit 1", 0, 1, "--wrap=id is refused: "},
 };
