@@ -7,6 +7,7 @@
 
 static const struct scheduler *const SCHEDULERS[] = {
 	[EXECUTOR_SLURM] = &SLURM,
+	[EXECUTOR_FLUX] = &FLUX,
 };
 
 const struct scheduler *scheduler_of(enum executor_kind executor)

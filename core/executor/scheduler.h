@@ -87,6 +87,7 @@ struct scheduler {
 	struct option_rules options;
 };
 
+extern const struct scheduler FLUX;  /* flux.c */
 extern const struct scheduler SLURM; /* slurm.c */
 
 /* NULL for an executor that is none. */

@@ -63,6 +63,7 @@ static Suite *(*const suites[])(void) = {
 	shell_suite,
 	words_suite,
 	slurm_suite,
+	flux_suite,
 	batch_suite,
 };
 

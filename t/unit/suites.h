@@ -18,6 +18,7 @@ Suite *confine_suite(void);
 Suite *doctor_suite(void);
 Suite *downscope_suite(void);
 Suite *environment_suite(void);
+Suite *flux_suite(void);
 Suite *error_suite(void);
 Suite *identity_suite(void);
 Suite *io_suite(void);

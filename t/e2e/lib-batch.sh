@@ -1,0 +1,289 @@
+# A scheduler of the test's own, played by the stand-ins in t/e2e/stand-in; source it after lib.sh.
+# Before, set
+#
+# executor         as the configuration names it, and the job's log
+# stand_ins        the names of its commands
+#
+# batch_start starts it below $box/scheduler, batch_stop ends it, batch_cases are the tests that
+# every scheduler has to pass.
+
+need_root
+command -v python3 >/dev/null || skip_all 'needs python3'
+scheduler=$box/scheduler
+
+batch_start() {
+	local name
+	install -d -m 755 "$scheduler" "$scheduler/bin" "$scheduler/switches"
+	install -d -m 1777 "$scheduler/queue"
+	install -m 755 "$top/t/e2e/stand-in/standin.py" "$scheduler/bin"
+	for name in $stand_ins; do
+		install -m 755 "$top/t/e2e/stand-in/$name" "$scheduler/bin"
+	done
+	install -m 666 /dev/null "$scheduler/calls"
+	PYTHONDONTWRITEBYTECODE=1 "$scheduler/bin/standin.py" serve >"$scheduler/output" 2>&1 &
+	batch_daemon=$!
+}
+
+batch_stop() {
+	[ -z "${batch_daemon:-}" ] || { kill "$batch_daemon" && wait "$batch_daemon"; }
+}
+
+# batch_config [GENERAL-LINES [BATCH-LINES]]: as write_config, with the scheduler as the executor.
+batch_config() {
+	write_config "data_dir = \"\$HOME\"
+${1:-kill_timeout = \"40s\"}"
+	sed -i "s/^executor = .*/executor = \"$executor\"/" "$etc/jacamar-config.toml"
+	printf '[batch]\nscheduler_bin = "%s"\n%s\n' "$scheduler/bin" \
+		"${2:-command_delay = \"500ms\"
+nfs_timeout = \"3s\"}" >>"$etc/jacamar-config.toml"
+}
+
+# switch_on NAME [VALUE], switch_off NAME: see standin.py.
+switch_on() { printf '%s\n' "${2:-}" >"$scheduler/switches/$1"; }
+switch_off() { rm -f "$scheduler/switches/$1"; }
+
+# batch_number [LOG]: what the scheduler calls the job, in the job's log; queue_number [LOG]: its
+# number in the stand-in's queue, which $number_of makes of that. queue_order WHAT [LOG]: what
+# becomes of it.
+number_of=number_of
+number_of() { echo "$1"; }
+batch_number() { sed -n "s/^.*: $executor job \([^ ]*\)\$/\1/p" "${1:-$box/log}" | tail -n 1; }
+queue_number() { $number_of "$(batch_number "${1:-}")"; }
+queue_order() { printf '%s' "$1" >"$scheduler/queue/$(queue_number "${2:-}")/order"; }
+
+# queue: the jobs that have not ended; called 'TEXT': a command was called with that in its line.
+queue() {
+	python3 - "$scheduler/queue" <<-'PYTHON'
+	import glob, json, os, sys
+	for job in sorted(glob.glob(sys.argv[1] + "/[0-9]*")):
+	    try:
+	        state = json.load(open(job + "/state"))["state"]
+	    except FileNotFoundError:
+	        state = "waiting"
+	    if state != "ended":
+	        print(os.path.basename(job), state)
+	PYTHON
+}
+queue_is_empty() { ! queue | grep .; }
+called() { grep -F -- "$1" "$scheduler/calls" || { cat "$scheduler/calls"; return 1; }; }
+nothing_is_left() { wait_until 'queue_is_empty >/dev/null && nothing_left >/dev/null'; }
+
+# with_arguments TEXT: for job_extra: sets the job's variable SCHEDULER_PARAMETERS. plays_with TEXT:
+# plays a job with them, which says that it ran.
+with_arguments() {
+	jq -rn --arg text "$1" '".response.variables += [{key: \"SCHEDULER_PARAMETERS\", raw: true,
+		value: \($text | tojson)}]"'
+}
+plays_with() {
+	job_extra=$(with_arguments "$1")
+	echo 'echo it ran' | job
+	job_extra=
+	play
+}
+
+# began 'TEXT' [runner's options]: plays the job in the background until its log has TEXT; `ended`
+# returns what play does, and leaves it in $played.
+began() {
+	local text=$1
+	shift
+	rm -f "$box/log"
+	bounded_play "$@" &
+	waited=$!
+	wait_until 'grep -qF -- "$text" "$box/log" 2>/dev/null' || { cat "$box/log"; return 1; }
+}
+ended() {
+	wait "$waited"
+	played=$?
+	cat "$box/log"
+	return "$played"
+}
+
+# job_beside ID: makes $box/job.json the job ID of $usr, too. play_beside ID: plays that, beside
+# others; its log is $box/log.ID.
+job_beside() {
+	jq --arg token "$(token job_id="$1")" --argjson id "$1" '.response.id = $id |
+		.response.variables[0].value = $token | .response.variables += [
+			{key: "CI_CONCURRENT_PROJECT_ID", value: ($id % 1000 | tostring)}]' \
+		"$box/job.json" >"$box/job.$1.json"
+	chmod 644 "$box/job.$1.json"
+}
+play_beside() {
+	as "$runner" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
+		--eof-timeout 60 --timeout 200 "$etc/config.toml" "$box/job.$1.json" >"$box/log.$1" 2>&1
+}
+
+# sleeper: a job that says that it is ready, and then waits for its end.
+sleeper() { printf '%s\n' 'echo it is ready' 'sleep 600' | command_job; }
+
+# ends_by ORDER: plays a sleeper until it is ready, and has the scheduler end it.
+ends_by() {
+	sleeper
+	began 'it is ready' && queue_order "$1"
+	ended
+}
+
+# user_side_pid: of the job in $box/job.json, while others run beside.
+user_side_pid() {
+	local pid above player
+	player=$(runner_pid)
+	for pid in $(pgrep -U "$usr" -f '^[^ ]*/jacamar --no-auth run env-script'); do
+		above=$pid
+		while [ "${above:-1}" -gt 1 ]; do
+			[ "$above" != "$player" ] || { echo "$pid"; return; }
+			above=$(($(ps -o ppid= -p "$above")))
+		done
+	done
+}
+
+# What the log says of a job that was ended; a scheduler that cannot tell says less.
+says_walltime='failed: it has reached its time limit'
+says_memory='failed: it needed more memory than it was given'
+says_cancel='failed: it was cancelled in the scheduler, not by GitLab'
+says_node='has no result: one of its nodes has failed'
+says_preempt='has no result: another job was given its nodes'
+memory_code=1
+memory_order=memory
+
+# Set besides:
+# arguments         such as the site's users have to give, "" for none
+# hold_argument     has a job be held; "" where there is none
+# says_waiting      what the log says of one that waits, says_held of one that is held
+# refused           arguments that are refused, a line each
+# wrong_argument    that the scheduler itself refuses, says_wrong how it does that
+# text_argument     one whose value is any text; in the line of a call it is seen as given
+# says_down         what the log says of a scheduler that is down
+
+batch_cases() {
+	batch_config
+	job_extra=${arguments:+$(with_arguments "$arguments")}
+	batch_ends
+	batch_waits
+	batch_arguments
+	batch_trouble
+}
+
+batch_ends() {
+	printf '%s\n' id 'echo "on ${STAND_IN_NODE:-none}"' | job
+	check 'a job succeeds' 'play || { cat "$box/log"; false; }'
+	check 'it runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
+	check 'as a job of the scheduler' 'logged "on node1" && [ -n "$(batch_number)" ]'
+	check 'nothing is left of it' 'nothing_is_left'
+	echo 'exit 3' | job
+	check 'a failing script fails the job, with its own code' '
+		play; [ $? -eq 1 ] && logged "exit code 3"'
+	check 'a job that reaches its time limit has failed' '
+		ends_by walltime; [ $? -eq 1 ] && logged "$says_walltime"'
+	check 'one that takes too much memory likewise' '
+		ends_by $memory_order; [ $? -eq 1 ] && logged "$says_memory" && logged "exit code $memory_code"'
+	check 'one that its owner cancels likewise' '
+		ends_by cancel; [ $? -eq 1 ] && logged "$says_cancel"'
+	check 'a node that fails: a system failure' 'ends_by node; [ $? -eq 2 ] && logged "$says_node"'
+	[ -z "$says_preempt" ] || check 'a job that others push out: a system failure' '
+		ends_by preempt; [ $? -eq 2 ] && logged "$says_preempt"'
+	echo 'kill -KILL $$' | command_job
+	check 'a script that ends by a signal of its own: its code' '
+		play; [ $? -eq 1 ] && logged "exit code 137"'
+	sleeper
+	check 'a job that is cancelled in GitLab is gone from the queue' '
+		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] &&
+		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
+}
+
+batch_waits() {
+	switch_on busy
+	echo 'echo it ran' | job
+	check 'a job that waits says so, and runs then' '
+		began "$says_waiting" && switch_off busy; ended && logged "it ran"'
+	switch_on busy
+	check 'one that is cancelled while it waits is gone' '
+		bounded_play --cancel-on "$executor job"; [ $? -eq 4 ] && logged "is gone from the queue" &&
+		queue_is_empty'
+	check 'one that its owner cancels while it waits has failed' '
+		began "$executor job" && queue_order cancel; ended; [ $played -eq 1 ] &&
+		logged "$says_cancel"'
+	switch_off busy
+	[ -z "$hold_argument" ] || {
+		job_extra=$(with_arguments "$arguments $hold_argument")
+		echo 'echo it ran' | job
+		job_extra=${arguments:+$(with_arguments "$arguments")}
+		check 'a held job is told to be, and runs when it is released' '
+			began "$says_held" && queue_order release; ended && logged "it ran"'
+	}
+	[ -n "${no_requeue:-}" ] || {
+		rm -f "$box/home/$usr/again"
+		printf '%s\n' 'if [ -e ~/again ]; then echo second start; else' \
+			'touch ~/again; echo first start; sleep 600; fi' | command_job
+		check 'a job that is requeued runs again, and then ends' '
+			began "first start" && queue_order requeue; ended && logged "second start"'
+	}
+}
+
+batch_arguments() {
+	local line
+	mkdir -m 1777 "$box/open"
+	hostile="a;touch $box/open/1 \$(touch $box/open/2) \`id\` | x & y"
+	check 'arguments are words, whatever they look like' '
+		plays_with "$arguments $text_argument'\''$hostile'\''" && called "$text_argument$hostile"'
+	check 'they are no commands' '! ls "$box/open" | grep .'
+	printf '%s\n' "$refused" >"$box/refused"
+	while IFS= read -r line; do
+		check "$line is refused" '
+			plays_with "$arguments $line" </dev/null; [ $? -eq 1 ] && logged " is refused: " &&
+			! grep "^it ran" "$box/log"'
+	done <"$box/refused"
+	check 'what the scheduler refuses fails the job, and is told' '
+		plays_with "$arguments $wrong_argument"; [ $? -eq 1 ] && logged "$says_wrong" &&
+		! grep "^it ran" "$box/log"'
+	check 'a quote that is not closed fails the job, and is told' '
+		plays_with "$arguments '\''a"; [ $? -eq 1 ] && logged "a single quote is not closed"'
+	check 'none of them is in the queue' queue_is_empty
+	job_extra=${arguments:+$(with_arguments "$arguments")}
+}
+
+batch_trouble() {
+	batch_config '' 'command_delay = "500ms"'
+	sleeper
+	job_beside 1001
+	play_beside 1001 &
+	slow=$!
+	wait_until 'grep -qF "is ready" "$box/log.1001" 2>/dev/null'
+	switch_on "slow.$(queue_number "$box/log.1001")" 30
+	queue_order walltime "$box/log.1001"
+	batch_config 'kill_timeout = "4s"'
+
+	echo 'echo it ran' | job
+	switch_on down
+	check 'a scheduler that is down takes no job: a system failure' '
+		play; [ $? -eq 2 ] && logged "$says_down" && logged "the job was not submitted: "'
+	switch_off down
+	printf '%s\n' 'echo it is ready' 'sleep 7' 'echo it has ended' | command_job
+	check 'while it is down, a job that runs does not notice' '
+		began "is ready" && switch_on down; ended && logged "it has ended"'
+	check 'but its log says so' 'logged "$executor does not tell how the job is: "'
+	switch_off down
+	sleeper
+	check 'what cannot be cancelled then is named' '
+		began "is ready" && switch_on down && kill -TERM "$(user_side_pid)"; ended
+		[ $played -eq 2 ] && logged "$executor job $(batch_number) may still be in the queue: "'
+	switch_off down
+	queue_order cancel
+	batch_config
+	switch_on forgets
+	echo 'kill -KILL $$' | command_job
+	check 'a job that the scheduler forgets as it ends has the code of its script' '
+		play; [ $? -eq 1 ] && logged "exit code 137"'
+	switch_off forgets
+	switch_on loses
+	printf '%s\n' 'echo it ran' 'sleep 2' | job
+	check 'a submit whose answer is lost: the job is found, and runs' '
+		play && logged "it ran" && logged "$executor job"'
+	switch_off loses
+	sleeper
+	check 'the user side killed: cleanup cancels the job' '
+		began "is ready" && kill -KILL "$(user_side_pid)"; ended; [ $played -eq 2 ] &&
+		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
+	wait "$slow"
+	slow=$?
+	check 'answers that take half a minute are waited for' '
+		cat "$box/log.1001"; [ "$slow" -eq 1 ] && grep -F "$says_walltime" "$box/log.1001"'
+}

@@ -1,0 +1,237 @@
+/*
+ * How Flux's answers are read: what flux-core 0.48 to 0.66 print, in the forms that are asked for.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/executor/scheduler.h"
+#include "t/unit/suites.h"
+
+static const struct {
+	const char *output, *number; /* NULL: none */
+} NUMBERS[] = {
+	{"\xc6\x92"
+	 "2oLkTbqwJb\n",
+	 "f2oLkTbqwJb"},
+	{"f2oLkTbqwJb\n", "f2oLkTbqwJb"},
+	{"", NULL},
+	{"\n", NULL},
+	{"f\n", NULL},
+	{"\xc6\x92\n", NULL},
+	{"f2oLkTbqwJb", NULL},
+	{"2oLkTbqwJb\n", NULL},
+	{"f2oLk Tbqw\n", NULL},
+	{"f2oLk;id\n", NULL},
+	{"f0123456789012345678901234567890123456789012345678901234567890123456789\n", NULL},
+};
+
+START_TEST(a_number_is_read)
+{
+	char number[BATCH_NUMBER_SIZE] = "";
+	ck_assert_int_eq(FLUX.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
+	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+}
+END_TEST
+
+START_TEST(a_lost_job_is_found_by_its_name)
+{
+	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "ci-7"};
+	char number[BATCH_NUMBER_SIZE] = "";
+	ck_assert(!FLUX.read_list("", &marks, number));
+	ck_assert(!FLUX.read_list("8216510824448 ci-77\n8216510824449 ci-\n", &marks, number));
+	ck_assert(FLUX.read_list("8216510824448 ci-77\n9216510824448 ci-7\n", &marks, number));
+	ck_assert_str_eq(number, "9216510824448");
+}
+END_TEST
+
+static const struct {
+	const char *output, *name;
+	enum batch_meaning meaning;
+	const char *reason, *expected;
+} ANSWERS[] = {
+	{"DEPEND||||\n", "DEPEND", BATCH_WAITING, "", ""},
+	{"DEPEND|||depends:after-start=\xc6\x92"
+	 "ab|\n",
+	 "DEPEND", BATCH_WAITING, "depends:after-start=??ab", ""},
+	{"PRIORITY|||priority-wait|\n", "PRIORITY", BATCH_WAITING, "priority-wait", ""},
+	{"SCHED||||\n", "SCHED", BATCH_WAITING, "", ""},
+	{"SCHED|||held|\n", "SCHED", BATCH_WAITING, "held", ""},
+	{"SCHED|||eta:5.2m|\n", "SCHED", BATCH_WAITING, "", "in 5.2m"},
+	{"SCHED|||eta:now|\n", "SCHED", BATCH_WAITING, "", ""},
+	{"RUN|||node[1-2]|\n", "RUN", BATCH_RUNNING, "", ""},
+	{"RUN|2|node-failure|node[1-2]|lost contact with node2\n", "RUN", BATCH_RUNNING,
+	 "node-failure: lost contact with node2", ""},
+	{"CLEANUP|0|cancel|node1|\n", "CLEANUP", BATCH_RUNNING, "cancel", ""},
+	{"COMPLETED|||node1|\n", "COMPLETED", BATCH_ENDED, "", ""},
+	{"FAILED|||node1|\n", "FAILED", BATCH_ENDED, "", ""},
+	{"FAILED|2|node-failure|node1|lost it\n", "FAILED", BATCH_ENDED, "node-failure: lost it",
+	 ""},
+	{"FAILED|0|epilog|node1|\n", "FAILED", BATCH_ENDED, "epilog", ""},
+	{"TIMEOUT|0|timeout|node1|resource allocation expired\n", "TIMEOUT", BATCH_CONDEMNED,
+	 "timeout: resource allocation expired", ""},
+	{"CANCELED|0|cancel|node1|enough\n", "CANCELED", BATCH_CONDEMNED, "cancel: enough", ""},
+	{"CANCELED|0|cancel||a|b|c\n", "CANCELED", BATCH_CONDEMNED, "cancel: a|b|c", ""},
+	{"CANCELED|0|cancel||two\nSCHED||||\n", "CANCELED", BATCH_CONDEMNED, "cancel: two", ""},
+	{"FAILED|0|alloc||unsatisfiable request\n", "FAILED", BATCH_CONDEMNED,
+	 "alloc: unsatisfiable request", ""},
+	{"FAILED|0|dependency||failed\n", "FAILED", BATCH_CONDEMNED, "dependency: failed", ""},
+	{"FAILED|0|mine||COMPLETED|||\n", "FAILED", BATCH_CONDEMNED, "mine: COMPLETED|||", ""},
+	{"FAILED|0|exec|node1|node failure on node1 (rank 0)\n", "FAILED", BATCH_LOST,
+	 "exec: node failure on node1 (rank 0)", ""},
+	{"FAILED|0|exec|node1|shell rank 0 (on node1): Killed\n", "FAILED", BATCH_LOST,
+	 "exec: shell rank 0 (on node1): Killed", ""},
+	{"FAILED|0|prolog|node1|prolog exited with code=1\n", "FAILED", BATCH_LOST,
+	 "prolog: prolog exited with code=1", ""},
+	{"NEW\033[2J||||\n", "NEW?[2J", BATCH_UNKNOWN, "", ""},
+};
+
+START_TEST(an_answer_is_read)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output), "%s", ANSWERS[_i].output);
+	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.name, ANSWERS[_i].name);
+	ck_assert_int_eq(answer.meaning, ANSWERS[_i].meaning);
+	ck_assert_str_eq(answer.reason, ANSWERS[_i].reason);
+	ck_assert_str_eq(answer.expected, ANSWERS[_i].expected);
+	ck_assert_int_eq(answer.words != NULL,
+			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+}
+END_TEST
+
+START_TEST(a_node_that_failed_is_told_from_a_shell_that_was_killed)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||node failure on x\n");
+	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.words, "one of its nodes has failed");
+	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||shell rank 0: Killed\n");
+	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert_str_eq(answer.words, "it could not be executed, or its shell was killed");
+}
+END_TEST
+
+static const struct {
+	int status;
+	const char *output, *errors;
+} GARBAGE[] = {
+	{0, "", ""},
+	{0, "\n", ""},
+	{0, "RUN\n", ""},
+	{0, "RUN|||\n", ""},
+	{0, "||||\n", ""},
+	{0, "<html>", ""},
+	{0x100, "RUN||||\n", ""},
+	{0x100, "", "flux-jobs: ERROR: Unable to connect to Flux: broker socket was not found\n"},
+	{0x100, "", "flux-jobs: ERROR: job of name unknown\n"},
+	{9, "", ""},
+};
+
+START_TEST(garbage_is_no_answer)
+{
+	struct command_result result = {.status = GARBAGE[_i].status};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
+	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
+	ck_assert(!FLUX.read_answer(&result, &answer));
+}
+END_TEST
+
+START_TEST(a_job_may_be_forgotten)
+{
+	/* Releases differ in the status. */
+	for (int status = 0; status <= 0x100; status += 0x100) {
+		struct command_result result = {.status = status};
+		struct batch_answer answer;
+		snprintf(result.errors, sizeof(result.errors), "JobID f2oLk unknown\n");
+		ck_assert(FLUX.read_answer(&result, &answer));
+		ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
+		ck_assert_str_eq(answer.name, "");
+	}
+}
+END_TEST
+
+static const struct {
+	int status;
+	const char *errors;
+	bool refusal;
+} FAILURES[] = {
+	{0x100, "flux-batch: ERROR: Number of slots to allocate must be specified\n", true},
+	{0x100, "flux-batch: ERROR: [Errno 22] Invalid queue 'x' specified\n", true},
+	{0x200, "flux-batch: error: unrecognized arguments: --nonsense\n", true},
+	{0x100, "", false},
+	{9, "flux-batch: ERROR: Invalid queue\n", false},
+	{0x100, "flux-batch: ERROR: Unable to connect to Flux: broker socket was not found\n",
+	 false},
+	{0x100, "flux-batch: ERROR: [Errno 38] Function not implemented\n", false},
+	{0x100, "flux-batch: ERROR: [Errno 110] Connection timed out\n", false},
+	{0x100, "flux-batch: ERROR: job submission to batch is disabled: maintenance\n", false},
+};
+
+START_TEST(a_refusal_is_told_from_a_failure)
+{
+	struct command_result result = {.status = FAILURES[_i].status};
+	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
+	ck_assert_int_eq(FLUX.is_refusal(&result), FAILURES[_i].refusal);
+}
+END_TEST
+
+static const char *const GOOD[] = {
+	"-N2 -n 4 -c2 -g 1 -t 30m -q batch -B bank",
+	"--nodes=2 --exclusive --time-limit=1h",
+	"-x -N 1 --unbuffered -N1",
+	"--urgency=hold --begin-time=+1h --dependency=afterok:f2oLk",
+	"-o cpu-affinity=off -S user.a=b --setattr user.c=d",
+	"--env=-* --env-remove=X --conf=resource.noverify=true",
+	"--dump --dump=x -u -l",
+};
+
+static const char *const HARMFUL[] = {
+	"--wrap -x",	  "--quiet -x", "--dry-run -x", "--help -x", "--list-plugins -x",
+	"--output=x",	  "--output x", "--out=x",	"--error x", "--err=x",
+	"--wrap",	  "--wra",	"--job-name=x", "--job x",   "--quiet",
+	"--dry",	  "--dry-run",	"--help",	"-h",	     "-xh",
+	"--list-plugins", "--",		"-- id",	"id",	     "-N1 id",
+	"-x id",	  "-N",		"--dump x",
+};
+
+static bool is_taken(const char *text)
+{
+	struct words words = {.count = 0};
+	char fault[256] = "";
+	ck_assert_ptr_null(words_split(&words, text));
+	bool taken = options_check(&FLUX.options, &words, fault, sizeof(fault));
+	words_free(&words);
+	return taken;
+}
+
+START_TEST(options_that_do_no_harm_are_taken)
+{
+	ck_assert_msg(is_taken(GOOD[_i]), "%s", GOOD[_i]);
+}
+END_TEST
+
+START_TEST(options_that_break_the_driver_are_refused)
+{
+	ck_assert_msg(!is_taken(HARMFUL[_i]), "%s", HARMFUL[_i]);
+}
+END_TEST
+
+Suite *flux_suite(void)
+{
+	Suite *suite = suite_create("flux");
+	TCase *answers = tcase_create("answers");
+	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
+	tcase_add_test(answers, a_lost_job_is_found_by_its_name);
+	tcase_add_loop_test(answers, an_answer_is_read, 0, ROWS(ANSWERS));
+	tcase_add_test(answers, a_node_that_failed_is_told_from_a_shell_that_was_killed);
+	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
+	tcase_add_test(answers, a_job_may_be_forgotten);
+	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
+	tcase_add_loop_test(answers, options_that_break_the_driver_are_refused, 0, ROWS(HARMFUL));
+	suite_add_tcase(suite, answers);
+	return suite;
+}
