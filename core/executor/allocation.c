@@ -32,7 +32,7 @@ static const char WRAPPER[] =
 	"here=%s\n"
 	"exec >>\"$here.log\" 2>&1 </dev/null || exit 1\n"
 	"command -p rm -f \"$here.exit\"\n"
-	"printf '%%s %%(%%s)T\\n' \"${%s:-$HOSTNAME}\" -1 >\"$here.start.new\"\n"
+	"printf '%%s %%(%%s)T.%%s\\n' \"${%s:-$HOSTNAME}\" -1 \"$$\" >\"$here.start.new\"\n"
 	"command -p mv -f \"$here.start.new\" \"$here.start\"\n"
 	"%s %s <\"$here.feed\" 79>\"$here.report\"\n"
 	"status=$?\n"

@@ -125,6 +125,9 @@ static enum follow_result look(struct batch *batch)
 		batch_say(&batch->call->voice, "%s runs on %s", title(batch).text,
 			  batch->start.node);
 		batch->inquiry.started = true;
+		/* What ended was a start before this one. */
+		batch->has_exit = false;
+		batch->end_seen = -1;
 	}
 	/* Before the log: what is there by then was written before the end. */
 	if (!batch->has_exit && allocation_read_exit(&batch->allocation, &batch->ended))
