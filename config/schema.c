@@ -13,7 +13,7 @@ static const char *const TABLES[] = {
 static const struct schema_choice EXECUTORS[] = {
 	{"shell", EXECUTOR_SHELL, SUPPORTED},  {"slurm", EXECUTOR_SLURM, SUPPORTED},
 	{"sbatch", EXECUTOR_SLURM, SUPPORTED}, {"flux", EXECUTOR_FLUX, SUPPORTED},
-	{"pbs", EXECUTOR_PBS, PLANNED},	       {"lsf", EXECUTOR_LSF, PLANNED},
+	{"pbs", EXECUTOR_PBS, SUPPORTED},      {"lsf", EXECUTOR_LSF, PLANNED},
 	{"bsub", EXECUTOR_LSF, PLANNED},       {"cobalt", EXECUTOR_COBALT, PLANNED},
 	{"qsub", EXECUTOR_COBALT, PLANNED},    {0},
 };

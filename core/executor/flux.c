@@ -17,13 +17,10 @@
 static command_template SUBMIT = {
 	"flux", "batch", "--job-name={name}", "{arguments}", "--output=none", "{wrapper}", NULL};
 /* First what Flux itself has set, last what may hold any text. */
-static command_template ASK = {"flux",
-			       "jobs",
-			       "--no-header",
-			       "--format={status}|{exception.severity}|{exception.type}|"
-			       "{contextual_info}|{exception.note}",
-			       "{number}",
-			       NULL};
+static const char FORMAT[] = "--format={status}|{exception.severity}|{exception.type}|{contextual_"
+			     "info}|{exception.note}";
+static command_template ASK = {"flux", "jobs", "--no-header", FORMAT, "{number}", NULL};
+/* {name} is filled in: only jobs of this name are listed. */
 static command_template LIST = {
 	"flux", "jobs", "--no-header", "--name={name}", "--format={id.dec} {name}", NULL};
 static command_template CANCEL = {"flux", "cancel", "{number}", NULL};

@@ -87,6 +87,10 @@ static void read_answer(struct inquiry *inquiry)
 	const struct command_result *result = &command->result;
 	struct batch_answer answer;
 	char why[256];
+	if (!inquiry->asks_history && queue_change_form(inquiry->queue)) {
+		inquiry->planned = io_now_ms();
+		return;
+	}
 	bool read = command->in_time;
 	if (read && inquiry->asks_history)
 		read = result->status == 0 && scheduler->read_history(result->output, &answer);
@@ -112,7 +116,7 @@ static void start(struct inquiry *inquiry)
 				scheduler->ask_history != NULL && !inquiry->history_is_out;
 	inquiry->history_is_out = inquiry->history_is_out || inquiry->asks_history;
 	const char *const *template =
-		inquiry->asks_history ? scheduler->ask_history : scheduler->ask;
+		inquiry->asks_history ? scheduler->ask_history : queue_ask(inquiry->queue);
 	if (queue_start(inquiry->queue, template, NULL, ANSWER_MOST_MS, &err) != 0)
 		miss_answer(inquiry, err.detail);
 }

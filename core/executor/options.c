@@ -31,9 +31,19 @@ static bool check_long(const struct option_rules *rules, const char *word, bool 
 	return true;
 }
 
-/* `-x`, `-xVALUE` or `-xyzVALUE`. */
-static bool check_short(const struct option_rules *rules, const char *word, bool *takes_next,
-			char *fault, size_t size)
+/* Why a short option may not have this value; NULL where it may. */
+static const char *fault_of_value(const struct option_rules *rules, char letter, const char *value)
+{
+	for (const struct refused_value *refused = rules->values;
+	     refused != NULL && refused->letter != 0; refused++)
+		if (refused->letter == letter && strstr(value, refused->part) != NULL)
+			return refused->reason;
+	return NULL;
+}
+
+/* `-x`, `-xVALUE` or `-xyzVALUE`; `next` is the word behind it, "" where there is none. */
+static bool check_short(const struct option_rules *rules, const char *word, const char *next,
+			bool *takes_next, char *fault, size_t size)
 {
 	for (const char *letter = word + 1; *letter != '\0'; letter++) {
 		for (const struct refused_option *option = rules->refused; option->name != NULL;
@@ -44,6 +54,10 @@ static bool check_short(const struct option_rules *rules, const char *word, bool
 			break;
 		if (strchr(rules->letters, *letter) != NULL) {
 			*takes_next = letter[1] == '\0';
+			const char *reason =
+				fault_of_value(rules, *letter, *takes_next ? next : letter + 1);
+			if (reason != NULL)
+				return refuse(fault, size, word, reason);
 			break;
 		}
 	}
@@ -56,13 +70,15 @@ bool options_check(const struct option_rules *rules, const struct words *argumen
 	bool is_value = false;
 	for (size_t i = 0; i < arguments->count; i++) {
 		const char *word = arguments->items[i];
+		const char *next = i + 1 < arguments->count ? arguments->items[i + 1] : "";
 		bool takes_next = false;
 		if (strcmp(word, "--") == 0)
 			return refuse(fault, size, word, "it would end the options");
 		if (word[0] == '-' && word[1] != '\0') {
-			bool fit = word[1] == '-'
-					   ? check_long(rules, word, &takes_next, fault, size)
-					   : check_short(rules, word, &takes_next, fault, size);
+			bool fit =
+				word[1] == '-'
+					? check_long(rules, word, &takes_next, fault, size)
+					: check_short(rules, word, next, &takes_next, fault, size);
 			if (!fit)
 				return false;
 		} else if (!is_value) {

@@ -16,9 +16,17 @@ struct refused_option {
 	const char *reason;
 };
 
+/* A short option that is refused for some of its values. */
+struct refused_value {
+	char letter; /* 0 ends the table */
+	const char *part;
+	const char *reason;
+};
+
 struct option_rules {
 	const struct refused_option *refused;
-	const char *letters;  /* short options that take a value */
+	const struct refused_value *values; /* NULL: there are none */
+	const char *letters;		    /* short options that take a value */
 	const char *attached; /* short options that take one only attached; NULL: none */
 	const char *const
 		*bare; /* long options that take none, or only behind "="; ends with NULL */

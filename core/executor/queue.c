@@ -186,13 +186,32 @@ int queue_submit(struct queue *queue, const struct words *arguments, enum submit
 	return 0;
 }
 
+const char *const *queue_ask(const struct queue *queue)
+{
+	const struct scheduler *scheduler = queue->scheduler;
+	return queue->ask_form == 0 ? scheduler->ask
+				    : scheduler->ask_otherwise[queue->ask_form - 1];
+}
+
+bool queue_change_form(struct queue *queue)
+{
+	const struct scheduler *scheduler = queue->scheduler;
+	if (scheduler->is_unfit == NULL || scheduler->ask_otherwise[queue->ask_form] == NULL ||
+	    !queue->command.in_time || !scheduler->is_unfit(&queue->command.result))
+		return false;
+	queue->ask_form++;
+	return true;
+}
+
 /* True where the scheduler says that the job has ended. */
 static bool is_gone(struct queue *queue, int64_t deadline, struct error *err)
 {
 	struct batch_answer answer;
 	char why[256];
-	if (run(queue, queue->scheduler->ask, NULL, deadline - io_now_ms(), err) != 0)
-		return false;
+	do {
+		if (run(queue, queue_ask(queue), NULL, deadline - io_now_ms(), err) != 0)
+			return false;
+	} while (queue_change_form(queue));
 	if (!queue->command.in_time ||
 	    !queue->scheduler->read_answer(&queue->command.result, &answer)) {
 		queue_explain(&queue->command, why, sizeof(why));

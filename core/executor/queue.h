@@ -23,6 +23,7 @@ struct queue {
 	int channel; /* its end is the job's; -1: nobody can end it any more */
 	bool cancelled;
 	int64_t last_start; /* of a command, on io_now_ms's clock */
+	size_t ask_form;    /* 0: the best; else the other form that was found to be known */
 };
 
 /* The caller calls queue_close also after a failure. */
@@ -42,6 +43,14 @@ int64_t queue_next_start(const struct queue *queue);
 /* Starts one of the scheduler's commands; queue_wait and command_step do the rest. */
 int queue_start(struct queue *queue, const char *const *template, const struct words *arguments,
 		int64_t limit_ms, struct error *err);
+
+/* What asks for the job's state, in the form that is known. */
+const char *const *queue_ask(const struct queue *queue);
+
+/*
+ * True where the ended command says that this form is not known; the next one is used from then on.
+ */
+bool queue_change_form(struct queue *queue);
 
 /*
  * Submits the job and gets its number. A job that is cancelled meanwhile is submitted all the

@@ -8,6 +8,7 @@
 static const struct scheduler *const SCHEDULERS[] = {
 	[EXECUTOR_SLURM] = &SLURM,
 	[EXECUTOR_FLUX] = &FLUX,
+	[EXECUTOR_PBS] = &PBS,
 };
 
 const struct scheduler *scheduler_of(enum executor_kind executor)

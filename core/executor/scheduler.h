@@ -69,6 +69,8 @@ struct scheduler {
 
 	const char *const *submit;
 	const char *const *ask;
+	const char *const *const *ask_otherwise; /* other forms of it, the best first, NULL at their
+						    end; NULL: there are none */
 	const char *const *ask_history; /* NULL: nobody remembers what the scheduler forgot */
 	const char *const *list; /* of the account's jobs, with what they execute, newest first */
 	const char *const *cancel;
@@ -81,6 +83,8 @@ struct scheduler {
 
 	/* Whatever became of the command; false where it is no answer. */
 	bool (*read_answer)(const struct command_result *result, struct batch_answer *answer);
+	/* True where this form of the question is not known, and another is; NULL: has but one. */
+	bool (*is_unfit)(const struct command_result *result);
 	/* True where a failed submit says that the request was wrong, not that nobody judged it. */
 	bool (*is_refusal)(const struct command_result *result);
 
@@ -88,6 +92,7 @@ struct scheduler {
 };
 
 extern const struct scheduler FLUX;  /* flux.c */
+extern const struct scheduler PBS;   /* pbs.c */
 extern const struct scheduler SLURM; /* slurm.c */
 
 /* NULL for an executor that is none. */

@@ -211,10 +211,13 @@ batch_waits() {
 	}
 	[ -n "${no_requeue:-}" ] || {
 		rm -f "$box/home/$usr/again"
-		printf '%s\n' 'if [ -e ~/again ]; then echo second start; else' \
-			'touch ~/again; echo first start; sleep 600; fi' | command_job
+		printf '%s\n' 'if [ -e ~/again ]; then echo second start; sleep 5; echo last line' \
+			'else touch ~/again; echo first start; sleep 600; fi' | command_job
+		# When the scheduler has answered, it runs already.
 		check 'a job that is requeued runs again, and then ends' '
-			began "first start" && queue_order requeue; ended && logged "second start"'
+			began "first start" && switch_on "slow.$(queue_number)" 2 && switch_on busy &&
+			queue_order requeue; sleep 1; switch_off busy; ended && logged "second start" &&
+			grep "^last line" "$box/log"'
 	}
 }
 

@@ -176,7 +176,7 @@ $rest
 skip_cobalt_log = true"
 check 'a key of another scheduler is refused while it has no effect' '
 	fails "$file:8: " && logged "batch.skip_cobalt_log is not supported yet"'
-for executor in pbs lsf bsub cobalt qsub; do
+for executor in lsf bsub cobalt qsub; do
 	content "$(printf '%s' "$base" | sed "s/\"shell\"/\"$executor\"/")
 $rest"
 	check "the executor $executor is refused while it is none, by name" '

@@ -64,6 +64,7 @@ static Suite *(*const suites[])(void) = {
 	words_suite,
 	slurm_suite,
 	flux_suite,
+	pbs_suite,
 	batch_suite,
 };
 

@@ -398,21 +398,18 @@ static const struct {
 	 "f:2: general.executor must be \"shell\" or \"slurm\" or \"sbatch\" or "
 	 "\"flux\" or \"pbs\" or \"lsf\" or \"bsub\" or \"cobalt\" or \"qsub\", not "
 	 "\"bash\""},
-	{"pbs", "~",
-	 "f:2: general.executor = \"pbs\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\""},
 	{"lsf", "~",
 	 "f:2: general.executor = \"lsf\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\""},
+	 "\"sbatch\" or \"flux\" or \"pbs\""},
 	{"bsub", "~",
 	 "f:2: general.executor = \"bsub\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\""},
+	 "\"sbatch\" or \"flux\" or \"pbs\""},
 	{"cobalt", "~",
 	 "f:2: general.executor = \"cobalt\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\""},
+	 "\"sbatch\" or \"flux\" or \"pbs\""},
 	{"qsub", "~",
 	 "f:2: general.executor = \"qsub\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\""},
+	 "\"sbatch\" or \"flux\" or \"pbs\""},
 };
 
 START_TEST(the_required_keys_are_checked)
@@ -712,7 +709,7 @@ START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
 			"f:1: unknown key \"executor\" outside of any table; did you mean "
 			"\"executor\" in [general]?\n"
 			"f:3: general.executor = \"cobalt\" is not supported yet; use \"shell\" or "
-			"\"slurm\" or \"sbatch\" or \"flux\"\n"
+			"\"slurm\" or \"sbatch\" or \"flux\" or \"pbs\"\n"
 			"f:4: general.data_dir must be a string, not an integer\n"
 			"f:5: \"1.5\" is a float, which no key takes\n"
 			"f:6: unknown table [auht]; did you mean [auth]?\n"

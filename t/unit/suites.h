@@ -27,6 +27,7 @@ Suite *json_suite(void);
 Suite *keyset_suite(void);
 Suite *keyset_cache_suite(void);
 Suite *login_shell_suite(void);
+Suite *pbs_suite(void);
 Suite *policy_suite(void);
 Suite *program_suite(void);
 Suite *root_directory_suite(void);

@@ -91,6 +91,12 @@ def job(number):
     return None if found["state"] == "ended" and switch("forgets") is not None else found
 
 
+def code_of(found):
+    """How an ended job's script ended: its code, or the number of a signal, negative."""
+    status = found["status"]
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
 def jobs():
     """All of them, by number."""
     numbers = sorted(int(name) for name in os.listdir(QUEUE) if name.isdigit())
