@@ -587,6 +587,8 @@ Suite *batch_suite(void)
 {
 	Suite *suite = suite_create("batch");
 	TCase *jobs = tcase_create("jobs");
+	/* Some scheduler or other is slow in each: who has no time leaves them out. */
+	tcase_set_tags(jobs, "slow");
 	tcase_add_checked_fixture(jobs, setup, teardown);
 	tcase_add_loop_test(jobs, who_was_ended_is_asked_about, 0, ROWS(ENDS));
 	tcase_add_test(jobs, who_ends_by_itself_is_not);
