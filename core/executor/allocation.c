@@ -18,17 +18,17 @@
  * What the scheduler runs. The node writes into the log by itself, so that no scheduler needs to;
  * its own name for the log is for what it has to say itself. A file that is read elsewhere is
  * renamed when it is whole, and synchronized before: on NFS, what another file says is not true
- * for others until then. SIGTERM is noted, since who is told to end has not ended by itself; the
- * other signals are for the script to know what to do about. Some schedulers feed it to a shell:
- * within braces, it is read before it has another standard input.
+ * for others until then. The signals by which schedulers end a job are noted, since who is told to
+ * end has not ended by itself; the others are for the script to know what to do about. Some
+ * schedulers feed it to a shell: within braces, it is read before it has another standard input.
  */
 static const char WRAPPER[] =
 	"#!/bin/bash\n"
 	"# Made by jacamar: runs a sub-stage's script in this allocation, and tells how it ended.\n"
 	"{\n"
 	"terminated=\n"
-	"trap 'terminated=\" terminated\"' TERM\n"
-	"trap : HUP INT QUIT USR1 USR2 XCPU\n"
+	"trap 'terminated=\" terminated\"' TERM USR2 XCPU\n"
+	"trap : HUP INT QUIT USR1\n"
 	"here=%s\n"
 	"exec >>\"$here.log\" 2>&1 </dev/null || exit 1\n"
 	"command -p rm -f \"$here.exit\"\n"

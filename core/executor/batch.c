@@ -160,7 +160,8 @@ static bool is_late(const struct batch *batch)
 {
 	const struct queue *queue = &batch->queue;
 	int64_t waited = io_now_ms() - batch->end_seen;
-	bool asks = queue->command.child > 0 || queue->last_start < batch->end_seen;
+	bool asks = queue->command.child > 0 || queue->last_start < batch->end_seen ||
+		    inquiry_is_open(&batch->inquiry);
 	return waited >= queue->state->nfs_timeout_ms * (asks ? ASKING_FACTOR : 1);
 }
 
@@ -176,6 +177,8 @@ static enum verdict judge_exit(struct batch *batch, bool late, int *exit_code, s
 		batch->end_seen = -1;
 		return GO_ON;
 	}
+	if (!late && inquiry_is_open(&batch->inquiry))
+		return GO_ON;
 	if (meaning >= BATCH_ENDED || (late && fresh))
 		return take_code(batch, exit_code, err);
 	if (late)

@@ -104,6 +104,15 @@ static void read_answer(struct inquiry *inquiry)
 	miss_answer(inquiry, why);
 }
 
+bool inquiry_is_open(const struct inquiry *inquiry)
+{
+	if (inquiry->answer.meaning != BATCH_FORGOTTEN ||
+	    inquiry->queue->scheduler->ask_history == NULL)
+		return false;
+	return !inquiry->history_is_out ||
+	       (inquiry->asks_history && inquiry->queue->command.child > 0);
+}
+
 static void start(struct inquiry *inquiry)
 {
 	const struct scheduler *scheduler = inquiry->queue->scheduler;

@@ -36,6 +36,9 @@ struct inquiry {
 /* All times are of io_now_ms's clock. */
 void inquiry_init(struct inquiry *inquiry, struct queue *queue, const struct batch_voice *voice);
 
+/* True where somebody is still to say how the job ended that the scheduler has forgotten. */
+bool inquiry_is_open(const struct inquiry *inquiry);
+
 /*
  * Takes what has come, and asks where it is time: by plan, or, where it is `urgent`, as soon as
  * [batch] command_delay allows.

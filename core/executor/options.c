@@ -81,6 +81,10 @@ bool options_check(const struct option_rules *rules, const struct words *argumen
 					: check_short(rules, word, next, &takes_next, fault, size);
 			if (!fit)
 				return false;
+			/* As a value it would leave its own to be run. */
+			if (is_value && takes_next)
+				return refuse(fault, size, word,
+					      "it stands where a value is expected");
 		} else if (!is_value) {
 			return refuse(fault, size, word,
 				      "it is no option, and would be run in the job's place");

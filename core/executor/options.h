@@ -34,7 +34,7 @@ struct option_rules {
 
 /*
  * True where the driver can live with all of them; else `fault` says which it cannot, and why. A
- * value that looks like an option is taken for one.
+ * value that looks like an option has to be harmless as one, too.
  */
 bool options_check(const struct option_rules *rules, const struct words *arguments, char *fault,
 		   size_t size);

@@ -123,9 +123,11 @@ void queue_explain(const struct command *command, char *text, size_t size)
 {
 	int status = command->result.status;
 	const char *line = command->result.errors;
-	/* The last line says it. */
-	for (const char *next; (next = strchr(line, '\n')) != NULL && next[1] != '\0';)
-		line = next + 1;
+	/* The last line says it; empty ones do not. */
+	for (const char *at = line; *at != '\0'; at += *at == '\n' ? 1 : 0) {
+		line = *at != '\n' ? at : line;
+		at += strcspn(at, "\n");
+	}
 	if (!command->in_time)
 		snprintf(text, size, "it has not answered in time");
 	else if (line[0] != '\0')

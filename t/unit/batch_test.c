@@ -214,6 +214,21 @@ START_TEST(who_was_ended_is_asked_about)
 }
 END_TEST
 
+/* Who is told to end has not ended by itself, whatever its code. */
+static const char *const SIGNALS[] = {"TERM", "USR2", "XCPU"};
+
+START_TEST(who_was_told_to_end_is_asked_about)
+{
+	char script[256];
+	snprintf(script, sizeof(script), "kill -%s $(ps -o ppid= $PPID); exit 0\n", SIGNALS[_i]);
+	does("scontrol.does", "state CANCELLED");
+	struct outcome *outcome = run(script, 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "it was cancelled in the scheduler"));
+}
+END_TEST
+
 START_TEST(who_ends_by_itself_is_not)
 {
 	struct outcome *outcome = run("echo here; exit 3\n", 0);
@@ -236,6 +251,27 @@ START_TEST(a_job_that_vanishes_is_looked_for_in_the_history)
 	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
 	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
 	ck_assert_ptr_nonnull(strstr(outcome->log, "it needed more memory than it was given"));
+}
+END_TEST
+
+START_TEST(who_remembers_is_asked_before_a_forgotten_end_is_believed)
+{
+	does("scontrol.does", "echo 'Invalid job id specified' >&2; exit 1\n");
+	does("sacct.does", "sleep 0.3; echo TIMEOUT\n");
+	struct outcome *outcome = run("kill $(ps -o ppid= $PPID); exit 0\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "it has reached its time limit"));
+}
+END_TEST
+
+/* Whatever was asked before the end does not explain it; what was asked since may take its time. */
+START_TEST(an_answer_that_takes_long_is_waited_for)
+{
+	does("scontrol.does", "sleep 1.8; state TIMEOUT\n");
+	struct outcome *outcome = run("echo here; kill -KILL $$\n", 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
 }
 END_TEST
 
@@ -296,6 +332,8 @@ static const struct {
 	 "the job was not submitted: sbatch: sbatch: error: Invalid account"},
 	{"echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 1", -1, 0,
 	 "sbatch: error: Socket timed out"},
+	{"printf 'a\\nsbatch: Socket timed out\\n\\n' >&2; exit 1", "-p x", "exit 1", -1, 0,
+	 "not submitted: sbatch: sbatch: Socket timed out"},
 	{"echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 0", -1, 0,
 	 "sbatch: error: Socket timed out"},
 	{"run; echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x",
@@ -591,8 +629,11 @@ Suite *batch_suite(void)
 	tcase_set_tags(jobs, "slow");
 	tcase_add_checked_fixture(jobs, setup, teardown);
 	tcase_add_loop_test(jobs, who_was_ended_is_asked_about, 0, ROWS(ENDS));
+	tcase_add_loop_test(jobs, who_was_told_to_end_is_asked_about, 0, ROWS(SIGNALS));
 	tcase_add_test(jobs, who_ends_by_itself_is_not);
 	tcase_add_test(jobs, a_job_that_vanishes_is_looked_for_in_the_history);
+	tcase_add_test(jobs, who_remembers_is_asked_before_a_forgotten_end_is_believed);
+	tcase_add_test(jobs, an_answer_that_takes_long_is_waited_for);
 	tcase_add_test(jobs, a_job_that_ends_without_a_word_has_no_result);
 	tcase_add_loop_test(jobs, a_cancel_ends_in_time, 0, ROWS(CANCELS));
 	tcase_add_loop_test(jobs, a_submit_that_fails_is_told_and_one_that_was_lost_is_found, 0,

@@ -155,6 +155,8 @@ static const char *const HARMFUL[] = {
 	"--time",
 	"--=x",
 	"--comment --wait",
+	"--comment --nodes 2",
+	"--comment -n 2",
 	"--contig x", /* no value, abbreviated or not */
 	"--spread-seg x",
 	"-kx x", /* a value that is attached or none */
