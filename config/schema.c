@@ -13,9 +13,9 @@ static const char *const TABLES[] = {
 static const struct schema_choice EXECUTORS[] = {
 	{"shell", EXECUTOR_SHELL, SUPPORTED},  {"slurm", EXECUTOR_SLURM, SUPPORTED},
 	{"sbatch", EXECUTOR_SLURM, SUPPORTED}, {"flux", EXECUTOR_FLUX, SUPPORTED},
-	{"pbs", EXECUTOR_PBS, SUPPORTED},      {"lsf", EXECUTOR_LSF, PLANNED},
-	{"bsub", EXECUTOR_LSF, PLANNED},       {"cobalt", EXECUTOR_COBALT, PLANNED},
-	{"qsub", EXECUTOR_COBALT, PLANNED},    {0},
+	{"pbs", EXECUTOR_PBS, SUPPORTED},      {"lsf", EXECUTOR_LSF, SUPPORTED},
+	{"bsub", EXECUTOR_LSF, SUPPORTED},     {"cobalt", EXECUTOR_COBALT, SUPPORTED},
+	{"qsub", EXECUTOR_COBALT, SUPPORTED},  {0},
 };
 
 static const struct schema_choice DOWNSCOPES[] = {
@@ -152,7 +152,7 @@ const struct schema_row SCHEMA[] = {
 	{"batch", "scheduler_bin", SUPPORTED, SCHEMA_STRING, FIELD(batch.scheduler_bin),
 	 .check = check_absolute_path},
 	{"batch", "allow_illegal_args", SUPPORTED, SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
-	{"batch", "skip_cobalt_log", PLANNED, SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
+	{"batch", "skip_cobalt_log", SUPPORTED, SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
 };
 /* clang-format on */
 

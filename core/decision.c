@@ -275,6 +275,7 @@ struct state decision_state(const struct decision *decision)
 		.command_delay_ms = batch->command_delay_ms,
 		.nfs_timeout_ms = batch->nfs_timeout_ms,
 		.allow_illegal_args = batch->allow_illegal_args,
+		.skip_cobalt_log = batch->skip_cobalt_log,
 	};
 	memcpy(state.limits, auth->limits, sizeof(state.limits));
 	return state;

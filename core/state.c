@@ -82,6 +82,7 @@ static const struct field {
 	{"batch", "command_delay_ms", NUMBER, AT(command_delay_ms), .maximum = INT64_MAX},
 	{"batch", "nfs_timeout_ms", NUMBER, AT(nfs_timeout_ms), .maximum = INT64_MAX},
 	{"batch", "allow_illegal_args", BOOLEAN, AT(allow_illegal_args)},
+	{"batch", "skip_cobalt_log", BOOLEAN, AT(skip_cobalt_log)},
 };
 
 #define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))

@@ -69,6 +69,7 @@ struct state {
 	int64_t command_delay_ms;
 	int64_t nfs_timeout_ms;
 	bool allow_illegal_args;
+	bool skip_cobalt_log;
 
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */

@@ -71,8 +71,9 @@ int allocation_init(struct allocation *allocation, int directory, const char *sc
 	allocation->here = text_format("%s/%s", scripts_dir, substage);
 	allocation->wrapper = text_format("%s/%s.batch", scripts_dir, substage);
 	allocation->log = text_format("%s/%s.log", scripts_dir, substage);
+	allocation->journal = text_format("%s/%s.journal", scripts_dir, substage);
 	if (allocation->name == NULL || allocation->here == NULL || allocation->wrapper == NULL ||
-	    allocation->log == NULL)
+	    allocation->log == NULL || allocation->journal == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* Schedulers fill in such names by themselves. */
 	if (strpbrk(scripts_dir, "%\\") != NULL)
@@ -90,18 +91,19 @@ void allocation_free(struct allocation *allocation)
 	free(allocation->here);
 	free(allocation->wrapper);
 	free(allocation->log);
+	free(allocation->journal);
 }
 
 /* Writes a file anew: whole, on the disk, or not there. */
-static int write_file(const struct allocation *allocation, const char *suffix, const char *text,
-		      struct error *err)
+static int write_file(const struct allocation *allocation, const char *suffix, mode_t mode,
+		      const char *text, struct error *err)
 {
 	char name[NAME_SIZE];
 	char new_name[NAME_SIZE + 8];
 	snprintf(new_name, sizeof(new_name), "%s.new", name_of(allocation, suffix, name));
 	(void)unlinkat(allocation->directory, new_name, 0);
 	int fd = openat(allocation->directory, new_name,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make %s.%s", allocation->here,
 				   suffix);
@@ -138,17 +140,18 @@ int allocation_write(const struct allocation *allocation, const struct scheduler
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* A sub-stage that is tried again may find the files of its first attempt. */
 	allocation_close(allocation, false);
-	if (write_file(allocation, "feed", feed, err) != 0 ||
-	    write_file(allocation, "batch", wrapper, err) != 0)
+	/* Some schedulers execute it where it is. */
+	if (write_file(allocation, "feed", 0600, feed, err) != 0 ||
+	    write_file(allocation, "batch", 0700, wrapper, err) != 0)
 		return -1;
-	return write_file(allocation, "job", "\n", err);
+	return write_file(allocation, "job", 0600, "\n", err);
 }
 
 int allocation_record(const struct allocation *allocation, struct error *err)
 {
 	char line[BATCH_NUMBER_SIZE + 2];
 	snprintf(line, sizeof(line), "%s\n", allocation->number);
-	return write_file(allocation, "job", line, err);
+	return write_file(allocation, "job", 0600, line, err);
 }
 
 int allocation_open(const struct allocation *allocation, const char *suffix)
@@ -239,12 +242,14 @@ void allocation_forget_exit(const struct allocation *allocation,
 		unlink_file(allocation, "exit");
 }
 
-void allocation_close(const struct allocation *allocation, bool keep_log)
+void allocation_close(const struct allocation *allocation, bool keep_logs)
 {
 	for (size_t i = 0; i < sizeof(SUFFIXES) / sizeof(SUFFIXES[0]); i++)
 		unlink_file(allocation, SUFFIXES[i]);
-	if (!keep_log)
+	if (!keep_logs) {
 		unlink_file(allocation, "log");
+		unlink_file(allocation, "journal");
+	}
 	/* Last: as long as it is there, cleanup looks after the rest. */
 	unlink_file(allocation, "job");
 }

@@ -6,6 +6,7 @@
  *   NAME.feed    what the login shell in there is fed
  *   NAME.job     there from before the submit until the end; holds the job's number
  *   NAME.log     the job's standard output and standard error
+ *   NAME.journal what the scheduler notes of the job, where it does
  *   NAME.start   the node, once it runs
  *   NAME.report  the code that the login shell reported
  *   NAME.exit    how it ended, whole as soon as it is there
@@ -27,6 +28,7 @@ struct allocation {
 	char *name;    /* of the sub-stage */
 	char *wrapper;
 	char *log;
+	char *journal;
 	char number[BATCH_NUMBER_SIZE]; /* "" while it is not known */
 };
 
@@ -70,8 +72,8 @@ bool allocation_read_start(const struct allocation *allocation, struct allocatio
 void allocation_forget_exit(const struct allocation *allocation,
 			    const struct allocation_exit *ended);
 
-/* The scheduler has nothing more to do with it: removes its files, the log only on demand. */
-void allocation_close(const struct allocation *allocation, bool keep_log);
+/* The scheduler has nothing more to do with it: removes its files, the logs only on demand. */
+void allocation_close(const struct allocation *allocation, bool keep_logs);
 
 /*
  * Opens one of its files to be read, -1 where there is none. NFS: opening the directory anew is

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "core/executor/scheduler.h"
 #include "core/executor/shell.h"
 #include "core/io.h"
+#include "core/text.h"
 #include "core/workspace.h"
 
 /* How often the files are looked at: in the first minute, and later. */
@@ -330,6 +332,19 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 	return verdict == DECIDED ? 0 : -1;
 }
 
+/* A shell is to read the path as the word that it is, whatever the scheduler does to it before. */
+static int check_path(const struct batch *batch, struct error *err)
+{
+	const char *path = batch->allocation.wrapper;
+	if (!batch->queue.scheduler->hands_to_shell ||
+	    text_is_made_of(path, TEXT_WORD "/.,:=@+", PATH_MAX))
+		return 0;
+	return error_set(err, ERROR_SYSTEM,
+			 "the job's directory has a character that is not a letter, a digit or one "
+			 "of _-/.,:=@+, which %s does not take as it is: %s",
+			 batch->queue.scheduler->name, path);
+}
+
 int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 {
 	const struct state *state = &call->header->state;
@@ -342,6 +357,8 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 		result = queue_open(&batch.queue, call->header, call->channel, call->core_limit,
 				    err);
 	batch.queue.allocation = &batch.allocation;
+	if (result == 0)
+		result = check_path(&batch, err);
 	if (result == 0)
 		result = run(&batch, exit_code, err);
 	if (batch.is_over)

@@ -108,6 +108,8 @@ void command_site_free(struct command_site *site)
 char *command_find(const struct command_site *site, const char *name, struct error *err)
 {
 	const char *list = site->directory;
+	if (name[0] == '/')
+		return strdup(name);
 	if (list == NULL)
 		list = find_variable(&site->environment, "PATH", 4);
 	cleanup_free char *directories = strdup(list != NULL ? list : "");

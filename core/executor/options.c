@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 static bool refuse(char *fault, size_t size, const char *word, const char *reason)
 {
 	snprintf(fault, size, "%.80s is refused: %s", word, reason);
@@ -64,6 +66,46 @@ static bool check_short(const struct option_rules *rules, const char *word, cons
 	return true;
 }
 
+static const struct word_option *find_known(const struct option_rules *rules, const char *name,
+					    size_t length)
+{
+	const struct word_option *option = rules->known;
+	while (option->name != NULL &&
+	       (strncmp(option->name, name, length) != 0 || option->name[length] != '\0'))
+		option++;
+	return option->name != NULL ? option : NULL;
+}
+
+/* `-name`, or `-x1`: a digit is the beginning of no name. */
+static bool check_word(const struct option_rules *rules, const char *word, bool *takes_next,
+		       char *fault, size_t size)
+{
+	const char *name = word + 1;
+	for (const struct refused_option *option = rules->refused; option->name != NULL; option++)
+		if (strcmp(option->name, name) == 0)
+			return refuse(fault, size, word, option->reason);
+	const struct word_option *known = find_known(rules, name, strlen(name));
+	if (known != NULL) {
+		*takes_next = known->takes_value;
+		return true;
+	}
+	known = find_known(rules, name, 1);
+	if (known != NULL && known->takes_value && strspn(name + 1, TEXT_DIGIT) > 0)
+		return true;
+	return refuse(fault, size, word,
+		      "no such option is known to be harmless; a value is a word of its own");
+}
+
+static bool check_option(const struct option_rules *rules, const char *word, const char *next,
+			 bool *takes_next, char *fault, size_t size)
+{
+	if (rules->known != NULL)
+		return check_word(rules, word, takes_next, fault, size);
+	if (word[1] == '-')
+		return check_long(rules, word, takes_next, fault, size);
+	return check_short(rules, word, next, takes_next, fault, size);
+}
+
 bool options_check(const struct option_rules *rules, const struct words *arguments, char *fault,
 		   size_t size)
 {
@@ -75,11 +117,7 @@ bool options_check(const struct option_rules *rules, const struct words *argumen
 		if (strcmp(word, "--") == 0)
 			return refuse(fault, size, word, "it would end the options");
 		if (word[0] == '-' && word[1] != '\0') {
-			bool fit =
-				word[1] == '-'
-					? check_long(rules, word, &takes_next, fault, size)
-					: check_short(rules, word, next, &takes_next, fault, size);
-			if (!fit)
+			if (!check_option(rules, word, next, &takes_next, fault, size))
 				return false;
 			/* As a value it would leave its own to be run. */
 			if (is_value && takes_next)

@@ -1,11 +1,15 @@
 /*
  * The arguments that a job's author may give to a scheduler's submit command, told from those that
- * would break the driver. Options are written as getopt_long(3) reads them: long ones may be
- * abbreviated, short ones combined and their values attached.
+ * would break the driver.
+ *
+ * Options are written as getopt_long(3) reads them: long ones may be abbreviated, short ones
+ * combined and their values attached. Or they are whole words behind one dash, as `-Is`: then
+ * those alone are taken that are known, since of no other can be told how many words it is.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_OPTIONS_H
 #define JACAMAR_CORE_EXECUTOR_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/words.h"
@@ -23,8 +27,17 @@ struct refused_value {
 	const char *reason;
 };
 
+/* One that is a whole word behind one dash. */
+struct word_option {
+	const char *name; /* NULL ends the table */
+	bool takes_value;
+};
+
 struct option_rules {
 	const struct refused_option *refused;
+	const struct word_option *known; /* NULL: they are as getopt_long(3) reads them */
+
+	/* Of getopt_long's. */
 	const struct refused_value *values; /* NULL: there are none */
 	const char *letters;		    /* short options that take a value */
 	const char *attached; /* short options that take one only attached; NULL: none */

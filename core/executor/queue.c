@@ -79,6 +79,7 @@ int queue_start(struct queue *queue, const char *const *template, const struct w
 	const struct placeholder known[] = {
 		{"{wrapper}", allocation->wrapper},
 		{"{log}", allocation->log},
+		{"{journal}", queue->state->skip_cobalt_log ? "/dev/null" : allocation->journal},
 		{"{name}", name},
 		{"{account}", queue->state->account.name},
 		{"{number}", allocation->number},
@@ -152,6 +153,9 @@ static int find_lost(struct queue *queue, int64_t limit_ms, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	if (run(queue, scheduler->list, NULL, limit_ms, err) != 0)
 		return -1;
+	if (queue->command.in_time && scheduler->none != NULL &&
+	    strstr(queue->command.result.errors, scheduler->none) != NULL)
+		return 0;
 	if (queue->command.result.status != 0) {
 		queue_explain(&queue->command, why, sizeof(why));
 		return error_set(err, ERROR_SYSTEM, "%s does not tell which jobs there are: %s",

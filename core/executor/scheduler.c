@@ -6,9 +6,8 @@
 #include "core/text.h"
 
 static const struct scheduler *const SCHEDULERS[] = {
-	[EXECUTOR_SLURM] = &SLURM,
-	[EXECUTOR_FLUX] = &FLUX,
-	[EXECUTOR_PBS] = &PBS,
+	[EXECUTOR_COBALT] = &COBALT, [EXECUTOR_LSF] = &LSF, [EXECUTOR_SLURM] = &SLURM,
+	[EXECUTOR_FLUX] = &FLUX,     [EXECUTOR_PBS] = &PBS,
 };
 
 const struct scheduler *scheduler_of(enum executor_kind executor)

@@ -16,8 +16,9 @@
 #define BATCH_NUMBER_SIZE 64
 
 /*
- * A command: its bare name and its arguments, NULL at their end. In each, {wrapper}, {log}, {name},
- * {account} and {number} are filled in; {arguments} stands alone, for the author's.
+ * A command: its bare name or path, and its arguments, NULL at their end. In each, {wrapper},
+ * {log}, {journal}, {name}, {account} and {number} are filled in; {arguments} stands alone, for the
+ * author's.
  */
 typedef const char *const command_template[];
 
@@ -74,6 +75,8 @@ struct scheduler {
 	const char *const *ask_history; /* NULL: nobody remembers what the scheduler forgot */
 	const char *const *list; /* of the account's jobs, with what they execute, newest first */
 	const char *const *cancel;
+	const char *none;    /* what `list` says, failing, where there are no jobs; NULL: nothing */
+	bool hands_to_shell; /* the words of the job's command become a line for a shell */
 
 	/* Each is given a command that ended with status 0; false where it is no answer. */
 	bool (*read_number)(const char *output, char number[BATCH_NUMBER_SIZE]);
@@ -91,9 +94,11 @@ struct scheduler {
 	struct option_rules options;
 };
 
-extern const struct scheduler FLUX;  /* flux.c */
-extern const struct scheduler PBS;   /* pbs.c */
-extern const struct scheduler SLURM; /* slurm.c */
+extern const struct scheduler COBALT; /* cobalt.c */
+extern const struct scheduler FLUX;   /* flux.c */
+extern const struct scheduler LSF;    /* lsf.c */
+extern const struct scheduler PBS;    /* pbs.c */
+extern const struct scheduler SLURM;  /* slurm.c */
 
 /* NULL for an executor that is none. */
 const struct scheduler *scheduler_of(enum executor_kind executor);

@@ -169,19 +169,6 @@ refuses 'bytes that are not UTF-8 are refused' "$base
 name = \"$(printf '\377')\"
 $rest" '4: '
 
-# What the program does not do yet, a site must not believe it does.
-content "$base
-$rest
-[batch]
-skip_cobalt_log = true"
-check 'a key of another scheduler is refused while it has no effect' '
-	fails "$file:8: " && logged "batch.skip_cobalt_log is not supported yet"'
-for executor in lsf bsub cobalt qsub; do
-	content "$(printf '%s' "$base" | sed "s/\"shell\"/\"$executor\"/")
-$rest"
-	check "the executor $executor is refused while it is none, by name" '
-		fails "$file:2: " && logged "not supported yet"'
-done
 refuses 'an executor that never was is refused' "$(printf '%s' "$base" | sed 's/"shell"/"docker"/')
 $rest" '2: '
 content "$base

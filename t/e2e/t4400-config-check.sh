@@ -109,7 +109,6 @@ check 'a key has one name, whatever it is called in the file' '
 check 'what it does not set has its default' 'line general "retain_logs = false" default &&
 	line auth "downscope_env = []" default && line auth "max_env_chars = 0" default'
 check 'or none' 'grep -qx "# jacamar_path is unset" "$box/out" && grep -qx "# nofile is unset" "$box/out"'
-check 'what is not supported yet is no setting' 'grep -qx "# skip_cobalt_log is not supported yet" "$box/out"'
 check 'the tables stand in the order of the manual' '[ "$(grep "^\[" "$box/out" | tr -d "\n")" = \
 	"[general][auth][auth.runas][auth.logging][auth.seccomp][auth.limits][batch]" ]'
 check 'nothing in it can drive a terminal' '

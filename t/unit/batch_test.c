@@ -50,7 +50,8 @@ static void does(const char *name, const char *script)
 
 static void setup(void)
 {
-	static const char *const others[] = {"scontrol", "scancel", "squeue", "sacct"};
+	static const char *const others[] = {"scontrol", "scancel", "squeue", "sacct",
+					     "bsub",	 "bjobs",   "bkill"};
 	home = scratch_make();
 	bin = path_of("%s/bin", home.text);
 	scratch_directory(bin.text, 0700);
@@ -577,6 +578,36 @@ START_TEST(without_a_command_to_submit_there_is_no_job_to_look_for)
 }
 END_TEST
 
+/* Some commands fail where they have nothing to list. */
+START_TEST(an_empty_list_may_be_a_failure)
+{
+	struct error err;
+	const int gone = 0;
+	made.header.state.executor = EXECUTOR_LSF;
+	int directory = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(directory, 0);
+	close(directory);
+	scratch_write(path_of("%s/build_script.job", made.scripts_dir).text, "\n", 0600);
+	does("bjobs.does", "echo 'No unfinished job found' >&2; exit 255\n");
+	ck_assert_int_eq(process_run(clean_up, &gone), 0);
+	ck_assert(is_called("bjobs "));
+	ck_assert(!is_called("bkill "));
+	ck_assert_int_ne(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_path_that_a_shell_would_not_take_as_it_is_is_refused)
+{
+	struct path odd = path_of("%s;id", made.scripts_dir);
+	made.header.state.scripts_dir = odd.text;
+	made.header.state.executor = EXECUTOR_LSF;
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "which lsf does not take as it is: "));
+	ck_assert(!is_called("bsub"));
+}
+END_TEST
+
 static const struct {
 	const char *setting, *value;
 } SETTINGS[] = {
@@ -648,6 +679,8 @@ Suite *batch_suite(void)
 	tcase_add_test(jobs, a_command_that_does_not_answer_leaves_nothing_behind);
 	tcase_add_loop_test(jobs, a_job_ends_whatever_its_files_become, 0, ROWS(SABOTAGES));
 	tcase_add_test(jobs, without_a_command_to_submit_there_is_no_job_to_look_for);
+	tcase_add_test(jobs, an_empty_list_may_be_a_failure);
+	tcase_add_test(jobs, a_path_that_a_shell_would_not_take_as_it_is_is_refused);
 	tcase_add_loop_test(jobs, variables_of_the_site_are_set_for_the_commands, 0,
 			    ROWS(SETTINGS));
 	tcase_add_test(jobs, only_the_script_of_the_job_goes_there);

@@ -398,18 +398,6 @@ static const struct {
 	 "f:2: general.executor must be \"shell\" or \"slurm\" or \"sbatch\" or "
 	 "\"flux\" or \"pbs\" or \"lsf\" or \"bsub\" or \"cobalt\" or \"qsub\", not "
 	 "\"bash\""},
-	{"lsf", "~",
-	 "f:2: general.executor = \"lsf\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\" or \"pbs\""},
-	{"bsub", "~",
-	 "f:2: general.executor = \"bsub\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\" or \"pbs\""},
-	{"cobalt", "~",
-	 "f:2: general.executor = \"cobalt\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\" or \"pbs\""},
-	{"qsub", "~",
-	 "f:2: general.executor = \"qsub\" is not supported yet; use \"shell\" or \"slurm\" or "
-	 "\"sbatch\" or \"flux\" or \"pbs\""},
 };
 
 START_TEST(the_required_keys_are_checked)
@@ -695,7 +683,7 @@ START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
 {
 	expect_messages("executor = 'shell'\n"
 			"[general]\n"
-			"  executor = 'cobalt'\n"
+			"  executor = 'bash'\n"
 			"  data_dir = 1\n"
 			"  kill_timeout = 1.5\n"
 			"[auht]\n"
@@ -708,8 +696,9 @@ START_TEST(all_errors_are_reported_in_the_order_of_the_lines)
 			"  nope = true",
 			"f:1: unknown key \"executor\" outside of any table; did you mean "
 			"\"executor\" in [general]?\n"
-			"f:3: general.executor = \"cobalt\" is not supported yet; use \"shell\" or "
-			"\"slurm\" or \"sbatch\" or \"flux\" or \"pbs\"\n"
+			"f:3: general.executor must be \"shell\" or \"slurm\" or \"sbatch\" or "
+			"\"flux\" or \"pbs\" or \"lsf\" or \"bsub\" or \"cobalt\" or "
+			"\"qsub\", not \"bash\"\n"
 			"f:4: general.data_dir must be a string, not an integer\n"
 			"f:5: \"1.5\" is a float, which no key takes\n"
 			"f:6: unknown table [auht]; did you mean [auth]?\n"

@@ -59,6 +59,7 @@ static struct state full_state(const json_t *names)
 		.command_delay_ms = 5000,
 		.nfs_timeout_ms = 30000,
 		.allow_illegal_args = true,
+		.skip_cobalt_log = true,
 	};
 }
 
@@ -122,6 +123,7 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->command_delay_ms, b->command_delay_ms);
 	ck_assert_int_eq(a->nfs_timeout_ms, b->nfs_timeout_ms);
 	ck_assert_int_eq(a->allow_illegal_args, b->allow_illegal_args);
+	ck_assert_int_eq(a->skip_cobalt_log, b->skip_cobalt_log);
 }
 
 static void expect_round_trip(const struct state *state)
@@ -298,6 +300,8 @@ static const struct {
 	{"batch", "nfs_timeout_ms", NULL},
 	{"batch", "allow_illegal_args", NULL},
 	{"batch", "allow_illegal_args", "1"},
+	{"batch", "skip_cobalt_log", NULL},
+	{"batch", "skip_cobalt_log", "1"},
 	{"settings", "limits", NULL},
 	{"settings", "limits", "{}"},
 	{"settings", "limits", "[1]"},
