@@ -22,19 +22,14 @@ enum schema_type {
 	SCHEMA_LIMIT, /* an integer or "unlimited" */
 };
 
-/* A file that sets a key, or chooses a value, which is PLANNED is refused. */
-enum schema_support { SUPPORTED, PLANNED };
-
 struct schema_choice {
 	const char *name; /* NULL ends the array */
 	unsigned int value;
-	enum schema_support support;
 };
 
 struct schema_row {
 	const char *table;
 	const char *name;
-	enum schema_support support;
 	enum schema_type type;
 	size_t offset; /* of the field in struct settings */
 

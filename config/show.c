@@ -140,11 +140,6 @@ static void write_row(FILE *out, const struct schema_row *row, const struct sett
 	const void *field = (const char *)settings + row->offset;
 	size_t line = settings->lines[row - SCHEMA];
 
-	/* As a setting it would be refused. */
-	if (row->support != SUPPORTED) {
-		fprintf(out, "# %s is not supported yet\n", row->name);
-		return;
-	}
 	if (!has_value(row, field)) {
 		fprintf(out, "# %s is unset\n", row->name);
 		return;

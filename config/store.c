@@ -52,15 +52,13 @@ static void store_string(const struct storing *storing)
 	*string = NULL;
 }
 
-/* Writes the names of the choices to `out`: of all, or of those that are supported. */
-static void list_choices(const struct schema_choice *choices, bool all, char *out, size_t size)
+/* Writes the names of the choices to `out`. */
+static void list_choices(const struct schema_choice *choices, char *out, size_t size)
 {
 	size_t used = 0;
 
 	*out = '\0';
 	for (; choices->name != NULL; choices++) {
-		if (!all && choices->support != SUPPORTED)
-			continue;
 		int length = snprintf(out + used, size - used, "%s\"%s\"", used > 0 ? " or " : "",
 				      choices->name);
 		if (length < 0 || (size_t)length >= size - used)
@@ -80,17 +78,10 @@ static void store_choice(const struct storing *storing)
 	while (choice->name != NULL && strcmp(choice->name, string) != 0)
 		choice++;
 	if (choice->name == NULL) {
-		list_choices(storing->row->choices, true, names, sizeof(names));
+		list_choices(storing->row->choices, names, sizeof(names));
 		snprintf(rule, sizeof(rule), "must be %s", names);
 		refuse(storing, rule, report_excerpt(string).text);
 		return;
-	}
-	/* Where the whole key is not supported yet, that is said once for all of its values. */
-	if (choice->support != SUPPORTED && storing->row->support == SUPPORTED) {
-		list_choices(storing->row->choices, false, names, sizeof(names));
-		report_add(storing->report, storing->entry->line,
-			   "%s.%s = \"%s\" is not supported yet; use %s", storing->row->table,
-			   storing->row->name, choice->name, names);
 	}
 	*(unsigned int *)storing->field = choice->value;
 }
@@ -227,9 +218,6 @@ void store_value(struct settings *settings, const struct schema_row *row, struct
 
 	if (entry->value.kind != TOML_INVALID)
 		STORE[row->type](&storing);
-	if (row->support != SUPPORTED)
-		report_add(report, entry->line, "%s.%s is not supported yet; remove it", row->table,
-			   row->name);
 }
 
 static int store_default_list(struct string_list *list, const char *const *names)

@@ -11,7 +11,7 @@
 
 /*
  * Checks the value of `entry`, which sets the key of `row`, and moves it to its field. What is
- * wrong with it, or not supported yet, goes to the report.
+ * wrong with it goes to the report.
  */
 void store_value(struct settings *settings, const struct schema_row *row, struct toml_entry *entry,
 		 struct report *report);

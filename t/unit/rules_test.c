@@ -1,6 +1,5 @@
 /*
- * Rules about keys that need one another or do not go together. They are asked of settings made
- * here, because a file that sets what is not supported yet hears of that alone.
+ * Rules about keys that need one another or do not go together, asked of settings made here.
  */
 #include <check.h>
 #include <stdlib.h>
