@@ -198,7 +198,7 @@ static void check_parents(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct trust_fault fault;
 	struct error err = {.detail = ""};
-	cleanup_free char *resolved = trust_examine(it->path, "a program", &fault, &err);
+	free(trust_examine(it->path, "a program", &fault, &err));
 	/* Who may become anybody needs no such way; the file itself has checks of its own. */
 	bool of_service = fault.foreign && fault.owner == doctor->service.uid;
 	if (fault.entry[0] == '\0' || of_service || strcmp(fault.entry, it->real) == 0) {

@@ -45,6 +45,7 @@ static Suite *(*const suites[])(void) = {
 	keyset_suite,
 	keyset_cache_suite,
 	identity_suite,
+	inquiry_suite,
 	program_suite,
 	environment_suite,
 	state_suite,

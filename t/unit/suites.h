@@ -22,6 +22,7 @@ Suite *environment_suite(void);
 Suite *flux_suite(void);
 Suite *error_suite(void);
 Suite *identity_suite(void);
+Suite *inquiry_suite(void);
 Suite *io_suite(void);
 Suite *job_suite(void);
 Suite *json_suite(void);
