@@ -74,8 +74,7 @@ static const char *const SPELLINGS[] = {
 	"\xef\xbb\xbf[[runners]]\nexecutor = \"\"\"custom\"\"\"",
 	"[[runners]]\nexecutor = \"custom\"\nexecutor = \"shell\"\n",
 	/* What is of no interest, whatever it is. */
-	"[[runners]]\nx = 1.5\ny = 1979-05-27\nz = {a = 1}\nw = [[1], [2]]\nexecutor = "
-	"\"custom\"\n",
+	"[[runners]]\nx = 1.5\ny = 1979-05-27\nz = {a = 1}\nw = [[1], [2]]\nexecutor='custom'\n",
 	"[[runners]]\nw = [\n  {a = 1},\n  2,\n]\nexecutor = \"custom\"\n",
 	"[[runners]]\nexecutor = 1\nexecutor = \"custom\"\n",
 	"no sense\n[[runners]]\n= \nexecutor = \"custom\"\n[runners.docker]\nexecutor = \"x\"\n",
