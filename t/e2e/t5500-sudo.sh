@@ -187,12 +187,17 @@ plays() {
 for way in use_pty '!use_pty' '!use_pty, !pam_session, !pam_setcred' "log_output, iolog_dir=$box/iolog"; do
 	write_sudoers "Defaults!$prefix/bin/jacamar $way"
 	case $way in *pam*) stays=0 ;; *) stays=1 ;; esac
-	check "with $way: the log is complete, and the exit code the script's" '
-		printf "%s\n" "$find_auth; echo sudo stays: \$(ps -o args= -p \$sudo | grep -c ^sudo)" \
-			"head -c 3000000 /dev/zero | tr \"\\0\" X; printf %s end; exit 255" | command_job
-		bounded_play; [ $? -eq 1 ] && logged "exit code 255" && logged "sudo stays: $stays" >/dev/null &&
-		[ "$(grep -o "^X*end" "$box/log" | wc -c)" = 3000004 ] && nothing_left
-		result=$?; tr -d X <"$box/log"; return $result'
+	check "with $way: the exit code is the script's" '
+		printf "%s\n" "$find_auth; echo sudo stays: \$(ps -o args= -p \$sudo | grep -c ^sudo)" "exit 255" |
+			command_job
+		bounded_play; [ $? -eq 1 ] && logged "exit code 255" && logged "sudo stays: $stays" && nothing_left'
+	# sudo drops what it has not got rid of when the command ends.
+	case $way in *log_output*) ;; *)
+		check "with $way: the log is complete" '
+			printf "%s\n" "head -c 3000000 /dev/zero | tr \"\\0\" X; printf %s end" | command_job
+			bounded_play && [ "$(grep -o "^X*end" "$box/log" | wc -c)" = 3000004 ] && nothing_left
+			result=$?; tr -d X <"$box/log"; return $result' ;;
+	esac
 	check "with $way: a cancelled job ends" 'command_job <<-SCRIPT
 		trap "" TERM; $box/stray daemon ignore close forget live; $box/stray ignore live &
 		echo it is ready; while :; do sleep 600; done
