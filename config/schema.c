@@ -187,34 +187,36 @@ const struct schema_row *schema_find_elsewhere(const char *table, const char *na
 	return NULL;
 }
 
-/* Where `text` names the row's key, as a whole; NULL: nowhere. */
+/* Where `text` names the row's key last, as a whole and not quoted or in a path; NULL: nowhere. */
 static const char *find_name(const char *text, const struct schema_row *row)
 {
-	static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+	static const char word[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'/@";
+	const char *last = NULL;
 	char name[80];
 	size_t length = (size_t)snprintf(name, sizeof(name), "%s.%s", row->table, row->name);
 
 	for (const char *at = text; (at = strstr(at, name)) != NULL; at += length) {
 		bool begins = at == text || strchr(word, at[-1]) == NULL;
 		if (begins && (at[length] == '\0' || strchr(word, at[length]) == NULL))
-			return at;
+			last = at;
 	}
-	return NULL;
+	return last;
 }
 
 const struct schema_row *schema_find_in(const char *text, const size_t *lines)
 {
 	const struct schema_row *found = NULL;
-	const char *first = NULL;
+	const char *last = NULL;
 
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
 		const char *at = find_name(text, &SCHEMA[i]);
 		bool better = found == NULL || (lines[i] > 0) > (lines[found - SCHEMA] > 0) ||
-			      ((lines[i] > 0) == (lines[found - SCHEMA] > 0) && at < first);
+			      ((lines[i] > 0) == (lines[found - SCHEMA] > 0) && at > last);
 		if (at == NULL || !better)
 			continue;
 		found = &SCHEMA[i];
-		first = at;
+		last = at;
 	}
 	return found;
 }

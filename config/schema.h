@@ -56,8 +56,9 @@ const struct schema_row *schema_find(const char *table, const char *name);
 const struct schema_row *schema_find_elsewhere(const char *table, const char *name);
 
 /*
- * Of the keys that `text` names, as table.key, the first that the file sets, else the first; NULL
- * where it names none. `lines` is as in struct settings.
+ * Of the keys that `text` names, as table.key, the last that the file sets, else the last; NULL
+ * where it names none. What is quoted, or in a path, names none, and what comes first does not
+ * count: a job's author chooses such words. `lines` is as in struct settings.
  */
 const struct schema_row *schema_find_in(const char *text, const size_t *lines);
 

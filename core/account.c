@@ -62,7 +62,7 @@ static int look_up(const char *name, uid_t uid, struct account *account, struct 
 	}
 	if (name != NULL)
 		return error_set(err, ERROR_DENIED,
-				 "there is no local account '%s': getent passwd %s must find it",
+				 "there is no local account '%s': getent passwd '%s' must find it",
 				 name, name);
 	return error_set(err, ERROR_SYSTEM, "there is no account with uid %u", (unsigned int)uid);
 }

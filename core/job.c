@@ -106,7 +106,7 @@ static int find_project_path(const json_t *info, struct job *job, struct error *
 		return 0;
 	if (!text_copy(job->project_path, sizeof(job->project_path), path) ||
 	    !job_is_project_path(job->project_path))
-		return error_set(err, ERROR_DENIED, "the job's project path is not one: %.200s",
+		return error_set(err, ERROR_DENIED, "the job's project path is not one: '%.200s'",
 				 path);
 	return 0;
 }

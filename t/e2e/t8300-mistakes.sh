@@ -222,7 +222,7 @@ mistake 'its audience is not that of the site' \
 	'of general.jwt_required_aud' 'set aud to it in .gitlab-ci.yml' "($file:4)"
 mistake 'the person has no account here' \
 	'job "$(token user_login=nobody-here)" </dev/null' configure \
-	"there is no local account 'nobody-here'" 'getent passwd nobody-here must find it'
+	"there is no local account 'nobody-here'" 'getent passwd '\''nobody-here'\'' must find it'
 mistake 'the account has no shell' \
 	'usermod -s /sbin/nologin "$usr"' 'configure; code=$?; usermod -s /bin/bash "$usr"; (exit $code)' \
 	"account $usr is closed: its shell is /sbin/nologin" 'have auth.shell_allowlist list it' "(not set in $file)"
@@ -296,6 +296,6 @@ mistake 'it is not there' \
 mistake 'it was changed since its sha256 was taken' \
 	'runas "runas.sha256 = \"$(printf "%064d" 0)\""' configure \
 	"auth.runas.validation_script $place/script has the sha256 $(printf '#!/bin/sh\n' | sha256sum | cut -d' ' -f1)" \
-	'auth.runas.sha256; if you changed the script, change that' "($file:7)"
+	'auth.runas.sha256; if you changed the script, change that' "($file:8)"
 
 finish

@@ -79,7 +79,7 @@ START_TEST(an_account_that_nobody_has_is_denied)
 	ck_assert_int_eq(account_by_name("no-such.account_here", &account, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 	ck_assert_str_eq(err.detail, "there is no local account 'no-such.account_here': getent "
-				     "passwd no-such.account_here must find it");
+				     "passwd 'no-such.account_here' must find it");
 }
 END_TEST
 

@@ -349,7 +349,7 @@ START_TEST(what_the_child_refuses_is_refused)
 	int fd = open_response("{\"id\":5,\"job_info\":{\"project_full_path\":\"../x\"}}");
 	ck_assert_int_eq(job_read(fd, &TOKENS, &job, token, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_str_eq(err.detail, "the job's project path is not one: ../x");
+	ck_assert_str_eq(err.detail, "the job's project path is not one: '../x'");
 	close(fd);
 }
 END_TEST

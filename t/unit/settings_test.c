@@ -849,8 +849,14 @@ static const struct {
 	{"x is in auth.user_blocklist", 0, "user_blocklist"},
 	{"uid 3 is below auth.min_uid, 4", 5, "min_uid"},
 	{"auth.user_allowlist and auth.groups_allowlist", 6, "groups_allowlist"},
-	{"general.data_dir, not auth.min_uid", 3, "data_dir"},
-	{"general.name and auth.runas.sha256", 0, "name"},
+	{"general.data_dir, not auth.min_uid", 5, "min_uid"},
+	{"general.name and auth.runas.sha256", 0, "sha256"},
+	/* Names that the author of a job may have chosen. */
+	{"no account 'auth.min_uid': getent passwd 'auth.min_uid' finds it", 0, NULL},
+	{"the project auth.min_uid/general.data_dir", 0, NULL},
+	{"no key '-auth.min_uid' in it", 0, NULL},
+	{"auth.min_uid is in none of auth.user_allowlist and auth.groups_allowlist", 6,
+	 "groups_allowlist"},
 	{"general.tls-ca-file has it", 0, "tls-ca-file"},
 };
 
