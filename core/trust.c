@@ -16,7 +16,7 @@
 /* A path on its way: what it has come to, free of links, and what is still before it. */
 struct walk {
 	const char *path; /* the whole of it, as it was spelled */
-	const char *what;
+	const struct trust_terms *terms;
 	char done[PATH_MAX]; /* "" is the root */
 	char rest[PATH_MAX];
 	int links;
@@ -30,24 +30,30 @@ static void note_first(struct walk *walk, const char *entry, bool foreign, const
 		return;
 	snprintf(walk->first->entry, sizeof(walk->first->entry), "%s", entry);
 	walk->first->is_link = S_ISLNK(found->st_mode);
+	walk->first->is_shared = S_ISDIR(found->st_mode) && (found->st_mode & S_ISVTX) != 0;
 	walk->first->foreign = foreign;
 	walk->first->owner = found->st_uid;
 }
 
-/* Notes where others than root and this account can change the entry; -1 where it is not there. */
+/* Notes where others than root and the owner can change the entry; -1 where it is not there. */
 static int look_at(struct walk *walk, const char *entry, bool *is_link, struct error *err)
 {
 	struct stat found;
 	if (lstat(entry, &found) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
 	*is_link = S_ISLNK(found.st_mode);
-	bool foreign = found.st_uid != 0 && found.st_uid != geteuid();
-	bool open = !*is_link && (found.st_mode & 022) != 0;
+	bool foreign = found.st_uid != 0 && found.st_uid != walk->terms->owner;
+	bool sticky = S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0;
+	bool open = !*is_link && (found.st_mode & 022) != 0 && !(sticky && walk->terms->sticky);
 	if (foreign)
 		error_set(err, ERROR_SYSTEM,
 			  "%s belongs to uid %u; on the way to %s, all must belong to root: use "
 			  "a place of root's, or run: chown root %s",
-			  entry, (unsigned int)found.st_uid, walk->what, entry);
+			  entry, (unsigned int)found.st_uid, walk->terms->what, entry);
+	else if (open && sticky)
+		error_set(err, ERROR_SYSTEM,
+			  "%s can be written by others; use a place in which root alone writes",
+			  entry);
 	else if (open)
 		error_set(err, ERROR_SYSTEM, "%s can be written by others; run: chmod go-w %s",
 			  entry, entry);
@@ -110,10 +116,10 @@ static int step(struct walk *walk, struct error *err)
 	return 0;
 }
 
-char *trust_examine(const char *path, const char *what, struct trust_fault *fault,
+char *trust_examine(const char *path, const struct trust_terms *terms, struct trust_fault *fault,
 		    struct error *err)
 {
-	struct walk walk = {.path = path, .what = what, .first = fault};
+	struct walk walk = {.path = path, .terms = terms, .first = fault};
 	bool is_link;
 	*fault = (struct trust_fault){.entry = ""};
 	if (path[0] != '/' || strlen(path) >= sizeof(walk.rest)) {
@@ -137,7 +143,8 @@ char *trust_examine(const char *path, const char *what, struct trust_fault *faul
 char *trust_resolve(const char *path, const char *what, struct error *err)
 {
 	struct trust_fault fault;
-	return trust_examine(path, what, &fault, err);
+	const struct trust_terms terms = {.what = what, .owner = geteuid()};
+	return trust_examine(path, &terms, &fault, err);
 }
 
 int trust_open(const char *key, const char *path, struct error *err)

@@ -21,12 +21,20 @@ char *trust_resolve(const char *path, const char *what, struct error *err);
 struct trust_fault {
 	char entry[PATH_MAX]; /* "" where there is none */
 	bool is_link;
-	bool foreign; /* it belongs to `owner`; otherwise others can write it */
+	bool is_shared; /* everyone's, like /tmp: not to be taken from them */
+	bool foreign;	/* it belongs to `owner`; otherwise others can write it */
 	uid_t owner;
 };
 
+/* What a way is held against. */
+struct trust_terms {
+	const char *what; /* it leads to, for the error's text */
+	uid_t owner;	  /* who may have a part in it, beside root */
+	bool sticky; /* a directory like /tmp is no fault: who may write there exchanges nothing */
+};
+
 /* The same for who shall be told all about it: *fault is filled in any case. */
-char *trust_examine(const char *path, const char *what, struct trust_fault *fault,
+char *trust_examine(const char *path, const struct trust_terms *terms, struct trust_fault *fault,
 		    struct error *err);
 
 /*

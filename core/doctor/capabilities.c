@@ -20,6 +20,9 @@ int capabilities_of_file(const char *path, struct file_capabilities *found, stru
 	    (version != VFS_CAP_REVISION_2 && version != VFS_CAP_REVISION_3))
 		return error_set(err, ERROR_SYSTEM, "the capabilities of %s are of an unknown form",
 				 path);
+	/* Those of another namespace than ours are void here. */
+	if (version == VFS_CAP_REVISION_3 && data.rootid != 0)
+		return 0;
 	for (int i = 0; i < 2; i++) {
 		found->permitted |= (uint64_t)le32toh(data.data[i].permitted) << (32 * i);
 		found->inheritable |= (uint64_t)le32toh(data.data[i].inheritable) << (32 * i);

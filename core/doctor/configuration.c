@@ -26,7 +26,10 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 	struct doctor_word name = doctor_quote(service->name);
 	bool foreign = found->st_uid != 0 && found->st_uid != service->uid;
 	bool open = (found->st_mode & 022) != 0;
-	bool shut = !foreign && (doctor_permissions(found, service) & 4) == 0;
+	/* Who asks knows better than the mode, which says nothing of lists of access. */
+	bool shut =
+		!foreign && (doctor->as_service ? access(path, R_OK) != 0
+						: (doctor_permissions(found, service) & 4) == 0);
 	if (foreign)
 		doctor_say(doctor, DOCTOR_FAIL, "configuration owner",
 			   "%s belongs to uid %u, neither to root nor to %s", path,
@@ -37,7 +40,11 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 	else
 		doctor_say(doctor, DOCTOR_PASS, "configuration owner", "%s belongs to %s", path,
 			   found->st_uid == 0 ? "root" : service->name);
-	if (foreign || shut)
+	/* What the runner's file names may be any file of the system. */
+	if ((foreign || shut) && !doctor->asked_for_configuration)
+		doctor_mend(doctor, "set config_args, in %s, to a file that %s can read",
+			    doctor_quote(doctor->runner_file).text, name.text);
+	else if (foreign || shut)
 		doctor_mend(doctor, "chown %s %s && chmod u+r %s", name.text, file.text, file.text);
 	if (open) {
 		doctor_say(doctor, DOCTOR_FAIL, "configuration mode",
@@ -126,7 +133,8 @@ static void check_script(struct doctor *doctor)
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "validation script", "%s", err.detail);
-	cleanup_free char *trusted = trust_examine(script, "a program", &fault, &err);
+	const struct trust_terms terms = {.what = "a program", .owner = doctor->service.uid};
+	cleanup_free char *trusted = trust_examine(script, &terms, &fault, &err);
 	if (fault.entry[0] != '\0')
 		doctor_mend_fault(doctor, &fault);
 	else if (trusted != NULL)
@@ -154,11 +162,9 @@ static void check_log_file(struct doctor *doctor, const char *path)
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "audit log", "%s: %s", path, fault);
-	if (there && !S_ISREG(found.st_mode))
-		doctor_mend(doctor, "mv %s %s.old", file.text, file.text);
-	else if (there)
-		doctor_mend(doctor, "chown %s %s && chmod 0640 %s",
-			    doctor_quote(doctor->service.name).text, file.text, file.text);
+	/* It may be any file of the system. */
+	if (there)
+		doctor_mend_key(doctor, "auth.logging", "location", NULL);
 	else
 		doctor_mend(doctor, "install -m 0640 -o %s /dev/null %s",
 			    doctor_quote(doctor->service.name).text, file.text);

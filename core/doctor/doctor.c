@@ -75,6 +75,11 @@ void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, 
 struct doctor_word doctor_quote(const char *text)
 {
 	struct doctor_word word = {.text = ""};
+	/* No option of a command: vi executes what stands behind +! */
+	cleanup_free char *operand =
+		text[0] == '-' || text[0] == '+' ? text_format("./%s", text) : NULL;
+	if (operand != NULL)
+		text = operand;
 	if (text_is_made_of(text, TEXT_WORD "./:=,@%+", sizeof(word.text) - 1)) {
 		memcpy(word.text, text, strlen(text) + 1);
 		return word;
@@ -130,11 +135,27 @@ void doctor_leave_to_service(struct doctor *doctor, const char *check, const cha
 		    doctor_quote(self != NULL ? self : "jacamar").text, options);
 }
 
+/* What users live and work in is left to them: it is the other thing that is in the wrong place. */
+static bool is_of_users(const struct trust_fault *fault)
+{
+	struct account owner;
+	struct error err;
+	size_t length = strlen(fault->entry);
+	if (fault->is_shared)
+		return true;
+	return fault->foreign && !fault->is_link &&
+	       account_by_uid(fault->owner, &owner, &err) == 0 &&
+	       strncmp(owner.home, fault->entry, length) == 0 &&
+	       (owner.home[length] == '/' || owner.home[length] == '\0');
+}
+
 void doctor_mend_fault(struct doctor *doctor, const struct trust_fault *fault)
 {
 	struct doctor_word entry = doctor_quote(fault->entry);
-	if (fault->foreign)
-		doctor_mend(doctor, "chown %sroot %s", fault->is_link ? "-h " : "", entry.text);
+	if (is_of_users(fault))
+		doctor_mend(doctor, "use a place in which root alone writes, not %s", entry.text);
+	else if (fault->foreign)
+		doctor_mend(doctor, "chown -h root %s", entry.text);
 	else
 		doctor_mend(doctor, "chmod go-w %s", entry.text);
 }
@@ -154,27 +175,25 @@ char *doctor_find_jacamar(const struct doctor *doctor)
 
 bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
 {
-	struct stat found;
-	cleanup_free char *entry = realpath(path, NULL);
-	for (char *slash; entry != NULL && (slash = strrchr(entry, '/')) != NULL;) {
-		slash[slash == entry ? 1 : 0] = '\0';
-		if (stat(entry, &found) != 0)
-			return true;
-		struct doctor_word name = doctor_quote(entry);
-		/* Where others may write, but what is another's is safe: like /tmp. */
-		bool open = (found.st_mode & 022) != 0 && (found.st_mode & S_ISVTX) == 0;
-		bool foreign = found.st_uid != 0 && found.st_uid != doctor->service.uid;
-		if (open || foreign) {
-			doctor_say(doctor, DOCTOR_FAIL, check,
-				   "who can write to %s can put another file in the place of %s",
-				   entry, path);
-			doctor_mend(doctor, open ? "chmod go-w %s" : "chown root %s", name.text);
-			return false;
-		}
-		if (slash == entry)
-			break;
-	}
-	return true;
+	struct error err;
+	struct trust_fault fault;
+	const struct trust_terms terms = {
+		.what = "it", .owner = doctor->service.uid, .sticky = true};
+	cleanup_free char *here = get_current_dir_name();
+	cleanup_free char *whole =
+		text_format("%s/%s", path[0] != '/' && here != NULL ? here : "", path);
+	cleanup_free char *file = realpath(path, NULL);
+	if (whole == NULL)
+		return true;
+	free(trust_examine(whole, &terms, &fault, &err));
+	/* The file itself has checks of its own. */
+	if (fault.entry[0] == '\0' || (file != NULL && strcmp(fault.entry, file) == 0))
+		return true;
+	doctor_say(doctor, DOCTOR_FAIL, check,
+		   "who can write to %s can put another file in the place of %s", fault.entry,
+		   path);
+	doctor_mend_fault(doctor, &fault);
+	return false;
 }
 
 /* --- what all checks go by --- */
@@ -195,14 +214,16 @@ static uid_t find_owner(const char *path)
 	return 0;
 }
 
-/* Who asks, unless that one may not even execute the program: then whose group may. */
+/* Who asks, unless the program is not for everyone, nor for that one but as root: whose group may.
+ */
 static void take_caller(struct doctor *doctor)
 {
 	struct error err;
 	struct stat program;
 	char group[ACCOUNT_NAME_SIZE];
-	bool shut = doctor->program != NULL && access(doctor->program, X_OK) != 0 &&
-		    stat(doctor->program, &program) == 0;
+	bool there = doctor->program != NULL && stat(doctor->program, &program) == 0;
+	bool shut = there && (access(doctor->program, X_OK) != 0 ||
+			      (geteuid() == 0 && (program.st_mode & 001) == 0));
 	if (shut && account_group_name(program.st_gid, group, &err) == 0 &&
 	    account_by_name(group, &doctor->service, &err) == 0)
 		return;
@@ -299,6 +320,7 @@ void doctor_run(struct doctor *doctor)
 	if (doctor->runner_file != NULL &&
 	    runner_file_read(doctor->runner_file, &doctor->runner, &err) != 0)
 		memcpy(doctor->runner_error, err.detail, sizeof(err.detail));
+	doctor->asked_for_configuration = doctor->configuration != NULL;
 	find_program(doctor);
 	find_configuration(doctor);
 	find_service(doctor);

@@ -41,6 +41,7 @@ struct doctor {
 	const char *configuration;
 	const char *runner_file;
 	const char *user;
+	bool asked_for_configuration; /* otherwise the runner's file may have named it */
 
 	/* What all checks go by; doctor_run finds it out. */
 	struct runner_file runner; /* with no runner where it was not read */
@@ -92,7 +93,10 @@ void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, 
 /* A finding that the service account alone can come to; DOCTOR_SKIP, and the call that does. */
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what);
 
-/* A word for a POSIX shell, which every such shell takes for these very bytes. */
+/*
+ * A word for a POSIX shell, which every such shell takes for these very bytes; what would be an
+ * option of a command is made a path.
+ */
 #define DOCTOR_WORD_SIZE 4096
 struct doctor_word {
 	char text[DOCTOR_WORD_SIZE];
@@ -107,7 +111,7 @@ char *doctor_find_jacamar(const struct doctor *doctor);
 
 /*
  * Notes where others than root and the service account could put another file in the place of
- * `path`, by a directory on the way to it. True where nothing was found.
+ * `path`, by a directory or a link on the way to it. True where nothing was found.
  */
 bool doctor_check_way(struct doctor *doctor, const char *check, const char *path);
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "core/doctor/capabilities.h"
 #include "core/doctor/doctor.h"
@@ -28,6 +30,7 @@ struct examined {
 	struct file_capabilities capabilities;
 	bool by_file; /* it changes accounts by capabilities of its file */
 	bool linked;  /* `path` is a symbolic link */
+	bool ours;    /* root's, and by no other name anybody else's */
 };
 
 /* The service account's own, for a command. */
@@ -40,6 +43,27 @@ static struct doctor_word group_of(const struct doctor *doctor)
 	return doctor_quote(name);
 }
 
+/*
+ * This program's file with the two capabilities, in place of what is there: the one command that is
+ * right whatever it was. Whoever holds the old file by another name is left with none.
+ */
+static void mend_anew(const struct examined *it)
+{
+	char own[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	own[length > 0 ? length : 0] = '\0';
+	struct doctor_word source = doctor_quote(own);
+	struct doctor_word real = doctor_quote(it->real);
+	struct doctor_word path = doctor_quote(it->path);
+	struct doctor_word group = group_of(it->doctor);
+	bool had = it->capabilities.permitted != 0;
+	doctor_mend(it->doctor,
+		    "%s%s%sinstall -m 0750 -o root -g %s %s %s.new && mv -f %s.new %s && " SETCAP
+		    " %s",
+		    had ? "setcap -r " : "", had ? real.text : "", had ? "; " : "", group.text,
+		    source.text, path.text, path.text, path.text, path.text);
+}
+
 static void check_owner(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
@@ -50,12 +74,11 @@ static void check_owner(const struct examined *it)
 	if (it->file.st_uid != 0 && !own) {
 		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s belongs to uid %u, not to root",
 			   it->real, (unsigned int)it->file.st_uid);
-		/* A change of owner takes the capabilities away. */
+		/* What was another's may be anything. */
 		if (it->by_file)
-			doctor_mend(doctor, "chown root:%s %s && " SETCAP " %s", group.text,
-				    real.text, real.text);
+			mend_anew(it);
 		else
-			doctor_mend(doctor, "chown root %s", real.text);
+			doctor_mend(doctor, "chown -h root %s", real.text);
 		return;
 	}
 	if (it->by_file && program_check_group(&it->file, it->real, &doctor->service, &err) == 0) {
@@ -63,12 +86,22 @@ static void check_owner(const struct examined *it)
 			   "%s is not for a group of %s to execute (gid %u, mode %04o)", it->real,
 			   doctor->service.name, (unsigned int)it->file.st_gid,
 			   it->file.st_mode & 07777);
-		doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
-			    group.text, real.text, real.text, real.text);
+		/* A change of owner takes the capabilities away. */
+		if (it->ours)
+			doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
+				    group.text, real.text, real.text, real.text);
+		else
+			mend_anew(it);
 		return;
 	}
 	doctor_say(doctor, DOCTOR_PASS, "owner", "%s belongs to %s", it->real,
 		   own ? doctor->service.name : "root");
+}
+
+/* Besides its owner and group, by a list of access. */
+static bool is_for_listed(const struct examined *it)
+{
+	return getxattr(it->real, "system.posix_acl_access", NULL, 0) > 0;
 }
 
 static void check_mode(const struct examined *it)
@@ -83,6 +116,8 @@ static void check_mode(const struct examined *it)
 		fault = "can be written by others than its owner";
 	else if (it->by_file && program_check_everyone(&it->file, it->real, &err) != 0)
 		fault = "may be executed by everyone, who could become anybody with it";
+	else if (it->by_file && is_for_listed(it))
+		fault = "has a list of access, and who may execute it could become anybody";
 	else if ((doctor_permissions(&it->file, &doctor->service) & 1) == 0 && !it->by_file)
 		fault = "is not for the service account to execute";
 	if (fault == NULL) {
@@ -90,26 +125,13 @@ static void check_mode(const struct examined *it)
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "mode", "%s %s (mode %04o)", it->real, fault, mode);
-	doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755",
-		    doctor_quote(it->real).text);
-}
-
-/*
- * A file of its own with the two capabilities, in place of what is there: the one command that is
- * right whatever it was. Whoever holds the old file by another name is left with none.
- */
-static void mend_anew(const struct examined *it)
-{
 	struct doctor_word real = doctor_quote(it->real);
-	struct doctor_word path = doctor_quote(it->path);
-	struct doctor_word group = group_of(it->doctor);
-	doctor_mend(it->doctor,
-		    "%s%s%sinstall -m 0750 -o root -g %s %s %s.new && mv -f %s.new %s && " SETCAP
-		    " %s",
-		    it->capabilities.permitted != 0 ? "setcap -r " : "",
-		    it->capabilities.permitted != 0 ? real.text : "",
-		    it->capabilities.permitted != 0 ? "; " : "", group.text, real.text, path.text,
-		    path.text, path.text, path.text);
+	if (it->by_file && !it->ours)
+		mend_anew(it);
+	else if (it->by_file && is_for_listed(it))
+		doctor_mend(doctor, "setfacl -b %s && chmod 0750 %s", real.text, real.text);
+	else
+		doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755", real.text);
 }
 
 static void check_needless(const struct examined *it)
@@ -159,8 +181,8 @@ static void check_capabilities(const struct examined *it)
 		doctor_say(doctor, DOCTOR_WARN, "capabilities",
 			   "%s has more than cap_setgid and cap_setuid, and uses none of it",
 			   it->real);
-	/* Not to a file that is also what everyone calls. */
-	if (it->linked)
+	/* Not to a file that is also what everyone calls, or is another's. */
+	if (!it->ours)
 		mend_anew(it);
 	else
 		doctor_mend(doctor, SETCAP " %s", doctor_quote(it->real).text);
@@ -198,10 +220,11 @@ static void check_parents(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct trust_fault fault;
 	struct error err = {.detail = ""};
-	free(trust_examine(it->path, "a program", &fault, &err));
 	/* Who may become anybody needs no such way; the file itself has checks of its own. */
-	bool of_service = fault.foreign && fault.owner == doctor->service.uid;
-	if (fault.entry[0] == '\0' || of_service || strcmp(fault.entry, it->real) == 0) {
+	const struct trust_terms terms = {
+		.what = "a program", .owner = doctor->service.uid, .sticky = true};
+	free(trust_examine(it->path, &terms, &fault, &err));
+	if (fault.entry[0] == '\0' || strcmp(fault.entry, it->real) == 0) {
 		doctor_say(doctor, DOCTOR_PASS, "parents",
 			   "nobody else can put another file in the place of %s", it->path);
 		return;
@@ -258,6 +281,21 @@ static void check_mount(const struct examined *it)
 		    nosuid && noexec ? "," : "", noexec ? "exec" : "", doctor_quote(mount).text);
 }
 
+static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, const char *resolved)
+{
+	struct error err;
+	struct file_capabilities capabilities = {.permitted = 0};
+	if (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
+	    capabilities.permitted == 0) {
+		doctor_say(doctor, DOCTOR_PASS, "jacamar_path", "%s is fit to be executed",
+			   jacamar);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s has capabilities, which it never needs",
+		   resolved);
+	doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
+}
+
 /* The program that is executed as the user, by the rules of those who execute it. */
 static void check_jacamar(struct doctor *doctor, const char *jacamar)
 {
@@ -265,37 +303,32 @@ static void check_jacamar(struct doctor *doctor, const char *jacamar)
 	struct error ignored;
 	struct trust_fault fault = {.entry = ""};
 	struct stat file;
-	struct file_capabilities capabilities = {.permitted = 0};
 	const char *setting = doctor->settings != NULL ? doctor->settings->auth.jacamar_path : NULL;
 	if (jacamar == NULL)
 		return;
-	cleanup_free char *resolved =
-		program_resolve(jacamar, program_use_of(doctor->downscope), &err);
-	if (resolved != NULL && (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
-				 capabilities.permitted == 0)) {
-		doctor_say(doctor, DOCTOR_PASS, "jacamar_path", "%s is fit to be executed",
-			   jacamar);
+	enum program_use use = program_use_of(doctor->downscope);
+	const struct trust_terms terms = {.what = "a program", .owner = doctor->service.uid};
+	cleanup_free char *resolved = program_resolve(jacamar, use, &err);
+	cleanup_free char *trusted = trust_examine(jacamar, &terms, &fault, &ignored);
+	if (resolved != NULL && (trusted != NULL || use == PROGRAM_OF_SAME_ACCOUNT)) {
+		check_jacamar_itself(doctor, jacamar, resolved);
 		return;
 	}
-	if (resolved != NULL) {
-		doctor_say(doctor, DOCTOR_FAIL, "jacamar_path",
-			   "%s has capabilities, which it never needs", resolved);
-		doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
-		return;
-	}
-	cleanup_free char *trusted = trust_examine(jacamar, "a program", &fault, &ignored);
-	if (!doctor->as_service && fault.foreign && fault.owner == doctor->service.uid) {
+	bool there = stat(jacamar, &file) == 0 && S_ISREG(file.st_mode);
+	if (!doctor->as_service && trusted != NULL && there && (file.st_mode & 001) != 0) {
 		doctor_leave_to_service(doctor, "jacamar_path", "it belongs to that account");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s", err.detail);
+	/* What is the caller's own is only to the caller as it should be. */
+	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s",
+		   resolved != NULL ? ignored.detail : err.detail);
 	if (fault.entry[0] != '\0')
 		doctor_mend_fault(doctor, &fault);
-	else if (stat(jacamar, &file) == 0 && S_ISREG(file.st_mode))
-		doctor_mend(doctor, "chmod 0755 %s",
-			    doctor_quote(trusted != NULL ? trusted : jacamar).text);
 	else if (setting != NULL)
 		doctor_mend_key(doctor, "auth", "jacamar_path", NULL);
+	else if (there)
+		doctor_mend(doctor, "chmod 0755 %s",
+			    doctor_quote(trusted != NULL ? trusted : jacamar).text);
 	else
 		doctor_mend(doctor, "ln -s ../libexec/jacamar-ci %s", doctor_quote(jacamar).text);
 }
@@ -309,11 +342,18 @@ static void examine(struct examined *it)
 		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is not a program", it->path);
 		return;
 	}
+	/* By a link it may be any file of the system, which no remedy may touch. */
+	if (strncmp(strrchr(it->real, '/'), "/jacamar", 8) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "executable",
+			   "%s is %s, not jacamar-auth or jacamar", it->path, it->real);
+		return;
+	}
 	if (capabilities_of_file(it->real, &it->capabilities, &err) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "capabilities", "%s", err.detail);
 		return;
 	}
 	it->linked = lstat(it->path, &link) == 0 && S_ISLNK(link.st_mode);
+	it->ours = !it->linked && it->file.st_uid == 0 && it->file.st_nlink == 1;
 	it->by_file = doctor->downscope == DOWNSCOPE_SETUID && doctor->service.uid != 0;
 	cleanup_free char *jacamar = doctor_find_jacamar(doctor);
 	doctor_say(doctor, DOCTOR_PASS, "executable", "the runner executes %s", it->path);

@@ -30,8 +30,13 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 					     scheduler->cancel};
 	struct error ignored;
 	bool good = true;
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		good = check_command(doctor, site, needed[i][0]) && good;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		/* One command may do for several. */
+		bool seen = false;
+		for (size_t k = 0; k < i; k++)
+			seen = seen || strcmp(needed[k][0], needed[i][0]) == 0;
+		good = (seen || check_command(doctor, site, needed[i][0])) && good;
+	}
 	if (good)
 		doctor_say(doctor, DOCTOR_PASS, "scheduler", "the commands of %s are there",
 			   scheduler->name);

@@ -108,8 +108,9 @@ static void say_unreachable(struct doctor *doctor, const char *why, bool untrust
 	bool set = doctor->settings != NULL && doctor->settings->general.tls_ca_file != NULL;
 	if (untrusted) {
 		doctor_say(doctor, DOCTOR_FAIL, "TLS", "%s", why);
-		doctor_mend_key(doctor, "general", "tls-ca-file",
-				set ? NULL : "\"/PATH/OF/THE/AUTHORITY.pem\"");
+		if (doctor->configuration != NULL)
+			doctor_mend_key(doctor, "general", "tls-ca-file",
+					set ? NULL : "\"/PATH/OF/THE/AUTHORITY.pem\"");
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "server", "%s", why);
@@ -160,11 +161,9 @@ static int open_file(struct doctor *doctor, const char *check, const char *key, 
 	struct doctor_word file = doctor_quote(path);
 	bool there = stat(path, &found) == 0 && S_ISREG(found.st_mode);
 	if (there && found.st_uid != 0 && found.st_uid != doctor->service.uid)
-		doctor_mend(doctor, "chown root %s", file.text);
+		doctor_mend(doctor, "chown -h root %s", file.text);
 	else if (there && (found.st_mode & 022) != 0)
 		doctor_mend(doctor, "chmod go-w %s", file.text);
-	else if (there)
-		doctor_mend(doctor, "chmod a+r %s", file.text);
 	else
 		doctor_mend_key(doctor, "general", key, NULL);
 	return -1;
@@ -197,7 +196,7 @@ static const char *server_of(const struct doctor *doctor)
 		return doctor->settings->general.gitlab_server;
 	for (size_t i = 0; i < doctor->runner.count; i++) {
 		const char *url = runner_string(&doctor->runner.runners[i].url);
-		if (url != NULL)
+		if (url != NULL && runner_is_ours(&doctor->runner.runners[i]))
 			return url;
 	}
 	return NULL;

@@ -15,6 +15,7 @@
 #include "core/io.h"
 #include "core/program.h"
 #include "core/sudo.h"
+#include "core/text.h"
 
 #define SUDO_LIMIT_MS 20000
 
@@ -56,15 +57,27 @@ static int ask(const struct asking *asking, const char *const *arguments, struct
 	return capture_run(&capture, asking->captured, err);
 }
 
+/* Appends the line. In sudoers a comma, a blank, and more, are no part of a path. */
+static void mend_file(const struct asking *asking, const char *line)
+{
+	bool plain = text_is_made_of(asking->jacamar, TEXT_WORD "./+", PATH_MAX) &&
+		     account_name_is_valid(asking->doctor->service.name);
+	if (plain)
+		doctor_mend(asking->doctor,
+			    "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
+			    doctor_quote(line).text);
+	else
+		doctor_mend(asking->doctor, "visudo -f /etc/sudoers.d/jacamar");
+}
+
 static void mend_line(const struct asking *asking, size_t call)
 {
 	const struct doctor *doctor = asking->doctor;
 	char line[PATH_MAX + 512];
 	snprintf(line, sizeof(line), "%s ALL = (%s) NOPASSWD: %s --no-auth %s",
-		 doctor->service.name, doctor->user != NULL ? doctor->user : "%ci-users",
+		 doctor->service.name, doctor->has_account ? doctor->account.name : "%ci-users",
 		 asking->jacamar, CALLS[call].rule);
-	doctor_mend(asking->doctor, "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
-		    doctor_quote(line).text);
+	mend_file(asking, line);
 }
 
 /* True where the user's every stage is allowed. */
@@ -131,8 +144,7 @@ static bool check_options(const struct asking *asking, const char *listing)
 			 i == 0 ? doctor->service.name : asking->jacamar, FATAL[i]);
 		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
 			   "the option %s is in force, under which every job fails", FATAL[i]);
-		doctor_mend(doctor, "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
-			    doctor_quote(line).text);
+		mend_file(asking, line);
 	}
 	return good;
 }

@@ -36,12 +36,16 @@ static void check_home(struct doctor *doctor)
 		doctor_say(doctor, DOCTOR_FAIL, "service home",
 			   "%s, the home of %s, belongs to uid %u", service->home, service->name,
 			   (unsigned int)found.st_uid);
-		doctor_mend(doctor, "chown %s %s", name.text, home.text);
+		doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
 	} else if ((found.st_mode & 022) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "service home",
 			   "%s, the home of %s, can be written by others", service->home,
 			   service->name);
-		doctor_mend(doctor, "chmod go-w %s", home.text);
+		/* One like /tmp is everyone's. */
+		if ((found.st_mode & S_ISVTX) != 0)
+			doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
+		else
+			doctor_mend(doctor, "chmod go-w %s", home.text);
 	} else {
 		doctor_say(doctor, DOCTOR_PASS, "service home", "%s is for %s alone to write",
 			   service->home, service->name);

@@ -142,9 +142,14 @@ static bool check_passage(const struct place *place)
 		if ((doctor_permissions(&found, place->account) & 1) == 0) {
 			doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is closed to %s", at,
 				   place->account->name);
-			doctor_mend(doctor, "chmod %s+x %s",
-				    found.st_uid == place->account->uid ? "u" : "a",
-				    doctor_quote(at).text);
+			/* What another has closed is not for us to open. */
+			if (found.st_uid == 0 || found.st_uid == doctor->service.uid ||
+			    found.st_uid == place->account->uid)
+				doctor_mend(doctor, "chmod %s+x %s",
+					    found.st_uid == place->account->uid ? "u" : "a",
+					    doctor_quote(at).text);
+			else
+				doctor_mend_key(doctor, "general", "data_dir", NULL);
 			return false;
 		}
 	}
@@ -159,12 +164,12 @@ static void check_base(const struct place *place, const struct stat *found)
 	if (!S_ISDIR(found->st_mode)) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
 			   "%s is a link or a file, not a directory", place->base);
-		doctor_mend(doctor, "mv %s %s.old", base.text, base.text);
+		doctor_mend(doctor, "mv -T %s %s.old", base.text, base.text);
 	} else if (found->st_uid != place->account->uid) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s belongs to uid %u, not to %s",
 			   place->base, (unsigned int)found->st_uid, place->account->name);
-		doctor_mend(doctor, "chown %s %s", doctor_quote(place->account->name).text,
-			    base.text);
+		/* With all that is in it. */
+		doctor_mend(doctor, "mv -T %s %s.old", base.text, base.text);
 	} else if ((found->st_mode & 022) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s can be written by others",
 			   place->base);
@@ -180,9 +185,9 @@ static void check_made_by_root(const struct place *place)
 {
 	struct doctor *doctor = place->doctor;
 	struct trust_fault fault;
+	const struct trust_terms terms = {.what = "directories that root makes", .owner = 0};
 	struct error err = {.detail = ""};
-	cleanup_free char *above =
-		trust_examine(place->parent, "directories that root makes", &fault, &err);
+	cleanup_free char *above = trust_examine(place->parent, &terms, &fault, &err);
 	doctor_say(doctor, above != NULL ? DOCTOR_PASS : DOCTOR_FAIL, "data_dir", "%s%s",
 		   above != NULL ? "root will make " : "",
 		   above != NULL ? place->base : err.detail);

@@ -171,11 +171,11 @@ fi
 
 # --- faults of the executable ---
 
-renew="install -m 0750 -o root -g $runner $auth $auth.new && mv -f $auth.new $auth && setcap cap_setgid,cap_setuid=ep $auth"
+renew="install -m 0750 -o root -g $runner $prefix/libexec/jacamar-ci $auth.new && mv -f $auth.new $auth && setcap cap_setgid,cap_setuid=ep $auth"
 if [ "$flavour" = caps ]; then
 	setcap="setcap cap_setgid,cap_setuid=ep $auth"
 	worst=fail fault 'it belongs to another account' 'chown "$two" "$auth"' fail owner "belongs to uid" \
-		"chown root:$runner $auth && $setcap"
+		"$renew"
 	fault 'it belongs to another group' 'chgrp 0 "$auth" && $setcap' fail owner "is not for a group of $runner" \
 		"chown root:$runner $auth && chmod 0750 $auth && $setcap"
 	fault 'everyone may execute it' 'chmod 755 "$auth"' fail mode 'may be executed by everyone' "chmod 0750 $auth"
@@ -189,7 +189,7 @@ if [ "$flavour" = caps ]; then
 	real=$prefix/libexec/jacamar-ci
 	fault 'it is a link to what everyone executes' '
 		setcap cap_setgid,cap_setuid=ep "$real" && ln -sf ../libexec/jacamar-ci "$auth"' fail inode \
-		'is the same file as' "setcap -r $real; $(echo "$renew" | sed "s|$auth|$real|")"
+		'is the same file as' "setcap -r $real; $renew"
 	fault 'jacamar has capabilities' 'setcap cap_setgid,cap_setuid=ep "$real"' fail jacamar_path \
 		'has capabilities' "setcap -r $real"
 	check 'it is on a mount that makes capabilities void' '
@@ -200,6 +200,53 @@ if [ "$flavour" = caps ]; then
 		result=$?; kill $space; return $result'
 	fault 'a user is in its group' 'usermod -aG "$runner" "$usr"' fail user 'could become anybody' \
 		"gpasswd -d $usr $runner"
+	check 'root is told of the account that may execute it' '
+		ask root --json && [ "$(code)" = 0 ] && cp "$box/out" "$box/report" &&
+		jq -e ".findings | map(select(.check == \"service account\" and (.what | contains(\"$runner\"))))[0]" "$box/out" &&
+		[ "$(jq -r ".findings[] | select(.check == \"capabilities\").result" "$box/out")" = pass ] || { show; false; }'
+	check 'behind a directory of the service account another is seen, by root, too' '
+		chown "$runner" "$prefix" && chmod 777 "$prefix/bin" && ask root --json
+		cp "$box/out" "$box/report" && finds fail parents "$prefix/bin, on the way" "chmod go-w $prefix/bin"
+		result=$?; chown root "$prefix" && chmod 755 "$prefix/bin"; return $result'
+	# list FILE UID BITS: the account has these permissions on the file by a list of access.
+	list() {
+		python3 -c 'import os, struct, sys
+path, uid, bits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+mode, none = os.stat(path).st_mode, 0xffffffff
+rows = [(1, mode >> 6 & 7, none), (2, bits, uid), (4, mode >> 3 & 7, none), (16, mode >> 3 & 7, none), (32, mode & 7, none)]
+os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows))' "$@"
+	}
+	unlist() { python3 -c 'import os, sys; os.removexattr(sys.argv[1], "system.posix_acl_access")' "$1"; }
+	: >"$prefix/listed"
+	if list "$prefix/listed" 1 4 2>/dev/null; then
+		fault 'a list of access lets another execute it' 'list "$auth" "$(id -u "$two")" 5' fail mode \
+			'has a list of access' "setfacl -b $auth && chmod 0750 $auth" 'unlist "$auth"'
+	else
+		skip 'a list of access lets another execute it' 'needs such lists'
+	fi
+	rm "$prefix/listed"
+	: >"$box/listed"
+	if list "$box/listed" 1 4 2>/dev/null; then
+		check 'one that lets the service account read the configuration is fine' '
+			chown root:root "$config" && chmod 640 "$config" && list "$config" "$(id -u "$runner")" 4 && good
+			result=$?; unlist "$config"; write_config; return $result'
+	else
+		skip 'one that lets the service account read the configuration is fine' 'needs such lists'
+	fi
+	check 'no remedy touches what is only called by its name' '
+		mkdir -p "$box/evil" && ln -sf /bin/sh "$box/evil/jacamar-auth" &&
+		sed -i "s|_exec = .*|_exec = \"$box/evil/jacamar-auth\"|" "$runner_config" && examine &&
+		[ "$(code)" = 1 ] && grep "not jacamar-auth or jacamar" "$box/report" &&
+		! jq -r ".findings[].remedy" "$box/report" | grep -E "setcap|chmod|chown"
+		result=$?; eval "$good_runner_config"; return $result'
+	check 'nor what only the file of the runner names' '
+		install -m 600 /dev/null "$prefix/shadow" &&
+		sed -i "s|$config|$prefix/shadow|" "$runner_config" && ask "$runner" --runner-config "$runner_config" --json
+		cp "$box/out" "$box/report" && finds fail "configuration owner" "cannot be read by $runner" \
+			"set config_args, in $runner_config, to a file that $runner can read"
+		result=$?; eval "$good_runner_config"; return $result'
+	fault 'its file of keys is closed to the service account' 'chmod 600 "$box/keys.json"' fail keys 'cannot open' \
+		"set general.jwks_file at $config:4" 'chmod 644 "$box/keys.json"'
 	compile no-seccomp
 	fault 'the kernel takes no filter' 'inside=$box/no-seccomp' fail seccomp 'cannot filter system calls' \
 		"set auth.seccomp.disabled = true in $config" inside=
@@ -218,7 +265,7 @@ if [ "$flavour" = caps ] || [ "$flavour" = sudo ]; then
 fault 'a directory on the way can be written by others' 'chmod 777 "$prefix/bin"' fail parents \
 	"$prefix/bin, on the way to $auth, can be written" "chmod go-w $prefix/bin"
 fault 'a directory on the way is of another account' 'chown "$usr" "$prefix"' fail parents \
-	"belongs to uid" "chown root $prefix"
+	"belongs to uid" "chown -h root $prefix"
 fault 'jacamar is not for users to execute' 'cp "$prefix/libexec/jacamar-ci" "$box/jacamar" &&
 	jacamar=$box/jacamar && chmod 750 "$prefix/libexec/jacamar-ci"' fail jacamar_path \
 	'is not a program that everyone may execute' "chmod 0755 $prefix/libexec/jacamar-ci" \
@@ -228,8 +275,26 @@ fault 'jacamar is not there' 'rm "$jacamar" && jacamar=$prefix/libexec/jacamar-c
 fault 'the home of the service account can be written by its group' 'chmod g+w "$box/home/$runner"' fail \
 	'service home' 'can be written by others' "chmod go-w $box/home/$runner"
 
+fault 'that home is open to everyone' 'chmod 1777 "$box/home/$runner"' fail 'service home' 'can be written by others' \
+	"usermod -d /home/$runner $runner" 'chmod 755 "$box/home/$runner"'
+
 # --- of the configuration ---
 
+mkdir -m 777 "$box/swap" && ln -s "$config" "$box/swap/config.toml"
+check 'a link to the configuration is in a directory for others to write' '
+	examine --configuration "$box/swap/config.toml" &&
+	jq -e ".findings | map(select(.check == \"configuration parents\" and .result == \"fail\"
+		and .remedy == \"chmod go-w $box/swap\"))[0]" "$box/report"'
+chmod 755 "$box/swap"
+mkdir "$box/swap/between" && mv "$box/swap/config.toml" "$box/swap/between" && ln -s between "$box/swap/link" &&
+	chown -h "$two" "$box/swap/link"
+check 'or a link on the way to it is of another account' '
+	examine --configuration "$box/swap/link/config.toml" &&
+	jq -e ".findings | map(select(.check == \"configuration parents\" and .result == \"fail\"
+		and .remedy == \"chown -h root $box/swap/link\"))[0]" "$box/report"'
+odd="\"\${EDITOR:-vi}\" './+!id'"
+check 'no name of a file is an option of what mends it' '
+	cd / && examine --configuration "+!id" && finds fail configuration "No such file" "$odd"'
 fault 'the configuration belongs to another account' 'chown "$two" "$config" && chmod 644 "$config"' fail \
 	'configuration owner' 'neither to root nor' "chown $runner $config && chmod u+r $config"
 fault 'it can be written by its group' 'chmod g+w "$config"' fail 'configuration mode' 'can be written' "chmod go-w $config"
@@ -258,6 +323,19 @@ root_dir_creation = true"' fail configuration 'needs a jacamar-auth that is root
 	"set auth.root_dir_creation = false at $config:7" write_config
 fault 'it names a jacamar that is not there' 'set_auth "jacamar_path = \"/nonexistent/jacamar\""' fail jacamar_path \
 	'cannot find' "set auth.jacamar_path at $config:7" write_config
+install -m 600 /dev/null "$prefix/secret"
+fault 'it names a file that is no program' 'set_auth "jacamar_path = \"$prefix/secret\""' fail jacamar_path \
+	'is not a program' "set auth.jacamar_path at $config:7" write_config
+fault 'it names a jacamar in the home of a user' 'set_auth "jacamar_path = \"$prefix/home/jacamar\"" &&
+	install -d -o "$usr" "$prefix/home" && usermod -d "$prefix/home" "$usr" && cp "$prefix/libexec/jacamar-ci" "$prefix/home/jacamar"' \
+	fail jacamar_path 'belongs to uid' "use a place in which root alone writes, not $prefix/home" \
+	'usermod -d "$home" "$usr"; rm -r "$prefix/home"; write_config'
+fault 'or in a directory like /tmp' 'mkdir -m 1777 "$prefix/tmp" && cp "$prefix/libexec/jacamar-ci" "$prefix/tmp/jacamar" &&
+	set_auth "jacamar_path = \"$prefix/tmp/jacamar\""' fail jacamar_path 'use a place in which root alone writes' \
+	"use a place in which root alone writes, not $prefix/tmp" 'rm -r "$prefix/tmp"; write_config'
+fault 'its audit log is a file of the system' 'set_auth "[auth.logging]
+enabled = true
+location = \"$prefix/secret\""' fail 'audit log' 'Permission denied' "set auth.logging.location at $config:9" write_config
 fault 'its validation script is not there' 'set_auth "runas.validation_script = \"/nonexistent/script\""' fail \
 	'validation script' 'cannot find' "set auth.runas.validation_script at $config:7" write_config
 fault 'its validation script is for others to write' '
@@ -267,9 +345,9 @@ fault 'its audit log cannot be made' 'mkdir "$box/log.d" && set_auth "[auth.logg
 enabled = true
 location = \"$box/log.d/audit\""' fail 'audit log' 'Permission denied' "install -m 0640 -o $runner /dev/null $box/log.d/audit"
 fault 'its audit log is of another account' 'chown "$two" "$box/log.d/audit"' fail 'audit log' 'belongs to neither' \
-	"chown $runner $box/log.d/audit && chmod 0640 $box/log.d/audit"
+	"set auth.logging.location at $config:9" 'chown "$runner" "$box/log.d/audit"'
 fault 'its audit log is for others to write' 'chmod 666 "$box/log.d/audit"' fail 'audit log' 'others can write' \
-	"chown $runner $box/log.d/audit && chmod 0640 $box/log.d/audit"
+	"set auth.logging.location at $config:9" 'chmod 640 "$box/log.d/audit"'
 write_config
 fault 'its file of keys can be written by others' 'chmod 666 "$box/keys.json"' fail keys 'nobody else can write' \
 	"chmod go-w $box/keys.json"
@@ -300,6 +378,10 @@ fault 'its commands are in no directory of PATH' 'slurm "env_vars = [\"PATH=/non
 	'command sbatch in PATH' "set batch.scheduler_bin = \"/DIRECTORY/OF/ITS/COMMANDS\" in $config" 'slurm "$bin"'
 fault 'its commands are in a directory for others to write' 'chmod 777 "$prefix/slurm"' fail scheduler \
 	"who can write to $prefix/slurm" "chmod go-w $prefix/slurm"
+check 'of one command that does all it is said once that it is not there' '
+	slurm "scheduler_bin = \"/nonexistent\"" && sed -i "/^executor/s/slurm/flux/" "$config" && examine &&
+	finds fail scheduler "command flux in /nonexistent" "set batch.scheduler_bin at $config:9" &&
+	[ "$(jq "[.findings[] | select(.check == \"scheduler\")] | length" "$box/report")" = 1 ]'
 write_config
 
 # --- of the runner's file ---
@@ -349,12 +431,13 @@ fault 'it has no home' 'mv "$home" "$home.away"' fail data_dir 'does not exist' 
 rm -rf "$home" && mv "$home.away" "$home"
 fault 'it cannot make its directory' 'write_config "data_dir = \"$box/data\"" && mkdir -p "$box/data" && chown root "$box/data"' \
 	fail data_dir "cannot make $box/data/$usr" "$install_base $box/data/$usr"
-fault 'that is of another account' 'chown "$two" "$box/data/$usr"' fail data_dir 'belongs to uid' "chown $usr $box/data/$usr"
+fault 'that is of another account' 'chown "$two" "$box/data/$usr"' fail data_dir 'belongs to uid' \
+	"mv -T $box/data/$usr $box/data/$usr.old" 'sh "$box/remedy" && rmdir "$box/data/$usr.old" && '"$install_base $box/data/$usr"
 fault 'it can be written by others' 'chmod 777 "$box/data/$usr"' fail data_dir 'can be written' "chmod go-w $box/data/$usr"
 fault 'what is above is closed to the user' 'chmod 700 "$box/data"; chown "$runner" "$box/data"' fail data_dir \
 	"$box/data is closed to $usr" "chmod a+x $box/data"
 fault 'it is a link' 'chown root "$box/data"; rmdir "$box/data/$usr" && ln -s / "$box/data/$usr" && chmod 1777 "$box/data"' fail data_dir 'is a link' \
-	"mv $box/data/$usr $box/data/$usr.old"
+	"mv -T $box/data/$usr $box/data/$usr.old"
 check 'one that the login shell of the user knows is left out' '
 	write_config "data_dir = \"\$SITE_WORK\"" && examine && [ "$(code)" = 0 ] &&
 	[ "$(jq -r ".findings[] | select(.check == \"data_dir\").result" "$box/report")" = skip ]'
@@ -364,6 +447,11 @@ fi
 # --- of sudo ---
 
 if [ "$flavour" = sudo ]; then
+	check 'no name becomes more of sudoers than a path' '
+		mkdir -p "$prefix/a, ALL" && cp "$prefix/libexec/jacamar-ci" "$prefix/a, ALL/jacamar" &&
+		set_auth "jacamar_path = \"$prefix/a, ALL/jacamar\"" && examine &&
+		finds fail sudoers "may not call the stage run" "visudo -f /etc/sudoers.d/jacamar"
+		result=$?; write_config; return $result'
 	# The remedy's own file is the site's.
 	mend_sudoers() { sed -i "s|/etc/sudoers.d/jacamar|$sudoers|" "$box/remedy" && mended; result=$?; write_sudoers; return $result; }
 	append="| EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar"
@@ -418,6 +506,16 @@ check 'a good server is good, and is asked once, and nothing is kept of it' '
 	done'
 check 'so is one that the runner alone names' '
 	of_server "$site" && sed -i /gitlab_server/d "$config" && sed -i "s|url = .*|url = \"$site/\"|" "$runner_config" && good
+	result=$?; eval "$good_runner_config"; return $result'
+check 'the server of another runner in the same file is none of ours' '
+	of_server "$site" && sed -i /gitlab_server/d "$config" && sed -i "s|url = .*|url = \"$site/\"|" "$runner_config" &&
+	{ printf "[[runners]]\n  url = \"https://localhost:9\"\n  executor = \"docker\"\n"; cat "$runner_config"; } >"$box/two.toml" &&
+	cat "$box/two.toml" >"$runner_config" && good
+	result=$?; eval "$good_runner_config"; return $result'
+check 'without a configuration a certificate can be refused, too' '
+	sed -i -e "s|url = .*|url = \"$site/\"|" -e "/config_args/s/, \"--conf.*\"/ /" "$runner_config" &&
+	ask "$runner" --runner-config "$runner_config" --json
+	[ "$(code)" = 1 ] && [ "$(jq -r ".findings[] | select(.check == \"TLS\").result" "$box/out")" = fail ]
 	result=$?; eval "$good_runner_config"; return $result'
 fault 'its authority is not known' 'of_server "$site" ""' fail TLS "cannot get the server's keys" \
 	"set general.tls-ca-file = \"/PATH/OF/THE/AUTHORITY.pem\" in $config" 'of_server "$site"'

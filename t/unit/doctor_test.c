@@ -209,6 +209,9 @@ static const struct {
 } WORDS[] = {
 	{"/opt/jacamar/bin/jacamar-auth", "/opt/jacamar/bin/jacamar-auth"},
 	{"", "''"},
+	{"-R", "./-R"},
+	{"+!id", "'./+!id'"},
+	{"-\n", "$'\\056\\057\\055\\012'"},
 	{"a b", "'a b'"},
 	{"it's", "'it'\\''s'"},
 	{"$(id)", "'$(id)'"},
@@ -264,14 +267,15 @@ START_TEST(the_first_fault_of_a_way_is_told)
 {
 	struct error err = {.detail = ""};
 	struct trust_fault fault;
-	free(trust_examine("/bin/sh", "a program", &fault, &err));
+	const struct trust_terms terms = {.what = "a program", .owner = geteuid()};
+	free(trust_examine("/bin/sh", &terms, &fault, &err));
 	ck_assert_str_eq(fault.entry, "");
 	struct path outer = scratch_make();
 	struct path inner = path_of("%s/inner", outer.text);
 	scratch_directory(inner.text, 0777);
 	struct path file = path_of("%s/file", inner.text);
 	scratch_write(file.text, "", 0666);
-	ck_assert_ptr_null(trust_examine(file.text, "a program", &fault, &err));
+	ck_assert_ptr_null(trust_examine(file.text, &terms, &fault, &err));
 	/* What is above the tests' own directory may be at fault already. */
 	if (strncmp(fault.entry, outer.text, strlen(outer.text)) == 0)
 		ck_assert_str_eq(fault.entry, inner.text);
