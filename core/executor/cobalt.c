@@ -220,5 +220,5 @@ const struct scheduler COBALT = {
 	.read_history = read_history,
 	.read_answer = read_answer,
 	.is_refusal = is_refusal,
-	.options = {.refused = REFUSED, .letters = "nAqMtuOeoiK", .bare = BARE},
+	.options = {.refused = REFUSED, .letters = "nAqMtuOeoiK", .flags = "dhv", .bare = BARE},
 };

@@ -52,20 +52,30 @@ static const struct batch_state EXCEPTIONS[] = {
 
 static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
 static const char NO_JOB[] = "no job would be submitted";
+static const char OWN_SCRIPT[] = "the job's script is what is run";
+static const char OWN_NAME[] = "the driver finds its job by its name";
 
 static const struct refused_option REFUSED[] = {
-	{"output", 0, OWN_LOG},
-	{"error", 0, OWN_LOG},
-	{"wrap", 0, "the job's script is what is run"},
-	{"job-name", 0, "the driver finds its job by its name"},
-	{"quiet", 0, "the driver reads the job's number"},
-	{"dry-run", 0, NO_JOB},
-	{"list-plugins", 0, NO_JOB},
-	{"help", 'h', NO_JOB},
-	{NULL, 0, NULL},
+	{"output", 0, OWN_LOG},	   {"error", 0, OWN_LOG},
+	{"wrap", 0, OWN_SCRIPT},   {"broker-opts", 0, OWN_SCRIPT},
+	{"job-name", 0, OWN_NAME}, {"quiet", 0, "the driver reads the job's number"},
+	{"dry-run", 0, NO_JOB},	   {"list-plugins", 0, NO_JOB},
+	{"help", 'h', NO_JOB},	   {NULL, 0, NULL},
 };
 
-static const char *const BARE[] = {"debug", "dump", "exclusive", "label-io", "unbuffered", NULL};
+/* The script is a file of the jobspec's, and the name an attribute. */
+static const struct refused_value REFUSED_VALUES[] = {
+	{"add-file", 0, "script", OWN_SCRIPT},
+	{"setattr", 'S', "files.", OWN_SCRIPT},
+	{"setattr", 'S', "files=", OWN_SCRIPT},
+	{"setattr", 'S', "system=", OWN_SCRIPT},
+	{"setattr", 'S', "job.name", OWN_NAME},
+	{"setattr", 'S', "job=", OWN_NAME},
+	{"", 0, NULL, NULL},
+};
+
+static const char *const BARE[] = {"debug-emulate", "dump",	  "exclusive",
+				   "label-io",	    "unbuffered", NULL};
 
 /* "f2oLkTbqw", in UTF-8 with a LATIN SMALL LETTER F WITH HOOK; what is stored is ASCII. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -201,5 +211,9 @@ const struct scheduler FLUX = {
 	.read_list = read_list,
 	.read_answer = read_answer,
 	.is_refusal = is_refusal,
-	.options = {.refused = REFUSED, .letters = "BcgNnoqSt", .bare = BARE},
+	.options = {.refused = REFUSED,
+		    .values = REFUSED_VALUES,
+		    .letters = "BcgNnoqSt",
+		    .flags = "lux",
+		    .bare = BARE},
 };

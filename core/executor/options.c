@@ -5,6 +5,8 @@
 
 #include "core/text.h"
 
+static const char NO_OPTION[] = "no such option is known";
+
 static bool refuse(char *fault, size_t size, const char *word, const char *reason)
 {
 	snprintf(fault, size, "%.80s is refused: %s", word, reason);
@@ -20,27 +22,35 @@ static bool is_bare(const struct option_rules *rules, const char *name)
 	return false;
 }
 
+/* Why an option, long or short, may not have this value; NULL where it may. */
+static const char *fault_of_value(const struct option_rules *rules, const char *name, size_t length,
+				  char letter, const char *value)
+{
+	for (const struct refused_value *refused = rules->values;
+	     refused != NULL && refused->part != NULL; refused++) {
+		bool is_meant = length > 0 ? strncmp(refused->name, name, length) == 0
+					   : refused->letter == letter;
+		if (is_meant && strcasestr(value, refused->part) != NULL)
+			return refused->reason;
+	}
+	return NULL;
+}
+
 /* `--name`, `--name=value` or an abbreviation; *takes_next: the next word is its value. */
-static bool check_long(const struct option_rules *rules, const char *word, bool *takes_next,
-		       char *fault, size_t size)
+static bool check_long(const struct option_rules *rules, const char *word, const char *next,
+		       bool *takes_next, char *fault, size_t size)
 {
 	const char *name = word + 2;
 	size_t length = strcspn(name, "=");
+	if (strspn(name, TEXT_WORD "-") != length)
+		return refuse(fault, size, word, NO_OPTION);
 	for (const struct refused_option *option = rules->refused; option->name != NULL; option++)
 		if (strncmp(option->name, name, length) == 0)
 			return refuse(fault, size, word, option->reason);
 	*takes_next = name[length] == '\0' && !is_bare(rules, name);
-	return true;
-}
-
-/* Why a short option may not have this value; NULL where it may. */
-static const char *fault_of_value(const struct option_rules *rules, char letter, const char *value)
-{
-	for (const struct refused_value *refused = rules->values;
-	     refused != NULL && refused->letter != 0; refused++)
-		if (refused->letter == letter && strstr(value, refused->part) != NULL)
-			return refused->reason;
-	return NULL;
+	const char *reason =
+		fault_of_value(rules, name, length, 0, *takes_next ? next : name + length);
+	return reason == NULL || refuse(fault, size, word, reason);
 }
 
 /* `-x`, `-xVALUE` or `-xyzVALUE`; `next` is the word behind it, "" where there is none. */
@@ -56,12 +66,12 @@ static bool check_short(const struct option_rules *rules, const char *word, cons
 			break;
 		if (strchr(rules->letters, *letter) != NULL) {
 			*takes_next = letter[1] == '\0';
-			const char *reason =
-				fault_of_value(rules, *letter, *takes_next ? next : letter + 1);
-			if (reason != NULL)
-				return refuse(fault, size, word, reason);
-			break;
+			const char *reason = fault_of_value(rules, "", 0, *letter,
+							    *takes_next ? next : letter + 1);
+			return reason == NULL || refuse(fault, size, word, reason);
 		}
+		if (strchr(rules->flags, *letter) == NULL)
+			return refuse(fault, size, word, NO_OPTION);
 	}
 	return true;
 }
@@ -102,7 +112,7 @@ static bool check_option(const struct option_rules *rules, const char *word, con
 	if (rules->known != NULL)
 		return check_word(rules, word, takes_next, fault, size);
 	if (word[1] == '-')
-		return check_long(rules, word, takes_next, fault, size);
+		return check_long(rules, word, next, takes_next, fault, size);
 	return check_short(rules, word, next, takes_next, fault, size);
 }
 
@@ -116,7 +126,8 @@ bool options_check(const struct option_rules *rules, const struct words *argumen
 		bool takes_next = false;
 		if (strcmp(word, "--") == 0)
 			return refuse(fault, size, word, "it would end the options");
-		if (word[0] == '-' && word[1] != '\0') {
+		bool is_number = word[0] == '-' && text_is_made_of(word + 1, TEXT_DIGIT, 16);
+		if (word[0] == '-' && word[1] != '\0' && !(is_value && is_number)) {
 			if (!check_option(rules, word, next, &takes_next, fault, size))
 				return false;
 			/* As a value it would leave its own to be run. */

@@ -3,8 +3,9 @@
  * would break the driver.
  *
  * Options are written as getopt_long(3) reads them: long ones may be abbreviated, short ones
- * combined and their values attached. Or they are whole words behind one dash, as `-Is`: then
- * those alone are taken that are known, since of no other can be told how many words it is.
+ * combined and their values attached. Or they are whole words behind one dash, as `-Is`. Of these,
+ * and of the short ones, those alone are taken that are known, since of no other can be told how
+ * many words it is, nor whether it is an option: some commands run `-1`, and `-a b` in one word.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_OPTIONS_H
 #define JACAMAR_CORE_EXECUTOR_OPTIONS_H
@@ -20,10 +21,11 @@ struct refused_option {
 	const char *reason;
 };
 
-/* A short option that is refused for some of its values. */
+/* One that is refused where its value has this part, in whatever case. */
 struct refused_value {
-	char letter; /* 0 ends the table */
-	const char *part;
+	const char *name; /* "": has none */
+	char letter;	  /* 0: has none */
+	const char *part; /* NULL ends the table */
 	const char *reason;
 };
 
@@ -40,6 +42,7 @@ struct option_rules {
 	/* Of getopt_long's. */
 	const struct refused_value *values; /* NULL: there are none */
 	const char *letters;		    /* short options that take a value */
+	const char *flags;		    /* short options that take none */
 	const char *attached; /* short options that take one only attached; NULL: none */
 	const char *const
 		*bare; /* long options that take none, or only behind "="; ends with NULL */

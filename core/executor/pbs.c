@@ -90,31 +90,45 @@ static const char NO_NUMBER[] = "the driver reads the job's number";
 static const char ONE_JOB[] = "a CI job is one job";
 static const char INTERACTIVE[] = "a CI job is not interactive";
 static const char NO_JOB[] = "no job would be submitted";
+static const char OWN_NAME[] = "the driver finds its job by its name";
+static const char OWN_SHELL[] = "the driver's script is for bash";
+static const char ACCOUNT[] = "the job's account is decided by the site's rules";
 
 static const struct refused_option REFUSED[] = {
 	{"", 'o', OWN_LOG},
 	{"", 'e', OWN_LOG},
 	{"", 'j', OWN_LOG},
 	{"", 'k', OWN_LOG},
-	{"", 'N', "the driver finds its job by its name"},
-	{"", 'S', "the driver's script is for bash"},
+	{"", 'N', OWN_NAME},
+	{"", 'S', OWN_SHELL},
 	{"", 'C', "lines of the driver's script would be read as options"},
 	{"", 'z', NO_NUMBER},
 	{"", 'J', ONE_JOB},
 	{"", 't', ONE_JOB},
 	{"", 'I', INTERACTIVE},
 	{"", 'X', INTERACTIVE},
-	{"", 'u', "the job's account is decided by the site's rules"},
+	{"", 'u', ACCOUNT},
 	{"help", 0, NO_JOB},
 	{"about", 0, NO_JOB},
 	{"version", 0, NO_JOB},
 	{NULL, 0, NULL},
 };
 
+/* -W takes any of a job's attributes, by names that the server reads in any case. */
 static const struct refused_value REFUSED_VALUES[] = {
-	{'W', "block", "the driver itself waits for the job's end"},
-	{'W', "interactive", INTERACTIVE},
-	{0, NULL, NULL},
+	{"", 'W', "block", "the driver itself waits for the job's end"},
+	{"", 'W', "interactive", INTERACTIVE},
+	{"", 'W', "Output_Path", OWN_LOG},
+	{"", 'W', "Error_Path", OWN_LOG},
+	{"", 'W', "Join_Path", OWN_LOG},
+	{"", 'W', "Keep_Files", OWN_LOG},
+	{"", 'W', "Job_Name", OWN_NAME},
+	{"", 'W', "Shell_Path_List", OWN_SHELL},
+	{"", 'W', "executable", "the job's script is what is run"},
+	{"", 'W', "array_indices", ONE_JOB},
+	{"", 'W', "User_List", ACCOUNT},
+	{"", 'q', "@", "the driver asks its own server about the job"},
+	{"", 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {NULL};
@@ -382,5 +396,6 @@ const struct scheduler PBS = {
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,
 		    .letters = "AaBbcdDFKlLmMPpqQrRTvwW",
+		    .flags = "EfGhnVx",
 		    .bare = BARE},
 };

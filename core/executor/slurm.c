@@ -225,6 +225,7 @@ const struct scheduler SLURM = {
 	.is_refusal = is_refusal,
 	.options = {.refused = REFUSED,
 		    .letters = "aAbBcCdDeFGiJLmMnNopqStwx",
+		    .flags = "HkOQsv",
 		    .attached = "k",
 		    .bare = BARE},
 };

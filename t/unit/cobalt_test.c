@@ -235,6 +235,9 @@ static const struct {
 	{"-- x", false},
 	{"-n", false},
 	{"-A -n 2", false},
+	{"-1", false},
+	{"-Zx", false},
+	{"'-Z x'", false},
 	{"x", false},
 };
 

@@ -85,6 +85,7 @@ static const char *const GOOD[] = {
 	"-d afterok:12 --nice=5 --nice",
 	"--contig --qo x --excl=user",
 	"-k -koff -n 2",
+	"-s -O -Q -v --priority -1",
 };
 
 START_TEST(options_that_do_no_harm_are_taken)
@@ -161,6 +162,12 @@ static const char *const HARMFUL[] = {
 	"--spread-seg x",
 	"-kx x", /* a value that is attached or none */
 	"-k x",
+	"-1",
+	"-H1",
+	"--time -1 -1",
+	"-Z x",
+	"'-Z x'",
+	"'--x y'",
 	"--external",
 	"--autocomplete=x",
 };
