@@ -190,8 +190,13 @@ bool allocation_recall(struct allocation *allocation)
 	char line[BATCH_NUMBER_SIZE + 1];
 	allocation->number[0] = '\0';
 	cleanup_close int fd = allocation_open(allocation, "job");
-	/* What is no number, the job's author has put there; it is then looked for in the queue. */
-	if (read_line(allocation, "job", line, sizeof(line)) && line[0] != '-' &&
+	/*
+	 * What is no number, the job's author has put there; it is then looked for in the queue.
+	 * Torque's qdel takes "all", and LSF's bkill 0, for all of the account's jobs.
+	 */
+	if (read_line(allocation, "job", line, sizeof(line)) &&
+	    (line[0] == 'f' || (line[0] >= '0' && line[0] <= '9')) &&
+	    line[strspn(line, "0")] != '\0' &&
 	    text_is_made_of(line, TEXT_WORD ".", BATCH_NUMBER_SIZE - 1))
 		(void)text_copy(allocation->number, sizeof(allocation->number), line);
 	return fd >= 0;

@@ -405,6 +405,9 @@ static const struct {
 	{"\n", "exit 1", "exit 1", NULL, -1},
 	{"--user=root\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
 	{"1 2\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"0\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"00\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
+	{"all\n", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
 	{"4242", "echo \"77 $W\"", "state CANCELLED", "scancel 77\n", 0},
 	/* What is not in a list of which there is more, may be in the rest. */
 	{"\n", "yes '1 /elsewhere' | head -n 5000", "exit 1", NULL, -1},
