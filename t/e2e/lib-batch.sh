@@ -112,6 +112,24 @@ play_beside() {
 		--eof-timeout 60 --timeout 200 "$etc/config.toml" "$box/job.$1.json" >"$box/log.$1" 2>&1
 }
 
+# begin_beside ID 'TEXT': plays $box/job.json beside the others, as the job ID, until its log has
+# TEXT. end_beside ID, outside of a check: waits for its end, and leaves what play returned in
+# $played, and its log in $box/log.
+begin_beside() {
+	local id=$1 text=$2
+	job_beside "$id"
+	rm -f "$box/log.$id"
+	play_beside "$id" &
+	eval "beside_$id=$!"
+	wait_until 'grep -qF -- "$text" "$box/log.$id" 2>/dev/null'
+}
+end_beside() {
+	eval "wait \"\$beside_$1\""
+	played=$?
+	rm -f "$box/log"
+	cp "$box/log.$1" "$box/log"
+}
+
 # sleeper: a job that says that it is ready, and then waits for its end.
 sleeper() { printf '%s\n' 'echo it is ready' 'sleep 600' | command_job; }
 
@@ -152,22 +170,44 @@ memory_order=memory
 # wrong_argument    that the scheduler itself refuses, says_wrong how it does that
 # text_argument     one whose value is any text; in the line of a call it is seen as given
 # says_down         what the log says of a scheduler that is down
+# node_config       [batch] of the job whose node fails; not set: as of the others
+#
+# What a job meets does not depend on the way to its user: with sudo, these are all cases that the
+# test has, and of these but those that end processes.
 
 batch_cases() {
 	batch_config
 	job_extra=${arguments:+$(with_arguments "$arguments")}
+	batch_succeeds
+	[ "$flavour" != sudo ] || { batch_cancels && batch_kills; finish; }
 	batch_ends
+	batch_cancels
 	batch_waits
 	batch_arguments
 	batch_trouble
 }
 
-batch_ends() {
+batch_succeeds() {
 	printf '%s\n' id 'echo "on ${STAND_IN_NODE:-none}"' | job
 	check 'a job succeeds' 'play || { cat "$box/log"; false; }'
 	check 'it runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
 	check 'as a job of the scheduler' 'logged "on node1" && [ -n "$(batch_number)" ]'
 	check 'nothing is left of it' 'nothing_is_left'
+}
+
+# What is known only when the scheduler is asked first, seconds later, is played beside the others.
+batch_ends() {
+	sleeper
+	batch_config '' "${node_config:-}"
+	begin_beside 1002 'it is ready'
+	batch_config
+	queue_order node "$box/log.1002"
+	[ -z "$hold_argument" ] || {
+		job_extra=$(with_arguments "$arguments $hold_argument")
+		echo 'echo it ran' | job
+		job_extra=${arguments:+$(with_arguments "$arguments")}
+		begin_beside 1003 "$executor job"
+	}
 	echo 'exit 3' | job
 	check 'a failing script fails the job, with its own code' '
 		play; [ $? -eq 1 ] && logged "exit code 3"'
@@ -177,12 +217,24 @@ batch_ends() {
 		ends_by $memory_order; [ $? -eq 1 ] && logged "$says_memory" && logged "exit code $memory_code"'
 	check 'one that its owner cancels likewise' '
 		ends_by cancel; [ $? -eq 1 ] && logged "$says_cancel"'
-	check 'a node that fails: a system failure' 'ends_by node; [ $? -eq 2 ] && logged "$says_node"'
 	[ -z "$says_preempt" ] || check 'a job that others push out: a system failure' '
 		ends_by preempt; [ $? -eq 2 ] && logged "$says_preempt"'
 	echo 'kill -KILL $$' | command_job
 	check 'a script that ends by a signal of its own: its code' '
 		play; [ $? -eq 1 ] && logged "exit code 137"'
+	end_beside 1002
+	check 'a node that fails: a system failure' '
+		cat "$box/log"; [ $played -eq 2 ] && logged "$says_node"'
+	[ -z "$hold_argument" ] || {
+		wait_until 'grep -qF -- "$says_held" "$box/log.1003"'
+		queue_order release "$box/log.1003"
+		end_beside 1003
+		check 'a held job is told to be, and runs when it is released' '
+			cat "$box/log"; [ $played -eq 0 ] && logged "$says_held" && logged "it ran"'
+	}
+}
+
+batch_cancels() {
 	sleeper
 	check 'a job that is cancelled in GitLab is gone from the queue' '
 		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] &&
@@ -192,23 +244,18 @@ batch_ends() {
 batch_waits() {
 	switch_on busy
 	echo 'echo it ran' | job
+	begin_beside 1002 "$executor job"
+	queue_order cancel "$box/log.1002"
 	check 'a job that waits says so, and runs then' '
 		began "$says_waiting" && switch_off busy; ended && logged "it ran"'
+	end_beside 1002
+	check 'one that its owner cancels while it waits has failed' '
+		cat "$box/log"; [ $played -eq 1 ] && logged "$says_cancel" && ! grep "^it ran" "$box/log"'
 	switch_on busy
 	check 'one that is cancelled while it waits is gone' '
 		bounded_play --cancel-on "$executor job"; [ $? -eq 4 ] && logged "is gone from the queue" &&
 		queue_is_empty'
-	check 'one that its owner cancels while it waits has failed' '
-		began "$executor job" && queue_order cancel; ended; [ $played -eq 1 ] &&
-		logged "$says_cancel"'
 	switch_off busy
-	[ -z "$hold_argument" ] || {
-		job_extra=$(with_arguments "$arguments $hold_argument")
-		echo 'echo it ran' | job
-		job_extra=${arguments:+$(with_arguments "$arguments")}
-		check 'a held job is told to be, and runs when it is released' '
-			began "$says_held" && queue_order release; ended && logged "it ran"'
-	}
 	[ -n "${no_requeue:-}" ] || {
 		rm -f "$box/home/$usr/again"
 		printf '%s\n' 'if [ -e ~/again ]; then echo second start; sleep 5; echo last line' \
@@ -260,16 +307,17 @@ batch_trouble() {
 		play; [ $? -eq 2 ] && logged "$says_down" && logged "the job was not submitted: "'
 	switch_off down
 	printf '%s\n' 'echo it is ready' 'sleep 7' 'echo it has ended' | command_job
-	check 'while it is down, a job that runs does not notice' '
-		began "is ready" && switch_on down; ended && logged "it has ended"'
-	check 'but its log says so' 'logged "$executor does not tell how the job is: "'
-	switch_off down
+	begin_beside 1002 'is ready'
 	sleeper
 	check 'what cannot be cancelled then is named' '
 		began "is ready" && switch_on down && kill -TERM "$(user_side_pid)"; ended
 		[ $played -eq 2 ] && logged "$executor job $(batch_number) may still be in the queue: "'
-	switch_off down
 	queue_order cancel
+	end_beside 1002
+	check 'while it is down, a job that runs does not notice' '
+		cat "$box/log"; [ $played -eq 0 ] && logged "it has ended"'
+	check 'but its log says so' 'logged "$executor does not tell how the job is: "'
+	switch_off down
 	batch_config
 	switch_on forgets
 	echo 'kill -KILL $$' | command_job
@@ -281,12 +329,16 @@ batch_trouble() {
 	check 'a submit whose answer is lost: the job is found, and runs' '
 		play && logged "it ran" && logged "$executor job"'
 	switch_off loses
-	sleeper
-	check 'the user side killed: cleanup cancels the job' '
-		began "is ready" && kill -KILL "$(user_side_pid)"; ended; [ $played -eq 2 ] &&
-		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
+	batch_kills
 	wait "$slow"
 	slow=$?
 	check 'answers that take half a minute are waited for' '
 		cat "$box/log.1001"; [ "$slow" -eq 1 ] && grep -F "$says_walltime" "$box/log.1001"'
+}
+
+batch_kills() {
+	sleeper
+	check 'the user side killed: cleanup cancels the job' '
+		began "is ready" && kill -KILL "$(user_side_pid)"; ended; [ $played -eq 2 ] &&
+		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
 }

@@ -14,16 +14,13 @@ batch_start
 # it was is known once its end was waited for in vain.
 ends_by() {
 	sleeper
-	[ "$1" != node ] || batch_config '' 'nfs_timeout = "3s"'
 	began 'it is ready' && case $1 in
 		memory) kill -KILL "$(script_pid)" ;;
 		*) queue_order "$1" ;;
 	esac
 	ended
-	set -- $?
-	batch_config
-	return "$1"
 }
+node_config='nfs_timeout = "3s"'
 
 arguments='-n 1 -t 10'
 hold_argument=--held

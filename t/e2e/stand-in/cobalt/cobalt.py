@@ -37,5 +37,8 @@ def write_log(job):
             f"Info: task completed normally with an exit code of {code}; "
             "initiating job cleanup and removal"
         )
-    with open(job["debuglog"], "a", encoding="utf-8") as file:
-        file.write("".join(line + "\n" for line in lines))
+    try:
+        with open(job["debuglog"], "a", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in lines))
+    except FileNotFoundError:
+        pass  # its directory went with the job
