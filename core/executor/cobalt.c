@@ -185,27 +185,18 @@ static bool read_history(const char *output, struct batch_answer *answer)
 }
 
 /* What the queue manager did not come to judge. */
-static bool is_refusal(const struct command_result *result)
-{
-	static const char *const others[] = {
-		"Failed to connect to",
-		"Following exception occurred",
-		"Connection refused",
-		"Connection reset",
-		"timed out",
-		"FATAL EXCEPTION",
-		"ComponentLookupError",
-		"Traceback",
-		"cobalt.conf",
-	};
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 ||
-	    result->errors[0] == '\0')
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcasestr(result->errors, others[i]) != NULL)
-			return false;
-	return true;
-}
+static const char *const UNJUDGED[] = {
+	"Failed to connect to",
+	"Following exception occurred",
+	"Connection refused",
+	"Connection reset",
+	"timed out",
+	"FATAL EXCEPTION",
+	"ComponentLookupError",
+	"Traceback",
+	"cobalt.conf",
+	NULL,
+};
 
 const struct scheduler COBALT = {
 	.name = "cobalt",
@@ -219,6 +210,6 @@ const struct scheduler COBALT = {
 	.read_list = read_list,
 	.read_history = read_history,
 	.read_answer = read_answer,
-	.is_refusal = is_refusal,
+	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED, .letters = "nAqMtuOeoiK", .flags = "dhv", .bare = BARE},
 };

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "core/text.h"
 
@@ -175,30 +174,21 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 }
 
 /* What the instance did not come to judge. */
-static bool is_refusal(const struct command_result *result)
-{
-	static const char *const others[] = {
-		"Unable to connect to Flux",
-		"Function not implemented",
-		"No service matching",
-		"No route to host",
-		"Host is unreachable",
-		"Connection refused",
-		"Connection reset",
-		"Broken pipe",
-		"timed out",
-		"is disabled",
-		"munge",
-		"Traceback",
-	};
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 ||
-	    result->errors[0] == '\0')
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcasestr(result->errors, others[i]) != NULL)
-			return false;
-	return true;
-}
+static const char *const UNJUDGED[] = {
+	"Unable to connect to Flux",
+	"Function not implemented",
+	"No service matching",
+	"No route to host",
+	"Host is unreachable",
+	"Connection refused",
+	"Connection reset",
+	"Broken pipe",
+	"timed out",
+	"is disabled",
+	"munge",
+	"Traceback",
+	NULL,
+};
 
 const struct scheduler FLUX = {
 	.name = "flux",
@@ -210,7 +200,7 @@ const struct scheduler FLUX = {
 	.read_number = read_number,
 	.read_list = read_list,
 	.read_answer = read_answer,
-	.is_refusal = is_refusal,
+	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,
 		    .letters = "BcgNnoqSt",

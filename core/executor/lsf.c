@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "core/text.h"
 
@@ -291,39 +290,26 @@ static bool read_history(const char *output, struct batch_answer *answer)
 }
 
 /* bsub waits for an LSF that is away, unless LSB_NTRIES says otherwise; its last line counts. */
-static bool is_refusal(const struct command_result *result)
-{
-	static const char *const others[] = {
-		"Please wait",
-		"Cannot connect to LSF",
-		"LSF is down",
-		"not responding",
-		"LSF library call",
-		"Communication timeout",
-		"Timeout on connect",
-		"Connection refused",
-		"Connection reset",
-		"Batch service not registered",
-		"daemon internal error",
-		"Batch library internal error",
-		"System call failed",
-		"Cannot allocate memory",
-		"protocol error",
-		"eauth",
-		"lsf.conf",
-	};
-	const char *last = result->errors;
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 || last[0] == '\0')
-		return false;
-	for (const char *at = last; *at != '\0'; at += *at == '\n' ? 1 : 0) {
-		last = *at != '\n' ? at : last;
-		at += strcspn(at, "\n");
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcasestr(last, others[i]) != NULL)
-			return false;
-	return true;
-}
+static const char *const UNJUDGED[] = {
+	"Please wait",
+	"Cannot connect to LSF",
+	"LSF is down",
+	"not responding",
+	"LSF library call",
+	"Communication timeout",
+	"Timeout on connect",
+	"Connection refused",
+	"Connection reset",
+	"Batch service not registered",
+	"daemon internal error",
+	"Batch library internal error",
+	"System call failed",
+	"Cannot allocate memory",
+	"protocol error",
+	"eauth",
+	"lsf.conf",
+	NULL,
+};
 
 const struct scheduler LSF = {
 	.name = "lsf",
@@ -339,6 +325,7 @@ const struct scheduler LSF = {
 	.read_list = read_list,
 	.read_history = read_history,
 	.read_answer = read_answer,
-	.is_refusal = is_refusal,
+	.unjudged = UNJUDGED,
+	.last_line_counts = true,
 	.options = {.refused = REFUSED, .known = KNOWN},
 };

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "core/text.h"
 
@@ -352,33 +351,24 @@ static bool is_unfit(const struct command_result *result)
 }
 
 /* What the server did not come to judge. */
-static bool is_refusal(const struct command_result *result)
-{
-	static const char *const others[] = {
-		"cannot connect to server",
-		"Communication failure",
-		"Connection refused",
-		"timed out",
-		"No free connections",
-		"End of File",
-		"shutting down",
-		"Server shutdown",
-		"Invalid credential",
-		"munge",
-		"authenticat",
-		"security library",
-		"is not enabled",
-		"Batch Protocol",
-		"cannot send environment",
-	};
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 ||
-	    result->errors[0] == '\0')
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcasestr(result->errors, others[i]) != NULL)
-			return false;
-	return true;
-}
+static const char *const UNJUDGED[] = {
+	"cannot connect to server",
+	"Communication failure",
+	"Connection refused",
+	"timed out",
+	"No free connections",
+	"End of File",
+	"shutting down",
+	"Server shutdown",
+	"Invalid credential",
+	"munge",
+	"authenticat",
+	"security library",
+	"is not enabled",
+	"Batch Protocol",
+	"cannot send environment",
+	NULL,
+};
 
 const struct scheduler PBS = {
 	.name = "pbs",
@@ -392,7 +382,7 @@ const struct scheduler PBS = {
 	.read_list = read_list,
 	.read_answer = read_answer,
 	.is_unfit = is_unfit,
-	.is_refusal = is_refusal,
+	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,
 		    .letters = "AaBbcdDFKlLmMPpqQrRTvwW",

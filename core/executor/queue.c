@@ -123,12 +123,7 @@ static int run(struct queue *queue, const char *const *template, const struct wo
 void queue_explain(const struct command *command, char *text, size_t size)
 {
 	int status = command->result.status;
-	const char *line = command->result.errors;
-	/* The last line says it; empty ones do not. */
-	for (const char *at = line; *at != '\0'; at += *at == '\n' ? 1 : 0) {
-		line = *at != '\n' ? at : line;
-		at += strcspn(at, "\n");
-	}
+	const char *line = scheduler_last_words(&command->result);
 	if (!command->in_time)
 		snprintf(text, size, "it has not answered in time");
 	else if (line[0] != '\0')
@@ -181,7 +176,7 @@ int queue_submit(struct queue *queue, const struct words *arguments, enum submit
 		return -1;
 	if (result->status == 0 && scheduler->read_number(result->output, allocation->number))
 		return 0;
-	bool refused = queue->command.in_time && scheduler->is_refusal(result);
+	bool refused = queue->command.in_time && scheduler_is_refusal(scheduler, result);
 	*fault = refused ? SUBMIT_REFUSED : SUBMIT_UNCLEAR;
 	queue_explain(&queue->command, why, sizeof(why));
 	error_set(err, ERROR_SYSTEM, "the job was not submitted: %s: %s", scheduler->submit[0],

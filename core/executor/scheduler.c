@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "core/text.h"
 
@@ -36,4 +37,26 @@ bool scheduler_find_number(const char *lines, const char *mark, char number[BATC
 		line += length + (line[length] == '\n' ? 1 : 0);
 	}
 	return false;
+}
+
+const char *scheduler_last_words(const struct command_result *result)
+{
+	const char *line = result->errors;
+	for (const char *at = line; *at != '\0'; at += *at == '\n' ? 1 : 0) {
+		line = *at != '\n' ? at : line;
+		at += strcspn(at, "\n");
+	}
+	return line;
+}
+
+bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result)
+{
+	const char *said =
+		scheduler->last_line_counts ? scheduler_last_words(result) : result->errors;
+	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 || said[0] == '\0')
+		return false;
+	for (const char *const *part = scheduler->unjudged; *part != NULL; part++)
+		if (strcasestr(said, *part) != NULL)
+			return false;
+	return true;
 }

@@ -88,8 +88,12 @@ struct scheduler {
 	bool (*read_answer)(const struct command_result *result, struct batch_answer *answer);
 	/* True where this form of the question is not known, and another is; NULL: has but one. */
 	bool (*is_unfit)(const struct command_result *result);
-	/* True where a failed submit says that the request was wrong, not that nobody judged it. */
-	bool (*is_refusal)(const struct command_result *result);
+	/*
+	 * Parts of what a failed submit says, whatever their case, where nobody has judged the
+	 * request; NULL at their end.
+	 */
+	const char *const *unjudged;
+	bool last_line_counts; /* of what it says: the lines before tell of attempts */
 
 	struct option_rules options;
 };
@@ -99,6 +103,12 @@ extern const struct scheduler FLUX;   /* flux.c */
 extern const struct scheduler LSF;    /* lsf.c */
 extern const struct scheduler PBS;    /* pbs.c */
 extern const struct scheduler SLURM;  /* slurm.c */
+
+/* True where a failed submit says that the request was wrong, not that nobody has judged it. */
+bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result);
+
+/* The last line of what a command said to its standard error that is not empty, and on. */
+const char *scheduler_last_words(const struct command_result *result);
 
 /* NULL for an executor that is none. */
 const struct scheduler *scheduler_of(enum executor_kind executor);

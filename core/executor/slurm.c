@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "core/text.h"
 
@@ -187,28 +186,19 @@ static bool read_history(const char *output, struct batch_answer *answer)
 }
 
 /* What the controller did not come to judge. */
-static bool is_refusal(const struct command_result *result)
-{
-	static const char *const others[] = {
-		"Unable to contact slurm controller",
-		"Socket timed out",
-		"Transport endpoint",
-		"Zero Bytes were transmitted",
-		"temporarily unable",
-		"standby mode",
-		"Protocol authentication error",
-		"configuration source",
-		"Unable to process configuration",
-		"munge",
-	};
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 ||
-	    result->errors[0] == '\0')
-		return false;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcasestr(result->errors, others[i]) != NULL)
-			return false;
-	return true;
-}
+static const char *const UNJUDGED[] = {
+	"Unable to contact slurm controller",
+	"Socket timed out",
+	"Transport endpoint",
+	"Zero Bytes were transmitted",
+	"temporarily unable",
+	"standby mode",
+	"Protocol authentication error",
+	"configuration source",
+	"Unable to process configuration",
+	"munge",
+	NULL,
+};
 
 const struct scheduler SLURM = {
 	.name = "slurm",
@@ -222,7 +212,7 @@ const struct scheduler SLURM = {
 	.read_list = read_list,
 	.read_history = read_history,
 	.read_answer = read_answer,
-	.is_refusal = is_refusal,
+	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
 		    .letters = "aAbBcCdDeFGiJLmMnNopqStwx",
 		    .flags = "HkOQsv",

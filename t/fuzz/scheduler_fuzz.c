@@ -60,7 +60,7 @@ static void try_output(const struct scheduler *scheduler, const struct command_r
 	check_answer(scheduler->read_answer(result, &answer), &answer);
 	if (scheduler->is_unfit != NULL)
 		(void)scheduler->is_unfit(result);
-	(void)scheduler->is_refusal(result);
+	(void)scheduler_is_refusal(scheduler, result);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

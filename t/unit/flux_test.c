@@ -2,14 +2,11 @@
  * How Flux's answers are read: what flux-core 0.48 to 0.66 print, in the forms that are asked for.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "core/executor/scheduler.h"
+#include "t/unit/answers.h"
 #include "t/unit/suites.h"
 
-static const struct {
-	const char *output, *number; /* NULL: none */
-} NUMBERS[] = {
+static const struct number_row NUMBERS[] = {
 	{"\xc6\x92"
 	 "2oLkTbqwJb\n",
 	 "f2oLkTbqwJb"},
@@ -27,9 +24,7 @@ static const struct {
 
 START_TEST(a_number_is_read)
 {
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(FLUX.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
-	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+	expect_number(&FLUX, &NUMBERS[_i]);
 }
 END_TEST
 
@@ -113,10 +108,7 @@ START_TEST(a_node_that_failed_is_told_from_a_shell_that_was_killed)
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *output, *errors;
-} GARBAGE[] = {
+static const struct garbage_row GARBAGE[] = {
 	{0, "", ""},
 	{0, "\n", ""},
 	{0, "RUN\n", ""},
@@ -131,11 +123,7 @@ static const struct {
 
 START_TEST(garbage_is_no_answer)
 {
-	struct command_result result = {.status = GARBAGE[_i].status};
-	struct batch_answer answer;
-	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
-	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
-	ck_assert(!FLUX.read_answer(&result, &answer));
+	expect_no_answer(&FLUX, &GARBAGE[_i]);
 }
 END_TEST
 
@@ -153,11 +141,7 @@ START_TEST(a_job_may_be_forgotten)
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *errors;
-	bool refusal;
-} FAILURES[] = {
+static const struct failure_row FAILURES[] = {
 	{0x100, "flux-batch: ERROR: Number of slots to allocate must be specified\n", true},
 	{0x100, "flux-batch: ERROR: [Errno 22] Invalid queue 'x' specified\n", true},
 	{0x200, "flux-batch: error: unrecognized arguments: --nonsense\n", true},
@@ -172,9 +156,7 @@ static const struct {
 
 START_TEST(a_refusal_is_told_from_a_failure)
 {
-	struct command_result result = {.status = FAILURES[_i].status};
-	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
-	ck_assert_int_eq(FLUX.is_refusal(&result), FAILURES[_i].refusal);
+	expect_failure(&FLUX, &FAILURES[_i]);
 }
 END_TEST
 
@@ -240,25 +222,15 @@ static const char *const HARMFUL[] = {
 	"--seta=system.files.script=x",
 };
 
-static bool is_taken(const char *text)
-{
-	struct words words = {.count = 0};
-	char fault[256] = "";
-	ck_assert_ptr_null(words_split(&words, text));
-	bool taken = options_check(&FLUX.options, &words, fault, sizeof(fault));
-	words_free(&words);
-	return taken;
-}
-
 START_TEST(options_that_do_no_harm_are_taken)
 {
-	ck_assert_msg(is_taken(GOOD[_i]), "%s", GOOD[_i]);
+	expect_taken(&FLUX, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(options_that_break_the_driver_are_refused)
+START_TEST(others_are_refused_by_name)
 {
-	ck_assert_msg(!is_taken(HARMFUL[_i]), "%s", HARMFUL[_i]);
+	expect_refused(&FLUX, HARMFUL[_i]);
 }
 END_TEST
 
@@ -274,7 +246,7 @@ Suite *flux_suite(void)
 	tcase_add_test(answers, a_job_may_be_forgotten);
 	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
 	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(answers, options_that_break_the_driver_are_refused, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(answers, others_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, answers);
 	return suite;
 }

@@ -4,13 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/executor/scheduler.h"
-#include "core/words.h"
+#include "t/unit/answers.h"
 #include "t/unit/suites.h"
 
-static const struct {
-	const char *output, *number; /* NULL: none */
-} NUMBERS[] = {
+static const struct number_row NUMBERS[] = {
 	{"Job <1234> is submitted to queue <normal>.\n", "1234"},
 	{"Job <1234> is submitted to default queue <normal>.\n", "1234"},
 	{"Your project is abc123.\nJob <12> is submitted to queue <q>.\n", "12"},
@@ -30,9 +27,7 @@ static const struct {
 
 START_TEST(a_number_is_read)
 {
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(LSF.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
-	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+	expect_number(&LSF, &NUMBERS[_i]);
 }
 END_TEST
 
@@ -103,10 +98,7 @@ START_TEST(an_answer_is_read)
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *output, *errors;
-} GARBAGE[] = {
+static const struct garbage_row GARBAGE[] = {
 	{0, "", ""},
 	{0, "RUN\n", ""},
 	{0, "RUN|-|-|-\n", ""},
@@ -125,11 +117,7 @@ static const struct {
 
 START_TEST(garbage_is_no_answer)
 {
-	struct command_result result = {.status = GARBAGE[_i].status};
-	struct batch_answer answer;
-	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
-	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
-	ck_assert(!LSF.read_answer(&result, &answer));
+	expect_no_answer(&LSF, &GARBAGE[_i]);
 }
 END_TEST
 
@@ -159,10 +147,7 @@ END_TEST
 #define SUBMITTED                                                                             \
 	"Job <1234>, Job Name <ci-7>, User <usr>, Project <default>, Command </bin/bash x>\n" \
 	"Tue Nov 24 02:43:09: Submitted from host <login>, to Queue <normal>;\n"
-static const struct {
-	const char *output;
-	enum batch_meaning meaning; /* UNKNOWN: no answer */
-} HISTORIES[] = {
+static const struct history_row HISTORIES[] = {
 	{SUBMITTED "Tue Nov 24 02:43:11: Done successfully. The CPU time used is 0.0 seconds;\n",
 	 BATCH_ENDED},
 	{SUBMITTED "Tue Nov 24 02:43:11: Exited with exit code 3;\n"
@@ -184,18 +169,11 @@ static const struct {
 
 START_TEST(the_history_is_read)
 {
-	struct batch_answer answer;
-	bool read = LSF.read_history(HISTORIES[_i].output, &answer);
-	ck_assert_int_eq(read, HISTORIES[_i].meaning != BATCH_UNKNOWN);
-	ck_assert(!read || answer.meaning == HISTORIES[_i].meaning);
+	expect_history(&LSF, &HISTORIES[_i]);
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *errors;
-	bool refusal;
-} FAILURES[] = {
+static const struct failure_row FAILURES[] = {
 	{0xff00, "nowhere: No such queue. Job not submitted.\n", true},
 	{0xff00, "Bad resource requirement syntax. Job not submitted.\n", true},
 	{0xff00, "Request aborted by esub. Job not submitted.\n", true},
@@ -217,9 +195,7 @@ static const struct {
 
 START_TEST(a_refusal_is_told_from_a_failure)
 {
-	struct command_result result = {.status = FAILURES[_i].status};
-	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
-	ck_assert_int_eq(LSF.is_refusal(&result), FAILURES[_i].refusal);
+	expect_failure(&LSF, &FAILURES[_i]);
 }
 END_TEST
 
@@ -247,27 +223,15 @@ static const char *const HARMFUL[] = {
 	"-n=2 -- x",  "-1",	   "-N1",     "-x2",	 "'-n 2'",  "-n '' ''",
 };
 
-static bool check(const char *text, char fault[256])
-{
-	struct words words = {.count = 0};
-	ck_assert_ptr_null(words_split(&words, text));
-	bool fit = options_check(&LSF.options, &words, fault, 256);
-	words_free(&words);
-	return fit;
-}
-
 START_TEST(options_that_do_no_harm_are_taken)
 {
-	char fault[256] = "";
-	ck_assert_msg(check(GOOD[_i], fault), "%s", fault);
+	expect_taken(&LSF, GOOD[_i]);
 }
 END_TEST
 
 START_TEST(others_are_refused_by_name)
 {
-	char fault[256] = "";
-	ck_assert_msg(!check(HARMFUL[_i], fault), "%s", HARMFUL[_i]);
-	ck_assert_ptr_nonnull(strstr(fault, " is refused: "));
+	expect_refused(&LSF, HARMFUL[_i]);
 }
 END_TEST
 

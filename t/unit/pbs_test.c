@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/executor/scheduler.h"
+#include "t/unit/answers.h"
 #include "t/unit/suites.h"
 
-static const struct {
-	const char *output, *number; /* NULL: none */
-} NUMBERS[] = {
+static const struct number_row NUMBERS[] = {
 	{"1234.server\n", "1234.server"},
 	{"1234.server-name.example.com\n", "1234.server-name.example.com"},
 	{"1234\n", "1234"},
@@ -27,15 +25,11 @@ static const struct {
 
 START_TEST(a_number_is_read)
 {
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(PBS.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
-	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+	expect_number(&PBS, &NUMBERS[_i]);
 }
 END_TEST
 
-static const struct {
-	const char *output, *number; /* NULL: it is not there */
-} LISTS[] = {
+static const struct number_row LISTS[] = {
 	{"", NULL},
 	{"\n", NULL},
 	{"server\n\n", NULL},
@@ -48,10 +42,7 @@ static const struct {
 
 START_TEST(a_lost_job_is_the_newest_of_its_name)
 {
-	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "ci-7"};
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(PBS.read_list(LISTS[_i].output, &marks, number), LISTS[_i].number != NULL);
-	ck_assert_str_eq(number, LISTS[_i].number != NULL ? LISTS[_i].number : "");
+	expect_in_list(&PBS, &LISTS[_i]);
 }
 END_TEST
 
@@ -248,11 +239,7 @@ START_TEST(a_job_may_be_gone)
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *errors;
-	bool refusal;
-} FAILURES[] = {
+static const struct failure_row FAILURES[] = {
 	{170 * 0x100, "qsub: Unknown queue\n", true},
 	{0x200, "qsub: invalid option -- 'G'\nusage: qsub [-a date_time]\n", true},
 	{0x100, "qsub: submit error (Unknown queue MSG=cannot locate queue)\n", true},
@@ -266,9 +253,7 @@ static const struct {
 
 START_TEST(a_refusal_is_told_from_a_failure)
 {
-	struct command_result result = {.status = FAILURES[_i].status};
-	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
-	ck_assert_int_eq(PBS.is_refusal(&result), FAILURES[_i].refusal);
+	expect_failure(&PBS, &FAILURES[_i]);
 }
 END_TEST
 
@@ -341,25 +326,15 @@ static const char *const HARMFUL[] = {
 	"-q",
 };
 
-static bool is_taken(const char *text)
-{
-	struct words words = {.count = 0};
-	char fault[256] = "";
-	ck_assert_ptr_null(words_split(&words, text));
-	bool taken = options_check(&PBS.options, &words, fault, sizeof(fault));
-	words_free(&words);
-	return taken;
-}
-
 START_TEST(options_that_do_no_harm_are_taken)
 {
-	ck_assert_msg(is_taken(GOOD[_i]), "%s", GOOD[_i]);
+	expect_taken(&PBS, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(options_that_break_the_driver_are_refused)
+START_TEST(others_are_refused_by_name)
 {
-	ck_assert_msg(!is_taken(HARMFUL[_i]), "%s", HARMFUL[_i]);
+	expect_refused(&PBS, HARMFUL[_i]);
 }
 END_TEST
 
@@ -376,7 +351,7 @@ Suite *pbs_suite(void)
 	tcase_add_loop_test(answers, a_job_may_be_gone, 0, ROWS(GONE));
 	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
 	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(answers, options_that_break_the_driver_are_refused, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(answers, others_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, answers);
 	return suite;
 }

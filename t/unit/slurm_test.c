@@ -2,14 +2,11 @@
  * How Slurm's answers are read: what its commands print, of Debian's Slurm 22.05, shortened.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "core/executor/scheduler.h"
+#include "t/unit/answers.h"
 #include "t/unit/suites.h"
 
-static const struct {
-	const char *output, *number; /* NULL: none */
-} NUMBERS[] = {
+static const struct number_row NUMBERS[] = {
 	{"1234\n", "1234"},
 	{"1234;cluster\n", "1234"},
 	{"", NULL},
@@ -23,15 +20,11 @@ static const struct {
 
 START_TEST(a_number_is_read)
 {
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(SLURM.read_number(NUMBERS[_i].output, number), NUMBERS[_i].number != NULL);
-	ck_assert_str_eq(number, NUMBERS[_i].number != NULL ? NUMBERS[_i].number : "");
+	expect_number(&SLURM, &NUMBERS[_i]);
 }
 END_TEST
 
-static const struct {
-	const char *output, *number; /* NULL: it is not there */
-} LISTS[] = {
+static const struct number_row LISTS[] = {
 	{"7 /s/x.batch\n", "7"},
 	{"1 /s/y.batch\n7 /s/x.batch\n9 /s/x.batch2\n", "7"},
 	{"7 /s/x.batch", "7"},
@@ -42,11 +35,7 @@ static const struct {
 
 START_TEST(a_lost_job_is_found_by_what_it_executes)
 {
-	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "7"};
-	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert_int_eq(SLURM.read_list(LISTS[_i].output, &marks, number),
-			 LISTS[_i].number != NULL);
-	ck_assert_str_eq(number, LISTS[_i].number != NULL ? LISTS[_i].number : "");
+	expect_in_list(&SLURM, &LISTS[_i]);
 }
 END_TEST
 
@@ -105,10 +94,7 @@ START_TEST(what_says_nothing_is_not_told)
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *output, *errors;
-} GARBAGE[] = {
+static const struct garbage_row GARBAGE[] = {
 	{0, "", ""},
 	{0, "JobId=7 JobName=x", ""},
 	{0, "   JobState= Reason=x\n", ""},
@@ -120,11 +106,7 @@ static const struct {
 
 START_TEST(garbage_is_no_answer)
 {
-	struct command_result result = {.status = GARBAGE[_i].status};
-	struct batch_answer answer;
-	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
-	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
-	ck_assert(!SLURM.read_answer(&result, &answer));
+	expect_no_answer(&SLURM, &GARBAGE[_i]);
 }
 END_TEST
 
@@ -140,10 +122,7 @@ START_TEST(a_job_may_be_forgotten)
 }
 END_TEST
 
-static const struct {
-	const char *output;
-	enum batch_meaning meaning; /* UNKNOWN: no answer */
-} HISTORIES[] = {
+static const struct history_row HISTORIES[] = {
 	{"TIMEOUT\n", BATCH_CONDEMNED},
 	{"CANCELLED by 1000\n", BATCH_CONDEMNED},
 	{"CANCELLED+\n", BATCH_CONDEMNED},
@@ -155,18 +134,11 @@ static const struct {
 
 START_TEST(the_history_is_read)
 {
-	struct batch_answer answer;
-	bool read = SLURM.read_history(HISTORIES[_i].output, &answer);
-	ck_assert_int_eq(read, HISTORIES[_i].meaning != BATCH_UNKNOWN);
-	ck_assert(!read || answer.meaning == HISTORIES[_i].meaning);
+	expect_history(&SLURM, &HISTORIES[_i]);
 }
 END_TEST
 
-static const struct {
-	int status;
-	const char *errors;
-	bool refusal;
-} FAILURES[] = {
+static const struct failure_row FAILURES[] = {
 	{0x100, "sbatch: error: Batch job submission failed: Invalid partition name specified\n",
 	 true},
 	{0x100, "sbatch: unrecognized option '--nonsense'\n", true},
@@ -184,9 +156,7 @@ static const struct {
 
 START_TEST(a_refusal_is_told_from_a_failure)
 {
-	struct command_result result = {.status = FAILURES[_i].status};
-	snprintf(result.errors, sizeof(result.errors), "%s", FAILURES[_i].errors);
-	ck_assert_int_eq(SLURM.is_refusal(&result), FAILURES[_i].refusal);
+	expect_failure(&SLURM, &FAILURES[_i]);
 }
 END_TEST
 
