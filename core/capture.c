@@ -141,6 +141,8 @@ int capture_run(const struct capture *capture, struct captured *captured, struct
 	int output[2];
 	int errors[2];
 	memset(captured, 0, sizeof(*captured));
+	sigset_t before;
+	sigprocmask(SIG_SETMASK, NULL, &before);
 	cleanup_close int signals = supervise_open_signals(err);
 	if (signals < 0 || supervise_adopt_orphans(err) != 0)
 		return -1;
@@ -158,5 +160,7 @@ int capture_run(const struct capture *capture, struct captured *captured, struct
 		close(watch.output);
 	if (watch.errors >= 0)
 		close(watch.errors);
+	/* Who waits for something else from here on is to be ended by a signal again. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return result;
 }

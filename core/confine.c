@@ -26,9 +26,13 @@ static void run_child(int (*work)(const void *, void *, struct error *), const v
 		      void *reply, size_t reply_size, int out)
 {
 	struct verdict verdict = {.result = -1};
-	/* config's answer to the runner goes to standard output; nothing else may. */
+	/*
+	 * config's answer to the runner goes to standard output; nothing else may. And the runner
+	 * waits for the end of both, while nobody may be left to end this child.
+	 */
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0)
 		error_errno(&verdict.error, ERROR_SYSTEM, "cannot open /dev/null");
 	else
 		verdict.result = privilege_confine(&verdict.error);

@@ -26,9 +26,6 @@
 #define SYS_close_range 436 /* Linux 5.9; one number on every architecture */
 #endif
 
-/* The kernel's own overflow uid, which sites name nobody. */
-#define NOBODY_UID 65534
-
 /* What a set of capabilities is good for. */
 enum {
 	NOTHING = 0,
@@ -176,8 +173,17 @@ int privilege_renounce(struct error *err)
 	return 0;
 }
 
+/* Lets go of the session keyring, for a new and empty one; kernels may be built without any. */
+static bool join_new_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS;
+}
+
 int privilege_confine(struct error *err)
 {
+	/* A ticket of the service account's may lie in the old one. */
+	if (!join_new_keyring())
+		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
 	if (privilege_is_reserved()) {
 		/*
 		 * The service account's files and processes are a way back to its capabilities: the
@@ -244,15 +250,11 @@ static int change_identity(const struct account *account, struct error *err)
 	if (setresuid(account->uid, account->uid, account->uid) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot become %s", account->name);
 	/* From one uid that is not 0 to another, the kernel leaves the capabilities in place. */
-	if (set_capabilities(NOTHING, NOTHING, err) != 0 || hide_from_tracers(err) != 0)
+	/* Hidden first: where fs.suid_dumpable is 1, the capabilities alone keep the user's tracers
+	 * off. */
+	if (hide_from_tracers(err) != 0 || set_capabilities(NOTHING, NOTHING, err) != 0)
 		return -1;
 	return prove(account, old_uid, old_gid, err);
-}
-
-/* Lets go of the session keyring, for a new and empty one; kernels may be built without any. */
-static bool join_new_keyring(void)
-{
-	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS;
 }
 
 /* Without close_range(2), before Linux 5.9: the descriptors that /proc lists. */

@@ -21,6 +21,9 @@
 #include "core/account.h"
 #include "core/error.h"
 
+/* The kernel's own overflow uid, which sites name nobody: it confines parsers, and is no job's. */
+#define NOBODY_UID 65534
+
 /* Empties every capability set for good. */
 int privilege_drop(struct error *err);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/downscope.h"
 #include "core/text.h"
 
 bool policy_needs_token(const struct settings *settings)
@@ -150,6 +151,11 @@ int policy_check_uid(const struct account *account, const struct account *servic
 		return error_set(err, ERROR_DENIED,
 				 "%s is the service account, which no job may become",
 				 account->name);
+	if (account->uid == NOBODY_UID)
+		return error_set(err, ERROR_DENIED,
+				 "%s has uid %u, as which untrusted bytes are parsed, and which no "
+				 "job may become",
+				 account->name, (unsigned int)account->uid);
 	if (account->uid < min_uid)
 		return error_set(err, ERROR_DENIED, "uid %u of %s is below auth.min_uid, %" PRId64,
 				 (unsigned int)account->uid, account->name, min_uid);

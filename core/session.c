@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -123,6 +124,8 @@ static void become_user(const struct session *session, int channel, int report)
 	 * own group.
 	 */
 	(void)setpgid(0, 0);
+	/* Until the account changes, which clears it. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 
 	if (!arrange_descriptors(session, channel, report))
 		error_errno(&err, ERROR_SYSTEM, "cannot set up the user's side");

@@ -84,6 +84,9 @@ bool sweep_processes(const struct session *session, pid_t child, pid_t user_side
 		return sweep_by_sudo(session, child, user_side);
 	if (state->downscope == DOWNSCOPE_NONE)
 		return supervise_kill_descendants(MOST_MS);
+	/* As long as it has not changed, it is ours to kill, and nobody else's. */
+	if (child > 0)
+		(void)kill(child, SIGKILL);
 	/* The capabilities have no more use after it. */
 	if (downscope_act_as(state->account.uid, &back, &ignored) != 0)
 		return false;

@@ -218,6 +218,22 @@ static void be_told_to_end(const void *argument)
 	child_require(strcmp(err.detail, "the job was cancelled") == 0);
 }
 
+static void wait_for_something_else(const void *argument)
+{
+	struct error err;
+	sigset_t blocked;
+	(void)argument;
+	child_require(run_shell("exit 0", 600000, &err) == 0);
+	child_require(sigprocmask(SIG_SETMASK, NULL, &blocked) == 0);
+	child_require(sigismember(&blocked, SIGTERM) == 0);
+}
+
+START_TEST(who_goes_on_behind_it_hears_signals)
+{
+	ck_assert_int_eq(process_run(wait_for_something_else, NULL), 0);
+}
+END_TEST
+
 START_TEST(a_cancelled_job_ends_it)
 {
 	ck_assert_int_eq(process_run(be_told_to_end, NULL), 0);
@@ -239,6 +255,7 @@ Suite *capture_suite(void)
 	tcase_add_test(tcase, the_descriptor_is_executed_whatever_the_path_leads_to);
 	tcase_add_test(tcase, what_cannot_be_executed_says_so);
 	tcase_add_test(tcase, a_cancelled_job_ends_it);
+	tcase_add_test(tcase, who_goes_on_behind_it_hears_signals);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +87,8 @@ static int print(const void *argument, void *out, struct error *error)
 	(void)out;
 	(void)error;
 	/* config's answer to the runner goes to standard output; nothing of a parser may. */
-	if (io_write_all(STDOUT_FILENO, "noise", 5) != 0 || read(STDIN_FILENO, &byte, 1) != 0)
+	if (io_write_all(STDOUT_FILENO, "noise", 5) != 0 ||
+	    io_write_all(STDERR_FILENO, "noise", 5) != 0 || read(STDIN_FILENO, &byte, 1) != 0)
 		return -1;
 	return *(const int *)argument;
 }
@@ -97,11 +100,14 @@ START_TEST(nothing_is_printed)
 	char byte;
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	fflush(stdout);
-	int kept = dup(STDOUT_FILENO);
-	ck_assert_int_eq(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	int kept[] = {-1, dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		ck_assert_int_eq(dup2(ends[1], fd), fd);
 	int result = run(print, &number);
-	ck_assert_int_eq(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
-	close(kept);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		ck_assert_int_eq(dup2(kept[fd], fd), fd);
+		close(kept[fd]);
+	}
 	close(ends[1]);
 	ck_assert_msg(result == 0, "%s", err.detail);
 	ck_assert_int_eq(read(ends[0], &byte, 1), 0);
@@ -293,7 +299,22 @@ struct found {
 	rlim_t core;
 	int dumpable;
 	bool regained;
+	bool has_key;
 };
+
+/* Of this process' session keyring; adds it there. */
+static const char KEY[] = "a key of the caller";
+
+static bool may_have_keys(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 &&
+	       syscall(SYS_add_key, "user", KEY, "x", 1, KEY_SPEC_SESSION_KEYRING) >= 0;
+}
+
+static bool has_key(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", KEY, 0) >= 0;
+}
 
 static int look_around(const void *argument, void *out, struct error *error)
 {
@@ -311,6 +332,7 @@ static int look_around(const void *argument, void *out, struct error *error)
 		.no_new_privs = process_status("NoNewPrivs", 10),
 		.core = core.rlim_cur,
 		.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
+		.has_key = has_key(),
 		.regained = setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0,
 	};
 	return 0;
@@ -321,6 +343,8 @@ START_TEST(the_child_has_no_privilege_and_no_way_to_one)
 	struct found found = {.effective = 1};
 	if (geteuid() == 0 && !process_is_root(__func__))
 		return;
+	/* A kernel may be built without keys. */
+	ck_assert(may_have_keys() ? has_key() : errno == ENOSYS);
 	ck_assert_int_eq(confine_run(look_around, NULL, &found, sizeof(found), LIMIT_MS, &err), 0);
 	ck_assert_uint_ne(found.uid, 0);
 	ck_assert_uint_eq(found.effective, 0);
@@ -331,6 +355,7 @@ START_TEST(the_child_has_no_privilege_and_no_way_to_one)
 	ck_assert_uint_eq(found.core, 0);
 	ck_assert_int_eq(found.dumpable, 0);
 	ck_assert(!found.regained);
+	ck_assert(!found.has_key);
 }
 END_TEST
 

@@ -23,6 +23,8 @@ static struct account account_with(uid_t uid, const char *shell)
 
 #define OPEN "; change that, or have auth.shell_allowlist list it"
 
+#define NOBODY "usr has uid 65534, as which untrusted bytes are parsed, and which no job may become"
+
 static const struct {
 	uid_t uid;
 	const char *shell;
@@ -30,7 +32,9 @@ static const struct {
 	const char *reason;  /* NULL: may have jobs */
 } ACCOUNTS[] = {
 	{1000, "/bin/bash", NULL, NULL},
-	{65534, "/bin/zsh", NULL, NULL},
+	{65533, "/bin/zsh", NULL, NULL},
+	{65534, "/bin/bash", NULL, NOBODY},
+	{65534, "/sbin/nologin", "/sbin/nologin", NOBODY},
 	{0, "/bin/bash", NULL, "usr is root, and no job runs as root"},
 	{0, "/bin/bash", "/bin/bash", "usr is root, and no job runs as root"},
 	{999, "/bin/bash", NULL, "usr is the service account, which no job may become"},
