@@ -90,7 +90,7 @@ limits.fsize = 1000000
 limits.as = 500000000
 [auth.seccomp]
 block_calls = [\"mknod\", \"mknodat\"]"
-	printf "%s\n" "grep -e NoNewPrivs -e ^Seccomp: /proc/self/status; mkfifo fifo || echo filtered" \
+	printf "%s\n" "grep -e NoNewPrivs -e ^Seccomp: /proc/self/status; mkfifo fifo 2>&1 || echo filtered" \
 		"echo limits \$(ulimit -n -u -f -v | grep -o \"[0-9]*\$\")" | job
 	[ -z "${SANITIZE:-}" ] || sed -i /limits.as/d "$etc/jacamar-config.toml"
 	bounded_play && grep -P "^NoNewPrivs:\t1$" "$box/log" && logged "limits 200 60 976" &&
