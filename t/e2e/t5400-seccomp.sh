@@ -73,7 +73,7 @@ block_calls = [\"mknod\", \"mknodat\", \"nonsense\"]"; tries && unfiltered'
 # The lists
 check 'a blocked call fails, for what it is' '
 	site "block_calls = [\"mknod\", \"mknodat\", \"unshare\", \"clone3\", \"io_setup\"]"
-	printf "%s\n" "$try" "mkfifo ~/fifo || echo code \$?" "unshare true || echo code \$?" \
+	printf "%s\n" "$try" "mkfifo ~/fifo 2>&1 || echo code \$?" "unshare true 2>&1 || echo code \$?" \
 		"python3 -c \"import subprocess; print(subprocess.run([\\\"echo\\\", \\\"a child\\\"]).returncode)\"" |
 		job; bounded_play && has_filter && nothing_is_typed &&
 	said "mkfifo: Operation not permitted" && logged "unshare failed: Operation not permitted" &&
