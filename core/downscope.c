@@ -249,9 +249,10 @@ static int change_identity(const struct account *account, struct error *err)
 		return error_errno(err, ERROR_SYSTEM, "cannot take the group of %s", account->name);
 	if (setresuid(account->uid, account->uid, account->uid) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot become %s", account->name);
-	/* From one uid that is not 0 to another, the kernel leaves the capabilities in place. */
-	/* Hidden first: where fs.suid_dumpable is 1, the capabilities alone keep the user's tracers
-	 * off. */
+	/*
+	 * From one uid that is not 0 to another, the kernel leaves the capabilities in place. Where
+	 * fs.suid_dumpable is 1, they alone keep the user's tracers off: hidden first.
+	 */
 	if (hide_from_tracers(err) != 0 || set_capabilities(NOTHING, NOTHING, err) != 0)
 		return -1;
 	return prove(account, old_uid, old_gid, err);

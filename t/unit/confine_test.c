@@ -302,9 +302,9 @@ struct found {
 	bool has_key;
 };
 
-/* Of this process' session keyring; adds it there. */
 static const char KEY[] = "a key of the caller";
 
+/* Puts it into a session keyring of this process' own; false where the kernel has no keys. */
 static bool may_have_keys(void)
 {
 	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 &&
