@@ -205,5 +205,6 @@ const struct scheduler FLUX = {
 		    .values = REFUSED_VALUES,
 		    .letters = "BcgNnoqSt",
 		    .flags = "lux",
-		    .bare = BARE},
+		    .bare = BARE,
+		    .plugins = true},
 };

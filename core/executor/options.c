@@ -133,15 +133,16 @@ bool options_check(const struct option_rules *rules, const struct words *argumen
 			/* As a value it would leave its own to be run. */
 			if (is_value && takes_next)
 				return refuse(fault, size, word,
-					      "it stands where a value is expected");
+					      "it stands where a value may be expected; write "
+					      "--name=value");
 		} else if (!is_value) {
 			return refuse(fault, size, word,
 				      "it is no option, and would be run in the job's place");
 		}
 		is_value = takes_next;
 	}
-	if (is_value)
-		return refuse(fault, size, arguments->items[arguments->count - 1],
-			      "its value is missing");
+	const char *last = arguments->count > 0 ? arguments->items[arguments->count - 1] : "";
+	if (is_value && !(rules->plugins && strncmp(last, "--", 2) == 0))
+		return refuse(fault, size, last, "its value is missing");
 	return true;
 }

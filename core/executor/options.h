@@ -46,6 +46,11 @@ struct option_rules {
 	const char *attached; /* short options that take one only attached; NULL: none */
 	const char *const
 		*bare; /* long options that take none, or only behind "="; ends with NULL */
+	/*
+	 * A site's plugins add long options, of which nobody here knows whether they take a value:
+	 * the last word may be one. What follows the arguments in the command can be done without.
+	 */
+	bool plugins;
 };
 
 /*

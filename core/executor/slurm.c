@@ -12,8 +12,9 @@
 
 #include "core/text.h"
 
+/* --parsable once more: an option of the author's that takes a value may take it for that. */
 static command_template SUBMIT = {
-	"sbatch",	  "--parsable",		"--job-name={name}", "{arguments}",
+	"sbatch",	  "--parsable",		"--job-name={name}", "{arguments}", "--parsable",
 	"--output={log}", "--open-mode=append", "{wrapper}",	     NULL};
 static command_template ASK = {"scontrol", "--local", "show", "job", "{number}", NULL};
 static command_template HISTORY = {"sacct",	    "--noheader", "--parsable2",
@@ -77,6 +78,14 @@ static const struct refused_option REFUSED[] = {
 	{"usage", 0, NO_JOB},
 	{"version", 'V', NO_JOB},
 	{NULL, 0, NULL},
+};
+
+/* What `scontrol show job` prints before the state. */
+static const char TWO_LINES[] = "it would be a line of its own in what Slurm says of the job";
+static const struct refused_value REFUSED_VALUES[] = {
+	{"job-name", 'J', "\n", TWO_LINES}, {"account", 'A', "\n", TWO_LINES},
+	{"qos", 'q', "\n", TWO_LINES},	    {"wckey", 0, "\n", TWO_LINES},
+	{"mcs-label", 0, "\n", TWO_LINES},  {NULL, 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {
@@ -153,8 +162,8 @@ static void find_state(struct batch_answer *answer)
 }
 
 /*
- * A job's name is its author's, and could look like a field behind it: it is the author's own job
- * that is then misread.
+ * Of what comes before, the author says some: no more than a line of it, by REFUSED_VALUES. Could
+ * it look like a field, the author's own job would be misread.
  */
 static bool read_answer(const struct command_result *result, struct batch_answer *answer)
 {
@@ -214,8 +223,10 @@ const struct scheduler SLURM = {
 	.read_answer = read_answer,
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
+		    .values = REFUSED_VALUES,
 		    .letters = "aAbBcCdDeFGiJLmMnNopqStwx",
 		    .flags = "HkOQsv",
 		    .attached = "k",
-		    .bare = BARE},
+		    .bare = BARE,
+		    .plugins = true},
 };

@@ -86,6 +86,11 @@ static const char *const GOOD[] = {
 	"--contig --qo x --excl=user",
 	"-k -koff -n 2",
 	"-s -O -Q -v --priority -1",
+	"--of-a-plugin",
+	"--of-a-plugin --time=1",
+	"-n 2 --of-a-plugin",
+	"--comment='a\nb'",
+	"--time", /* for sbatch to refuse: it takes a word for that which is not needed */
 };
 
 START_TEST(options_that_do_no_harm_are_taken)
@@ -153,8 +158,14 @@ static const char *const HARMFUL[] = {
 	"--exclusive user",
 	"--comment -ox",
 	"-n",
-	"--time",
 	"--=x",
+	"--of-a-plugin --time 1",
+	"--of-a-plugin x --time=1 y",
+	"--job-name='a\n   JobState=COMPLETED'",
+	"-J'a\nb'",
+	"--job 'a\nb'",
+	"-A 'a\nb'",
+	"--wckey='a\nb'",
 	"--comment --wait",
 	"--comment --nodes 2",
 	"--comment -n 2",
