@@ -18,8 +18,9 @@
  * What the scheduler runs. The node writes into the log by itself, so that no scheduler needs to;
  * its own name for the log is for what it has to say itself. A file that is read elsewhere is
  * renamed when it is whole, and synchronized before: on NFS, what another file says is not true
- * for others until then. The signals by which schedulers end a job are noted, since who is told to
- * end has not ended by itself; the others are for the script to know what to do about. Some
+ * for others until then. What tells the end has its place on the disk before the script may fill
+ * that, or use up its quota. The signals by which schedulers end a job are noted, since who is told
+ * to end has not ended by itself; the others are for the script to know what to do about. Some
  * schedulers feed it to a shell: within braces, it is read before it has another standard input.
  */
 static const char WRAPPER[] =
@@ -32,18 +33,21 @@ static const char WRAPPER[] =
 	"here=%s\n"
 	"exec >>\"$here.log\" 2>&1 </dev/null || exit 1\n"
 	"command -p rm -f \"$here.exit\"\n"
+	"printf '%%64s\\n' '' >\"$here.exit.new\"\n"
+	"printf '%%64s\\n' '' >\"$here.report\"\n"
 	"printf '%%s %%(%%s)T.%%s\\n' \"${%s:-$HOSTNAME}\" -1 \"$$\" >\"$here.start.new\"\n"
 	"command -p mv -f \"$here.start.new\" \"$here.start\"\n"
-	"%s %s <\"$here.feed\" 79>\"$here.report\"\n"
+	"%s %s <\"$here.feed\" 79<>\"$here.report\"\n"
 	"status=$?\n"
 	"code=\n"
 	"read -r code <\"$here.report\"\n"
 	"command -p sync \"$here.log\"\n"
 	"size=$(command -p stat -c %%s \"$here.log\")\n"
 	"printf '%%s %%s %%s%%s\\n' \"${code:--}\" \"${size:-0}\" \"$status\" \"$terminated\" "
-	">\"$here.exit.new\"\n"
-	"command -p sync \"$here.exit.new\"\n"
-	"command -p mv -f \"$here.exit.new\" \"$here.exit\"\n"
+	"1<>\"$here.exit.new\" &&\n"
+	"command -p sync \"$here.exit.new\" &&\n"
+	"command -p mv -f \"$here.exit.new\" \"$here.exit\" ||\n"
+	"printf 'jacamar: cannot tell how the script ended; is the file system full?\\n'\n"
 	"exit \"${code:-1}\"\n"
 	"}\n";
 
@@ -172,10 +176,8 @@ int allocation_open(const struct allocation *allocation, const char *suffix)
 }
 
 /* A file's first line; false where there is no whole one. */
-static bool read_line(const struct allocation *allocation, const char *suffix, char *line,
-		      size_t size)
+static bool read_line(int fd, char *line, size_t size)
 {
-	cleanup_close int fd = allocation_open(allocation, suffix);
 	ssize_t got = fd >= 0 ? io_read_full(fd, line, size - 1) : -1;
 	line[got > 0 ? got : 0] = '\0';
 	char *end = strchr(line, '\n');
@@ -194,7 +196,7 @@ bool allocation_recall(struct allocation *allocation)
 	 * What is no number, the job's author has put there; it is then looked for in the queue.
 	 * Torque's qdel takes "all", and LSF's bkill 0, for all of the account's jobs.
 	 */
-	if (read_line(allocation, "job", line, sizeof(line)) &&
+	if (read_line(fd, line, sizeof(line)) &&
 	    (line[0] == 'f' || (line[0] >= '0' && line[0] <= '9')) &&
 	    line[strspn(line, "0")] != '\0' &&
 	    text_is_made_of(line, TEXT_WORD ".", BATCH_NUMBER_SIZE - 1))
@@ -207,14 +209,16 @@ bool allocation_read_exit(const struct allocation *allocation, struct allocation
 	char line[128];
 	uint64_t code = 0;
 	uint64_t status = 0;
-	if (!read_line(allocation, "exit", line, sizeof(line)))
+	struct stat file;
+	cleanup_close int fd = allocation_open(allocation, "exit");
+	if (fd < 0 || fstat(fd, &file) != 0 || !read_line(fd, line, sizeof(line)))
 		return false;
 	char *rest = line;
 	const char *words[4] = {"", "", "", ""};
 	for (size_t i = 0; i < 4 && rest != NULL; i++)
 		words[i] = strsep(&rest, " ");
 	bool reported = strcmp(words[0], "-") != 0;
-	*ended = (struct allocation_exit){.code = -1};
+	*ended = (struct allocation_exit){.code = -1, .file = file.st_ino};
 	if ((reported && (!text_to_u64(words[0], &code) || code > 255)) ||
 	    !text_to_u64(words[1], &ended->size) || !text_to_u64(words[2], &status) || status > 255)
 		return false;
@@ -227,7 +231,8 @@ bool allocation_read_exit(const struct allocation *allocation, struct allocation
 bool allocation_read_start(const struct allocation *allocation, struct allocation_start *seen)
 {
 	char line[sizeof(seen->node) + sizeof(seen->since)];
-	if (!read_line(allocation, "start", line, sizeof(line)))
+	cleanup_close int fd = allocation_open(allocation, "start");
+	if (!read_line(fd, line, sizeof(line)))
 		return false;
 	text_make_printable(line);
 	char *since = strchr(line, ' ');
@@ -238,12 +243,17 @@ bool allocation_read_start(const struct allocation *allocation, struct allocatio
 	       text_copy(seen->since, sizeof(seen->since), since);
 }
 
+bool allocation_has_started(const struct allocation *allocation)
+{
+	cleanup_close int fd = allocation_open(allocation, "start");
+	return fd >= 0;
+}
+
 void allocation_forget_exit(const struct allocation *allocation,
 			    const struct allocation_exit *ended)
 {
 	struct allocation_exit found;
-	/* The log grows from start to start: the same size is the same end. */
-	if (allocation_read_exit(allocation, &found) && found.size == ended->size)
+	if (allocation_read_exit(allocation, &found) && found.file == ended->file)
 		unlink_file(allocation, "exit");
 }
 

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/channel.h"
 #include "core/error.h"
@@ -56,6 +57,7 @@ struct allocation_exit {
 	int status;	 /* of the login shell */
 	uint64_t size;	 /* of the log until then */
 	bool terminated; /* somebody told it to end */
+	ino_t file;	 /* that tells it: each start has its own */
 };
 
 /* True where it is there, and what it should be. */
@@ -67,6 +69,9 @@ struct allocation_start {
 	char since[32];
 };
 bool allocation_read_start(const struct allocation *allocation, struct allocation_start *seen);
+
+/* True where a node has it, or had it. */
+bool allocation_has_started(const struct allocation *allocation);
 
 /* Forgets how a start ended that is not the last, unless the next one has ended as well by now. */
 void allocation_forget_exit(const struct allocation *allocation,

@@ -3,7 +3,10 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-slurm.sh"
 install_site
-at_end() { slurm_stop; }
+at_end() {
+	slurm_stop
+	umount "$box/small" 2>/dev/null
+}
 # shellcheck disable=SC2034 # these are lib-slurm.sh's
 slurm_nodes=2 slurm_lines='PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -75,12 +78,25 @@ job_extra=
 # --- out of memory ---
 
 # Without control groups Slurm itself does not say so: the state is exchanged.
-stand_in memory scontrol '$real "$@" | sed s/JobState=FAILED/JobState=OUT_OF_MEMORY/'
+stand_in memory scontrol 'sleep 1; $real "$@" | sed -e "s/JobState=[CF][A-Z]*/JobState=OUT_OF_MEMORY/"'
 slurm_config '' "scheduler_bin = \"$box/memory\"
 command_delay = \"1s\""
-printf '%s\n' 'echo it ran' 'kill -KILL $$' | command_job
-check 'out of memory: a build failure, in plain words' '
-	play; [ $? -eq 1 ] && logged "failed: it needed more memory than it was given"'
+for end in 'kill -KILL $$' 'exit 2' 'exit 0'; do
+	printf '%s\n' 'echo it ran' "$end" | command_job
+	check "out of memory: a build failure, in plain words, whatever the script's end: $end" '
+		play; [ $? -eq 1 ] && logged "failed: it needed more memory than it was given"'
+done
+
+# --- no room on the disk, or no quota left ---
+
+mkdir "$box/small"
+mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small" && {
+	slurm_config
+	sed -i "s|^data_dir = .*|data_dir = \"$box/small\"|" "$etc/jacamar-config.toml"
+	printf '%s\n' 'echo it ran' "cat /dev/zero >$box/small/zeros || exit 3" | command_job
+	check 'a script that fills the file system: its own code' '
+		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
+}
 
 # --- what has run beside ---
 
