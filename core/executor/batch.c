@@ -14,8 +14,16 @@
 
 /* How often the files are looked at: in the first minute, and later. */
 #define LOOK_MS	      200
-#define LOOK_LATER_MS 800
+#define LOOK_LATER_MS 500
 #define FIRST_MS      60000
+
+/*
+ * After the end was seen: when the scheduler is asked, which the node tells of it by itself. About
+ * a script that ended by itself it is asked until when, and how long its answer is waited for.
+ */
+#define ASK_AFTER_MS 200
+#define ASK_UNTIL_MS 800
+#define ANSWER_MS    5000
 
 /* A log of unknown length is at its end when it has not grown for so long. */
 #define QUIET_MS 1000
@@ -53,8 +61,9 @@ struct batch_title {
 static struct batch_title title(const struct batch *batch)
 {
 	struct batch_title title;
+	bool known = batch->allocation.number[0] != '\0';
 	snprintf(title.text, sizeof(title.text), "%s job %s", batch->queue.scheduler->name,
-		 batch->allocation.number);
+		 known ? batch->allocation.number : "of unknown number");
 	return title;
 }
 
@@ -118,7 +127,9 @@ static enum follow_result look(struct batch *batch)
 {
 	/* Asked first: what was written then comes after the start, which is told before it. */
 	bool has_begun = batch->follower.position > 0 || follow_size(&batch->follower) > 0;
-	if (allocation_read_start(&batch->allocation, &batch->start)) {
+	/* What is left of a job that has ended may write there, but starts nothing. */
+	if (batch->inquiry.answer.meaning < BATCH_ENDED &&
+	    allocation_read_start(&batch->allocation, &batch->start)) {
 		batch_say(&batch->call->voice, "%s runs on %s", title(batch).text,
 			  batch->start.node);
 		batch->inquiry.started = true;
@@ -183,6 +194,24 @@ static enum verdict judge_exit(struct batch *batch, bool late, int *exit_code, s
 	return GO_ON;
 }
 
+/*
+ * The script has ended by itself, as far as it knows: one that went on without what was taken from
+ * it for want of memory knows nothing of that. Who says so in time is believed.
+ */
+static enum verdict judge_own_exit(struct batch *batch, int *exit_code, struct error *err)
+{
+	const struct inquiry *inquiry = &batch->inquiry;
+	const struct queue *queue = &batch->queue;
+	int64_t waited = io_now_ms() - batch->end_seen;
+	bool asked = queue->last_start >= batch->end_seen;
+	bool answered = inquiry->asked_at >= batch->end_seen;
+	if (asked ? queue->command.child > 0 && waited < ANSWER_MS : waited < ASK_UNTIL_MS)
+		return GO_ON;
+	/* Of a script that only seems to have ended, the job is left to cleanup. */
+	batch->is_over = !answered || inquiry->answer.meaning >= BATCH_ENDING;
+	return take_code(batch, exit_code, err);
+}
+
 /* What is known by now decides, or does not yet. */
 static enum verdict judge(struct batch *batch, int *exit_code, struct error *err)
 {
@@ -190,12 +219,10 @@ static enum verdict judge(struct batch *batch, int *exit_code, struct error *err
 	const struct allocation_exit *ended = &batch->ended;
 	bool by_itself =
 		batch->has_exit && !ended->terminated && ended->code >= 0 && ended->code <= 128;
-	if (by_itself)
-		return take_code(batch, exit_code, err);
 	batch->is_over = answer->meaning >= BATCH_ENDED;
 	if (batch->is_over && batch->end_seen < 0)
 		batch->end_seen = io_now_ms();
-	if (answer->meaning == BATCH_LOST)
+	if (answer->meaning == BATCH_LOST && !by_itself)
 		return lose(batch, err, answer->words);
 	if (answer->meaning == BATCH_CONDEMNED) {
 		batch_say(&batch->call->voice, "%s failed: %s", title(batch).text, answer->words);
@@ -204,6 +231,9 @@ static enum verdict judge(struct batch *batch, int *exit_code, struct error *err
 	}
 	if (batch->end_seen < 0)
 		return GO_ON;
+	batch->inquiry.casual = by_itself;
+	if (by_itself)
+		return judge_own_exit(batch, exit_code, err);
 	bool late = is_late(batch);
 	if (batch->has_exit)
 		return judge_exit(batch, late, exit_code, err);
@@ -224,11 +254,11 @@ static enum verdict watch(struct batch *batch, int *exit_code, struct error *err
 	enum verdict verdict = GO_ON;
 	while (verdict == GO_ON && !batch->queue.cancelled) {
 		enum follow_result followed = look(batch);
-		/* First: an end that needs no explanation is none to ask about. */
 		verdict = judge(batch, exit_code, err);
 		if (verdict != GO_ON)
 			break;
-		inquiry_step(&batch->inquiry, batch->end_seen >= 0);
+		inquiry_step(&batch->inquiry,
+			     batch->end_seen >= 0 ? batch->end_seen + ASK_AFTER_MS : -1);
 		queue_wait(&batch->queue, look_pause(batch, followed), followed == FOLLOW_BLOCKED);
 	}
 	return verdict;
@@ -321,8 +351,6 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 	enum verdict verdict = watch(batch, exit_code, err);
 	if (verdict == GO_ON)
 		return withdraw(batch, err);
-	/* Who was told to end, may have been requeued. */
-	batch->is_over = batch->is_over || (batch->has_exit && !batch->ended.terminated);
 	drain(batch);
 	return verdict == DECIDED ? 0 : -1;
 }

@@ -42,7 +42,7 @@ static const struct batch_state STATES[] = {
 	{"running", BATCH_RUNNING, NULL},
 	{"preempting", BATCH_RUNNING, NULL},
 	{"killing", BATCH_RUNNING, NULL},
-	{"exiting", BATCH_RUNNING, NULL},
+	{"exiting", BATCH_ENDING, NULL},
 	/* It does not say how. */
 	{"done", BATCH_FORGOTTEN, NULL},
 	{NULL, BATCH_UNKNOWN, NULL},

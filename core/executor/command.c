@@ -15,8 +15,9 @@
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
-/* How often a pipe is read before something else is looked at. */
+/* How often a pipe is read before something else is looked at, and how much at once. */
 #define TAKE_ROUNDS 64
+#define PART_SIZE   2048
 
 /* The value of `name`, the length of which is given; NULL where it is not set. */
 static const char *find_variable(const struct words *environment, const char *name, size_t length)
@@ -191,33 +192,65 @@ int command_start(struct command *command, const struct command_site *site,
 	return execute(command, &launch, err);
 }
 
-/*
- * Takes what is there to be read; what does not fit is dropped, and told. Closes *fd at the end.
- */
-static bool take(int *fd, char *text, size_t room, size_t *size)
+/* What a command prints, and how much of it there is room for. */
+struct taking {
+	char *text;
+	size_t room; /* but for the 0 behind it */
+	size_t *size;
+	bool keeps_end; /* of what does not fit; else the beginning */
+};
+
+/* Adds a part, which is not longer than the room; true where not all of it is there. */
+static bool keep(const struct taking *taking, const char *part, size_t got)
 {
-	char rest[4096];
-	ssize_t got = 0;
+	size_t left = taking->room - *taking->size;
+	bool dropped = got > left;
+	if (dropped && taking->keeps_end) {
+		*taking->size -= got - left;
+		memmove(taking->text, taking->text + got - left, *taking->size);
+	} else if (dropped) {
+		got = left;
+	}
+	memcpy(taking->text + *taking->size, part, got);
+	*taking->size += got;
+	taking->text[*taking->size] = '\0';
+	return dropped;
+}
+
+/* Takes what is there to be read; true where something was dropped. Closes *fd at the end. */
+static bool take(int *fd, const struct taking *taking)
+{
+	char part[PART_SIZE];
 	bool dropped = false;
 	/* Bounded: one that prints without end is to be seen running out of time. */
 	for (int round = 0; *fd >= 0 && round < TAKE_ROUNDS; round++) {
-		bool full = *size == room;
-		got = full ? read(*fd, rest, sizeof(rest)) : read(*fd, text + *size, room - *size);
+		ssize_t got = read(*fd, part, sizeof(part));
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 && errno == EAGAIN)
 			break;
-		if (got <= 0) {
-			close(*fd);
-			*fd = -1;
-		} else if (!full) {
-			*size += (size_t)got;
-		} else {
-			dropped = true;
+		if (got > 0) {
+			dropped = keep(taking, part, (size_t)got) || dropped;
+			continue;
 		}
+		close(*fd);
+		*fd = -1;
 	}
-	text[*size] = '\0';
 	return dropped;
+}
+
+static void take_all(struct command *command)
+{
+	struct command_result *result = &command->result;
+	const struct taking output = {.text = result->output,
+				      .room = sizeof(result->output) - 1,
+				      .size = &command->output_size};
+	const struct taking errors = {.text = result->errors,
+				      .room = sizeof(result->errors) - 1,
+				      .size = &command->errors_size,
+				      .keeps_end = true};
+	result->cut = take(&command->output, &output) || result->cut;
+	result->errors_cut = take(&command->errors, &errors) || result->errors_cut;
 }
 
 static void close_all(struct command *command)
@@ -245,10 +278,7 @@ bool command_step(struct command *command)
 	}
 	/* What it left running may hold its pipes, and is not waited for. */
 	bool ended = waitpid(command->child, &result->status, WNOHANG) == command->child;
-	if (take(&command->output, result->output, sizeof(result->output) - 1,
-		 &command->output_size))
-		result->cut = true;
-	take(&command->errors, result->errors, sizeof(result->errors) - 1, &command->errors_size);
+	take_all(command);
 	if (ended)
 		close_all(command);
 	return ended;

@@ -30,7 +30,7 @@ static const struct batch_state STATES[] = {
 	{"PRIORITY", BATCH_WAITING, NULL},
 	{"SCHED", BATCH_WAITING, NULL},
 	{"RUN", BATCH_RUNNING, NULL},
-	{"CLEANUP", BATCH_RUNNING, NULL},
+	{"CLEANUP", BATCH_ENDING, NULL},
 	{"COMPLETED", BATCH_ENDED, NULL},
 	{"FAILED", BATCH_ENDED, NULL},
 	{"TIMEOUT", BATCH_CONDEMNED, "it has reached its time limit"},

@@ -7,7 +7,7 @@
 #include "core/io.h"
 
 /* How long after the submit the scheduler is asked first, how long after that, and so on. */
-static const int64_t PLAN_MS[] = {5000, 15000, 60000};
+static const int64_t PLAN_MS[] = {5000, 60000};
 #define PLAN_STEPS (sizeof(PLAN_MS) / sizeof(PLAN_MS[0]))
 
 /* Between two urgent questions. */
@@ -61,19 +61,19 @@ static void take_answer(struct inquiry *inquiry, const struct batch_answer *answ
 	    inquiry->started)
 		news = false;
 	inquiry->started = inquiry->started && answer->meaning != BATCH_WAITING;
-	if (inquiry->silent)
+	if (inquiry->silent && !inquiry->casual)
 		batch_say(inquiry->voice, "%s answers again", inquiry->queue->scheduler->name);
 	inquiry->silent = false;
 	inquiry->answer = *answer;
 	inquiry->asked_at = inquiry->queue->last_start;
-	if (news && answer->name[0] != '\0')
+	if (news && !inquiry->casual && answer->name[0] != '\0')
 		tell(inquiry);
 }
 
 static void miss_answer(struct inquiry *inquiry, const char *why)
 {
 	/* Who keeps no history has said all that is to be had. */
-	if (inquiry->silent || inquiry->asks_history)
+	if (inquiry->silent || inquiry->asks_history || inquiry->casual)
 		return;
 	inquiry->silent = true;
 	batch_say(inquiry->voice, "%s does not tell how the job is: %s; it is asked again later",
@@ -130,7 +130,7 @@ static void start(struct inquiry *inquiry)
 		miss_answer(inquiry, err.detail);
 }
 
-void inquiry_step(struct inquiry *inquiry, bool urgent)
+void inquiry_step(struct inquiry *inquiry, int64_t urgent_from)
 {
 	struct queue *queue = inquiry->queue;
 	if (queue->command.child > 0) {
@@ -138,8 +138,14 @@ void inquiry_step(struct inquiry *inquiry, bool urgent)
 			read_answer(inquiry);
 		return;
 	}
-	int64_t due = urgent ? queue->last_start + URGENT_MS : inquiry->planned;
+	int64_t due = inquiry->planned;
 	int64_t floor = queue_next_start(queue);
+	if (urgent_from >= 0)
+		due = queue->last_start + URGENT_MS > urgent_from ? queue->last_start + URGENT_MS
+								  : urgent_from;
+	/* Without a number, all jobs would be asked about. */
+	if (queue->allocation->number[0] == '\0')
+		return;
 	if (io_now_ms() >= (due > floor ? due : floor))
 		start(inquiry);
 }

@@ -29,6 +29,7 @@ struct inquiry {
 	int64_t told_at;
 	bool started;	     /* that it runs was told already */
 	bool silent;	     /* the last question had no answer */
+	bool casual;	     /* it matters little: what is new is not told */
 	bool asks_history;   /* the command that runs is of those */
 	bool history_is_out; /* it has had its one chance */
 };
@@ -40,9 +41,9 @@ void inquiry_init(struct inquiry *inquiry, struct queue *queue, const struct bat
 bool inquiry_is_open(const struct inquiry *inquiry);
 
 /*
- * Takes what has come, and asks where it is time: by plan, or, where it is `urgent`, as soon as
- * [batch] command_delay allows.
+ * Takes what has come, and asks where it is time: by plan, or, where it is urgent, from then on as
+ * soon as [batch] command_delay allows (-1: it is not).
  */
-void inquiry_step(struct inquiry *inquiry, bool urgent);
+void inquiry_step(struct inquiry *inquiry, int64_t urgent_from);
 
 #endif

@@ -35,7 +35,7 @@ static const struct letter {
 	{"Q", "queued", BATCH_WAITING},	   {"H", "held", BATCH_WAITING},
 	{"W", "waiting", BATCH_WAITING},   {"T", "in transit", BATCH_WAITING},
 	{"R", "running", BATCH_RUNNING},   {"S", "suspended", BATCH_RUNNING},
-	{"U", "suspended", BATCH_RUNNING}, {"E", "exiting", BATCH_RUNNING},
+	{"U", "suspended", BATCH_RUNNING}, {"E", "exiting", BATCH_ENDING},
 	{"F", "finished", BATCH_ENDED},	   {"X", "finished", BATCH_ENDED},
 	{"C", "completed", BATCH_ENDED},   {"M", "moved", BATCH_LOST},
 	{NULL, NULL, BATCH_UNKNOWN},

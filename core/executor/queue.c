@@ -15,6 +15,9 @@
 /* How long a submit may go on once the job is cancelled, and a look for a lost number. */
 #define LATE_MOST_MS 15000
 
+/* How long the sign of a job is waited for that no queue has. */
+#define SIGN_MOST_MS 2000
+
 /* Between two questions whether a cancelled job is gone. */
 #define GONE_PAUSE_MS 200
 
@@ -163,13 +166,32 @@ static int find_lost(struct queue *queue, int64_t limit_ms, struct error *err)
 	return error_set(err, ERROR_SYSTEM, "%s tells of too many jobs", scheduler->list[0]);
 }
 
+/*
+ * The answer alone may have been lost: then the job is in the queue, or its node has told of it. 1
+ * where there is one, 0 where there is none; -1: nobody knows.
+ */
+static int find_submitted(struct queue *queue, int64_t patience_ms)
+{
+	struct error ignored;
+	int64_t until = io_now_ms() + patience_ms;
+	int found = find_lost(queue, LATE_MOST_MS, &ignored);
+	while (found == 0 && !allocation_has_started(queue->allocation)) {
+		if (queue->cancelled || io_now_ms() >= until)
+			return 0;
+		queue_wait(queue, GONE_PAUSE_MS, false);
+	}
+	/* One that came into the queue meanwhile has a number there. */
+	if (found == 0 && find_lost(queue, LATE_MOST_MS, &ignored) != 1)
+		queue->allocation->number[0] = '\0';
+	return found == 0 ? 1 : found;
+}
+
 int queue_submit(struct queue *queue, const struct words *arguments, enum submit_fault *fault,
 		 struct error *err)
 {
 	const struct scheduler *scheduler = queue->scheduler;
 	struct allocation *allocation = queue->allocation;
 	const struct command_result *result = &queue->command.result;
-	struct error also;
 	char why[512];
 	*fault = SUBMIT_NOT_ASKED;
 	if (run(queue, scheduler->submit, arguments, SUBMIT_MOST_MS, err) != 0)
@@ -177,14 +199,12 @@ int queue_submit(struct queue *queue, const struct words *arguments, enum submit
 	if (result->status == 0 && scheduler->read_number(result->output, allocation->number))
 		return 0;
 	bool refused = queue->command.in_time && scheduler_is_refusal(scheduler, result);
-	*fault = refused ? SUBMIT_REFUSED : SUBMIT_UNCLEAR;
 	queue_explain(&queue->command, why, sizeof(why));
 	error_set(err, ERROR_SYSTEM, "the job was not submitted: %s: %s", scheduler->submit[0],
 		  why);
-	/* The answer alone may have been lost. */
-	if (refused || find_lost(queue, LATE_MOST_MS, &also) != 1)
-		return -1;
-	return 0;
+	int found = find_submitted(queue, refused ? 0 : SIGN_MOST_MS);
+	*fault = refused && found == 0 ? SUBMIT_REFUSED : SUBMIT_UNCLEAR;
+	return found == 1 ? 0 : -1;
 }
 
 const char *const *queue_ask(const struct queue *queue)

@@ -53,13 +53,15 @@ const char *const *queue_ask(const struct queue *queue);
 bool queue_change_form(struct queue *queue);
 
 /*
- * Submits the job and gets its number. A job that is cancelled meanwhile is submitted all the
- * same, if that is soon: only who knows its number can end it.
+ * Submits the job and gets its number, unless nobody can tell it of one that has ended by
+ * now, and the files alone show that it was submitted. A job that is cancelled meanwhile is
+ * submitted all the same, if that is soon: only who knows its number can end it.
  */
 enum submit_fault {
 	SUBMIT_UNCLEAR,	  /* there may be a job */
 	SUBMIT_NOT_ASKED, /* there is none: the command could not be executed */
-	SUBMIT_REFUSED,	  /* there is none: the scheduler has judged the request itself */
+	SUBMIT_REFUSED,	  /* there is none: the scheduler has judged the request itself, and none
+			     is in its queue */
 };
 int queue_submit(struct queue *queue, const struct words *arguments, enum submit_fault *fault,
 		 struct error *err);

@@ -55,6 +55,9 @@ bool scheduler_is_refusal(const struct scheduler *scheduler, const struct comman
 		scheduler->last_line_counts ? scheduler_last_words(result) : result->errors;
 	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 || said[0] == '\0')
 		return false;
+	/* What is not there might have told otherwise. */
+	if (result->errors_cut && !scheduler->last_line_counts)
+		return false;
 	for (const char *const *part = scheduler->unjudged; *part != NULL; part++)
 		if (strcasestr(said, *part) != NULL)
 			return false;

@@ -26,8 +26,9 @@ typedef const char *const command_template[];
 struct command_result {
 	int status; /* as waitpid has it */
 	char output[16 * 1024];
-	char errors[1024]; /* the beginning */
+	char errors[4096]; /* the end */
 	bool cut;	   /* there was more output */
+	bool errors_cut;   /* there was more of these, before */
 };
 
 /* What a job's state means to the one who waits for its end. */
@@ -35,6 +36,7 @@ enum batch_meaning {
 	BATCH_UNKNOWN,	 /* no such state is known: it is told, and waited for the next */
 	BATCH_WAITING,	 /* in the queue, perhaps once more */
 	BATCH_RUNNING,	 /* on its nodes */
+	BATCH_ENDING,	 /* leaves them, perhaps to be run again */
 	BATCH_ENDED,	 /* the script's end decides */
 	BATCH_CONDEMNED, /* ended by a limit or by somebody: the job has failed */
 	BATCH_LOST,	 /* ended by no fault of the job */

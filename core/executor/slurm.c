@@ -24,6 +24,9 @@ static command_template LIST = {"squeue",    "--local",	 "--noheader", "--user={
 				"--sort=-i", "--format", "%A %o",      NULL};
 static command_template CANCEL = {"scancel", "{number}", NULL};
 
+static const char TIME[] = "it has reached its time limit";
+static const char MEMORY[] = "it needed more memory than it was given";
+
 /* slurm.schedmd.com/squeue.html, "JOB STATE CODES" */
 static const struct batch_state STATES[] = {
 	{"PENDING", BATCH_WAITING, NULL},
@@ -39,12 +42,12 @@ static const struct batch_state STATES[] = {
 	{"SIGNALING", BATCH_RUNNING, NULL},
 	{"RESIZING", BATCH_RUNNING, NULL},
 	{"STAGE_OUT", BATCH_RUNNING, NULL},
-	{"COMPLETING", BATCH_RUNNING, NULL},
+	{"COMPLETING", BATCH_ENDING, NULL},
 	{"COMPLETED", BATCH_ENDED, NULL},
 	{"FAILED", BATCH_ENDED, NULL},
-	{"TIMEOUT", BATCH_CONDEMNED, "it has reached its time limit"},
+	{"TIMEOUT", BATCH_CONDEMNED, TIME},
 	{"DEADLINE", BATCH_CONDEMNED, "it has reached its deadline"},
-	{"OUT_OF_MEMORY", BATCH_CONDEMNED, "it needed more memory than it was given"},
+	{"OUT_OF_MEMORY", BATCH_CONDEMNED, MEMORY},
 	{"CANCELLED", BATCH_CONDEMNED, "it was cancelled in the scheduler, not by GitLab"},
 	{"NODE_FAIL", BATCH_LOST, "one of its nodes has failed"},
 	{"BOOT_FAIL", BATCH_LOST, "one of its nodes could not be started"},
@@ -53,6 +56,15 @@ static const struct batch_state STATES[] = {
 	{"PREEMPTED", BATCH_LOST, "another job was given its nodes"},
 	{"REVOKED", BATCH_LOST, "another cluster has taken it"},
 	{NULL, BATCH_UNKNOWN, NULL},
+};
+
+/* Why a job is COMPLETING: what its state will be then. One that is requeued has none of these. */
+static const struct batch_state REASONS[] = {
+	{"OutOfMemory", BATCH_CONDEMNED, MEMORY},
+	{"TimeLimit", BATCH_CONDEMNED, TIME},
+	{"NonZeroExitCode", BATCH_ENDED, NULL},
+	{"RaisedSignal", BATCH_ENDED, NULL},
+	{NULL, BATCH_ENDING, NULL},
 };
 
 static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
@@ -150,12 +162,13 @@ static void take_field(const char *output, const char *name, char *value, size_t
 			value[0] = '\0';
 }
 
-/* "CANCELLED by 1000" is CANCELLED, and "CANCELLED+" likewise. */
-static void find_state(struct batch_answer *answer)
+/* A word that goes on with something that is no part of it: "CANCELLED+", "RaisedSignal:9". */
+static void find_state(struct batch_answer *answer, const struct batch_state *state,
+		       const char *name)
 {
-	answer->name[strcspn(answer->name, " +")] = '\0';
-	const struct batch_state *state = STATES;
-	while (state->name != NULL && strcmp(state->name, answer->name) != 0)
+	size_t length = strspn(name, TEXT_WORD);
+	while (state->name != NULL &&
+	       (strncmp(state->name, name, length) != 0 || state->name[length] != '\0'))
 		state++;
 	answer->meaning = state->meaning;
 	answer->words = state->words;
@@ -178,7 +191,9 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	take_field(result->output, " Reason=", answer->reason, sizeof(answer->reason));
 	if (answer->name[0] == '\0')
 		return false;
-	find_state(answer);
+	find_state(answer, STATES, answer->name);
+	if (answer->meaning == BATCH_ENDING)
+		find_state(answer, REASONS, answer->reason);
 	if (answer->meaning == BATCH_WAITING)
 		take_field(result->output, " StartTime=", answer->expected,
 			   sizeof(answer->expected));
@@ -190,19 +205,38 @@ static bool read_history(const char *output, struct batch_answer *answer)
 	memset(answer, 0, sizeof(*answer));
 	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)strcspn(output, "\n|"), output);
 	text_make_printable(answer->name);
-	find_state(answer);
+	find_state(answer, STATES, answer->name);
+	answer->name[strcspn(answer->name, " +")] = '\0';
 	return answer->meaning != BATCH_UNKNOWN;
 }
 
 /* What the controller did not come to judge. */
 static const char *const UNJUDGED[] = {
 	"Unable to contact slurm controller",
+	"Communication connection failure",
+	"Communication shutdown failure",
+	"Connection refused",
+	"Connection reset",
+	"Connection timed out",
 	"Socket timed out",
 	"Transport endpoint",
+	"Unexpected message received",
+	"Unexpected missing socket error",
+	"Message receive failure",
+	"Message send failure",
 	"Zero Bytes were transmitted",
+	"Resource temporarily unavailable",
 	"temporarily unable",
 	"standby mode",
+	"System submissions disabled",
+	"Slurm internal error",
+	"Unspecified error",
+	"No error",
+	"Unable to create job record, try again",
+	"I/O error writing script/environment to file",
 	"Protocol authentication error",
+	"Failed to connect to authentication agent",
+	"Plugin initialization failed",
 	"configuration source",
 	"Unable to process configuration",
 	"munge",
@@ -222,6 +256,8 @@ const struct scheduler SLURM = {
 	.read_history = read_history,
 	.read_answer = read_answer,
 	.unjudged = UNJUDGED,
+	/* With -v, more than it has to say of its failure. */
+	.last_line_counts = true,
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,
 		    .letters = "aAbBcCdDeFGiJLmMnNopqStwx",

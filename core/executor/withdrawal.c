@@ -53,13 +53,17 @@ static int end_all(const struct batch_call *call, struct queue *queue, int direc
 		if (strcmp(entry->d_name + length, ".job") != 0 || length >= sizeof(name))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)length, entry->d_name);
+		if (!script_is_substage(name))
+			continue;
 		/* As many as the job's author likes to make, but all in one time. */
 		int64_t left = deadline - io_now_ms();
-		if (script_is_substage(name) &&
-		    end_one(call, queue, directory, name, left, err) != 0)
-			result = -1;
-		if (left <= 0)
+		if (left <= 0) {
+			result = error_set(err, ERROR_SYSTEM,
+					   "no time was left to look for the job of %s", name);
 			break;
+		}
+		if (end_one(call, queue, directory, name, left, err) != 0)
+			result = -1;
 	}
 	closedir(listing);
 	return result;

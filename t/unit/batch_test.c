@@ -230,8 +230,52 @@ START_TEST(who_was_told_to_end_is_asked_about)
 }
 END_TEST
 
-START_TEST(who_ends_by_itself_is_not)
+/* Who ends by itself is asked about once, and has its code unless it was short of memory. */
+static const struct {
+	int code;
+	const char *scontrol;
+	int expected;
+	const char *said;
+	bool over; /* cleanup has nothing to do */
+} OWN_ENDS[] = {
+	{0, "state COMPLETED", 0, "", true},
+	{3, "state FAILED NonZeroExitCode", 3, "", true},
+	{128, "state COMPLETING NonZeroExitCode", 128, "", true},
+	{3, "state COMPLETING", 3, "", true},
+	{0, "state OUT_OF_MEMORY", 1, "failed: it needed more memory than it was given", true},
+	{2, "state OUT_OF_MEMORY", 1, "failed: it needed more memory than it was given", true},
+	{2, "state COMPLETING OutOfMemory", 1, "failed: it needed more memory", true},
+	{0, "echo 'Invalid job id specified' >&2; exit 1", 0, "", true},
+	/* An exit that somebody else has written: the job goes on. */
+	{3, "state RUNNING", 3, "", false},
+	/* It has its code, whatever else is taken from it. */
+	{3, "state NODE_FAIL", 3, "", true},
+	{0, "exit 1", 0, "", true},
+	{3, "exec sleep 600", 3, "", true},
+};
+
+START_TEST(who_ends_by_itself_is_asked_about_once)
 {
+	does("scontrol.does", OWN_ENDS[_i].scontrol);
+	struct outcome *outcome = run(path_of("exit %d\n", OWN_ENDS[_i].code).text, 0);
+	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
+	ck_assert_msg(outcome->exit_code == OWN_ENDS[_i].expected, "%s", outcome->log);
+	ck_assert_msg(strstr(outcome->log, OWN_ENDS[_i].said) != NULL, "%s", outcome->log);
+	ck_assert_ptr_null(strstr(outcome->log, "does not tell how"));
+	ck_assert_int_eq(access(path_of("%s/build_script.job", made.scripts_dir).text, F_OK) != 0,
+			 OWN_ENDS[_i].over);
+	size_t size;
+	char *text = scratch_read(path_of("%s/calls", bin.text).text, &size);
+	const char *call = strstr(text, "scontrol");
+	ck_assert_ptr_nonnull(call);
+	ck_assert_ptr_null(strstr(call + 1, "scontrol"));
+	free(text);
+}
+END_TEST
+
+START_TEST(who_ends_by_itself_does_not_wait_for_what_may_be_asked_later)
+{
+	made.header.state.command_delay_ms = 60000;
 	struct outcome *outcome = run("echo here; exit 3\n", 0);
 	ck_assert_msg(outcome->result == 0, "%s\n%s", outcome->err.detail, outcome->log);
 	ck_assert_int_eq(outcome->exit_code, 3);
@@ -327,8 +371,23 @@ static const struct {
 	int code;
 	const char *said;
 } SUBMITS[] = {
-	{"echo 'sbatch: error: Invalid partition' >&2; exit 1", "-p x", "exit 1", 0, 1,
+	{"echo 'sbatch: error: Invalid partition' >&2; exit 1", "-p x", "exit 0", 0, 1,
 	 "the job was not submitted: sbatch: sbatch: error: Invalid partition"},
+	/* Unless nobody knows, or there is one all the same. */
+	{"echo 'sbatch: error: Invalid partition' >&2; exit 1", "-p x", "exit 1", -1, 0,
+	 "the job was not submitted: sbatch: sbatch: error: Invalid partition"},
+	{"run; echo 'sbatch: error: of a new kind' >&2; exit 1", "-p x",
+	 "echo \"77 $(tail -n 1 \"${0%/*}/submitted\")\"", 0, 5, "slurm job 77\n"},
+	/* What it has to say of its failure comes last. */
+	{"seq 9999 >&2; echo 'sbatch: error: Invalid partition' >&2; exit 1", "-p x", "exit 0", 0,
+	 1, "the job was not submitted: sbatch: sbatch: error: Invalid partition"},
+	{"seq 9999 >&2; echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 0", -1,
+	 0, "not submitted: sbatch: sbatch: error: Socket timed out"},
+	/* It has ended before anybody could look for it. */
+	{"bash \"$wrapper\"; echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 0",
+	 0, 5, "slurm job of unknown number"},
+	{"bash \"$wrapper\"; echo 'sbatch: error: of a new kind' >&2; exit 1", "-p x", "exit 1", -1,
+	 0, "not submitted: sbatch: sbatch: error: of a new kind"},
 	{"echo 'sbatch: error: Invalid account' >&2; exit 1", NULL, "exit 1", -1, 0,
 	 "the job was not submitted: sbatch: sbatch: error: Invalid account"},
 	{"echo 'sbatch: error: Socket timed out' >&2; exit 1", "-p x", "exit 1", -1, 0,
@@ -374,8 +433,8 @@ START_TEST(arguments_stay_words)
 	size_t size;
 	ck_assert_int_eq(outcome->result, 0);
 	char *submitted = scratch_read(path_of("%s/submitted", bin.text).text, &size);
-	ck_assert_ptr_nonnull(
-		strstr(submitted, "\n--comment\na  b;$(id)\n-p\nx\n--time=1\n--output="));
+	ck_assert_ptr_nonnull(strstr(
+		submitted, "\n--comment\na  b;$(id)\n-p\nx\n--time=1\n--parsable\n--output="));
 	free(submitted);
 }
 END_TEST
@@ -448,6 +507,8 @@ START_TEST(cleanup_ends_however_many_jobs_there_seem_to_be)
 	int directory = workspace_open_scripts(&made.header.state, &err);
 	ck_assert_int_ge(directory, 0);
 	close(directory);
+	/* For some of them, also on a busy machine, and never for all. */
+	made.header.state.kill_timeout_ms = 8000;
 	for (int i = 0; i < 100; i++)
 		scratch_write(path_of("%s/step_%d.job", made.scripts_dir, i).text, "\n", 0600);
 	does("squeue.does", "exit 0\n");
@@ -473,6 +534,23 @@ START_TEST(a_job_whose_end_nobody_explains_is_left_to_cleanup)
 	ck_assert_int_eq(outcome->result, -1);
 	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "whether it ended by itself"));
 	ck_assert(is_left("job"));
+}
+END_TEST
+
+/* What is left of a job that has ended tells of starts, one after the other, and of no end. */
+START_TEST(a_start_after_the_end_is_none)
+{
+	struct path here = path_of("%s/build_script", made.scripts_dir);
+	does("submit",
+	     path_of("setsid bash -c 'while [ -e %s.job ]; do i=$((i + 1)); rm -f %s.exit; "
+		     "echo node 1.$i >%s.start; sleep 0.1; done' >/dev/null 2>&1 & "
+		     "echo 4242\n",
+		     here.text, here.text, here.text)
+		     .text);
+	does("scontrol.does", "state COMPLETED\n");
+	struct outcome *outcome = run("exit 0\n", 0);
+	ck_assert_int_eq(outcome->result, -1);
+	ck_assert_ptr_nonnull(strstr(outcome->err.detail, "its end was not told by its script"));
 }
 END_TEST
 
@@ -664,7 +742,8 @@ Suite *batch_suite(void)
 	tcase_add_checked_fixture(jobs, setup, teardown);
 	tcase_add_loop_test(jobs, who_was_ended_is_asked_about, 0, ROWS(ENDS));
 	tcase_add_loop_test(jobs, who_was_told_to_end_is_asked_about, 0, ROWS(SIGNALS));
-	tcase_add_test(jobs, who_ends_by_itself_is_not);
+	tcase_add_loop_test(jobs, who_ends_by_itself_is_asked_about_once, 0, ROWS(OWN_ENDS));
+	tcase_add_test(jobs, who_ends_by_itself_does_not_wait_for_what_may_be_asked_later);
 	tcase_add_test(jobs, a_job_that_vanishes_is_looked_for_in_the_history);
 	tcase_add_test(jobs, who_remembers_is_asked_before_a_forgotten_end_is_believed);
 	tcase_add_test(jobs, an_answer_that_takes_long_is_waited_for);
@@ -676,6 +755,7 @@ Suite *batch_suite(void)
 	tcase_add_loop_test(jobs, cleanup_cancels_what_is_left, 0, ROWS(CLEANUPS));
 	tcase_add_test(jobs, cleanup_ends_however_many_jobs_there_seem_to_be);
 	tcase_add_test(jobs, a_job_whose_end_nobody_explains_is_left_to_cleanup);
+	tcase_add_test(jobs, a_start_after_the_end_is_none);
 	tcase_add_test(jobs, the_end_of_a_next_start_is_not_forgotten);
 	tcase_add_loop_test(jobs, a_first_attempt_is_ended_before_the_next, 0, ROWS(ATTEMPTS));
 	tcase_add_test(jobs, a_log_that_never_ends_does_not_hold_a_job_without_an_end);

@@ -54,7 +54,7 @@ static const struct {
 	{"dep_fail", BATCH_WAITING},   {"maxrun_hold", BATCH_WAITING},
 	{"preempted", BATCH_WAITING},  {"starting", BATCH_RUNNING},
 	{"running", BATCH_RUNNING},    {"preempting", BATCH_RUNNING},
-	{"killing", BATCH_RUNNING},    {"exiting", BATCH_RUNNING},
+	{"killing", BATCH_RUNNING},    {"exiting", BATCH_ENDING},
 	{"done", BATCH_FORGOTTEN},     {"something_new", BATCH_UNKNOWN},
 };
 

@@ -56,7 +56,7 @@ static const struct {
 	{"RUN|||node[1-2]|\n", "RUN", BATCH_RUNNING, "", ""},
 	{"RUN|2|node-failure|node[1-2]|lost contact with node2\n", "RUN", BATCH_RUNNING,
 	 "node-failure: lost contact with node2", ""},
-	{"CLEANUP|0|cancel|node1|\n", "CLEANUP", BATCH_RUNNING, "cancel", ""},
+	{"CLEANUP|0|cancel|node1|\n", "CLEANUP", BATCH_ENDING, "cancel", ""},
 	{"COMPLETED|||node1|\n", "COMPLETED", BATCH_ENDED, "", ""},
 	{"FAILED|||node1|\n", "FAILED", BATCH_ENDED, "", ""},
 	{"FAILED|2|node-failure|node1|lost it\n", "FAILED", BATCH_ENDED, "node-failure: lost it",

@@ -66,11 +66,11 @@ static void ask(const char *state)
 	said[0] = '\0';
 	/* As long after the last one as an urgent question has to be. */
 	queue.last_start = io_now_ms() - 60000;
-	inquiry_step(&inquiry, true);
+	inquiry_step(&inquiry, 0);
 	ck_assert_int_gt(queue.command.child, 0);
 	while (queue.command.child > 0) {
 		queue_wait(&queue, 1000, false);
-		inquiry_step(&inquiry, false);
+		inquiry_step(&inquiry, -1);
 	}
 }
 

@@ -47,7 +47,7 @@ static const struct {
 	{"REQUEUED", BATCH_WAITING},	  {"REQUEUE_HOLD", BATCH_WAITING},
 	{"SPECIAL_EXIT", BATCH_WAITING},  {"RUNNING", BATCH_RUNNING},
 	{"SUSPENDED", BATCH_RUNNING},	  {"STOPPED", BATCH_RUNNING},
-	{"COMPLETING", BATCH_RUNNING},	  {"STAGE_OUT", BATCH_RUNNING},
+	{"COMPLETING", BATCH_ENDING},	  {"STAGE_OUT", BATCH_RUNNING},
 	{"COMPLETED", BATCH_ENDED},	  {"FAILED", BATCH_ENDED},
 	{"TIMEOUT", BATCH_CONDEMNED},	  {"DEADLINE", BATCH_CONDEMNED},
 	{"CANCELLED", BATCH_CONDEMNED},	  {"OUT_OF_MEMORY", BATCH_CONDEMNED},
@@ -74,6 +74,33 @@ START_TEST(a_state_is_read)
 	/* What is no fault of GitLab's is explained. */
 	ck_assert_int_eq(answer.words != NULL,
 			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+}
+END_TEST
+
+/* While its nodes are cleared, the reason says what the state will be. */
+static const struct {
+	const char *reason;
+	enum batch_meaning meaning;
+	const char *words;
+} REASONS[] = {
+	{"None", BATCH_ENDING, NULL},
+	{"BeginTime", BATCH_ENDING, NULL},
+	{"NonZeroExitCode", BATCH_ENDED, NULL},
+	{"RaisedSignal:9(Killed)", BATCH_ENDED, NULL},
+	{"OutOfMemory", BATCH_CONDEMNED, "it needed more memory than it was given"},
+	{"TimeLimit", BATCH_CONDEMNED, "it has reached its time limit"},
+};
+
+START_TEST(a_reason_is_read)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output),
+		 "JobId=7\n   JobState=COMPLETING Reason=%s Dependency=(null)\n",
+		 REASONS[_i].reason);
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_int_eq(answer.meaning, REASONS[_i].meaning);
+	ck_assert_pstr_eq(answer.words, REASONS[_i].words);
 }
 END_TEST
 
@@ -152,6 +179,20 @@ static const struct failure_row FAILURES[] = {
 	 false},
 	{0x100, "sbatch: error: If munged is up, restart with --num-threads=10\n", false},
 	{0x100, "sbatch: fatal: Could not establish a configuration source\n", false},
+	{0x100,
+	 "sbatch: error: Batch job submission failed: I/O error writing script/environment to "
+	 "file\n",
+	 false},
+	{0x100, "sbatch: error: Batch job submission failed: Message receive failure\n", false},
+	{0x100,
+	 "sbatch: error: Batch job submission failed: Slurm temporarily unable to accept job, "
+	 "sleeping and retrying\n",
+	 false},
+	/* What -v has it say of its plugins is no failure. */
+	{0x100,
+	 "sbatch: debug:  auth/munge: init: Munge authentication plugin loaded\n"
+	 "sbatch: error: Batch job submission failed: Invalid qos specification\n",
+	 true},
 };
 
 START_TEST(a_refusal_is_told_from_a_failure)
@@ -176,6 +217,7 @@ Suite *slurm_suite(void)
 	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
 	tcase_add_loop_test(answers, a_lost_job_is_found_by_what_it_executes, 0, ROWS(LISTS));
 	tcase_add_loop_test(answers, a_state_is_read, 0, ROWS(STATES));
+	tcase_add_loop_test(answers, a_reason_is_read, 0, ROWS(REASONS));
 	tcase_add_test(answers, what_says_nothing_is_not_told);
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_test(answers, a_job_may_be_forgotten);
