@@ -151,15 +151,28 @@ if command -v slurmctld >/dev/null && command -v munged >/dev/null; then
 		"$box/job.json" >"$box/output" 2>&1 || { cat "$box/output"; exit 1; }
 	printf '#!/bin/bash\nsleep 3\ndate +%%s.%%N >%s/ended\n' "$box/home/$usr" >"$box/noted.bash"
 	chmod 755 "$box/noted.bash"
+	# noted NAME SECONDS END: that script, ending otherwise.
+	noted() {
+		printf '#!/bin/bash\nsleep %s\ndate +%%s.%%N >%s/ended\n%s\n' "$2" "$box/home/$usr" "$3" \
+			>"$box/noted.bash"
+		late "$1" late_run
+	}
 	rounds=3
 	for i in 1 2 3; do
 		late waited as "$usr" SLURM_CONF="$SLURM_CONF" sbatch --wait --output=/dev/null \
 			"$box/noted.bash"
 		late noticed late_run
 	done
+	for i in 1 2 3; do
+		noted killed 3 'kill -KILL $$'
+	done
 	hold 'end of a job in Slurm noticed, to sbatch --wait' \
 		"$(ratio "$(middle noticed)" "$(middle waited)")" 1 x
 	hold 'end of a job in Slurm noticed' "$(middle noticed)" 1 s
+	hold 'the same, of a script that ends by a signal' "$(middle killed)" 1 s
+	rounds=1
+	noted later 62 ''
+	hold 'the same, after its first minute' "$(middle later)" 1 s
 fi
 
 echo "$missed of the budgets missed"

@@ -64,7 +64,11 @@ queue() {
 	        print(os.path.basename(job), state)
 	PYTHON
 }
-queue_is_empty() { ! queue | grep .; }
+queue_is_empty() {
+	local jobs
+	jobs=$(queue) || return
+	[ -z "$jobs" ] || { echo "$jobs"; return 1; }
+}
 called() { grep -F -- "$1" "$scheduler/calls" || { cat "$scheduler/calls"; return 1; }; }
 nothing_is_left() { wait_until 'queue_is_empty >/dev/null && nothing_left >/dev/null'; }
 
@@ -290,6 +294,8 @@ batch_arguments() {
 	job_extra=${arguments:+$(with_arguments "$arguments")}
 }
 
+silence_is_told() { grep -qF "$executor does not tell how the job is: " "$box/log.1002"; }
+
 batch_trouble() {
 	batch_config '' 'command_delay = "500ms"'
 	sleeper
@@ -306,13 +312,20 @@ batch_trouble() {
 	check 'a scheduler that is down takes no job: a system failure' '
 		play; [ $? -eq 2 ] && logged "$says_down" && logged "the job was not submitted: "'
 	switch_off down
-	printf '%s\n' 'echo it is ready' 'sleep 7' 'echo it has ended' | command_job
-	begin_beside 1002 'is ready'
 	sleeper
+	began 'is ready'
+	printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'echo it has ended' |
+		job
+	begin_beside 1002 'is ready'
+	switch_on down
+	kill -TERM "$(user_side_pid)"
+	ended >/dev/null
 	check 'what cannot be cancelled then is named' '
-		began "is ready" && switch_on down && kill -TERM "$(user_side_pid)"; ended
 		[ $played -eq 2 ] && logged "$executor job $(batch_number) may still be in the queue: "'
 	queue_order cancel
+	# Its first question may have been asked before: the next comes a minute later.
+	wait_until 'silence_is_told' || wait_until 'silence_is_told' || wait_until 'silence_is_told'
+	touch "$box/go"
 	end_beside 1002
 	check 'while it is down, a job that runs does not notice' '
 		cat "$box/log"; [ $played -eq 0 ] && logged "it has ended"'
@@ -328,6 +341,9 @@ batch_trouble() {
 	printf '%s\n' 'echo it ran' 'sleep 2' | job
 	check 'a submit whose answer is lost: the job is found, and runs' '
 		play && logged "it ran" && logged "$executor job"'
+	printf '%s\n' 'echo it ran' 'exit 3' | job
+	check 'one that has ended before it is looked for has its own end' '
+		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
 	switch_off loses
 	batch_kills
 	wait "$slow"

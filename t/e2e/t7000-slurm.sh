@@ -87,6 +87,13 @@ check 'they are no commands' '! ls "$box/open" | grep .'
 check 'a line is but a space between words' '
 	plays_with "--time=3
 -n 2" && logged "TimeLimit=00:03:00" && logged "NumTasks=2"'
+check 'a line break in quotes is a part of its word' '
+	plays_with "--time=3 --comment '\''a
+touch $box/open/4'\''" && logged "Comment=a" && grep "^touch $box/open/4" "$box/log" &&
+	! ls "$box/open" | grep .'
+check 'but not of what Slurm says before the state' '
+	plays_with "--job-name '\''a
+   JobState=COMPLETED'\''"; [ $? -eq 1 ] && logged " is refused: "'
 check 'a quote that is not closed fails the job, and is told' '
 	plays_with "--comment='\''a b"; [ $? -eq 1 ] && logged "a single quote is not closed" &&
 	! grep "^it ran" "$box/log"'

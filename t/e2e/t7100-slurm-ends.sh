@@ -17,7 +17,7 @@ job_beside 1001
 play_beside 1001 &
 timed_out=$!
 job_extra=
-echo 'sleep 25' | job
+printf '%s\n' 'sleep 25' 'kill -KILL $$' | command_job
 job_beside 1002
 jq --arg token "$(token job_id=1002 user_login="$two")" '.response.variables[0].value = $token' \
 	"$box/job.1002.json" >"$box/job" && cat "$box/job" >"$box/job.1002.json"
@@ -48,7 +48,12 @@ auth_pid() { pgrep -P "$(runner_pid)" -f "^$prefix/bin/jacamar-auth .*run /"; }
 user_side_pid() { pgrep -P "$(auth_pid)" -f '^[^ ]*/jacamar --no-auth run env-script'; }
 
 # queue_is_left: none but those that run beside.
-queue_is_left() { ! queue | grep -v ' ci-100[12] '; }
+queue_is_left() {
+	local jobs
+	jobs=$(queue) || return
+	! printf '%s\n' "$jobs" | grep -v -e ' ci-100[12] ' -e '^$'
+}
+was_cancelled() { [ "$(slurm_state "$(slurm_number)")" = CANCELLED ]; }
 
 job_extra='.scripts.after_script = ["echo after, in job ${SLURM_JOB_ID:-none}"]'
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
@@ -131,13 +136,23 @@ gone() { queue_is_left && [ ! -e "$(scripts_dir)" ]; }
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
 check 'jacamar-auth killed: the user side cancels the allocation' '
 	began "is ready" && kill -KILL "$(auth_pid)" && wait_until queue_is_left; result=$?; ended
-	[ "$result" -eq 0 ] && gone'
+	[ "$result" -eq 0 ] && gone && was_cancelled'
 check 'the user side killed: cleanup cancels the allocation' '
 	began "is ready" && kill -KILL "$(user_side_pid)" && ended; [ $played -eq 2 ] && gone &&
 	logged "slurm job $(slurm_number) is gone from the queue"'
 check 'both killed: likewise' '
 	began "is ready" --eof-timeout 5 && kill -KILL "$(auth_pid)" "$(user_side_pid)" && ended; gone &&
 	logged "slurm job $(slurm_number) is gone from the queue"'
+# The processes of a job on this very host are ended as what it left behind; one that waits has none.
+job_extra=$(with_arguments '--begin=now+1hour')
+echo 'echo never' | job
+check 'the user side killed: cleanup cancels what waits' '
+	began "PENDING" && kill -KILL "$(user_side_pid)" && ended; [ $played -eq 2 ] && gone &&
+	was_cancelled'
+check 'both killed: likewise' '
+	began "PENDING" --eof-timeout 5 && kill -KILL "$(auth_pid)" "$(user_side_pid)" && ended; gone &&
+	was_cancelled'
+job_extra=
 
 # The worst moment: Slurm has the job, and nobody was told its number.
 mkdir "$box/bin"
@@ -158,14 +173,22 @@ check 'the user side killed before it learns the number: cleanup finds the alloc
 job_extra=
 sed -i 's/^kill .*/echo "sbatch: error: Socket timed out on send\/recv operation" >\&2; exit 1/' "$box/bin/sbatch"
 check 'a submit whose answer is lost: the job is found, and runs' '
-	printf "echo it ran\nsleep 2\n" | job; play && logged "it ran"'
+	printf "echo it ran\nsleep 2\n" | job; play && logged "it ran" && [ -n "$(slurm_number)" ]'
+sed -i 's/^echo/sleep 3; &/' "$box/bin/sbatch"
+check 'one that has ended before it is looked for has its own end' '
+	printf "echo it ran\nexit 3\n" | job; play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3" &&
+	[ -z "$(slurm_number)" ]'
 
 # --- the controller away ---
 
 slurm_config
-printf '%s\n' 'echo it is ready' 'sleep 21' 'echo it has ended' | command_job
+printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'echo it has ended' |
+	command_job
+silence_is_told() { grep -qF 'slurm does not tell how the job is: ' "$box/log"; }
 check 'a controller that is away for 20 seconds: the job does not notice' '
-	began "is ready" && slurm_end "$slurm/slurmctld.pid"; sleep 20; slurm_start_controller; ended
+	began "is ready" && slurm_end "$slurm/slurmctld.pid"; sleep 20
+	wait_until silence_is_told || wait_until silence_is_told || wait_until silence_is_told
+	touch "$box/go"; sleep 1; slurm_start_controller; ended
 	[ $played -eq 0 ] && logged "it has ended"'
 check 'but its log says so' 'logged "slurm does not tell how the job is: "'
 slurm_config 'kill_timeout = "4s"'
