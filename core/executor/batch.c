@@ -40,6 +40,11 @@ struct batch {
 	struct queue queue;
 	struct inquiry inquiry;
 	struct follower follower;
+	struct batch_voice voice; /* the call's, on a line of its own */
+	struct mouth {
+		const struct batch_voice *voice;
+		struct follower *follower;
+	} mouth;
 	struct allocation_start start;
 	struct allocation_exit ended; /* where has_exit */
 	bool has_exit;
@@ -67,6 +72,13 @@ static struct batch_title title(const struct batch *batch)
 	return title;
 }
 
+static void say_on_own_line(const void *context, const char *line)
+{
+	const struct mouth *mouth = context;
+	follow_end_line(mouth->follower);
+	mouth->voice->say(mouth->voice->context, line);
+}
+
 /* The author's arguments; false where they cannot be used, and why was said. */
 static bool read_arguments(const struct batch *batch, struct words *arguments)
 {
@@ -84,7 +96,7 @@ static bool read_arguments(const struct batch *batch, struct words *arguments)
 	    !options_check(&scheduler->options, arguments, reason, sizeof(reason)))
 		fault = reason;
 	if (fault != NULL)
-		batch_say(&batch->call->voice, "the job's arguments for %s cannot be used: %s",
+		batch_say(&batch->voice, "the job's arguments for %s cannot be used: %s",
 			  scheduler->submit[0], fault);
 	return fault == NULL;
 }
@@ -99,14 +111,14 @@ static int submit_with(struct batch *batch, const struct words *arguments, struc
 		return -1;
 	if (queue_submit(&batch->queue, arguments, &fault, err) == 0) {
 		int result = allocation_record(&batch->allocation, err);
-		batch_say(&call->voice, "%s", title(batch).text);
+		batch_say(&batch->voice, "%s", title(batch).text);
 		return result;
 	}
 	batch->is_over = fault != SUBMIT_UNCLEAR;
 	/* Without a word of the author's in it, a request is the site's own. */
 	if (fault != SUBMIT_REFUSED || arguments->count == 0)
 		return -1;
-	batch_say(&call->voice, "%s", err->detail);
+	batch_say(&batch->voice, "%s", err->detail);
 	return 1;
 }
 
@@ -130,8 +142,7 @@ static enum follow_result look(struct batch *batch)
 	/* What is left of a job that has ended may write there, but starts nothing. */
 	if (batch->inquiry.answer.meaning < BATCH_ENDED &&
 	    allocation_read_start(&batch->allocation, &batch->start)) {
-		batch_say(&batch->call->voice, "%s runs on %s", title(batch).text,
-			  batch->start.node);
+		batch_say(&batch->voice, "%s runs on %s", title(batch).text, batch->start.node);
 		batch->inquiry.started = true;
 		/* What ended was a start before this one. */
 		batch->has_exit = false;
@@ -225,7 +236,7 @@ static enum verdict judge(struct batch *batch, int *exit_code, struct error *err
 	if (answer->meaning == BATCH_LOST && !by_itself)
 		return lose(batch, err, answer->words);
 	if (answer->meaning == BATCH_CONDEMNED) {
-		batch_say(&batch->call->voice, "%s failed: %s", title(batch).text, answer->words);
+		batch_say(&batch->voice, "%s failed: %s", title(batch).text, answer->words);
 		*exit_code = BATCH_FAILED;
 		return DECIDED;
 	}
@@ -291,7 +302,7 @@ static void drain(struct batch *batch)
 			   followed == FOLLOW_BLOCKED);
 	}
 	if (batch->has_exit)
-		batch_say(&batch->call->voice, "the end of the log has not arrived in time");
+		batch_say(&batch->voice, "the end of the log has not arrived in time");
 }
 
 /* Cancels the job in the scheduler, and shows what it had to say to that. */
@@ -308,7 +319,7 @@ static int withdraw(struct batch *batch, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "the job was cancelled, but %.900s",
 				 why.detail);
 	if (batch->is_over)
-		batch_say(&batch->call->voice, "%s is gone from the queue", title(batch).text);
+		batch_say(&batch->voice, "%s is gone from the queue", title(batch).text);
 	return error_set(err, ERROR_SYSTEM, "the job was cancelled");
 }
 
@@ -347,7 +358,7 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 					       &(struct error){.kind = ERROR_NONE}) == 0;
 		return -1;
 	}
-	inquiry_init(&batch->inquiry, &batch->queue, &batch->call->voice);
+	inquiry_init(&batch->inquiry, &batch->queue, &batch->voice);
 	enum verdict verdict = watch(batch, exit_code, err);
 	if (verdict == GO_ON)
 		return withdraw(batch, err);
@@ -374,6 +385,8 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 	struct batch batch = {
 		.call = call, .queue = {.signals = -1}, .began = io_now_ms(), .end_seen = -1};
 	batch.follower.allocation = &batch.allocation;
+	batch.mouth = (struct mouth){&call->voice, &batch.follower};
+	batch.voice = (struct batch_voice){say_on_own_line, &batch.mouth};
 	int result = allocation_init(&batch.allocation, call->script->directory, state->scripts_dir,
 				     call->substage, err);
 	if (result == 0)
@@ -384,6 +397,9 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 		result = check_path(&batch, err);
 	if (result == 0)
 		result = run(&batch, exit_code, err);
+	/* The error is told next. */
+	if (result != 0)
+		follow_end_line(&batch.follower);
 	if (batch.is_over)
 		allocation_close(&batch.allocation, state->retain_logs);
 	queue_close(&batch.queue);

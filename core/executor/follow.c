@@ -32,7 +32,16 @@ static size_t write_part(struct follower *follower, const char *bytes, size_t si
 		else if (errno != EINTR)
 			follower->broken = true;
 	}
+	if (written > 0)
+		follower->in_line = bytes[written - 1] != '\n';
 	return follower->broken ? size : written;
+}
+
+void follow_end_line(struct follower *follower)
+{
+	bool blocked = false;
+	if (follower->in_line)
+		(void)write_part(follower, "\n", 1, &blocked);
 }
 
 uint64_t follow_size(const struct follower *follower)

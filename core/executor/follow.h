@@ -13,6 +13,7 @@ struct follower {
 	const struct allocation *allocation;
 	uint64_t position; /* bytes that were copied */
 	bool broken;	   /* nobody reads our standard output any more */
+	bool in_line;	   /* the last of them did not end one */
 };
 
 enum follow_result {
@@ -23,6 +24,9 @@ enum follow_result {
 
 /* Of the log as it is seen now; 0 where there is none. */
 uint64_t follow_size(const struct follower *follower);
+
+/* Has what is said next begin a line. */
+void follow_end_line(struct follower *follower);
 
 /* One bounded step from the log's `position` on. */
 enum follow_result follow_step(struct follower *follower);

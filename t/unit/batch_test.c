@@ -273,6 +273,15 @@ START_TEST(who_ends_by_itself_is_asked_about_once)
 }
 END_TEST
 
+START_TEST(what_is_said_stands_on_a_line_of_its_own)
+{
+	does("scontrol.does", "state OUT_OF_MEMORY\n");
+	struct outcome *outcome = run("printf 'half a line'\n", 0);
+	ck_assert_int_eq(outcome->exit_code, BATCH_FAILED);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "half a line\nslurm job 4242 failed: "));
+}
+END_TEST
+
 START_TEST(who_ends_by_itself_does_not_wait_for_what_may_be_asked_later)
 {
 	made.header.state.command_delay_ms = 60000;
@@ -743,6 +752,7 @@ Suite *batch_suite(void)
 	tcase_add_loop_test(jobs, who_was_ended_is_asked_about, 0, ROWS(ENDS));
 	tcase_add_loop_test(jobs, who_was_told_to_end_is_asked_about, 0, ROWS(SIGNALS));
 	tcase_add_loop_test(jobs, who_ends_by_itself_is_asked_about_once, 0, ROWS(OWN_ENDS));
+	tcase_add_test(jobs, what_is_said_stands_on_a_line_of_its_own);
 	tcase_add_test(jobs, who_ends_by_itself_does_not_wait_for_what_may_be_asked_later);
 	tcase_add_test(jobs, a_job_that_vanishes_is_looked_for_in_the_history);
 	tcase_add_test(jobs, who_remembers_is_asked_before_a_forgotten_end_is_believed);
