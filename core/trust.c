@@ -35,6 +35,25 @@ static void note_first(struct walk *walk, const char *entry, bool foreign, const
 	walk->first->owner = found->st_uid;
 }
 
+static bool others_write(const struct stat *found)
+{
+	return (found->st_mode & 022) != 0;
+}
+
+/*
+ * Whether the entry belongs to somebody who has no part in the way. Handed over is what lies where
+ * its directory's owner alone can have put it.
+ */
+static bool is_foreign(const struct walk *walk, const struct stat *entry)
+{
+	struct stat above;
+	bool own = entry->st_uid == 0 || entry->st_uid == walk->terms->owner;
+	if (own || !walk->terms->handed)
+		return !own;
+	return lstat(walk->done[0] != '\0' ? walk->done : "/", &above) != 0 ||
+	       (others_write(&above) && entry->st_uid != above.st_uid);
+}
+
 /* Notes where others than root and the owner can change the entry; -1 where it is not there. */
 static int look_at(struct walk *walk, const char *entry, bool *is_link, struct error *err)
 {
@@ -42,10 +61,15 @@ static int look_at(struct walk *walk, const char *entry, bool *is_link, struct e
 	if (lstat(entry, &found) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
 	*is_link = S_ISLNK(found.st_mode);
-	bool foreign = found.st_uid != 0 && found.st_uid != walk->terms->owner;
+	bool foreign = is_foreign(walk, &found);
 	bool sticky = S_ISDIR(found.st_mode) && (found.st_mode & S_ISVTX) != 0;
-	bool open = !*is_link && (found.st_mode & 022) != 0 && !(sticky && walk->terms->sticky);
-	if (foreign)
+	bool open = !*is_link && others_write(&found) && !(sticky && walk->terms->sticky);
+	if (foreign && walk->terms->handed)
+		error_set(err, ERROR_SYSTEM,
+			  "%s belongs to uid %u, and lies where others can make what they like: "
+			  "use a place that the site has made",
+			  entry, (unsigned int)found.st_uid);
+	else if (foreign)
 		error_set(err, ERROR_SYSTEM,
 			  "%s belongs to uid %u; on the way to %s, all must belong to root: use "
 			  "a place of root's, or run: chown root %s",
@@ -54,6 +78,11 @@ static int look_at(struct walk *walk, const char *entry, bool *is_link, struct e
 		error_set(err, ERROR_SYSTEM,
 			  "%s can be written by others; use a place in which root alone writes",
 			  entry);
+	else if (open && walk->terms->handed)
+		error_set(err, ERROR_SYSTEM,
+			  "%s can be written by others without the sticky bit: they could exchange "
+			  "%s; run: chmod +t %s",
+			  entry, walk->terms->what, entry);
 	else if (open)
 		error_set(err, ERROR_SYSTEM, "%s can be written by others; run: chmod go-w %s",
 			  entry, entry);

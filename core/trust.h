@@ -31,6 +31,11 @@ struct trust_terms {
 	const char *what; /* it leads to, for the error's text */
 	uid_t owner;	  /* who may have a part in it, beside root */
 	bool sticky; /* a directory like /tmp is no fault: who may write there exchanges nothing */
+	/*
+	 * Nor is what belongs to any other account: the site has handed it over. But what such an
+	 * account has itself put into a directory like /tmp remains a fault.
+	 */
+	bool handed;
 };
 
 /* The same for who shall be told all about it: *fault is filled in any case. */

@@ -12,6 +12,7 @@
 #include "core/io.h"
 #include "core/text.h"
 #include "core/tree.h"
+#include "core/trust.h"
 
 #define HOME_DIRECTORY ".jacamar-ci"
 
@@ -221,6 +222,19 @@ static int step(const struct walk *walk, int at, const char *name, struct error 
 }
 
 /*
+ * Who could rename what is in a directory on the way would have other files in the place of those
+ * that were looked at, after each look.
+ */
+static int check_above(const char *above, struct error *err)
+{
+	struct trust_fault fault;
+	const struct trust_terms terms = {
+		.what = "the job's files", .owner = geteuid(), .sticky = true, .handed = true};
+	cleanup_free char *found = trust_examine(above, &terms, &fault, err);
+	return found != NULL ? 0 : -1;
+}
+
+/*
  * Opens what is above the root: the site's own, which may hold links. Where not all of it is there
  * and may be made, the lowest that is; *length gets how much of the path that is.
  */
@@ -234,8 +248,12 @@ static int open_above(const struct walk *walk, size_t *length, struct error *err
 		slash[1] = '\0';
 		int fd = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		*length = (size_t)(slash - above) + 1;
-		if (fd >= 0)
+		if (fd >= 0 && check_above(above, err) == 0)
 			return fd;
+		if (fd >= 0) {
+			close(fd);
+			return -1;
+		}
 		if (errno != ENOENT || !walk->make_way || slash == above)
 			return error_errno(err, ERROR_SYSTEM, "cannot open %s%s", above,
 					   is_in_data_dir(walk) ? " (general.data_dir: it must be "

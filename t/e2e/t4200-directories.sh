@@ -72,6 +72,48 @@ write_config "data_dir = \"$open/taken\""
 check "and one where another account was there first" '
 	play; [ $? -eq 2 ] && logged "$open/taken/$usr" && nothing_ran && [ -z "$(ls -A "$open/taken/$usr")" ]'
 
+# Who may rename what is in a directory could put a tree of their own in its place at any moment.
+team=$open/team/ci
+install -d -m 755 "$open/team" "$team"
+write_config "data_dir = \"$team\""
+refuses_place() {
+	play
+	[ $? -eq 2 ] && logged "$1 can be written by others without the sticky bit: they could exchange the job's files; run: chmod +t $1" &&
+		nothing_ran && [ -z "$(ls -A "$team")" ] || { cat "$box/log"; return 1; }
+}
+for mode in 777 2777 2770; do
+	chgrp "$usr" "$team"
+	chmod "$mode" "$team"
+	check "refused: a data_dir of mode $mode" 'refuses_place "$team"'
+done
+chmod 1777 "$team"
+chmod 775 "$open/team"
+check 'refused: one below a directory that others can write' 'refuses_place "$open/team"'
+chmod 755 "$open/team"
+chmod 3770 "$team"
+check 'a directory of a team does, with the sticky bit' 'play && [ -d "$team/$usr/builds/short/000" ] || { cat "$box/log"; false; }'
+prepare_call
+chmod -t "$team"
+check 'where that bit goes after prepare, no script is written or run' '
+	echo "echo the job ran" | call >"$box/log"
+	[ "$(call_exit)" = 2 ] && logged "$team can be written by others without the sticky bit" &&
+	! grep -q "^the job ran" "$box/log" && ! find "$team/$usr/scripts" -type f | grep .'
+check 'and cleanup removes nothing' '
+	cleanup_with; [ $? -eq 2 ] && logged "$team can be written by others without the sticky bit" &&
+	[ -d "$team/$usr/scripts/short/000/group/project/981625" ]'
+as "$two" mkdir -m 1777 "$open/bait"
+write_config "data_dir = \"$open/bait\""
+check 'refused: one that another account has made where all may' '
+	play; [ $? -eq 2 ] && logged "$open/bait belongs to uid $(id -u "$two"), and lies where others can make what they like" &&
+	nothing_ran && [ -z "$(ls -A "$open/bait")" ]'
+rm -rf "$open/team" "$open/bait"
+mode=$(stat -c %a "$home")
+chmod 770 "$home"
+write_config
+except none 'the configuration lies there' check 'refused: a home that others can write' '
+	play; [ $? -eq 2 ] && logged "$home can be written by others without the sticky bit" && nothing_ran'
+chmod "$mode" "$home"
+
 # Where the user's login shell says
 
 mkdir -m 1777 "$open/work"

@@ -107,13 +107,21 @@ elsewhere "$box/home/$runner/work" "cannot open 'work' of"
 check 'and nothing was made in any of them' '
 	[ ! -e /etc/short ] && [ ! -e /tmp/short ] && [ ! -e "$open/short" ] && ! find "$box/home/$two" "$box/home/$runner" -name short | grep .'
 
+mkdir "$open/team"
+chmod 2777 "$open/team"
+elsewhere "$open/team/mine" "$open/team can be written by others without the sticky bit: they could exchange the job's files; run: chmod +t"
+check 'and nothing was made there either' '[ -z "$(ls -A "$open/team")" ]'
+chmod +t "$open/team"
+check 'with that bit it is as good a place as any' 'builds_in "$open/team/mine"'
+rm -rf "$open/team"
+
 # Planted by others, or by the user, at each level from what is named on
 
 for level in place place/short place/short/000; do
 	path=$open/way/$level
 	plant() {
 		rm -rf "$open/way" "$open/target" "$base"
-		install -d -m 777 "$open/way"
+		install -d -m 1777 "$open/way"
 		as "$usr" sh -c 'umask 077; mkdir -p "$1"' - "$(dirname "$path")"
 		install -d -m 755 -o "$usr" "$open/target"
 	}

@@ -432,6 +432,108 @@ START_TEST(what_is_above_the_base_may_be_a_link)
 }
 END_TEST
 
+/* The site's own directories, right above the base and further up. */
+static const struct {
+	mode_t mode;
+	bool trusted;
+} ABOVE[] = {
+	{0755, true},	{0700, true},	{02755, true}, {01777, true}, {03770, true}, {0777, false},
+	{02777, false}, {02770, false}, {0770, false}, {0720, false}, {0702, false}, {0775, false},
+};
+
+/* In all that is done below the base. */
+static void expect_trust(bool trusted, const char *text)
+{
+	const struct state *state = &made.header.state;
+	int builds = -1;
+	int scripts = workspace_open_scripts(state, &err);
+	ck_assert_msg((scripts >= 0) == trusted, "%s", err.detail);
+	ck_assert(trusted || strstr(err.detail, text) != NULL);
+	ck_assert_int_eq(workspace_make(state, &err), trusted ? 0 : -1);
+	ck_assert_int_eq(workspace_open_runner_builds(state, true, &builds, &err),
+			 trusted ? 0 : -1);
+	if (trusted) {
+		close(scripts);
+		close(builds);
+	}
+	ck_assert_int_eq(workspace_remove_scripts(state, &err), trusted ? 0 : -1);
+}
+
+START_TEST(nobody_else_can_exchange_what_is_above_the_base)
+{
+	struct path middle = path_of("%s/middle", home.text);
+	struct path place = path_of("%s/middle/place", home.text);
+	scratch_directory(middle.text, 0755);
+	scratch_directory(place.text, 0755);
+	test_header_free(&made);
+	test_header_init(&made, place.text);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	const char *const levels[] = {place.text, middle.text};
+	for (size_t i = 0; i < 2; i++) {
+		struct path text =
+			path_of("%s can be written by others without the sticky bit", levels[i]);
+		ck_assert_int_eq(chmod(levels[i], ABOVE[_i].mode), 0);
+		expect_trust(ABOVE[_i].trusted, text.text);
+		ck_assert_int_eq(chmod(levels[i], 0755), 0);
+	}
+}
+END_TEST
+
+START_TEST(nobody_else_can_exchange_a_link_above_the_base)
+{
+	struct path real = scratch_make();
+	struct path shared = path_of("%s/shared", home.text);
+	struct path linked = path_of("%s/shared/linked", home.text);
+	scratch_directory(shared.text, 0755);
+	scratch_link(real.text, linked.text);
+	test_header_free(&made);
+	test_header_init(&made, linked.text);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+	ck_assert_int_eq(chmod(shared.text, 0777), 0);
+	expect_trust(
+		false,
+		path_of("%s can be written by others without the sticky bit", shared.text).text);
+}
+END_TEST
+
+/* Who owns a directory may hand out places in it; what lies in everyone's was handed out by none.
+ */
+static const struct {
+	mode_t above;
+	uid_t owner_above;
+	bool trusted;
+} HANDED[] = {
+	{0755, 0, true},      {0755, 65534, true}, {0755, 1, true},
+	{01777, 65534, true}, {01777, 0, false},   {03770, 1, false},
+};
+
+START_TEST(what_others_put_into_a_place_for_all_is_refused)
+{
+	struct path shared = path_of("%s/shared", home.text);
+	struct path place = path_of("%s/shared/place", home.text);
+	struct path real = scratch_make();
+	if (!process_is_root(__func__))
+		return;
+	for (int i = 0; i < 2; i++) {
+		scratch_directory(shared.text, 0755);
+		if (i == 0)
+			scratch_directory(place.text, 0755);
+		else
+			scratch_link(real.text, place.text);
+		test_header_free(&made);
+		test_header_init(&made, place.text);
+		ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
+		ck_assert_int_eq(lchown(place.text, 65534, 65534), 0);
+		ck_assert_int_eq(chown(shared.text, HANDED[_i].owner_above, 0), 0);
+		ck_assert_int_eq(chmod(shared.text, HANDED[_i].above), 0);
+		expect_trust(
+			HANDED[_i].trusted,
+			path_of("%s belongs to uid 65534, and lies where others", place.text).text);
+		scratch_remove(shared.text);
+	}
+}
+END_TEST
+
 /* The builds of the test's job go to `custom`. */
 static void move_builds(const char *custom)
 {
@@ -497,6 +599,20 @@ START_TEST(no_link_is_in_what_the_author_asks_for)
 	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
 	ck_assert_int_eq(access(target.text, F_OK), -1);
+}
+END_TEST
+
+START_TEST(nobody_else_can_exchange_what_is_above_a_place)
+{
+	struct path middle = path_of("%s/middle", home.text);
+	struct path custom = path_of("%s/middle/not/yet/there", home.text);
+	move_builds(custom.text);
+	scratch_directory(middle.text, 02770);
+	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "without the sticky bit"));
+	ck_assert_int_eq(rmdir(middle.text), 0); /* nothing was made in it */
+	scratch_directory(middle.text, 03770);
+	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
 }
 END_TEST
 
@@ -666,6 +782,10 @@ static TCase *make_tests(void)
 	tcase_add_test(tcase, a_file_in_the_place_of_a_directory_is_refused);
 	tcase_add_test(tcase, a_path_outside_of_its_base_is_refused);
 	tcase_add_test(tcase, what_is_above_the_base_may_be_a_link);
+	tcase_add_loop_test(tcase, nobody_else_can_exchange_what_is_above_the_base, 0, ROWS(ABOVE));
+	tcase_add_test(tcase, nobody_else_can_exchange_a_link_above_the_base);
+	tcase_add_loop_test(tcase, what_others_put_into_a_place_for_all_is_refused, 0,
+			    ROWS(HANDED));
 	tcase_add_test(tcase, an_older_scripts_directory_becomes_private);
 	return tcase;
 }
@@ -677,6 +797,7 @@ static TCase *custom_tests(void)
 	tcase_add_loop_test(tcase, builds_are_made_where_the_author_asks_for_them, 0, 2);
 	tcase_add_test(tcase, what_is_above_a_place_may_be_a_link);
 	tcase_add_loop_test(tcase, no_link_is_in_what_the_author_asks_for, 0, ROWS(CUSTOM_LEVELS));
+	tcase_add_test(tcase, nobody_else_can_exchange_what_is_above_a_place);
 	tcase_add_test(tcase, a_place_is_the_users_own);
 	tcase_add_test(tcase, a_way_with_dots_is_not_made);
 	tcase_add_test(tcase, builds_outside_of_their_place_are_refused);
