@@ -34,14 +34,16 @@ git() {
 	done
 	while (($# > 1)); do
 		case $1 in
-		-c | -C) _jacamar_options+=("$1" "$2") && shift 2 ;;
+		-c | -C | --git-dir | --work-tree | --namespace | --config-env | --attr-source)
+			_jacamar_options+=("$1" "$2") && shift 2
+			;;
 		-*) _jacamar_options+=("$1") && shift ;;
 		*) break ;;
 		esac
 	done
 	# A submodule of a relative URL is on the remote's host.
 	case ${1-}:$_jacamar_found:$_jacamar_remote in
-	clone:yes:*) set -- "$@" -c "include.path=$_jacamar_settings" ;;
+	clone:yes:*) set -- clone -c "include.path=$_jacamar_settings" "${@:2}" ;;
 	submodule:*:yes) _jacamar_found=yes ;;
 	esac
 	if [ -z "$_jacamar_found" ]; then
@@ -97,9 +99,21 @@ _jacamar_keep() {
 	local _jacamar_where=()
 
 	case $1:${2-} in
-	config:-f | config:--file) _jacamar_where=(config "$2" "$3") ;;
-	config:--global | config:--file=*) _jacamar_where=(config "$2") ;;
-	config:*) _jacamar_where=(config) ;;
+	config:*)
+		_jacamar_where=(config)
+		while (($# > 1)); do
+			shift
+			case $1 in
+			-f | --file) _jacamar_where=(config "$1" "${2-}") ;;
+			-f?* | --file=* | --global | --system | --local | --worktree)
+				_jacamar_where=(config "$1")
+				;;
+			esac
+		done
+		# Without one of these words, what has succeeded outside of a repository keeps nothing.
+		((${#_jacamar_where[@]} > 1)) ||
+			command git "${_jacamar_options[@]}" rev-parse --git-dir >/dev/null 2>&1 || return 0
+		;;
 	remote:*) _jacamar_remote=yes _jacamar_where=(config) ;;
 	clone:*) _jacamar_remote=yes ;;
 	submodule:update | submodule:add)
@@ -114,7 +128,12 @@ _jacamar_keep() {
 
 # For artifacts gitlab-runner is given the token as --token, and takes it from CI_JOB_TOKEN as well.
 # Only the first one is the runner's: behind it come paths of the author's. The signed URLs of
-# caches it takes as arguments alone.
+# caches it takes as arguments alone. In POSIX mode, which a variable of the author's may have turned
+# on, bash calls a function of such a name, but makes none.
+_jacamar_posix=
+case :$SHELLOPTS: in
+*:posix:*) _jacamar_posix=-${POSIXLY_CORRECT@a} && set +o posix ;;
+esac
 gitlab-runner() {
 	local _jacamar_words=()
 
@@ -130,3 +149,7 @@ gitlab-runner() {
 	done
 	command gitlab-runner "${_jacamar_words[@]}" "$@"
 }
+case $_jacamar_posix in
+-*x*) export POSIXLY_CORRECT=y ;;
+-*) set -o posix ;;
+esac

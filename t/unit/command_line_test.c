@@ -33,6 +33,11 @@
 #define INCLUDE	      "[--replace-all] [include.path] [./jacamar-git.config] [/jacamar-git\\.config$]\n"
 #define KEPT(options) "git " FOR_ONE " [config] " options INCLUDE
 
+/* Git's options of two words. */
+#define WORDS                                                                            \
+	"[--git-dir] [g] [--work-tree] [w] [--namespace] [n] [--config-env] [a.b=HOME] " \
+	"[--attr-source] [HEAD] "
+
 #define HELPER                                                                                 \
 	"helper = \"!f() { test \\\"$1\\\" = get || return 0; while read -r l; do case $l in " \
 	"username=gitlab-ci-token) ;; username=*) return 0 ;; esac; done; "                    \
@@ -43,6 +48,7 @@
 	"://gitlab-ci-token@" host "\"]\nemptyAuth = true\n"
 
 static struct path home;
+static char *variable; /* in the environment of bash; NULL: none */
 
 struct outcome {
 	int exit_code;
@@ -73,7 +79,7 @@ static void execute_bash(const void *argument)
 	struct path notes = path_of("NOTES=%s/notes", home.text);
 	struct path output = path_of("%s/output", home.text);
 	char *const arguments[] = {(char *)"bash", (char *)argument, NULL};
-	char *const environment[] = {path.text, notes.text, NULL};
+	char *const environment[] = {path.text, notes.text, variable, NULL};
 	int fd = open(output.text, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	int empty = open("/dev/null", O_RDONLY);
 	process_forget_check();
@@ -175,11 +181,41 @@ static const struct {
 	 "git " FOR_ONE " [config] [--global] [url." NAME "/.insteadOf] "
 	 "[https://host/]\n" KEPT("[--global] ")},
 	{"$'git' -c $'http.userAgent=runner 18' clone --no-checkout " URL "/p.git dir --template t",
-	 "git [-c] [http.userAgent=runner 18] " FOR_ONE " [clone] [--no-checkout] [" NAME
-	 "/p.git] [dir] [--template] [t] " FOR_ONE "\n"},
+	 "git [-c] [http.userAgent=runner 18] " FOR_ONE " [clone] " FOR_ONE
+	 " [--no-checkout] [" NAME "/p.git] [dir] [--template] [t]\n"},
 	{"git -c url." URL ".insteadOf=https://host:8443 submodule foreach 'git lfs pull'",
 	 "git [-c] [url." NAME ".insteadOf=https://host:8443] " FOR_ONE
 	 " [submodule] [foreach] [git lfs pull]\n"},
+	{"git clone --depth 1 -- " URL "/p.git dir",
+	 "git " FOR_ONE " [clone] " FOR_ONE " [--depth] [1] [--] [" NAME "/p.git] [dir]\n"},
+	{"git --git-dir g --work-tree w --namespace n --config-env a.b=HOME --attr-source HEAD "
+	 "remote add x " URL "/p.git",
+	 "git " WORDS FOR_ONE " [remote] [add] [x] [" NAME "/p.git]\n"
+	 "git " WORDS FOR_ONE " [config] " INCLUDE},
+	{"git --git-dir=g --bare remote add x " URL "/p.git",
+	 "git [--git-dir=g] [--bare] " FOR_ONE " [remote] [add] [x] [" NAME "/p.git]\n"
+	 "git [--git-dir=g] [--bare] " FOR_ONE " [config] " INCLUDE},
+	{"git config --add --global url." URL "/.insteadOf x",
+	 "git " FOR_ONE " [config] [--add] [--global] [url." NAME
+	 "/.insteadOf] [x]\n" KEPT("[--global] ")},
+	{"git config --replace-all --file f url." URL "/.insteadOf x",
+	 "git " FOR_ONE " [config] [--replace-all] [--file] [f] [url." NAME
+	 "/.insteadOf] [x]\n" KEPT("[--file] [f] ")},
+	{"git config set url." URL "/.insteadOf x --file=f",
+	 "git " FOR_ONE " [config] [set] [url." NAME
+	 "/.insteadOf] [x] [--file=f]\n" KEPT("[--file=f] ")},
+	{"git config --bool --worktree url." URL "/.x true",
+	 "git " FOR_ONE " [config] [--bool] [--worktree] [url." NAME
+	 "/.x] [true]\n" KEPT("[--worktree] ")},
+	{"git config url." URL "/.insteadOf x",
+	 "git " FOR_ONE " [config] [url." NAME "/.insteadOf] [x]\n"
+	 "git " FOR_ONE " [rev-parse] [--git-dir]\n" KEPT("")},
+	/* Outside of a repository. */
+	{"FAILS=rev-parse git config --get-urlmatch http " URL "/",
+	 "git " FOR_ONE " [config] [--get-urlmatch] [http] [" NAME "/]\n"
+	 "git " FOR_ONE " [rev-parse] [--git-dir]\n"},
+	{"FAILS=rev-parse git config --system url." URL "/.insteadOf x",
+	 "git " FOR_ONE " [config] [--system] [url." NAME "/.insteadOf] [x]\n" KEPT("[--system] ")},
 	{"git fetch " URL "/p.git main", "git " FOR_ONE " [fetch] [" NAME "/p.git] [main]\n"},
 	{"git -C dir remote add x " URL "/p.git",
 	 "git [-C] [dir] " FOR_ONE " [remote] [add] [x] [" NAME "/p.git]\n"
@@ -386,6 +422,33 @@ START_TEST(nothing_of_the_scripts_own_changes_it)
 }
 END_TEST
 
+/* The second is in the environment of what is run, too. */
+static const struct {
+	char *variable;
+	const char *output;
+} POSIX_MODES[] = {
+	{"SHELLOPTS=posix", "posix\nnot exported\n"},
+	{"POSIXLY_CORRECT=1", "posix\nexported\n"},
+	{"OTHER=1", "not exported\n"},
+};
+
+START_TEST(posix_mode_is_what_it_was)
+{
+	variable = POSIX_MODES[_i].variable;
+	struct outcome outcome = run(
+		"gitlab-runner artifacts-uploader --token " TOKEN " x\n"
+		"git fetch " URL "/p\n"
+		"case :$SHELLOPTS: in *:posix:*) echo posix ;; esac\n"
+		"if env | grep -q ^POSIXLY_CORRECT=; then echo exported; else echo not exported; "
+		"fi");
+	ck_assert_int_eq(outcome.exit_code, 0);
+	ck_assert_str_eq(outcome.output, POSIX_MODES[_i].output);
+	ck_assert_str_eq(outcome.notes, "gitlab-runner [artifacts-uploader] [x]\n"
+					"git " FOR_ONE " [fetch] [" NAME "/p]\n");
+	outcome_free(&outcome);
+}
+END_TEST
+
 /* None is a token of GitLab's; none may be more than text, or stand for another. */
 static const char *const TOKENS[] = {
 	"*",   "[a-z]*", "?",  "$(touch made)", "`touch made`", "a b", "\\",
@@ -396,12 +459,12 @@ START_TEST(a_token_is_only_text)
 {
 	cleanup_free char *quoted =
 		strcmp(TOKENS[_i], "a'b") == 0 ? strdup("a\\'b") : text_format("'%s'", TOKENS[_i]);
-	cleanup_free char *variable =
+	cleanup_free char *token =
 		text_format("cd \"${NOTES%%/*}\"; export CI_JOB_TOKEN=%s\n", quoted);
-	struct outcome outcome = run_with(
-		variable, "git fetch \"https://gitlab-ci-token:$CI_JOB_TOKEN@host:8443/p\"\n"
-			  "git fetch https://gitlab-ci-token:abc@host:8443/p\n"
-			  "gitlab-runner artifacts-uploader --token \"$CI_JOB_TOKEN\" x");
+	struct outcome outcome =
+		run_with(token, "git fetch \"https://gitlab-ci-token:$CI_JOB_TOKEN@host:8443/p\"\n"
+				"git fetch https://gitlab-ci-token:abc@host:8443/p\n"
+				"gitlab-runner artifacts-uploader --token \"$CI_JOB_TOKEN\" x");
 	ck_assert_msg(outcome.exit_code == 0, "%s", outcome.output);
 	ck_assert_str_eq(outcome.notes, "git " FOR_ONE " [fetch] [" NAME "/p]\n"
 					"git [fetch] [https://gitlab-ci-token:abc@host:8443/p]\n"
@@ -427,6 +490,7 @@ Suite *command_line_suite(void)
 	tcase_add_test(tcase, the_runners_own_commands_are_closed_whatever_the_variable_says);
 	tcase_add_loop_test(tcase, results_and_input_pass_through, 0, ROWS(CODES));
 	tcase_add_loop_test(tcase, nothing_of_the_scripts_own_changes_it, 0, ROWS(HOSTILE));
+	tcase_add_loop_test(tcase, posix_mode_is_what_it_was, 0, ROWS(POSIX_MODES));
 	tcase_add_loop_test(tcase, a_token_is_only_text, 0, ROWS(TOKENS));
 	suite_add_tcase(suite, tcase);
 	return suite;
