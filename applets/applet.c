@@ -17,7 +17,8 @@
 void applet_say(const struct invocation *call, const char *format, ...)
 {
 	char line[2048];
-	int used = snprintf(line, sizeof(line), "%s: ", call->program);
+	/* It is the caller's own choice, and may be longer than the line. */
+	int used = snprintf(line, sizeof(line), "%.100s: ", call->program);
 	va_list args;
 	va_start(args, format);
 	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);

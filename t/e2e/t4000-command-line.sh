@@ -98,6 +98,9 @@ check 'jacamar without a stage is a wrong call' 'wrong "jacamar: a stage is miss
 check 'jacamar-ci without an applet is one' 'wrong "jacamar-ci: " "$ci"'
 check 'a message stays one line, whatever the call' '
 	wrong "there is no stage" "$auth" "$(printf "a\nb\033[31mc")" && ! grep -q "$(printf "\033")" "$box/err"'
+long=$(head -c 5000 /dev/zero | tr '\0' a)
+check 'and so is one of a very long name' '
+	wrong "$(printf %.100s "$long"): " bash -c '"'"'exec -a "$0" "$1" nonsense'"'"' "$long" "$ci"'
 check 'without a system failure code of the runner it is 2' '
 	as "$runner" "$auth" nonsense 2>/dev/null; [ $? -eq 2 ]'
 for code in 0 256 -1 x '' 2x; do
