@@ -11,12 +11,15 @@
 
 #include "core/io.h"
 
-/* Each level holds a descriptor while it is removed. */
-#define MOST_DEPTH 128
+/* Each level holds a descriptor while it is removed; a site may leave a job but a few of them. */
+#define MOST_DEPTH 32
 
 struct removal {
 	dev_t device;
 	int64_t deadline;
+	int top;	/* the tree's own directory */
+	uint64_t names; /* tried there, for what lay too deep */
+	bool moved;	/* something was, since the last pass over it */
 };
 
 /*
@@ -42,7 +45,63 @@ static int open_to_remove(const struct removal *removal, int parent, const char 
 	return open(self, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int remove_entry(const struct removal *removal, int parent, const char *name, int depth)
+/*
+ * What lies too deep comes to lie in the tree's own directory, so that no depth is out of reach.
+ * Names that are taken there are tried but once, and are as many as the job has made.
+ */
+static int move_up(struct removal *removal, int parent, const char *name)
+{
+	char new_name[32];
+	int result;
+	do {
+		snprintf(new_name, sizeof(new_name), "deep-%ju", (uintmax_t)removal->names++);
+		result = renameat(parent, name, removal->top, new_name);
+	} while (result != 0 && (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR));
+	removal->moved = removal->moved || result == 0;
+	return result;
+}
+
+static int remove_entry(struct removal *removal, int parent, const char *name, int depth);
+
+/* What is in the directory; 0, or errno of the last that stays. */
+static int remove_entries(struct removal *removal, DIR *listing, int depth)
+{
+	int failed = 0;
+	const struct dirent *entry;
+	while (failed != ETIME && (entry = readdir(listing)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    remove_entry(removal, dirfd(listing), entry->d_name, depth + 1) != 0)
+			failed = errno;
+	return failed;
+}
+
+static int remove_directory(struct removal *removal, int parent, const char *name, int depth)
+{
+	int fd = open_to_remove(removal, parent, name);
+	if (fd >= 0 && depth == MOST_DEPTH) {
+		close(fd);
+		return move_up(removal, parent, name);
+	}
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	if (listing == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	if (depth == 0)
+		removal->top = fd;
+	int failed = remove_entries(removal, listing, depth);
+	while (depth == 0 && removal->moved && failed != ETIME) {
+		removal->moved = false;
+		rewinddir(listing);
+		failed = remove_entries(removal, listing, depth);
+	}
+	closedir(listing);
+	errno = failed;
+	return failed != 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static int remove_entry(struct removal *removal, int parent, const char *name, int depth)
 {
 	if (removal->deadline >= 0 && io_now_ms() >= removal->deadline) {
 		errno = ETIME;
@@ -50,28 +109,7 @@ static int remove_entry(const struct removal *removal, int parent, const char *n
 	}
 	if (unlinkat(parent, name, 0) == 0)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	if (depth >= MOST_DEPTH) {
-		errno = ELOOP;
-		return -1;
-	}
-	int fd = open_to_remove(removal, parent, name);
-	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-	if (listing == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	int failed = 0;
-	const struct dirent *entry;
-	while (failed != ETIME && (entry = readdir(listing)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    remove_entry(removal, fd, entry->d_name, depth + 1) != 0)
-			failed = errno;
-	closedir(listing);
-	errno = failed;
-	return failed != 0 ? -1 : unlinkat(parent, name, AT_REMOVEDIR);
+	return errno == EISDIR ? remove_directory(removal, parent, name, depth) : -1;
 }
 
 int tree_remove(int parent, const char *name, int64_t deadline)
@@ -79,6 +117,6 @@ int tree_remove(int parent, const char *name, int64_t deadline)
 	struct stat found;
 	if (fstat(parent, &found) != 0)
 		return -1;
-	struct removal removal = {.device = found.st_dev, .deadline = deadline};
+	struct removal removal = {.device = found.st_dev, .deadline = deadline, .top = -1};
 	return remove_entry(&removal, parent, name, 0);
 }
