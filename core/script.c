@@ -15,6 +15,16 @@ bool script_is_substage(const char *name)
 	return text_is_made_of(name, TEXT_WORD, SCRIPT_SUBSTAGE_MOST);
 }
 
+static int write_script(struct channel_reader *channel, const struct channel_header *header,
+			const char *substage, int fd, const char *path, struct error *err)
+{
+	const char *prelude =
+		header->state.unrestricted_cmd_line ? "" : command_line_prelude(substage);
+	if (io_write_all(fd, prelude, strlen(prelude)) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot write %s", path);
+	return channel_copy_script(channel, header->script_size, fd, path, err);
+}
+
 int script_receive(struct channel_reader *channel, const struct channel_header *header,
 		   const char *substage, struct script *script, struct error *err)
 {
@@ -30,15 +40,15 @@ int script_receive(struct channel_reader *channel, const struct channel_header *
 	/* A sub-stage that is tried again may find the file of its first attempt. */
 	if (unlinkat(script->directory, script->name, 0) != 0 && errno != ENOENT)
 		return error_errno(err, ERROR_SYSTEM, "cannot replace %s", script->path);
-	cleanup_close int fd = openat(script->directory, script->name,
-				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(script->directory, script->name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make %s", script->path);
-	const char *prelude =
-		header->state.unrestricted_cmd_line ? "" : command_line_prelude(substage);
-	if (io_write_all(fd, prelude, strlen(prelude)) != 0)
+	int result = write_script(channel, header, substage, fd, script->path, err);
+	/* A file system of another host may find only here that it is full. */
+	if (close(fd) != 0 && result == 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot write %s", script->path);
-	return channel_copy_script(channel, header->script_size, fd, script->path, err);
+	return result;
 }
 
 int script_remove(const struct script *script, struct error *err)
