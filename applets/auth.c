@@ -20,6 +20,7 @@
 #include "core/root_directory.h"
 #include "core/script.h"
 #include "core/sudo.h"
+#include "core/trust.h"
 #include "core/user_side.h"
 
 /* Whether this process can do what the setting asks for. */
@@ -60,6 +61,10 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 			  "the configuration cannot be used: %s (read as %s; config_args in the "
 			  "runner's config.toml name it)",
 			  call->configuration, service.name);
+		return NULL;
+	}
+	if (trust_check_way("the configuration", call->configuration, err) != 0) {
+		settings_free(settings);
 		return NULL;
 	}
 	if (settings->auth.downscope == DOWNSCOPE_UNSET && call->no_auth)

@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/io.h"
+#include "core/text.h"
+
 /* As many as the kernel follows. */
 #define LINKS_MOST 40
 
@@ -176,6 +179,19 @@ char *trust_resolve(const char *path, const char *what, struct error *err)
 	return trust_examine(path, &terms, &fault, err);
 }
 
+int trust_check_way(const char *key, const char *path, struct error *err)
+{
+	struct trust_fault fault;
+	struct error why;
+	const struct trust_terms terms = {.what = key, .owner = geteuid(), .sticky = true};
+	cleanup_free char *here = path[0] != '/' ? get_current_dir_name() : NULL;
+	cleanup_free char *whole = here != NULL ? text_format("%s/%s", here, path) : strdup(path);
+	if (whole == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	cleanup_free char *found = trust_examine(whole, &terms, &fault, &why);
+	return found != NULL ? 0 : error_set(err, why.kind, "%s %s: %s", key, path, why.detail);
+}
+
 int trust_open(const char *key, const char *path, struct error *err)
 {
 	struct stat found;
@@ -183,8 +199,12 @@ int trust_open(const char *key, const char *path, struct error *err)
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open %s %s", key, path);
 	if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
-	    (found.st_uid == 0 || found.st_uid == geteuid()) && (found.st_mode & 022) == 0)
-		return fd;
+	    (found.st_uid == 0 || found.st_uid == geteuid()) && !others_write(&found)) {
+		if (trust_check_way(key, path, err) == 0)
+			return fd;
+		close(fd);
+		return -1;
+	}
 	close(fd);
 	return error_set(err, ERROR_SYSTEM,
 			 "%s %s must be a file of root or of the service account that nobody else "

@@ -43,8 +43,15 @@ char *trust_examine(const char *path, const struct trust_terms *terms, struct tr
 		    struct error *err);
 
 /*
+ * Whether nobody else can put another file in the place of the one at `path`, which may be relative
+ * and is there; `key` says what it is, for the error's text. A directory like /tmp is no fault.
+ */
+int trust_check_way(const char *key, const char *path, struct error *err);
+
+/*
  * Opens a file on which the identity of users rests, and which the setting `key` names: root's or
- * this process's account's, and nobody else's to write. A descriptor, or -1 with *err.
+ * this process's account's, and nobody else's to write or to put another in its place. A
+ * descriptor, or -1 with *err.
  */
 int trust_open(const char *key, const char *path, struct error *err);
 

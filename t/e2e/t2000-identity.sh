@@ -324,6 +324,13 @@ chown "$two" "$box/keys.json"
 failed 'a key file of another account' "general.jwks_file $box/keys.json must be a file of root"
 rm -f "$box/keys.json"
 failed 'a key file that is not there' "cannot open general.jwks_file $box/keys.json"
+mkdir "$box/shared"
+chmod 777 "$box/shared"
+$sign jwks "$box/key.jwk" >"$box/shared/keys.json"
+ln -s "$box/shared/keys.json" "$box/keys.json"
+failed 'one that others can exchange' \
+	"general.jwks_file $box/keys.json: $box/shared can be written by others; run: chmod go-w $box/shared"
+rm -r "$box/shared" "$box/keys.json"
 echo '{"keys": {}}' >"$box/keys.json"
 failed 'a key file without keys' 'the key set has no array "keys"'
 $sign jwks "$box/key.jwk" >"$box/keys.json"

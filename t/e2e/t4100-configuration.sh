@@ -52,6 +52,27 @@ check 'a link to a good file is followed' works
 chown "$usr" "$etc/elsewhere.toml"
 chmod 644 "$etc/elsewhere.toml"
 check "a link to another account's file is refused" 'fails "$file: owned by another account"'
+restore
+# exchanged 'line part': somebody else could put another file in its place.
+exchanged() {
+	configure
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran && [ "$(wc -l <"$box/log")" -eq 1 ] &&
+		logged "jacamar-auth: the configuration $file: $1" || { cat "$box/log"; return 1; }
+}
+for mode in 770 702 2775; do
+	chmod $mode "$etc"
+	check "a file in a directory of mode $mode is refused" 'exchanged "$etc can be written by others; run: chmod go-w $etc"'
+done
+chmod 1777 "$etc"
+check 'in one with the sticky bit it is not' works
+chmod 700 "$etc"
+mkdir "$box/shared"
+chmod 777 "$box/shared"
+ln -s "$etc" "$box/shared/link"
+check 'one behind a link that others can exchange is refused' '
+	etc=$box/shared/link file=$box/shared/link/jacamar-config.toml
+	exchanged "$box/shared can be written by others; run: chmod go-w $box/shared"'
+rm -rf "$box/shared"
 rm -f "$file"
 check 'a file that is not there is refused' 'fails "$file: cannot be opened: No such file or directory"'
 restore

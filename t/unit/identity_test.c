@@ -162,6 +162,64 @@ START_TEST(a_key_file_that_others_could_write_is_refused)
 }
 END_TEST
 
+/* Of the directory above it. */
+static const struct {
+	mode_t mode;
+	const char *reason;
+} WAYS[] = {
+	{0755, NULL},
+	{01777, NULL},
+	{0775, "can be written by others; run: chmod go-w"},
+	{02770, "can be written by others; run: chmod go-w"},
+	{0707, "can be written by others; run: chmod go-w"},
+};
+
+START_TEST(no_other_file_can_be_put_in_its_place)
+{
+	struct path place = scratch_make();
+	struct path inner = path_of("%s/inner", place.text);
+	struct path real = path_of("%s/inner/keys.json", place.text);
+	struct path linked = path_of("%s/keys.json", place.text);
+	scratch_directory(inner.text, 0755);
+	ck_assert_int_eq(rename(keys_file.text, real.text), 0);
+	scratch_link(real.text, linked.text);
+	char *const paths[] = {real.text, linked.text};
+	const char *const levels[] = {inner.text, place.text};
+	for (int i = 0; i < ROWS(paths); i++)
+		for (int k = 0; k < ROWS(levels); k++) {
+			settings.jwks_file = paths[i];
+			settings.tls_ca_file = NULL;
+			ck_assert_int_eq(chmod(levels[k], WAYS[_i].mode), 0);
+			expect("https://gitlab.example.com", 981625, "group/project",
+			       WAYS[_i].reason);
+			settings.jwks_file = NULL;
+			settings.tls_ca_file = paths[i];
+			if (WAYS[_i].reason != NULL)
+				expect("https://gitlab.example.com", 981625, "group/project",
+				       WAYS[_i].reason);
+			ck_assert_int_eq(chmod(levels[k], 0755), 0);
+		}
+}
+END_TEST
+
+START_TEST(nobody_else_has_a_part_in_the_way)
+{
+	struct path place = scratch_make();
+	struct path linked = path_of("%s/keys.json", place.text);
+	if (!process_is_root(__func__))
+		return;
+	scratch_link(keys_file.text, linked.text);
+	ck_assert_int_eq(chmod(place.text, 01777), 0);
+	settings.jwks_file = linked.text;
+	expect("https://gitlab.example.com", 981625, "group/project", NULL);
+	ck_assert_int_eq(lchown(linked.text, 65534, 65534), 0);
+	expect("https://gitlab.example.com", 981625, "group/project", "belongs to uid 65534");
+	ck_assert_int_eq(lchown(linked.text, 0, 0), 0);
+	ck_assert_int_eq(chown(place.text, 65534, 65534), 0);
+	expect("https://gitlab.example.com", 981625, "group/project", "belongs to uid 65534");
+}
+END_TEST
+
 START_TEST(a_key_file_of_another_account_is_refused)
 {
 	if (!process_is_root(__func__))
@@ -186,6 +244,8 @@ Suite *identity_suite(void)
 	tcase_add_test(tcase, garbage_is_denied);
 	tcase_add_test(tcase, a_key_file_that_others_could_write_is_refused);
 	tcase_add_test(tcase, a_key_file_of_another_account_is_refused);
+	tcase_add_loop_test(tcase, no_other_file_can_be_put_in_its_place, 0, ROWS(WAYS));
+	tcase_add_test(tcase, nobody_else_has_a_part_in_the_way);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
