@@ -179,11 +179,19 @@ static bool join_new_keyring(void)
 	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS;
 }
 
+static int refuse_old_keyring(struct error *err)
+{
+	return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring%s",
+			   errno == EPERM ? " (is this a container, whose filter of system calls "
+					    "leaves out keyctl?)"
+					  : "");
+}
+
 int privilege_confine(struct error *err)
 {
 	/* A ticket of the service account's may lie in the old one. */
 	if (!join_new_keyring())
-		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
+		return refuse_old_keyring(err);
 	if (privilege_is_reserved()) {
 		/*
 		 * The service account's files and processes are a way back to its capabilities: the
@@ -330,7 +338,7 @@ int downscope_become(const struct account *account, const struct downscope_rules
 	if (change ? change_identity(account, err) != 0 : privilege_drop(err) != 0)
 		return -1;
 	if (!join_new_keyring() && !fresh_keyring)
-		return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring");
+		return refuse_old_keyring(err);
 
 	downscope_reset_signals();
 	if (downscope_close_from(first_closed_fd, err) != 0)

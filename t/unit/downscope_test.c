@@ -620,13 +620,13 @@ START_TEST(descriptors_are_closed_from_one_on)
 }
 END_TEST
 
-/* As on a kernel that does not know the call. */
-static void take_close_range_away(void)
+/* As on a kernel that does not know the call, or in a container that does not let it be made. */
+static void take_away(unsigned int number, unsigned int reason)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | reason),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
@@ -637,7 +637,7 @@ static void take_close_range_away(void)
 
 static void close_on_an_old_kernel(const void *argument)
 {
-	take_close_range_away();
+	take_away(SYS_close_range, ENOSYS);
 	child_require(syscall(SYS_close_range, 1000U, 1000U, 0U) == -1 && errno == ENOSYS);
 	close_most(argument);
 }
@@ -645,6 +645,35 @@ static void close_on_an_old_kernel(const void *argument)
 START_TEST(an_old_kernel_closes_them_as_well)
 {
 	int status = process_run(close_on_an_old_kernel, NULL);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		process_skip(__func__, "needs seccomp filters");
+	else
+		ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static const struct {
+	int reason;
+	const char *said; /* NULL: it is done without */
+} KEYRINGS[] = {
+	{ENOSYS, NULL},
+	{EPERM, "leaves out keyctl?): Operation not permitted"},
+	{EDQUOT, "cannot make a new session keyring: Disk quota exceeded"},
+};
+
+static void confine_without_keyring(const void *argument)
+{
+	int row = *(const int *)argument;
+	const char *said = KEYRINGS[row].said;
+	struct error err;
+	take_away(SYS_keyctl, (unsigned int)KEYRINGS[row].reason);
+	child_require(privilege_confine(&err) == (said == NULL ? 0 : -1));
+	child_require(said == NULL || strstr(err.detail, said) != NULL);
+}
+
+START_TEST(a_keyring_that_cannot_be_left_is_said)
+{
+	int status = process_run(confine_without_keyring, &_i);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 		process_skip(__func__, "needs seccomp filters");
 	else
@@ -690,6 +719,7 @@ Suite *downscope_suite(void)
 	tcase_add_test(identity, the_helper_can_signal_the_users_processes);
 	tcase_add_test(identity, descriptors_are_closed_from_one_on);
 	tcase_add_test(identity, an_old_kernel_closes_them_as_well);
+	tcase_add_loop_test(identity, a_keyring_that_cannot_be_left_is_said, 0, ROWS(KEYRINGS));
 	suite_add_tcase(suite, identity);
 	suite_add_tcase(suite, sudo_tests());
 	return suite;
