@@ -76,6 +76,8 @@ static bool arrange_descriptors(const struct session *session, int channel, int 
 	/* Out of the way first: any of them may be where another one goes. */
 	int high_report = fcntl(report, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
 	int high_response = fcntl(session->response, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
+	if (session->response < 0)
+		close(RESPONSE_FD);
 	return dup2(channel, STDIN_FILENO) >= 0 &&
 	       (session->output < 0 || dup2(session->output, STDOUT_FILENO) >= 0) &&
 	       dup3(high_report, REPORT_FD, O_CLOEXEC) >= 0 &&
