@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "core/io.h"
-#include "core/policy.h"
 #include "core/program.h"
 #include "core/seccomp.h"
 #include "core/text.h"
@@ -84,71 +83,6 @@ static int establish_identity(struct decision *decision, struct error *err)
 	return policy_needs_token(settings) ? refuse_without_token(decision, err) : 0;
 }
 
-static int check_lists(const struct auth_settings *auth, const char *name, struct error *err)
-{
-	struct account account;
-	size_t count = 0;
-	cleanup_free gid_t *groups = NULL;
-	if (policy_needs_account(auth)) {
-		if (account_by_name(name, &account, err) != 0)
-			return -1;
-		groups = account_groups(&account, &count, err);
-		if (groups == NULL)
-			return -1;
-	}
-	return policy_check_lists(auth, name, groups, count, err);
-}
-
-/* The account that the job asks for; its author sets that variable, and the script judges. */
-static int ask_script(struct decision *decision, const struct account *service, struct error *err)
-{
-	const struct runas_settings *settings = &decision->settings->auth.runas;
-	cleanup_free char *variable = text_format(
-		"CUSTOM_ENV_%s", settings->user_variable != NULL ? settings->user_variable : "");
-	if (variable == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	const char *target = settings->user_variable != NULL ? getenv(variable) : NULL;
-	return runas_ask(settings, service, &decision->identity.claims, target, &decision->runas,
-			 err);
-}
-
-/* The name of the account that the rules give to who triggered the job; the first failure ends it.
- */
-static const char *apply_rules(struct decision *decision, const struct account *service,
-			       struct error *err)
-{
-	const struct auth_settings *auth = &decision->settings->auth;
-	const struct claims *claims = &decision->identity.claims;
-	const char *name = claims->user_login;
-
-	if (policy_check_source(auth, claims->pipeline_source, err) != 0 ||
-	    policy_check_login(auth, name, err) != 0 ||
-	    (auth->lists_pre_validation && check_lists(auth, name, err) != 0))
-		return NULL;
-	if (auth->runas.validation_script != NULL) {
-		if (ask_script(decision, service, err) != 0)
-			return NULL;
-		/* Without downscoping it is still the person who is judged. */
-		if (decision->runas.username[0] != '\0' && auth->downscope != DOWNSCOPE_NONE)
-			name = decision->runas.username;
-	}
-	return check_lists(auth, name, err) == 0 ? name : NULL;
-}
-
-/* Without downscoping there is but one account, which a script may not promise anybody else. */
-static int take_service_account(struct decision *decision, const struct account *service,
-				struct error *err)
-{
-	const char *given = decision->runas.username;
-	if (given[0] != '\0' && strcmp(given, service->name) != 0)
-		return error_set(err, ERROR_DENIED,
-				 "auth.runas gives the account %s, but without downscoping jobs "
-				 "run as %s",
-				 given, service->name);
-	decision->account = *service;
-	return 0;
-}
-
 /* Root's privilege comes from the caller, not from the file. */
 static bool is_by_file(enum downscope_kind downscope, const struct account *service)
 {
@@ -158,24 +92,28 @@ static bool is_by_file(enum downscope_kind downscope, const struct account *serv
 int decision_find_account(struct decision *decision, struct error *err)
 {
 	const struct auth_settings *auth = &decision->settings->auth;
-	const char *name = "";
-	struct account service;
+	const struct account *service = &decision->service;
+	const char *wanted = auth->runas.user_variable;
 
-	if (establish_identity(decision, err) != 0 || account_of_process(&service, err) != 0)
+	if (establish_identity(decision, err) != 0 ||
+	    account_of_process(&decision->service, err) != 0)
 		return -1;
-	/* Where there is no token, there is no rule that would need one. */
-	if (decision->identity.claims.user_login[0] != '\0') {
-		name = apply_rules(decision, &service, err);
-		if (name == NULL)
-			return -1;
-	}
-	if (auth->downscope == DOWNSCOPE_NONE ? take_service_account(decision, &service, err) != 0
-					      : account_by_name(name, &decision->account, err) != 0)
+	/* The job's author sets it, and the script judges. */
+	cleanup_free char *variable = text_format("CUSTOM_ENV_%s", wanted != NULL ? wanted : "");
+	if (variable == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	decision->applicant = (struct applicant){
+		.settings = auth,
+		.sources = &POLICY_SOURCES,
+		.service = service,
+		.claims = &decision->identity.claims,
+		.target = wanted != NULL ? getenv(variable) : NULL,
+	};
+	if (policy_apply(&decision->applicant, err) != 0)
 		return -1;
-	if (policy_check_account(auth, &decision->account, &service, err) != 0)
-		return -1;
-	return is_by_file(auth->downscope, &service) ? program_check_reach(&decision->account, err)
-						     : 0;
+	return is_by_file(auth->downscope, service)
+		       ? program_check_reach(&decision->applicant.account, err)
+		       : 0;
 }
 
 /* As the token says it, else as the response does; NULL where neither does. */
@@ -216,8 +154,8 @@ static struct workspace_names workspace_names(const struct decision *decision)
 
 static const char *choose_data_dir(const struct decision *decision)
 {
-	return decision->runas.data_dir[0] != '\0' ? decision->runas.data_dir
-						   : decision->settings->general.data_dir;
+	return decision->applicant.runas.data_dir[0] != '\0' ? decision->applicant.runas.data_dir
+							     : decision->settings->general.data_dir;
 }
 
 /* Never where the user's home or the user's own shell says where that is. */
@@ -245,7 +183,7 @@ struct state decision_state(const struct decision *decision)
 		.login = decision->identity.claims.user_login,
 		.reference = decision->reference,
 		.cookie = decision->cookie,
-		.account = decision->account,
+		.account = decision->applicant.account,
 		.downscope = auth->downscope,
 		.min_uid = auth->min_uid,
 		.base = decision->workspace.base,
@@ -343,7 +281,7 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 		return -1;
 	decision->environment_names = copy_names(&settings->auth.downscope_env);
 	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
-					    &decision->account, err);
+					    &decision->applicant.account, err);
 	if (decision->filters == NULL)
 		return -1;
 	decision->argument_variables = copy_names(&settings->batch.arguments_variable);
@@ -365,7 +303,8 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 			return -1;
 		data_dir = resolved;
 	}
-	return workspace_plan(data_dir, &decision->account, &names, &decision->workspace, err);
+	return workspace_plan(data_dir, &decision->applicant.account, &names, &decision->workspace,
+			      err);
 }
 
 int decision_recheck(const struct state *state, struct error *err)

@@ -12,16 +12,16 @@
 #include "core/error.h"
 #include "core/identity.h"
 #include "core/job.h"
-#include "core/runas.h"
+#include "core/policy.h"
 #include "core/state.h"
 #include "core/workspace.h"
 
 struct decision {
 	struct settings *settings; /* owned */
 	struct job job;
-	struct identity identity;  /* empty where the job has no token and needs none */
-	struct account account;	   /* that the job runs as */
-	struct runas_answer runas; /* empty where no script was asked */
+	struct identity identity; /* empty where the job has no token and needs none */
+	struct account service;
+	struct applicant applicant; /* and what the rules made of them */
 	struct workspace workspace;
 	char *jacamar;
 	/* Lists of the settings, for the state. */

@@ -1,10 +1,14 @@
 #include "core/policy.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/downscope.h"
+#include "core/io.h"
 #include "core/text.h"
+
+const struct policy_sources POLICY_SOURCES = {account_by_name, account_groups, runas_ask};
 
 bool policy_needs_token(const struct settings *settings)
 {
@@ -23,9 +27,11 @@ static bool is_in(const struct string_list *list, const char *name)
 	return false;
 }
 
-int policy_check_source(const struct auth_settings *settings, const char *source, struct error *err)
+/* What started the pipeline ("push", "web", "schedule", ...); "" where the token does not say. */
+static int check_source(struct applicant *applicant, struct error *err)
 {
-	const struct string_list *allowed = &settings->pipeline_source_allowlist;
+	const struct string_list *allowed = &applicant->settings->pipeline_source_allowlist;
+	const char *source = applicant->claims->pipeline_source;
 	if (allowed->count == 0 || is_in(allowed, source))
 		return 0;
 	return error_set(err, ERROR_DENIED,
@@ -33,12 +39,15 @@ int policy_check_source(const struct auth_settings *settings, const char *source
 			 source);
 }
 
-int policy_check_login(const struct auth_settings *settings, const char *login, struct error *err)
+/* The bots of projects and groups: GitLab makes them, nobody answers for them. */
+static int check_bot(struct applicant *applicant, struct error *err)
 {
 	static const char *const owners[] = {"project_", "group_"};
+	const char *login = applicant->claims->user_login;
 	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
 		size_t length = strlen(owners[i]);
-		if (settings->allow_bot_accounts || strncmp(login, owners[i], length) != 0)
+		if (applicant->settings->allow_bot_accounts ||
+		    strncmp(login, owners[i], length) != 0)
 			continue;
 		length += strspn(login + length, TEXT_DIGIT);
 		if (strncmp(login + length, "_bot", 4) == 0)
@@ -48,6 +57,16 @@ int policy_check_login(const struct auth_settings *settings, const char *login, 
 					 login);
 	}
 	return 0;
+}
+
+/*
+ * True where the lists judge an account of this host, and not the mere name of a login: a name
+ * that no account has exactly so is blocked by no list.
+ */
+static bool needs_account(const struct auth_settings *settings)
+{
+	return settings->user_blocklist.count > 0 || settings->groups_blocklist.count > 0 ||
+	       settings->groups_allowlist.count > 0;
 }
 
 static bool has_group(const gid_t *groups, size_t count, gid_t gid)
@@ -85,13 +104,15 @@ static int find_group(const struct string_list *list, bool must_be_known, const 
 }
 
 int policy_check_lists(const struct auth_settings *settings, const char *name, const gid_t *groups,
-		       size_t count, struct error *err)
+		       size_t count, char admitted[POLICY_TEXT_SIZE], struct error *err)
 {
 	const char *group;
 	if (is_in(&settings->user_blocklist, name))
 		return error_set(err, ERROR_DENIED, "%s is in auth.user_blocklist", name);
-	if (is_in(&settings->user_allowlist, name))
+	if (is_in(&settings->user_allowlist, name)) {
+		snprintf(admitted, POLICY_TEXT_SIZE, "%s is in auth.user_allowlist", name);
 		return 0;
+	}
 	if (find_group(&settings->groups_blocklist, true, groups, count, &group, err) != 0)
 		return -1;
 	if (group != NULL)
@@ -104,13 +125,73 @@ int policy_check_lists(const struct auth_settings *settings, const char *name, c
 		return error_set(err, ERROR_DENIED,
 				 "%s is in none of auth.user_allowlist and auth.groups_allowlist",
 				 name);
+	if (group != NULL)
+		snprintf(admitted, POLICY_TEXT_SIZE,
+			 "%s is in the group %s of auth.groups_allowlist", name, group);
+	else if (needs_account(settings))
+		snprintf(admitted, POLICY_TEXT_SIZE,
+			 "%s is in no blocklist, and no allowlist is set", name);
+	else
+		snprintf(admitted, POLICY_TEXT_SIZE, "no list is set");
 	return 0;
 }
 
-bool policy_needs_account(const struct auth_settings *settings)
+/*
+ * Whose account it would be: that of who triggered the job, until the script gives another.
+ * Without downscoping it is still the person who is judged.
+ */
+static const char *name_of(const struct applicant *applicant)
 {
-	return settings->user_blocklist.count > 0 || settings->groups_blocklist.count > 0 ||
-	       settings->groups_allowlist.count > 0;
+	bool given = applicant->runas.username[0] != '\0' &&
+		     applicant->settings->downscope != DOWNSCOPE_NONE;
+	return given ? applicant->runas.username : applicant->claims->user_login;
+}
+
+static int check_lists(struct applicant *applicant, struct error *err)
+{
+	const struct auth_settings *settings = applicant->settings;
+	struct account account;
+	size_t count = 0;
+	cleanup_free gid_t *groups = NULL;
+	if (needs_account(settings)) {
+		if (applicant->sources->account(name_of(applicant), &account, err) != 0)
+			return -1;
+		groups = applicant->sources->groups(&account, &count, err);
+		if (groups == NULL)
+			return -1;
+	}
+	return policy_check_lists(settings, name_of(applicant), groups, count, applicant->admitted,
+				  err);
+}
+
+static int check_lists_before(struct applicant *applicant, struct error *err)
+{
+	return applicant->settings->lists_pre_validation ? check_lists(applicant, err) : 0;
+}
+
+static int ask_script(struct applicant *applicant, struct error *err)
+{
+	const struct runas_settings *runas = &applicant->settings->runas;
+	if (runas->validation_script == NULL)
+		return 0;
+	applicant->asked = true;
+	return applicant->sources->runas(runas, applicant->service, applicant->claims,
+					 applicant->target, &applicant->runas, err);
+}
+
+/* Without downscoping there is but one account, which a script may not promise anybody else. */
+static int find_account(struct applicant *applicant, struct error *err)
+{
+	const char *given = applicant->runas.username;
+	if (applicant->settings->downscope != DOWNSCOPE_NONE)
+		return applicant->sources->account(name_of(applicant), &applicant->account, err);
+	if (given[0] != '\0' && strcmp(given, applicant->service->name) != 0)
+		return error_set(err, ERROR_DENIED,
+				 "auth.runas gives the account %s, but without downscoping jobs "
+				 "run as %s",
+				 given, applicant->service->name);
+	applicant->account = *applicant->service;
+	return 0;
 }
 
 /* The shells by which an administrator closes an account. */
@@ -121,10 +202,11 @@ static bool is_closed_shell(const char *shell)
 	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
 }
 
-static int check_shell(const struct string_list *allowed, const struct account *account,
+int policy_check_shell(const struct auth_settings *settings, const struct account *account,
 		       struct error *err)
 {
-	if (is_in(allowed, account->shell))
+	const struct string_list *allowed = &settings->shell_allowlist;
+	if (settings->downscope == DOWNSCOPE_NONE || is_in(allowed, account->shell))
 		return 0;
 	if (allowed->count > 0)
 		return error_set(err, ERROR_DENIED,
@@ -136,6 +218,11 @@ static int check_shell(const struct string_list *allowed, const struct account *
 				 "auth.shell_allowlist list it",
 				 account->name, account->shell);
 	return 0;
+}
+
+static int check_shell(struct applicant *applicant, struct error *err)
+{
+	return policy_check_shell(applicant->settings, &applicant->account, err);
 }
 
 int policy_check_uid(const struct account *account, const struct account *service,
@@ -162,11 +249,31 @@ int policy_check_uid(const struct account *account, const struct account *servic
 	return 0;
 }
 
-int policy_check_account(const struct auth_settings *settings, const struct account *account,
-			 const struct account *service, struct error *err)
+static int check_uid(struct applicant *applicant, struct error *err)
 {
-	if (settings->downscope != DOWNSCOPE_NONE &&
-	    check_shell(&settings->shell_allowlist, account, err) != 0)
-		return -1;
-	return policy_check_uid(account, service, settings->downscope, settings->min_uid, err);
+	return policy_check_uid(&applicant->account, applicant->service,
+				applicant->settings->downscope, applicant->settings->min_uid, err);
+}
+
+/*
+ * The order is what the manual promises. A rule comes once: the lists before the script are no
+ * substitute for those behind it, which judge the account that the script has given.
+ */
+static int (*const RULES[])(struct applicant *applicant, struct error *err) = {
+	check_source,	    /* auth.pipeline_source_allowlist */
+	check_bot,	    /* auth.allow_bot_accounts */
+	check_lists_before, /* auth.lists_pre_validation */
+	ask_script,	    /* auth.runas */
+	check_lists,	    /* auth.user_blocklist, ... */
+	find_account,	    /* of the name so far */
+	check_shell,	    /* auth.shell_allowlist */
+	check_uid,	    /* auth.min_uid, and who never has a job */
+};
+
+int policy_apply(struct applicant *applicant, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(RULES) / sizeof(RULES[0]); i++)
+		if (RULES[i](applicant, err) != 0)
+			return -1;
+	return 0;
 }

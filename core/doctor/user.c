@@ -35,12 +35,13 @@ static void check_rules(struct doctor *doctor, const struct account *account)
 {
 	const struct auth_settings *auth = &doctor->settings->auth;
 	struct error err = {.detail = ""};
+	char admitted[POLICY_TEXT_SIZE];
 	size_t count = 0;
 	cleanup_free gid_t *groups = account_groups(account, &count, &err);
 	if (groups != NULL &&
 	    policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
 		    0 &&
-	    policy_check_lists(auth, account->name, groups, count, &err) == 0) {
+	    policy_check_lists(auth, account->name, groups, count, admitted, &err) == 0) {
 		doctor_say(doctor, DOCTOR_PASS, "user", "jobs may run as %s (uid %u)",
 			   account->name, (unsigned int)account->uid);
 		return;
@@ -73,7 +74,7 @@ static void check_shell(struct doctor *doctor, const struct account *account)
 	/* Where the rules for the uid refuse, that was said. */
 	if (policy_check_uid(account, &doctor->service, doctor->downscope, settings->auth.min_uid,
 			     &err) == 0 &&
-	    policy_check_account(&settings->auth, account, &doctor->service, &err) != 0) {
+	    policy_check_shell(&settings->auth, account, &err) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "shell", "%s", err.detail);
 		if (settings->auth.shell_allowlist.count > 0)
 			mend_rule(doctor, err.detail);

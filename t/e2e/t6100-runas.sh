@@ -267,6 +267,12 @@ check 'a login that differs from a blocked account by case is no way around it' 
 job "$token" </dev/null
 check 'but for lists_pre_validation, where the script is not even asked' '
 	refuses "$usr is in auth.user_blocklist" && [ ! -e "$seen/asked" ]'
+with "user_blocklist = [\"$two\"]" 'lists_pre_validation = true'
+rm -f "$seen/asked"
+check 'what they admitted before, they still refuse behind the script' '
+	refuses "$two is in auth.user_blocklist" && [ -e "$seen/asked" ]'
+with "user_allowlist = [\"$usr\"]" 'lists_pre_validation = true'
+check 'the allowlists likewise' 'refuses "$two is in none of auth.user_allowlist"'
 with "groups_blocklist = [\"$two\"]"
 check 'so are its groups' 'refuses "$two is in the group $two of auth.groups_blocklist"'
 with "user_allowlist = [\"$usr\"]"
@@ -376,13 +382,14 @@ echo '{"username": "$two"}'
 exec >&- 2>&-
 wait
 SCRIPT
-with
+with '[auth.logging]' 'enabled = true' "location = \"$etc/audit.log\""
 if [ -n "${SANITIZE:-}" ]; then
 	skip 'a script that does not end is ended' 'takes a minute, and was seen without the sanitizers'
 else
 	check 'a script that does not end is ended after a minute, with what it started' '
 		refuses "auth.runas: it has not ended in time" &&
-			for pid in $(cat "$seen/pids"); do ! kill -0 "$pid" 2>/dev/null || exit 1; done'
+			for pid in $(cat "$seen/pids"); do ! kill -0 "$pid" 2>/dev/null || exit 1; done &&
+			jq -e ".duration_ms >= 59000 and .duration_ms < 90000" "$etc/audit.log"'
 fi
 
 finish

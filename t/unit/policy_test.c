@@ -1,6 +1,8 @@
 /*
- * The rules: which accounts get no job, and when a token is needed.
+ * The rules: which accounts get no job, in which order that is asked, and when a token is needed.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/policy.h"
@@ -14,11 +16,85 @@ static const struct account SERVICE = {.name = "gitlab-runner",
 				       .home = "/home/gitlab-runner",
 				       .shell = "/bin/bash"};
 
-static struct account account_with(uid_t uid, const char *shell)
+/*
+ * The site: who there is, in which groups, and what its script says. The groups 1, 2, 3 and 5 have
+ * the names that Linux has for them: daemon, bin, sys, tty.
+ */
+#define MOST_GROUPS 3
+static struct {
+	struct account accounts[2];
+	gid_t groups[2][MOST_GROUPS]; /* of each; a 0 behind the last */
+	const char *answer;	      /* the script's username; NULL: it refuses */
+	int lookups, questions;
+} site;
+
+static struct account account_with(const char *name, uid_t uid, const char *shell)
 {
-	struct account account = {.name = "usr", .uid = uid, .gid = 100, .home = "/home/usr"};
-	strncat(account.shell, shell, sizeof(account.shell) - 1);
+	struct account account = {.uid = uid, .gid = 100, .home = "/home/usr"};
+	snprintf(account.name, sizeof(account.name), "%s", name);
+	snprintf(account.shell, sizeof(account.shell), "%s", shell);
 	return account;
+}
+
+static void open_site(void)
+{
+	memset(&site, 0, sizeof(site));
+	site.accounts[0] = account_with("usr", 20001, "/bin/bash");
+	site.accounts[1] = account_with("two", 20002, "/bin/bash");
+	site.groups[0][0] = site.groups[1][0] = 100;
+	site.answer = "";
+}
+
+static int site_account(const char *name, struct account *account, struct error *err)
+{
+	site.lookups++;
+	for (size_t i = 0; i < 2; i++) {
+		*account = site.accounts[i];
+		if (strcmp(account->name, name) == 0)
+			return 0;
+	}
+	return error_set(err, ERROR_DENIED, "there is no %s", name);
+}
+
+static gid_t *site_groups(const struct account *account, size_t *count, struct error *err)
+{
+	const gid_t *own = site.groups[strcmp(account->name, site.accounts[0].name) != 0];
+	gid_t *groups = malloc(sizeof(site.groups[0]));
+	(void)err;
+	memcpy(groups, own, sizeof(site.groups[0]));
+	for (*count = 0; *count < MOST_GROUPS && groups[*count] != 0;)
+		++*count;
+	return groups;
+}
+
+static int site_runas(const struct runas_settings *settings, const struct account *service,
+		      const struct claims *claims, const char *target, struct runas_answer *answer,
+		      struct error *err)
+{
+	ck_assert_ptr_nonnull(settings->validation_script);
+	ck_assert_ptr_eq(service, &SERVICE);
+	ck_assert_str_ne(claims->user_login, "");
+	(void)target;
+	site.questions++;
+	if (site.answer == NULL)
+		return error_set(err, ERROR_DENIED, "the script refuses");
+	snprintf(answer->username, sizeof(answer->username), "%s", site.answer);
+	return 0;
+}
+
+static const struct policy_sources SITE = {site_account, site_groups, site_runas};
+
+/* Whether `login`, by a pipeline of `source`, may have a job. */
+static int apply(const struct auth_settings *settings, const char *login, const char *source,
+		 struct applicant *applicant, struct error *err)
+{
+	static struct claims claims;
+	memset(&claims, 0, sizeof(claims));
+	snprintf(claims.user_login, sizeof(claims.user_login), "%s", login);
+	snprintf(claims.pipeline_source, sizeof(claims.pipeline_source), "%s", source);
+	*applicant = (struct applicant){
+		.settings = settings, .sources = &SITE, .service = &SERVICE, .claims = &claims};
+	return policy_apply(applicant, err);
 }
 
 #define OPEN "; change that, or have auth.shell_allowlist list it"
@@ -48,6 +124,8 @@ static const struct {
 	{1000, "/sbin/nologin", "/sbin/nologin", NULL},
 	{1000, "/bin/bash", "/bin/bash", NULL},
 	{1000, "/bin/zsh", "/bin/bash", "the shell /bin/zsh of usr is not in auth.shell_allowlist"},
+	{998, "/sbin/nologin", NULL, "account usr is closed: its shell is /sbin/nologin" OPEN},
+	{0, "/bin/zsh", "/bin/bash", "the shell /bin/zsh of usr is not in auth.shell_allowlist"},
 	{1000, "/bin/bash2", "/bin/bash",
 	 "the shell /bin/bash2 of usr is not in auth.shell_allowlist"},
 };
@@ -56,13 +134,16 @@ START_TEST(an_account_is_held_against_the_rules)
 {
 	char *shells[] = {(char *)ACCOUNTS[_i].allowed};
 	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID, .min_uid = MIN_UID};
-	struct account account = account_with(ACCOUNTS[_i].uid, ACCOUNTS[_i].shell);
+	struct applicant applicant;
 	struct error err = {.detail = ""};
+	open_site();
+	site.accounts[0] = account_with("usr", ACCOUNTS[_i].uid, ACCOUNTS[_i].shell);
 	if (ACCOUNTS[_i].allowed != NULL)
 		settings.shell_allowlist = (struct string_list){.items = shells, .count = 1};
 
-	int result = policy_check_account(&settings, &account, &SERVICE, &err);
+	int result = apply(&settings, "usr", "push", &applicant, &err);
 	ck_assert_int_eq(result, ACCOUNTS[_i].reason == NULL ? 0 : -1);
+	ck_assert_str_eq(applicant.account.name, "usr");
 	if (result == 0)
 		return;
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
@@ -70,7 +151,8 @@ START_TEST(an_account_is_held_against_the_rules)
 
 	/* sudo is another way to the same account. */
 	settings.downscope = DOWNSCOPE_SUDO;
-	ck_assert_int_eq(policy_check_account(&settings, &account, &SERVICE, &err), -1);
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
+	ck_assert_str_eq(err.detail, ACCOUNTS[_i].reason);
 }
 END_TEST
 
@@ -93,14 +175,16 @@ static const struct {
 
 START_TEST(bots_get_no_job_unless_they_may)
 {
-	struct auth_settings settings = {.allow_bot_accounts = false};
+	struct auth_settings settings = {.downscope = DOWNSCOPE_NONE};
+	struct applicant applicant;
 	struct error err;
-	ck_assert_int_eq(policy_check_login(&settings, LOGINS[_i].login, &err),
+	open_site();
+	ck_assert_int_eq(apply(&settings, LOGINS[_i].login, "push", &applicant, &err),
 			 LOGINS[_i].bot ? -1 : 0);
 	if (LOGINS[_i].bot)
 		ck_assert_int_eq(err.kind, ERROR_DENIED);
 	settings.allow_bot_accounts = true;
-	ck_assert_int_eq(policy_check_login(&settings, LOGINS[_i].login, &err), 0);
+	ck_assert_int_eq(apply(&settings, LOGINS[_i].login, "push", &applicant, &err), 0);
 }
 END_TEST
 
@@ -117,11 +201,13 @@ START_TEST(an_unknown_group_admits_nobody)
 {
 	static const char *const unknown[] = {"nobody-has-this-name", NULL};
 	struct auth_settings settings = {.groups_blocklist = list_of(unknown)};
+	struct applicant applicant;
 	struct error err;
-	ck_assert_int_eq(policy_check_lists(&settings, "usr", NULL, 0, &err), -1);
+	open_site();
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	settings = (struct auth_settings){.groups_allowlist = list_of(unknown)};
-	ck_assert_int_eq(policy_check_lists(&settings, "usr", NULL, 0, &err), -1);
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 }
 END_TEST
@@ -139,8 +225,10 @@ static const struct {
 START_TEST(a_pipeline_comes_from_an_allowed_source)
 {
 	struct auth_settings settings = {.pipeline_source_allowlist = list_of(SOURCES[_i].allowed)};
+	struct applicant applicant;
 	struct error err;
-	ck_assert_int_eq(policy_check_source(&settings, SOURCES[_i].source, &err),
+	open_site();
+	ck_assert_int_eq(apply(&settings, "usr", SOURCES[_i].source, &applicant, &err),
 			 SOURCES[_i].admitted ? 0 : -1);
 	if (!SOURCES[_i].admitted)
 		ck_assert_int_eq(err.kind, ERROR_DENIED);
@@ -166,12 +254,12 @@ static bool should_be_admitted(const int *state)
 START_TEST(the_four_lists_have_their_order)
 {
 	static const char *const users[] = {[OTHER] = "another", [LISTED] = "usr"};
-	/* The groups 1, 2 and 3, under the names that Linux has for them. */
 	static const char *const blocked[] = {[OTHER] = "sys", [LISTED] = "daemon"};
 	static const char *const allowed[] = {[OTHER] = "sys", [LISTED] = "bin"};
 	const char *names[LISTS][3] = {{NULL}};
+	struct applicant applicant;
 	struct error err;
-	gid_t groups[3] = {100, 1, 2};
+	gid_t groups[MOST_GROUPS] = {100, 1, 2};
 	int state[LISTS];
 	int number = _i / 3;
 	/* daemon or bin as the primary group, and the others behind it; 100 first: neither. */
@@ -193,27 +281,193 @@ START_TEST(the_four_lists_have_their_order)
 		.groups_blocklist = list_of(names[GROUP_BLOCK]),
 		.groups_allowlist = list_of(names[GROUP_ALLOW]),
 	};
-	int result = policy_check_lists(&settings, "usr", groups, 3, &err);
+	open_site();
+	memcpy(site.groups[0], groups, sizeof(groups));
+	int result = apply(&settings, "usr", "push", &applicant, &err);
 	ck_assert_msg(result == (should_be_admitted(state) ? 0 : -1),
 		      "blocked user %d, allowed %d, blocked group %d, allowed %d: %s",
 		      state[USER_BLOCK], state[USER_ALLOW], state[GROUP_BLOCK], state[GROUP_ALLOW],
 		      result == 0 ? "admitted" : err.detail);
 	if (result != 0)
 		ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_int_eq(policy_needs_account(&settings), state[USER_BLOCK] != ABSENT ||
-								  state[GROUP_BLOCK] != ABSENT ||
-								  state[GROUP_ALLOW] != ABSENT);
+	/* Where a list needs the account, a login that has none is not let through. */
+	bool needed = state[USER_BLOCK] != ABSENT || state[GROUP_BLOCK] != ABSENT ||
+		      state[GROUP_ALLOW] != ABSENT;
+	settings.downscope = DOWNSCOPE_NONE;
+	site.lookups = 0;
+	(void)apply(&settings, "Usr", "push", &applicant, &err);
+	ck_assert_int_eq(site.lookups, needed);
+	if (needed)
+		ck_assert_str_eq(err.detail, "there is no Usr");
+}
+END_TEST
+
+/*
+ * The lists judge who triggered the job before the script where that is wanted, and whom the script
+ * has given behind it always: here usr is given two's account.
+ */
+enum { NOBODY_LISTED, LOGIN_LISTED, GIVEN_LISTED, LISTED_STATES };
+static const char *const LIST_NAMES[] = {"user_blocklist", "user_allowlist", "groups_blocklist",
+					 "groups_allowlist"};
+
+static struct string_list *list_at(struct auth_settings *settings, int list)
+{
+	struct string_list *const lists[] = {&settings->user_blocklist, &settings->user_allowlist,
+					     &settings->groups_blocklist,
+					     &settings->groups_allowlist};
+	return lists[list];
+}
+
+START_TEST(the_lists_judge_before_the_script_and_behind_it)
+{
+	static const char *const users[][2] = {{"another", NULL}, {"usr", NULL}, {"two", NULL}};
+	/* A group that nobody is in, that of the login, that of the account given. */
+	static const char *const groups[][2] = {{"sys", NULL}, {"daemon", NULL}, {"bin", NULL}};
+	int number = _i;
+	bool before = number % 2;
+	number /= 2;
+	bool primary = number % 2;
+	number /= 2;
+	int listed = number % LISTED_STATES;
+	int list = number / LISTED_STATES;
+	bool allows = list == USER_ALLOW || list == GROUP_ALLOW;
+	struct auth_settings settings = {.lists_pre_validation = before,
+					 .runas.validation_script = (char *)"/script"};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+
+	open_site();
+	site.answer = "two";
+	for (gid_t i = 0; i < 2; i++) {
+		site.groups[i][primary ? 0 : 1] = i + 1;
+		site.groups[i][primary ? 1 : 0] = 100;
+	}
+	*list_at(&settings, list) = list_of(list <= USER_ALLOW ? users[listed] : groups[listed]);
+
+	bool login_passes = allows ? listed == LOGIN_LISTED : listed != LOGIN_LISTED;
+	bool given_passes = allows ? listed == GIVEN_LISTED : listed != GIVEN_LISTED;
+	int result = apply(&settings, "usr", "push", &applicant, &err);
+	ck_assert_msg(result == (((!before || login_passes) && given_passes) ? 0 : -1),
+		      "%s has %d, %s, %s: %s", LIST_NAMES[list], listed,
+		      before ? "before" : "behind", primary ? "primary" : "supplementary",
+		      result == 0 ? "admitted" : err.detail);
+	ck_assert_int_eq(site.questions, !before || login_passes);
+	if (result == 0) {
+		ck_assert_str_eq(applicant.account.name, "two");
+		return;
+	}
+	ck_assert_int_eq(err.kind, ERROR_DENIED);
+	const char *refused = before && !login_passes ? "usr is in" : "two is in";
+	ck_assert_msg(strncmp(err.detail, refused, strlen(refused)) == 0, "%s", err.detail);
+	ck_assert_msg(strstr(err.detail, LIST_NAMES[list]) != NULL, "%s", err.detail);
+}
+END_TEST
+
+/* One rule after the other is no longer broken: the first that still is, is what is named. */
+static const char *const IN_ORDER[] = {
+	"the pipeline's source 'web' is not in auth.pipeline_source_allowlist",
+	"project_1_bot is a bot of a project or group, and auth.allow_bot_accounts is not set",
+	"project_1_bot is in auth.user_blocklist",
+	"the script refuses",
+	"two is in auth.user_blocklist",
+	"account two is closed: its shell is /sbin/nologin" OPEN,
+	"uid 998 of two is below auth.min_uid, 1000",
+};
+
+START_TEST(the_first_rule_that_refuses_is_named)
+{
+	static const char *const push[] = {"push", NULL};
+	static const char *const both[] = {"project_1_bot", "two", NULL};
+	struct auth_settings settings = {
+		.downscope = DOWNSCOPE_SETUID,
+		.min_uid = MIN_UID,
+		.pipeline_source_allowlist = list_of(push),
+		.user_blocklist = list_of(both),
+		.lists_pre_validation = true,
+		.runas.validation_script = (char *)"/script",
+	};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	open_site();
+	site.accounts[0] = account_with("project_1_bot", 20001, "/bin/bash");
+	site.accounts[1] = account_with("two", 998, "/sbin/nologin");
+	site.answer = NULL;
+
+	settings.allow_bot_accounts = _i > 1;
+	settings.lists_pre_validation = _i < 3;
+	if (_i > 3)
+		site.answer = "two";
+	if (_i > 4)
+		settings.user_blocklist.count = 1;
+	if (_i > 5)
+		site.accounts[1] = account_with("two", 998, "/bin/bash");
+	ck_assert_int_eq(
+		apply(&settings, "project_1_bot", _i > 0 ? "push" : "web", &applicant, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_DENIED);
+	ck_assert_str_eq(err.detail, IN_ORDER[_i]);
+	/* Who is refused before it does not have the site's script run. */
+	ck_assert_int_eq(site.questions, _i >= 3);
+	ck_assert_int_eq(applicant.asked, _i >= 3);
+}
+END_TEST
+
+static const struct {
+	const char *blocked[2], *allowed[2], *blocked_groups[2], *allowed_groups[2];
+	const char *admitted;
+} ADMITTED[] = {
+	{{NULL}, {NULL}, {NULL}, {NULL}, "no list is set"},
+	{{"two"}, {NULL}, {NULL}, {NULL}, "usr is in no blocklist, and no allowlist is set"},
+	{{NULL}, {NULL}, {"sys"}, {NULL}, "usr is in no blocklist, and no allowlist is set"},
+	{{"two"}, {"usr"}, {"daemon"}, {"daemon"}, "usr is in auth.user_allowlist"},
+	{{NULL}, {"two"}, {"sys"}, {"bin"}, "usr is in the group bin of auth.groups_allowlist"},
+};
+
+START_TEST(who_is_admitted_is_so_by_a_rule)
+{
+	struct auth_settings settings = {
+		.user_blocklist = list_of(ADMITTED[_i].blocked),
+		.user_allowlist = list_of(ADMITTED[_i].allowed),
+		.groups_blocklist = list_of(ADMITTED[_i].blocked_groups),
+		.groups_allowlist = list_of(ADMITTED[_i].allowed_groups),
+	};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	open_site();
+	site.groups[0][1] = 1;
+	site.groups[0][2] = 2;
+	ck_assert_msg(apply(&settings, "usr", "push", &applicant, &err) == 0, "%s", err.detail);
+	ck_assert_str_eq(applicant.admitted, ADMITTED[_i].admitted);
 }
 END_TEST
 
 START_TEST(without_downscoping_the_service_account_has_the_jobs)
 {
+	static const char *const blocked[] = {"gitlab-runner", NULL};
 	struct auth_settings settings = {.downscope = DOWNSCOPE_NONE, .min_uid = MIN_UID};
+	struct applicant applicant;
 	struct error err;
-	struct account root = account_with(0, "/bin/bash");
-	ck_assert_int_eq(policy_check_account(&settings, &SERVICE, &SERVICE, &err), 0);
-	ck_assert_int_eq(policy_check_account(&settings, &root, &root, &err), -1);
+	open_site();
+	ck_assert_int_eq(apply(&settings, "somebody", "push", &applicant, &err), 0);
+	ck_assert_str_eq(applicant.account.name, "gitlab-runner");
+	ck_assert_int_eq(site.lookups, 0);
+	ck_assert_int_eq(policy_check_uid(&(struct account){.uid = 0}, &(struct account){.uid = 0},
+					  DOWNSCOPE_NONE, MIN_UID, &err),
+			 -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
+
+	/* It is still the person who is judged, and no other account that a script may give. */
+	settings.user_blocklist = list_of(blocked);
+	settings.runas.validation_script = (char *)"/script";
+	site.answer = "gitlab-runner";
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), 0);
+	site.answer = "two";
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
+	ck_assert_str_eq(err.detail, "auth.runas gives the account two, but without downscoping "
+				     "jobs run as gitlab-runner");
+	static const char *const person[] = {"usr", NULL};
+	settings.user_blocklist = list_of(person);
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
+	ck_assert_str_eq(err.detail, "usr is in auth.user_blocklist");
 }
 END_TEST
 
@@ -263,6 +517,10 @@ Suite *policy_suite(void)
 	tcase_add_test(tcase, an_unknown_group_admits_nobody);
 	tcase_add_loop_test(tcase, the_four_lists_have_their_order, 0,
 			    STATES * STATES * STATES * STATES * 3);
+	tcase_add_loop_test(tcase, the_lists_judge_before_the_script_and_behind_it, 0,
+			    2 * 2 * LISTED_STATES * LISTS);
+	tcase_add_loop_test(tcase, the_first_rule_that_refuses_is_named, 0, ROWS(IN_ORDER));
+	tcase_add_loop_test(tcase, who_is_admitted_is_so_by_a_rule, 0, ROWS(ADMITTED));
 	tcase_add_test(tcase, without_downscoping_the_service_account_has_the_jobs);
 	tcase_add_test(tcase, any_rule_about_people_needs_a_token);
 	suite_add_tcase(suite, tcase);
