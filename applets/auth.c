@@ -20,6 +20,7 @@
 #include "core/root_directory.h"
 #include "core/script.h"
 #include "core/sudo.h"
+#include "core/supervise.h"
 #include "core/trust.h"
 #include "core/user_side.h"
 
@@ -80,12 +81,30 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 	decision->settings = load_settings(call, err);
 	if (decision->settings == NULL)
 		return -1;
-	/* First of all: nothing begins whose end could not be recorded. */
+	struct error unread;
+	int read = decision_read_job(decision, &unread);
+	/* Nothing begins whose end could not be recorded; and the record names the job. */
 	struct state job = decision_state(decision);
-	if (outcome_begin(call, &job, err) != 0 || check_downscope(call, job.downscope, err) != 0 ||
+	if (outcome_begin(call, &job, err) != 0)
+		return -1;
+	if (read != 0)
+		return error_set(err, unread.kind, "%s", unread.detail);
+	if (check_downscope(call, job.downscope, err) != 0 ||
 	    decision_find_account(decision, err) != 0)
 		return -1;
 	return decision_plan(decision, call->core_limit, err);
+}
+
+/* The same, where nobody tells this process to end: that is heard in between, and recorded. */
+static int decide_unless_told(const struct invocation *call, struct decision *decision,
+			      struct error *err)
+{
+	cleanup_close int signals = supervise_open_signals(err);
+	if (signals < 0 || decide(call, decision, err) != 0)
+		return -1;
+	return supervise_read_signals(signals).end
+		       ? error_set(err, ERROR_CANCELLED, "the job was cancelled")
+		       : 0;
 }
 
 /* A key that the text names is found where it is set. */
@@ -118,7 +137,7 @@ static int configure(const struct invocation *call)
 	struct error err;
 	struct error ignored;
 	struct decision decision;
-	int result = decide(call, &decision, &err);
+	int result = decide_unless_told(call, &decision, &err);
 	if (result != 0 && decision.settings != NULL)
 		name_place(call, decision.settings, &err);
 	struct state job = decision_state(&decision);

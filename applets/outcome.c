@@ -8,6 +8,7 @@
 
 #include "core/audit.h"
 #include "core/io.h"
+#include "core/policy.h"
 #include "core/version.h"
 
 void outcome_say_lines(const struct invocation *call, const char *lines)
@@ -111,6 +112,7 @@ int outcome_allow(const struct invocation *call, const struct state *job)
 	struct error err;
 	struct audit_record record = record_of(call, job, AUDIT_ALLOWED);
 	record.exit = 0;
+	record.reason = job->applicant->admitted;
 	json_auto_t *answer = make_answer(job, &err);
 	/* Nothing is allowed that cannot be recorded. */
 	if (answer == NULL || audit_write(&record, &err) != 0)

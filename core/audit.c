@@ -9,6 +9,7 @@
 
 #include "core/audit_sink.h"
 #include "core/io.h"
+#include "core/policy.h"
 #include "core/text.h"
 
 static const struct {
@@ -66,6 +67,28 @@ static bool add_time(json_t *line)
 	return add_text(line, "time", text);
 }
 
+/* The arguments of the script; what is no name was never put to it, and may be anything. */
+static bool add_question(json_t *line, const struct applicant *applicant)
+{
+	char text[2 * ACCOUNT_NAME_SIZE];
+	const char *target = applicant->target != NULL ? applicant->target : "";
+	bool named = target[0] != '\0';
+	if (!applicant->asked || (named && !account_name_is_valid(target)))
+		return true;
+	snprintf(text, sizeof(text), "%s%s%s", named ? target : "", named ? " " : "",
+		 applicant->claims->user_login);
+	return add_text(line, "runas", text);
+}
+
+/* How config comes to its decision. */
+static bool add_applicant(json_t *line, const struct applicant *applicant)
+{
+	return applicant == NULL || (add_text(line, "source", applicant->claims->pipeline_source) &&
+				     add_question(line, applicant) &&
+				     add_text(line, "runas_username", applicant->runas.username) &&
+				     add_text(line, "runas_data_dir", applicant->runas.data_dir));
+}
+
 static bool add_job(json_t *line, const struct state *job)
 {
 	const struct account *account = &job->account;
@@ -73,7 +96,8 @@ static bool add_job(json_t *line, const struct state *job)
 	       add_number(line, "job", (int64_t)job->job_id, job->job_id != 0) &&
 	       add_number(line, "pipeline", (int64_t)job->pipeline_id, job->pipeline_id != 0) &&
 	       add_text(line, "project", job->project_path) &&
-	       add_text(line, "login", job->login) && add_text(line, "account", account->name) &&
+	       add_text(line, "login", job->login) && add_applicant(line, job->applicant) &&
+	       add_text(line, "account", account->name) &&
 	       /* The uid of nobody known would be root's. */
 	       add_number(line, "uid", account->uid, account->name[0] != '\0');
 }

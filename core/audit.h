@@ -3,8 +3,9 @@
  * stage.
  *
  * A record is one line: a JSON object (RFC 8259) of printable ASCII, whatever the texts in it are.
- * Never a token, never a script, never the value of a variable of the job. Its members, in this
- * order, each left out where it is not known or has no meaning:
+ * Never a token, never a script, never the value of a variable of the job, but for the name of the
+ * account that it asks for. Its members, in this order, each left out where it is not known or has
+ * no meaning:
  *
  *   time         UTC, as 2026-11-23T14:05:06.789Z
  *   reference    ties the records of one job together, and to the job's log
@@ -12,12 +13,15 @@
  *   pipeline
  *   project      group/project
  *   login        of who triggered the job, as the id token says it
+ *   source       what started the pipeline; this and what follows are in config's records
+ *   runas        what the site's script was asked: its arguments
+ *   runas_username, runas_data_dir   and what follows from its answer
  *   account      that the job runs as, and its uid
  *   uid
  *   stage        config, prepare, run, cleanup
  *   substage     of run: build_script, ...
  *   decision     see enum audit_decision
- *   reason
+ *   reason       also of "allowed": the rule that admitted
  *   duration_ms  of the stage up to here
  *   exit         the code that the runner gets
  *   script_exit  the script's own code

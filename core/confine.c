@@ -11,6 +11,7 @@
 
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/supervise.h"
 
 /* How long a child may take to exit once it has answered. */
 #define EXIT_PAUSE_US 200
@@ -43,15 +44,22 @@ static void run_child(int (*work)(const void *, void *, struct error *), const v
 	_exit(sent ? 0 : 1);
 }
 
-/* Reads exactly `size` bytes before the deadline. */
-static int receive(int fd, void *bytes, size_t size, int64_t deadline)
+/* Reads exactly `size` bytes before the deadline, and before a signal (-1: none is waited for). */
+static int receive(int fd, int signals, void *bytes, size_t size, int64_t deadline)
 {
 	size_t used = 0;
 	while (used < size) {
 		int64_t left = deadline - io_now_ms();
-		struct pollfd wait_for = {.fd = fd, .events = POLLIN};
-		int ready = left <= 0 ? 0 : poll(&wait_for, 1, (int)left);
+		struct pollfd wait_for[] = {{.fd = fd, .events = POLLIN},
+					    {.fd = signals, .events = POLLIN}};
+		int ready = left <= 0 ? 0 : poll(wait_for, 2, (int)left);
 		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready > 0 && wait_for[1].revents != 0 && supervise_read_signals(signals).end) {
+			errno = ECANCELED;
+			return -1;
+		}
+		if (ready > 0 && wait_for[0].revents == 0)
 			continue;
 		if (ready == 0)
 			errno = ETIMEDOUT;
@@ -78,9 +86,9 @@ static void end_child(pid_t child, bool patient)
 	}
 }
 
-int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
-		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
-		struct error *err)
+static int run(int (*work)(const void *argument, void *reply, struct error *err),
+	       const void *argument, void *reply, size_t reply_size, int64_t limit_ms, int signals,
+	       struct error *err)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -96,14 +104,31 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 
 	struct verdict verdict;
 	int64_t deadline = io_now_ms() + limit_ms;
-	int received = receive(ends[0], &verdict, sizeof(verdict), deadline);
+	int received = receive(ends[0], signals, &verdict, sizeof(verdict), deadline);
 	if (received == 0 && verdict.result == 0)
-		received = receive(ends[0], reply, reply_size, deadline);
-	if (received != 0)
+		received = receive(ends[0], signals, reply, reply_size, deadline);
+	if (received != 0 && errno == ECANCELED)
+		error_set(err, ERROR_CANCELLED, "the job was cancelled");
+	else if (received != 0)
 		error_errno(err, ERROR_SYSTEM, "a confined process has failed");
 	close(ends[0]);
 	end_child(child, received == 0);
 	if (received != 0)
 		return -1;
 	return verdict.result == 0 ? 0 : error_accept(err, &verdict.error);
+}
+
+int confine_run(int (*work)(const void *argument, void *reply, struct error *err),
+		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
+		struct error *err)
+{
+	return run(work, argument, reply, reply_size, limit_ms, -1, err);
+}
+
+int confine_run_unless_told(int (*work)(const void *argument, void *reply, struct error *err),
+			    const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
+			    struct error *err)
+{
+	cleanup_close int signals = supervise_open_signals(err);
+	return signals < 0 ? -1 : run(work, argument, reply, reply_size, limit_ms, signals, err);
 }

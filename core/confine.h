@@ -21,4 +21,12 @@ int confine_run(int (*work)(const void *argument, void *reply, struct error *err
 		const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
 		struct error *err);
 
+/*
+ * The same for work that may take long: a signal that tells this process to end ends it, which is
+ * ERROR_CANCELLED. Such signals are held back from then on (supervise.h).
+ */
+int confine_run_unless_told(int (*work)(const void *argument, void *reply, struct error *err),
+			    const void *argument, void *reply, size_t reply_size, int64_t limit_ms,
+			    struct error *err);
+
 #endif

@@ -37,6 +37,7 @@ int decision_init(struct decision *decision, struct error *err)
 void decision_free(struct decision *decision)
 {
 	settings_free(decision->settings);
+	free(decision->token);
 	workspace_free(&decision->workspace);
 	free(decision->jacamar);
 	json_decref(decision->environment_names);
@@ -67,16 +68,21 @@ static int refuse_without_token(const struct decision *decision, struct error *e
 	return error_notify(err, notice);
 }
 
+int decision_read_job(struct decision *decision, struct error *err)
+{
+	const struct string_list *names = &decision->settings->general.jwt_env_variable;
+	decision->token = calloc(1, JOB_TOKEN_SIZE);
+	if (decision->token == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	cleanup_close int response = job_open(getenv("JOB_RESPONSE_FILE"), err);
+	return response < 0 ? -1 : job_read(response, names, &decision->job, decision->token, err);
+}
+
 static int establish_identity(struct decision *decision, struct error *err)
 {
 	const struct settings *settings = decision->settings;
-	cleanup_free char *token = calloc(1, JOB_TOKEN_SIZE);
-	if (token == NULL)
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	cleanup_close int response = job_open(getenv("JOB_RESPONSE_FILE"), err);
-	if (response < 0 || job_read(response, &settings->general.jwt_env_variable, &decision->job,
-				     token, err) != 0)
-		return -1;
+	cleanup_free char *token = decision->token;
+	decision->token = NULL;
 	if (token[0] != '\0')
 		return identity_establish(&settings->general, &decision->job, token,
 					  &decision->identity, err);
@@ -184,6 +190,7 @@ struct state decision_state(const struct decision *decision)
 		.reference = decision->reference,
 		.cookie = decision->cookie,
 		.account = decision->applicant.account,
+		.applicant = decision->applicant.claims != NULL ? &decision->applicant : NULL,
 		.downscope = auth->downscope,
 		.min_uid = auth->min_uid,
 		.base = decision->workspace.base,

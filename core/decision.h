@@ -19,6 +19,7 @@
 struct decision {
 	struct settings *settings; /* owned */
 	struct job job;
+	char *token;		  /* owned, until it is verified */
 	struct identity identity; /* empty where the job has no token and needs none */
 	struct account service;
 	struct applicant applicant; /* and what the rules made of them */
@@ -36,6 +37,9 @@ struct decision {
 /* Draws the cookie and the reference id; what decision_free frees is empty then. */
 int decision_init(struct decision *decision, struct error *err);
 void decision_free(struct decision *decision);
+
+/* Reads the job's response, after which decision_state names the job. */
+int decision_read_job(struct decision *decision, struct error *err);
 
 /*
  * Who triggered the job, proven by its token, and the local account that follows from it by the

@@ -20,6 +20,8 @@
 #define STATE_COOKIE_SIZE    33
 #define STATE_REFERENCE_SIZE 13
 
+struct applicant; /* policy.h */
+
 /* A new field gets a row in state.c. */
 struct state {
 	uint64_t job_id;
@@ -70,6 +72,9 @@ struct state {
 	int64_t nfs_timeout_ms;
 	bool allow_illegal_args;
 	bool skip_cobalt_log;
+
+	/* Of config alone, for its records; it is not handed on. NULL: unknown. */
+	const struct applicant *applicant;
 
 	/* Owns what the pointers above borrow, in a state that was decoded; NULL in one being made.
 	 */

@@ -30,7 +30,10 @@ echo 'sleep 1' | job
 check 'a job that succeeds has a record for each call of the runner' 'recorded && each_call_has_one'
 check 'config allows it, and all the other stages are well' '
 	records ".[0].decision == \"allowed\" and all(.[1:][]; .decision == \"ok\") and
-		all(.exit == 0) and all(has(\"reason\") | not)"'
+		all(.exit == 0) and all(.[1:][]; has(\"reason\") | not)"'
+check 'that of config says what started the pipeline, and which rule admitted the user' '
+	records ".[0].source == \"push\" and .[0].reason == \"no list is set\" and
+		([.[] | has(\"runas\")] | any | not) and (.[1:] | all(has(\"source\") | not))"'
 check 'they have one reference' 'records "[.[].reference] | unique | length == 1 and
 	(.[0] | test(\"^[0-9a-f]{12}$\"))"'
 check 'each names the job, its project, who triggered it, and the account' '
@@ -63,6 +66,42 @@ check 'a cancelled job' '
 	recorded --cancel-on "it is ready"; [ $? -eq 4 ] && each_call_has_one &&
 	records "[.[] | select(.substage == \"build_script\") | .decision, .exit, .reason] ==
 		[\"cancelled\", 2, \"the job was cancelled; its processes were ended\"]"'
+
+# config, which is told to end while it waits for a server, for the user's shell, or for anything else
+
+# config_told: config, alone and in the background, is told to end once the commands $1 return 0.
+config_told() {
+	rm -f "$log"
+	configure &
+	waited=$!
+	wait_until "$1" && kill -TERM "$(pgrep -o -U "$runner" -f "^$entry -u config")"
+	wait "$waited"
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && no_process && logged 'the job was cancelled' &&
+		records "last | .decision == \"cancelled\" and .stage == \"config\" and .exit == 2 and
+			.job == 981625 and .project == \"group/project\""
+}
+receive silent tcp
+at_end() { end_receivers; }
+check 'a config that is cancelled while it waits for the keys of the server' '
+	job "$(token iss="http://$at")" </dev/null
+	sed -i "s|^jwks_file.*|gitlab_server = \"http://$at\"|" "$etc/jacamar-config.toml"
+	config_told "grep -q \":$(printf %04X "${at#*:}") 01 \" /proc/net/tcp"'
+job </dev/null
+check 'while a profile of the user hangs, which is to say where data_dir is' '
+	write_config "data_dir = \"\$PLACE\"
+kill_timeout = \"2s\"" "downscope = \"setuid\"
+[auth.logging]
+$enabled"
+	echo "touch ~/up; sleep 600" >"$home/.bash_profile"
+	config_told "[ -e $home/up ]"; code=$?; rm -f "$home/.bash_profile" "$home/up"; exit $code'
+log_to "$enabled"
+check 'before it has begun' '
+	rm -f "$log"; configure python3 -c "import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getpid(), signal.SIGTERM)
+os.execv(sys.argv[1], sys.argv[1:])"
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "the job was cancelled" &&
+	records "[.[] | .decision, .job] == [\"cancelled\", 981625]"'
 
 # A refusal
 
@@ -146,6 +185,8 @@ check 'level debug has a start for each end, cleanup included' '
 	jq -e "keys == [\"allowed\", \"failed\", \"job failed\", \"ok\", \"refused\", \"started\"] and
 		.started * 2 == ([.[]] | add)" "$box/counts" &&
 	records "any(.decision == \"started\" and .stage == \"cleanup\") and
+		all(.[] | select(.decision == \"started\"); .job == 981625 and
+			.project == \"group/project\") and
 		all(.[] | select(.decision == \"started\"); has(\"exit\") or has(\"reason\") | not)"'
 check 'where it is not enabled the file is not touched' '
 	log_to "location = \"$log\""; job </dev/null; recorded && [ ! -e "$log" ]'

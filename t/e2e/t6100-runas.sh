@@ -282,6 +282,42 @@ with
 check 'and its shell' 'refuses "account $two is closed"'
 usermod -s /bin/bash "$two"
 
+# What was asked and what was answered is in the audit log.
+# audited FILTER: of the last record.
+audited() {
+	jq -es --arg usr "$usr" --arg two "$two" "last | $1" "$etc/audit.log" || { cat "$etc/audit.log"; return 1; }
+}
+audit() {
+	with 'runas.user_variable = "TARGET"' "$@" '[auth.logging]' 'enabled = true' "location = \"$etc/audit.log\""
+}
+audit
+script <<SCRIPT
+echo '{"username": "$two", "data_dir": "/tmp"}'
+SCRIPT
+check 'what was asked and answered is in the audit log' '
+	gives_account "$two" && audited ".decision == \"allowed\" and .source == \"push\" and
+		.runas == \$usr and .runas_username == \$two and .runas_data_dir == \"/tmp\" and
+		.login == \$usr and .account == \$two and .reason == \"no list is set\""'
+script <<SCRIPT
+SCRIPT
+check 'whom the job has asked for, too' '
+	configure CUSTOM_ENV_TARGET="$two" && audited ".runas == \"\(\$two) \(\$usr)\" and
+		.runas_username == \$two and (has(\"runas_data_dir\") | not)"'
+check 'nothing of what is no name, but for the reason' '
+	configure CUSTOM_ENV_TARGET="a b"; [ $? -eq 2 ] && audited "has(\"runas\") | not"'
+script <<SCRIPT
+exit 1
+SCRIPT
+check 'a refusal likewise' '
+	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 2 ] && audited ".decision == \"refused\" and
+		.runas == \"\(\$two) \(\$usr)\" and .source == \"push\" and (has(\"account\") | not)"'
+script <<SCRIPT
+echo '{"username": "$two"}'
+SCRIPT
+audit "user_allowlist = [\"$two\"]"
+check 'and the list that admitted' '
+	gives_account "$two" && audited ".reason == \"\(\$two) is in auth.user_allowlist\""'
+
 # A login without an account of its own is for the script to map.
 job "$(token user_login=jt-elsewhere)" </dev/null
 check 'a login without an account can be given one' 'gives_account "$two"'

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/audit.h"
+#include "core/policy.h"
 #include "core/text.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -78,6 +79,50 @@ START_TEST(a_record_says_what_is_known)
 			  "host", host, "pid", (int)getpid(), "name", "login nodes");
 	ck_assert(json_equal(line, expected));
 	json_decref(expected);
+	json_decref(line);
+}
+END_TEST
+
+static const struct {
+	bool asked;
+	const char *target;
+	const char *username, *data_dir; /* that the script gave */
+	const char *runas;		 /* NULL: no such member */
+} QUESTIONS[] = {
+	{false, "other", "", "", NULL},
+	{true, NULL, "", "", "somebody"},
+	{true, "", "", "/scratch", "somebody"},
+	{true, "other", "other", "", "other somebody"},
+	{true, "other", "third", "/scratch", "other somebody"},
+	{true, "a secret, not a name", "", "", NULL},
+};
+
+START_TEST(a_record_of_config_says_what_was_asked_and_answered)
+{
+	struct state job = full_job();
+	struct audit_record record = full_record(&job);
+	struct claims claims = {.user_login = "somebody", .pipeline_source = "push"};
+	struct applicant applicant = {
+		.claims = &claims, .asked = QUESTIONS[_i].asked, .target = QUESTIONS[_i].target};
+	snprintf(applicant.runas.username, sizeof(applicant.runas.username), "%s",
+		 QUESTIONS[_i].username);
+	snprintf(applicant.runas.data_dir, sizeof(applicant.runas.data_dir), "%s",
+		 QUESTIONS[_i].data_dir);
+	job.applicant = &applicant;
+	const struct {
+		const char *name, *text;
+	} said[] = {{"source", "push"},
+		    {"runas", QUESTIONS[_i].runas},
+		    {"runas_username", QUESTIONS[_i].username},
+		    {"runas_data_dir", QUESTIONS[_i].data_dir}};
+	json_t *line = line_of(&record);
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		json_t *member = json_object_get(line, said[i].name);
+		bool there = said[i].text != NULL && said[i].text[0] != '\0';
+		ck_assert_msg((member != NULL) == there, "%s", said[i].name);
+		if (there)
+			ck_assert_str_eq(json_string_value(member), said[i].text);
+	}
 	json_decref(line);
 }
 END_TEST
@@ -253,6 +298,8 @@ Suite *audit_suite(void)
 	TCase *tcase = tcase_create("audit");
 
 	tcase_add_test(tcase, a_record_says_what_is_known);
+	tcase_add_loop_test(tcase, a_record_of_config_says_what_was_asked_and_answered, 0,
+			    ROWS(QUESTIONS));
 	tcase_add_test(tcase, what_is_not_known_is_left_out);
 	tcase_add_loop_test(tcase, a_hostile_text_stays_a_text_in_one_line, 0, ROWS(HOSTILE));
 	tcase_add_test(tcase, a_long_text_is_cut);

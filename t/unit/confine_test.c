@@ -209,6 +209,37 @@ START_TEST(a_child_that_hangs_is_ended)
 }
 END_TEST
 
+START_TEST(a_signal_ends_work_that_may_be_told)
+{
+	static const int ending[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t held;
+	int ends[2];
+	int number = 41;
+	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+		sigaddset(&held, ending[i]);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &held, NULL), 0);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+		raise(ending[i]);
+		ck_assert_int_eq(confine_run_unless_told(hang, &ends[1], &reply, sizeof(reply),
+							 LIMIT_MS, &err),
+				 -1);
+		ck_assert_int_eq(err.kind, ERROR_CANCELLED);
+		ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	}
+	/* It was taken; and that a child has ended tells nobody to end. */
+	raise(SIGCHLD);
+	ck_assert_int_eq(
+		confine_run_unless_told(answer, &number, &reply, sizeof(reply), LIMIT_MS, &err), 0);
+	ck_assert_int_eq(reply.number, 42);
+	/* Other work, such as what records the end, goes on. */
+	raise(SIGTERM);
+	ck_assert_int_eq(run(answer, &number), 0);
+}
+END_TEST
+
 #define MOST_FILES 256
 
 static bool was_open[MOST_FILES];
@@ -384,6 +415,7 @@ Suite *confine_suite(void)
 	tcase_add_test(tcase, an_error_of_garbage_becomes_a_line);
 	tcase_add_test(tcase, a_child_that_dies_is_an_error);
 	tcase_add_test(tcase, a_child_that_hangs_is_ended);
+	tcase_add_test(tcase, a_signal_ends_work_that_may_be_told);
 	tcase_add_test(tcase, a_child_that_writes_too_little_is_an_error);
 	tcase_add_test(tcase, a_child_that_never_stops_writing_is_ended);
 	tcase_add_test(tcase, the_child_has_no_privilege_and_no_way_to_one);
