@@ -72,12 +72,15 @@ static int printed(const struct invocation *call)
 	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
 }
 
-/* A caller may have closed them; a file opened later would take their place. */
+/*
+ * A caller may have closed them; a file opened later would take their place. They can only be read:
+ * what somebody is to be told must not seem to have been said.
+ */
 static void open_standard_descriptors(void)
 {
 	int fd;
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
 		_exit(2);
