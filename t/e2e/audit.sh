@@ -3,7 +3,7 @@
 # log_to 'LINES': the configuration, with these in [auth.logging].
 log_to() {
 	write_config 'data_dir = "$HOME"
-kill_timeout = "2s"' "downscope = \"setuid\"
+kill_timeout = "2s"' "downscope = \"$downscope\"
 [auth.logging]
 $1"
 }

@@ -140,7 +140,7 @@ need_root() {
 # install_site: accounts $runner (the service), $usr and $two, the program installed below $prefix
 # as $flavour needs it, a key, a key set, and the two configuration files, all of it as the guide
 # for administrators has it, but for the names; $site_id, where set, is in them in place of this
-# shell's pid. A runner's call of the program begins with $entry.
+# shell's pid. A runner's call of the program begins with $entry, what it says with $program.
 install_site() {
 	need_root
 	local id=${site_id:-$$} target=install
@@ -155,6 +155,7 @@ install_site() {
 	installed=$prefix
 	entry=$prefix/bin/jacamar-auth
 	[ "$flavour" != none ] || entry="$prefix/bin/jacamar --no-auth"
+	program=${entry%% *} program=${program##*/}
 	make -s -C "$top" "$target" DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >"$box/install" 2>&1 || { cat "$box/install" >&2; exit 1; }
 	[ "$flavour" != sudo ] || write_sudoers
@@ -267,7 +268,7 @@ stage_exit() {
 
 # say_why: from now on the calls of $etc/config.toml tell the job's log the reason of a refusal.
 say_why() {
-	sed -i 's/_args = \["\([^-]\)/_args = ["-u", "\1/' "$etc/config.toml"
+	sed -i 's/_args = \["\(--no-auth", "\)\?\([a-z]\)/_args = ["\1-u", "\2/' "$etc/config.toml"
 }
 
 # configure [NAME=VALUE]... [COMMAND...]: makes config's call alone, once, for $box/job.json, with

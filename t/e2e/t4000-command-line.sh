@@ -1,6 +1,7 @@
 #!/bin/sh
 # The command line: its forms, its names, its wrong calls; and of the names only jacamar-auth ever
 # holds a capability.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 install_site
 auth=$prefix/bin/jacamar-auth
@@ -13,18 +14,18 @@ mkdir -m 1777 "$open"
 # What is installed
 
 file() { stat -c '%F %a %U:%G' "$1"; }
-check 'jacamar-auth is a file of its own, for the service account alone' '
+except sudo 'capabilities, of which it has none' check 'jacamar-auth is a file of its own, for the service account alone' '
 	[ "$(file "$auth")" = "regular file 750 root:$runner" ] && ! [ "$auth" -ef "$ci" ]'
-check 'it has two capabilities, and no more' '
+except sudo 'capabilities, of which it has none' check 'it has two capabilities, and no more' '
 	[ "$(/sbin/getcap "$auth")" = "$auth cap_setgid,cap_setuid=ep" ]'
 check 'it is the image that the other names lead to' 'cmp "$auth" "$ci"'
 check 'jacamar is a link to an ordinary program' '
 	[ "$(readlink "$jacamar")" = ../libexec/jacamar-ci ] && [ "$(file "$ci")" = "regular file 755 root:root" ]'
-check 'no other file there has a capability, or another account on it' '
+except sudo 'capabilities, of which it has none' check 'no other file there has a capability, or another account on it' '
 	[ "$(/sbin/getcap -r "$prefix" | wc -l)" -eq 1 ] &&
 	! find "$prefix" ! -type l -perm /6022 | grep . && ! find "$prefix" ! -user root | grep .'
 check 'everyone may call jacamar' '[ "$(as "$usr" "$jacamar" --version)" = "jacamar $version" ]'
-check 'nobody but the service account may call jacamar-auth' '
+except sudo 'capabilities, of which it has none' check 'nobody but the service account may call jacamar-auth' '
 	! as "$usr" "$auth" --version && as "$runner" "$auth" --version'
 
 # Help and version
@@ -227,7 +228,7 @@ job </dev/null
 for other in "$ci" "$box/jacamar-auth"; do
 	sed "s|\"$auth\"|\"$other\"|; s|_args = \[|&\"auth\", |" "$box/config.true" >"$etc/config.toml"
 	case $other in */jacamar-auth) sed -i 's|"auth", ||' "$etc/config.toml" ;; esac
-	check "$(basename "$other") of an ordinary file cannot change accounts, and says why" '
+	except sudo 'capabilities, of which it has none' check "$(basename "$other") of an ordinary file cannot change accounts, and says why" '
 		play; [ $? -eq 2 ] && logged "jacamar-auth has no privilege to change accounts" &&
 		logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 done
@@ -235,10 +236,10 @@ done
 printf '#!/bin/bash\nexec -a jacamar "%s" "$@"\n' "$auth" >"$open/renamed"
 chmod 755 "$open/renamed"
 sed "s|\"$auth\"|\"$open/renamed\"|; s|_args = \[|&\"--no-auth\", |" "$box/config.true" >"$etc/config.toml"
-check 'the capable file under the name jacamar cannot either' '
+except sudo 'capabilities, of which it has none' check 'the capable file under the name jacamar cannot either' '
 	play; [ $? -eq 2 ] && logged "auth.downscope asks for a change of account" && nothing_ran'
 cp "$box/config.true" "$etc/config.toml"
-check 'no_new_privs of the runner takes the capabilities away, which is said' '
+except sudo 'capabilities, of which it has none' check 'no_new_privs of the runner takes the capabilities away, which is said' '
 	configure setpriv --no-new-privs; [ $? -eq 2 ] && logged "has no privilege to change accounts" && nothing_ran'
 check 'the true name works still' play
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The configuration file decides, so it must be the site's own, and is read right or refused with
 # its line.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 install_site
 file=$etc/jacamar-config.toml
@@ -114,7 +115,7 @@ executor = "shell"
 data_dir = "$HOME"'
 rest="jwks_file = \"$box/keys.json\"
 [auth]
-downscope = \"setuid\""
+downscope = \"$downscope\""
 
 reads 'the good file has all that is needed (so that the next tests tell something)' "$base
 $rest"
@@ -126,7 +127,7 @@ reads 'indented keys, comments, lists over many lines, CRLF and dotted keys are 
 ]
 	kill_timeout = \"1m30s\"$(printf '\r')
 	[auth]
-	  downscope = \"setuid\"
+	  downscope = \"$downscope\"
 	  limits.nofile = 1_024"
 check 'and mean what they say' '[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .settings |
 	\"\(.kill_timeout_ms) \(.limits[0][1])\"" "$box/answer")" = "90000 1024" ] || { cat "$box/answer"; false; }'

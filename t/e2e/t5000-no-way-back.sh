@@ -1,6 +1,6 @@
 #!/bin/sh
 # A process of the user has no way back to the service account, and holds nothing of it.
-# Flavours: caps sudo
+# Flavours: caps root sudo
 . "$(dirname "$0")/lib.sh"
 compile attack
 install_site

@@ -3,7 +3,7 @@
 # the same.
 #
 # All of it happens in a PID namespace with a /proc of its own: the machine's stays as it is.
-# Flavours: caps sudo
+# Flavours: caps root sudo none
 if [ -z "${JACAMAR_TEST_HIDDEN:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	if unshare --mount --pid --fork mount -t proc -o hidepid=2 proc /proc 2>/dev/null; then
 		# The pid of this shell names the accounts; there, every first shell has pid 1.
@@ -21,7 +21,7 @@ home=$box/home/$usr
 write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
 
-check 'nobody sees the processes of others' '
+except root 'the runner is root, and sees them' check 'nobody sees the processes of others' '
 	[ -e /proc/$$ ] && as "$usr" sh -c "! [ -e /proc/$$ ] && [ -e /proc/\$\$ ]" &&
 	as "$runner" sh -c "! [ -e /proc/$$ ]"'
 printf '%s\n' 'user_side=$(ps -o ppid= -p $PPID)' 'ls /proc | grep "^[0-9]" | xargs -n1 echo sees' \

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A kernel as old as RHEL 8's has not all the calls that are used where they are: a job runs, is
 # isolated and ends without them.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 need_root
 compile attack

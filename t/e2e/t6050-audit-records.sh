@@ -89,17 +89,18 @@ check 'a config that is cancelled while it waits for the keys of the server' '
 job </dev/null
 check 'while a profile of the user hangs, which is to say where data_dir is' '
 	write_config "data_dir = \"\$PLACE\"
-kill_timeout = \"2s\"" "downscope = \"setuid\"
+kill_timeout = \"2s\"" "downscope = \"$downscope\"
 [auth.logging]
 $enabled"
 	echo "touch ~/up; sleep 600" >"$home/.bash_profile"
 	config_told "[ -e $home/up ]"; code=$?; rm -f "$home/.bash_profile" "$home/up"; exit $code'
 log_to "$enabled"
-check 'before it has begun' '
-	rm -f "$log"; configure python3 -c "import os, signal, sys
+told_before='import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 os.kill(os.getpid(), signal.SIGTERM)
-os.execv(sys.argv[1], sys.argv[1:])"
+os.execv(sys.argv[1], sys.argv[1:])'
+check 'before it has begun' '
+	rm -f "$log"; configure python3 -c "$told_before"
 	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "the job was cancelled" &&
 	records "[.[] | .decision, .job] == [\"cancelled\", 981625]"'
 
@@ -231,5 +232,8 @@ $enabled"
 	job "" </dev/null; recorded && each_call_has_one &&
 	records --arg runner "$runner" "all(.account == \$runner and .job == 981625 and
 		(has(\"login\") | not)) and .[0].decision == \"allowed\""'
+check 'and a config that has waited for nothing does not go on where it was told to end' '
+	entry="$prefix/bin/jacamar --no-auth"; rm -f "$log"; configure python3 -c "$told_before"
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && records "[.[].decision] == [\"cancelled\"]"'
 
 finish

@@ -1,6 +1,7 @@
 #!/bin/sh
 # RunAs: a script of the site's has the last word, but never gives a job to anyone who may have
 # none. Whatever goes wrong with it, nothing of the job runs.
+# Flavours: caps sudo
 . "$(dirname "$0")/lib.sh"
 install_site
 say_why
@@ -19,7 +20,7 @@ script() {
 
 # with LINES...: lines of [auth] and [auth.runas] around the script's own.
 with() {
-	write_config '' "$(printf 'downscope = "setuid"\n'
+	write_config '' "$(printf 'downscope = "%s"\n' "$downscope"
 		for line; do case $line in runas.*) ;; *) printf '%s\n' "$line" ;; esac; done
 		printf '[auth.runas]\nvalidation_script = "%s"\n' "$script"
 		for line; do case $line in runas.*) printf '%s\n' "${line#runas.}" ;; esac; done)"
@@ -419,8 +420,8 @@ exec >&- 2>&-
 wait
 SCRIPT
 with '[auth.logging]' 'enabled = true' "location = \"$etc/audit.log\""
-if [ -n "${SANITIZE:-}" ]; then
-	skip 'a script that does not end is ended' 'takes a minute, and was seen without the sanitizers'
+if [ -n "${SANITIZE:-}" ] || [ "$flavour" != caps ]; then
+	skip 'a script that does not end is ended' 'takes a minute, and is shown in one flavour'
 else
 	check 'a script that does not end is ended after a minute, with what it started' '
 		refuses "auth.runas: it has not ended in time" &&
