@@ -16,12 +16,13 @@
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
 
-/* "$git remote" is one line of what is noted: each argument in brackets. */
-#define STAND_IN                                                                  \
-	"#!/bin/sh\n"                                                             \
-	"{ printf %s \"${0##*/}\"; printf ' [%s]' \"$@\"; echo; } >>\"$NOTES\"\n" \
-	"echo \"${CI_JOB_TOKEN-unset}\" >>\"$NOTES.tokens\"\n"                    \
-	"case \" $* \" in *\" ${READS:-nothing} \"*) cat ;; esac\n"               \
+/* A call is one line of what is noted: each argument in brackets, HOME for the script's place. */
+#define STAND_IN                                                       \
+	"#!/bin/sh\n"                                                  \
+	"{ printf %s \"${0##*/}\"; printf ' [%s]' \"$@\"; echo; } |\n" \
+	"sed \"s|${NOTES%/*}/|HOME/|g\" >>\"$NOTES\"\n"                \
+	"echo \"${CI_JOB_TOKEN-unset}\" >>\"$NOTES.tokens\"\n"         \
+	"case \" $* \" in *\" ${READS:-nothing} \"*) cat ;; esac\n"    \
 	"case \" $* \" in *\" ${FAILS:-nothing} \"*) exit 7 ;; esac\n"
 
 #define TOKEN "glcbt-64_s3cret.x"
@@ -29,8 +30,9 @@
 #define URL   "https://gitlab-ci-token:" TOKEN "@host:8443"
 
 /* What git is given for itself, and what is kept. */
-#define FOR_ONE	      "[-c] [include.path=./jacamar-git.config]"
-#define INCLUDE	      "[--replace-all] [include.path] [./jacamar-git.config] [/jacamar-git\\.config$]\n"
+#define FOR_ONE "[-c] [include.path=HOME/jacamar-git.config]"
+#define INCLUDE \
+	"[--replace-all] [include.path] [HOME/jacamar-git.config] [/jacamar-git\\.config$]\n"
 #define KEPT(options) "git " FOR_ONE " [config] " options INCLUDE
 
 /* Git's options of two words. */
@@ -72,7 +74,7 @@ static char *read_made(const char *name)
 	return access(path.text, F_OK) == 0 ? scratch_read(path.text, &size) : strdup("");
 }
 
-/* The script's settings are beside it, by the name that it has been called by. */
+/* By the full path, as the runner does: the script's settings are beside it, wherever it goes. */
 static void execute_bash(const void *argument)
 {
 	struct path path = path_of("PATH=%s/bin:/usr/bin:/bin", home.text);
@@ -106,7 +108,7 @@ static struct outcome run_with(const char *token, const char *commands)
 	unlink(tokens.text);
 	scratch_write(script.text, text, 0600);
 	free(text);
-	int status = process_run(execute_bash, "./script");
+	int status = process_run(execute_bash, script.text);
 	ck_assert(WIFEXITED(status));
 	outcome.exit_code = WEXITSTATUS(status);
 	outcome.output = read_made("output");
