@@ -246,7 +246,8 @@ dist:
 # Where the system's packages are no rpms, rpmbuild cannot know which are there.
 RPMBUILD ?= rpmbuild
 .PHONY: rpm
-rpm: dist
+rpm: deps
+	@$(MAKE) --no-print-directory dist
 	@rm -rf $(BUILD)/rpm
 	@for flavour in '-ta --without caps' '-tb --with caps'; do \
 		env -u SANITIZE MAKEFLAGS= $(RPMBUILD) $$flavour $$(rpm -q --quiet rpm || echo --nodeps) \
