@@ -196,16 +196,19 @@ lint: deps $(PRELUDE)
 clean:
 	rm -rf build
 
-# Capabilities belong to an inode, so the capability flavour's jacamar-auth is a file of its own.
-.PHONY: install install-caps
-install: all
-	install -d -m 0755 $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec \
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+.PHONY: install install-common install-caps
+install: install-common
+	ln -sfn ../libexec/jacamar-ci $(BINDIR)/jacamar-auth
+
+# Programs are exchanged at one stroke: a job that starts meanwhile finds the old one or the new one.
+install-common: all
+	install -d -m 0755 $(BINDIR) $(DESTDIR)$(PREFIX)/libexec \
 		$(DESTDIR)$(PREFIX)/share/doc/jacamar-ci $(DESTDIR)$(COMPLETIONS) \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
-	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/libexec/jacamar-ci
-	for name in jacamar jacamar-auth; do \
-		rm -f $(DESTDIR)$(PREFIX)/bin/$$name && \
-		ln -s ../libexec/jacamar-ci $(DESTDIR)$(PREFIX)/bin/$$name || exit 1; done
+	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/libexec/jacamar-ci.new
+	mv -fT $(DESTDIR)$(PREFIX)/libexec/jacamar-ci.new $(DESTDIR)$(PREFIX)/libexec/jacamar-ci
+	ln -sfn ../libexec/jacamar-ci $(BINDIR)/jacamar
 	install -m 0644 config/examples/* $(DESTDIR)$(PREFIX)/share/doc/jacamar-ci/
 	for page in man/*.[578]; do \
 		sed 's/^\.Os$$/.Os jacamar-ci $(VERSION)/' $$page | \
@@ -215,10 +218,19 @@ install: all
 	for name in jacamar-auth jacamar-ci; do \
 		ln -sf jacamar $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
 
-install-caps: install
-	rm -f $(DESTDIR)$(PREFIX)/bin/jacamar-auth
-	install -m 0750 -o root -g $(SERVICE_USER) $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/jacamar-auth
-	setcap cap_setgid,cap_setuid=ep $(DESTDIR)$(PREFIX)/bin/jacamar-auth
+# Capabilities belong to an inode, so this flavour's jacamar-auth is a file of its own. It gets them
+# when it is closed to others already, and its name when it is complete; until then the one that was
+# there stays. Nothing is touched where the group is not known.
+install-caps: all
+	@getent group '$(SERVICE_USER)' >/dev/null || { \
+		echo 'install-caps: there is no group $(SERVICE_USER), which alone may execute jacamar-auth;' \
+			'make it, or name that of the service account by SERVICE_USER=' >&2; exit 1; }
+	@$(MAKE) --no-print-directory install-common
+	rm -f $(BINDIR)/jacamar-auth.new
+	install -m 0750 -o root -g '$(SERVICE_USER)' $(PROGRAM) $(BINDIR)/jacamar-auth.new
+	setcap cap_setgid,cap_setuid=ep $(BINDIR)/jacamar-auth.new || \
+		{ rm -f $(BINDIR)/jacamar-auth.new; exit 1; }
+	mv -fT $(BINDIR)/jacamar-auth.new $(BINDIR)/jacamar-auth
 
 # --- release ---
 

@@ -132,6 +132,42 @@ seccomp.block_calls = [\"mount\"]"' ;;
 		"cannot open a library: $path" "install $library"
 done
 
+# again [COMMAND...]: make install-caps once more, as for the first time, started by COMMAND.
+again() {
+	env "$@" make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" \
+		SERVICE_USER="${service_user:-$runner}" ${SANITIZE:+SANITIZE=$SANITIZE}
+}
+# installed_files: all that is there, with what tells a file from one that has taken its place.
+installed_files() { find "$prefix" -printf '%i %m %U:%G %C@ %p\n' | sort; getcap -r "$prefix"; }
+set_right
+check 'SERVICE_USER is misspelt: nothing is touched' '
+	installed_files >"$box/before"; service_user=nobody-here
+	! again >"$box/log" 2>&1 && logged "there is no group nobody-here" && logged "SERVICE_USER=" &&
+	installed_files | diff "$box/before" -'
+mkdir "$box/no-setcap"
+printf '#!/bin/sh\nexit 1\n' >"$box/no-setcap/setcap"
+chmod 755 "$box/no-setcap/setcap"
+check 'the file system takes no capabilities: the program that had them stays' '
+	installed_files | grep /bin/ >"$box/before"
+	! again PATH="$box/no-setcap:$PATH" && [ ! -e "$auth.new" ] &&
+	installed_files | grep "/bin/jacamar-auth\|cap_" >"$box/after"
+	grep "/bin/jacamar-auth\|cap_" "$box/before" | diff - "$box/after"'
+title='capabilities come when the file is closed to others already, and under another name'
+if command -v strace >/dev/null; then
+	check "$title" '
+		again strace -f -y -o "$box/trace" -e trace=%file,%desc &&
+		grep "/bin/jacamar-auth" "$box/trace" | sed "s/^[0-9]* *//" |
+			grep -o -e "^open.*O_CREAT.* 0600)" -e "^[fl]*ch[a-z]* *[(].* = 0$" \
+				-e "^[fl]*setxattr.*capability" -e "^rename.* = 0$" |
+			tee "$box/calls" | sed "s/ *[(].*//; s/^[fl]//; s/at[2]*\$//" | tr "\n" " " >"$box/order"
+		cat "$box/calls"
+		grep "^open chown chmod setxattr rename $" "$box/order" &&
+		grep "chown.* 0, $(id -g "$runner")[,)]" "$box/calls" && grep "chmod.*, 0750)" "$box/calls" &&
+		[ "$(getcap "$auth")" = "$auth cap_setgid,cap_setuid=ep" ]'
+else
+	skip "$title" 'needs strace'
+fi
+
 # The configuration
 
 mistake 'config_args names a file that is not there' \
