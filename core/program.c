@@ -34,6 +34,17 @@ static int check_program(const char *path, const char *resolved, enum program_us
 			 path, path);
 }
 
+/* It would be executed as another account than the one that the job was given. */
+static int check_set_id(const char *path, const char *resolved, struct error *err)
+{
+	struct stat found;
+	if (stat(resolved, &found) != 0 || (found.st_mode & 06000) == 0)
+		return 0;
+	return error_set(err, ERROR_SYSTEM,
+			 "%s has a set-id bit, which it never needs; run: chmod ug-s %s", path,
+			 resolved);
+}
+
 static void name_key_where_missing(const char *path, enum program_use use, struct error *err)
 {
 	const struct error said = *err;
@@ -58,14 +69,19 @@ char *program_resolve(const char *path, enum program_use use, struct error *err)
 			error_errno(err, ERROR_SYSTEM, "cannot find %s", path);
 		if (resolved == NULL)
 			name_key_where_missing(path, use, err);
-		return resolved;
+		if (resolved == NULL || check_set_id(path, resolved, err) == 0)
+			return resolved;
+		free(resolved);
+		return NULL;
 	}
 	char *resolved = trust_resolve(path, "a program", err);
 	if (resolved == NULL) {
 		name_key_where_missing(path, use, err);
 		return NULL;
 	}
-	if (check_program(path, resolved, use, err) != 0) {
+	bool is_ours = use == PROGRAM_OF_USERS;
+	if (check_program(path, resolved, use, err) != 0 ||
+	    (is_ours && check_set_id(path, resolved, err) != 0)) {
 		free(resolved);
 		return NULL;
 	}

@@ -30,7 +30,7 @@ enum program_use program_use_of(enum downscope_kind downscope);
 
 /*
  * The file that `path` leads to, in new memory and free of links: what to execute. But for the
- * same account, nobody else may have had a hand in that: trust.h.
+ * same account, nobody else may have had a hand in that: trust.h. `jacamar` has no set-id bit.
  */
 char *program_resolve(const char *path, enum program_use use, struct error *err);
 

@@ -235,6 +235,32 @@ START_TEST(unchecked_it_is_only_looked_up)
 }
 END_TEST
 
+/* It would be another account than the job's, or than the caller. */
+START_TEST(a_program_with_a_set_id_bit_is_refused)
+{
+	static const mode_t modes[] = {04755, 02755};
+	struct path safe;
+	struct error err = {.detail = ""};
+	ck_assert_int_eq(chmod(program.text, modes[_i]), 0);
+	ck_assert_ptr_null(program_resolve(program.text, PROGRAM_OF_SAME_ACCOUNT, &err));
+	ck_assert_ptr_nonnull(strstr(err.detail, "has a set-id bit"));
+	if (!find_safe_place(&safe)) {
+		process_skip(__func__, "this program lies where others may write");
+		return;
+	}
+	struct path file = path_of("%s/jacamar", safe.text);
+	scratch_write(file.text, "#!/bin/sh\n", 0755);
+	char *good = program_resolve(file.text, PROGRAM_OF_USERS, &err);
+	bool changed = chmod(file.text, modes[_i]) == 0;
+	char *refused = program_resolve(file.text, PROGRAM_OF_USERS, &err);
+	char *script = program_resolve(file.text, PROGRAM_OF_SERVICE, &err);
+	scratch_remove(safe.text);
+	ck_assert(good != NULL && changed && refused == NULL && script != NULL);
+	free(good);
+	free(script);
+}
+END_TEST
+
 START_TEST(without_a_setting_it_is_found_beside_this_program)
 {
 	struct error err;
@@ -262,6 +288,7 @@ Suite *program_suite(void)
 	tcase_add_test(tcase, what_belongs_to_another_account_is_refused);
 	tcase_add_test(tcase, the_setting_names_the_program_or_its_directory);
 	tcase_add_test(tcase, unchecked_it_is_only_looked_up);
+	tcase_add_loop_test(tcase, a_program_with_a_set_id_bit_is_refused, 0, 2);
 	tcase_add_test(tcase, without_a_setting_it_is_found_beside_this_program);
 	suite_add_tcase(suite, tcase);
 	return suite;
