@@ -37,6 +37,7 @@ static void print_help(const char *program)
 	       "      --user NAME           an account whose jobs should run\n"
 	       "      --json                the same as JSON\n"
 	       "  -h, --help                print this\n"
+	       "  -V, --version             print the version\n"
 	       "\n"
 	       "Run it as the account of GitLab Runner. It changes nothing.\n"
 	       "See jacamar-doctor(8).\n",
@@ -106,6 +107,12 @@ static int refuse(const struct invocation *call, const char *what, const char *w
 	return call->system_failure;
 }
 
+/* The exit code of a call that only prints. */
+static int printed(const struct invocation *call)
+{
+	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
+}
+
 int doctor_applet(struct invocation *call, int argc, char **argv)
 {
 	enum { CONFIGURATION = 256, RUNNER_CONFIG_FILE, USER, JSON };
@@ -115,6 +122,7 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 		{"user", required_argument, NULL, USER},
 		{"json", no_argument, NULL, JSON},
 		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	bool json = false;
@@ -122,7 +130,7 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 	if (doctor == NULL)
 		return refuse(call, "out of memory", "");
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
 		switch (option) {
 		case CONFIGURATION:
 			doctor->configuration = optarg;
@@ -138,8 +146,10 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 			break;
 		case 'h':
 			print_help(call->program);
-			return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0
-									  : call->system_failure;
+			return printed(call);
+		case 'V':
+			printf("%s %s\n", call->program, JACAMAR_VERSION);
+			return printed(call);
 		case ':':
 			return refuse(call, "a value is missing behind ", argv[optind - 1]);
 		default:

@@ -23,7 +23,7 @@ _jacamar()
 	fi
 
 	if [[ $stage == doctor ]]; then
-		words='--configuration --runner-config --user --json --help'
+		words='--configuration --runner-config --user --json --help --version'
 		[[ $before == --user ]] && words=$(compgen -u)
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 		return

@@ -112,7 +112,8 @@ check 'a wrong call is said in one line' '
 		ask "$runner" $call
 		[ "$(code)" = 2 ] && [ ! -s "$box/out" ] && [ "$(wc -l <"$box/err")" = 1 ] || exit 1
 	done
-	ask "$runner" --help && [ "$(code)" = 0 ] && grep -e --runner-config "$box/out"'
+	ask "$runner" --help && [ "$(code)" = 0 ] && grep -e --runner-config "$box/out" &&
+	ask "$runner" --version && [ "$(code)" = 0 ] && [ "$(cat "$box/out")" = "$("$jacamar" -V)" ] && ask "$runner" -V && [ "$(code)" = 0 ]'
 except none 'there is no jacamar-auth there' check 'it is a command of jacamar, not of jacamar-auth' '
 	as "$runner" "$auth" doctor; [ $? -eq 2 ]'
 
