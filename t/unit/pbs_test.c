@@ -58,7 +58,7 @@ static const struct {
 	{"'job_state':'T'", "    job_state = T\n", BATCH_WAITING, NULL},
 	{"'job_state':'R'", "    job_state = R\n", BATCH_RUNNING, NULL},
 	{"'job_state':'S'", "    job_state = S\n", BATCH_RUNNING, NULL},
-	{"'job_state':'E'", "    job_state = E\n", BATCH_RUNNING, NULL},
+	{"'job_state':'E'", "    job_state = E\n", BATCH_ENDING, NULL},
 	{"'job_state':'?'", "    job_state = ?\n", BATCH_UNKNOWN, NULL},
 	{"'job_state':'M'", "    job_state = M\n", BATCH_LOST, "another server"},
 	{"'job_state':'F','substate':92,'Exit_status':0",
