@@ -76,12 +76,15 @@ static bool arrange_descriptors(const struct session *session, int channel, int 
 	/* Out of the way first: any of them may be where another one goes. */
 	int high_report = fcntl(report, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
 	int high_response = fcntl(session->response, F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
-	if (session->response < 0)
-		close(RESPONSE_FD);
-	return dup2(channel, STDIN_FILENO) >= 0 &&
-	       (session->output < 0 || dup2(session->output, STDOUT_FILENO) >= 0) &&
-	       dup3(high_report, REPORT_FD, O_CLOEXEC) >= 0 &&
-	       (session->response < 0 || dup3(high_response, RESPONSE_FD, O_CLOEXEC) >= 0);
+	if (dup2(channel, STDIN_FILENO) < 0 ||
+	    (session->output >= 0 && dup2(session->output, STDOUT_FILENO) < 0) ||
+	    dup3(high_report, REPORT_FD, O_CLOEXEC) < 0)
+		return false;
+	if (session->response >= 0)
+		return dup3(high_response, RESPONSE_FD, O_CLOEXEC) >= 0;
+	/* Whatever of ours has that number is of no more use. */
+	close(RESPONSE_FD);
+	return true;
 }
 
 /* Executes the user's side, by itself or by way of sudo. Returns where that fails. */
