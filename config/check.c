@@ -98,6 +98,18 @@ const char *check_log_location(const char *text)
 	return NULL;
 }
 
+const char *check_login_setting(const char *text)
+{
+	static const char *const made_of[] = {
+		"HOME=", "USER=", "LOGNAME=", "SHELL=", "JACAMAR_CI_JOB="};
+
+	for (size_t i = 0; i < sizeof(made_of) / sizeof(made_of[0]); i++) {
+		if (strncmp(text, made_of[i], strlen(made_of[i])) == 0)
+			return "must not be one of HOME, USER, LOGNAME, SHELL and JACAMAR_CI_JOB";
+	}
+	return check_environment_setting(text);
+}
+
 const char *check_message(const char *text)
 {
 	return has_control(text, "\t\n") ? "must be text without control characters" : NULL;
@@ -183,6 +195,13 @@ bool check_is_host_port(const char *text)
 	char host[254];
 	return take_host(&text, host, sizeof(host)) && *text == ':' && take_port(&text) &&
 	       *text == '\0';
+}
+
+const char *check_script_setting(const char *text)
+{
+	if (strncmp(text, "JWT_", 4) == 0)
+		return "must not begin with JWT_, as the token's claims do";
+	return check_environment_setting(text);
 }
 
 const char *check_server_url(const char *text)

@@ -18,7 +18,9 @@ value_check check_data_dir;
 value_check check_environment_setting; /* NAME=value */
 value_check check_line;		       /* one line of text, not empty */
 value_check check_log_location;
-value_check check_message; /* any printable text, in lines */
+value_check check_login_setting;  /* NAME=value, but of what a job's login is made of */
+value_check check_message;	  /* any printable text, in lines */
+value_check check_script_setting; /* NAME=value, but of what stands for a claim */
 value_check check_server_url;
 value_check check_sha256;
 value_check check_system_call;

@@ -73,6 +73,9 @@ const struct schema_row SCHEMA[] = {
 	{"general", "group_permissions", SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
 	{"general", "unrestricted_cmd_line", SCHEMA_BOOLEAN,
 	 FIELD(general.unrestricted_cmd_line)},
+	{"general", "user_bash_env", SCHEMA_LIST, FIELD(general.user_bash_env),
+	 .check = check_login_setting},
+	{"general", "variable_data_dir", SCHEMA_BOOLEAN, FIELD(general.variable_data_dir)},
 	{"general", "jwt_env_variable", SCHEMA_STRING_OR_LIST,
 	 FIELD(general.jwt_env_variable), .check = check_variable_name, .list = TOKEN_VARIABLES},
 	{"general", "jwt_required_aud", SCHEMA_STRING, FIELD(general.jwt_required_aud),
@@ -112,6 +115,8 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_variable_name},
 	{"auth.runas", "sha256", SCHEMA_STRING, FIELD(auth.runas.sha256),
 	 .check = check_sha256},
+	{"auth.runas", "validation_env", SCHEMA_LIST, FIELD(auth.runas.validation_env),
+	 .check = check_script_setting},
 
 	{"auth.logging", "enabled", SCHEMA_BOOLEAN, FIELD(auth.logging.enabled)},
 	{"auth.logging", "level", SCHEMA_CHOICE, FIELD(auth.logging.level),
@@ -153,6 +158,7 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_absolute_path},
 	{"batch", "allow_illegal_args", SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
 	{"batch", "skip_cobalt_log", SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
+	{"batch", "ff_slurm_sacct", SCHEMA_BOOLEAN, FIELD(batch.ff_slurm_sacct)},
 };
 /* clang-format on */
 

@@ -54,13 +54,16 @@ struct general_settings {
 	bool static_builds_dir;
 	bool group_permissions;
 	bool unrestricted_cmd_line;
+	bool variable_data_dir; /* read, without effect: variables are always resolved */
 	int64_t static_builds_days;
+	struct string_list user_bash_env;
 };
 
 struct runas_settings {
 	char *validation_script;
 	char *user_variable;
 	char *sha256;
+	struct string_list validation_env;
 };
 
 struct logging_settings {
@@ -129,6 +132,7 @@ struct batch_settings {
 	char *scheduler_bin;
 	bool allow_illegal_args;
 	bool skip_cobalt_log;
+	bool ff_slurm_sacct; /* read, without effect: the script's own code is known */
 };
 
 /* More than schema.c has rows, one a key. */

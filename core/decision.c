@@ -41,6 +41,7 @@ void decision_free(struct decision *decision)
 	workspace_free(&decision->workspace);
 	free(decision->jacamar);
 	json_decref(decision->environment_names);
+	json_decref(decision->user_environment);
 	json_decref(decision->filters);
 	json_decref(decision->argument_variables);
 	json_decref(decision->scheduler_environment);
@@ -211,6 +212,7 @@ struct state decision_state(const struct decision *decision)
 		.no_new_privs = auth->no_new_privs,
 		.unrestricted_cmd_line = general->unrestricted_cmd_line,
 		.environment_names = decision->environment_names,
+		.user_environment = decision->user_environment,
 		.filters = decision->filters,
 		.logging = auth->logging,
 		.executor = general->executor,
@@ -287,6 +289,7 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 	if (program == NULL)
 		return -1;
 	decision->environment_names = copy_names(&settings->auth.downscope_env);
+	decision->user_environment = copy_names(&settings->general.user_bash_env);
 	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
 					    &decision->applicant.account, err);
 	if (decision->filters == NULL)

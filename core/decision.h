@@ -27,6 +27,7 @@ struct decision {
 	char *jacamar;
 	/* Lists of the settings, for the state. */
 	json_t *environment_names;
+	json_t *user_environment;
 	json_t *filters; /* of system calls: seccomp.h */
 	json_t *argument_variables;
 	json_t *scheduler_environment;

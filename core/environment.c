@@ -53,7 +53,20 @@ json_t *environment_of_login(const struct account *account)
 	return list;
 }
 
-json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie)
+int environment_set(json_t *list, const char *setting)
+{
+	size_t length = strcspn(setting, "=") + 1;
+	size_t index;
+	json_t *entry;
+	json_array_foreach (list, index, entry) {
+		if (strncmp(json_string_value(entry), setting, length) == 0)
+			return json_array_set_new(list, index, json_string(setting));
+	}
+	return json_array_append_new(list, json_string(setting));
+}
+
+json_t *environment_of_user(const struct account *account, const json_t *names,
+			    const json_t *settings, const char *cookie)
 {
 	json_t *list = environment_of_login(account);
 	int failed = add(list, ENVIRONMENT_COOKIE, cookie);
@@ -63,6 +76,9 @@ json_t *environment_of_user(const struct account *account, const json_t *names, 
 		const char *value = getenv(json_string_value(name));
 		if (value != NULL && !is_set(list, json_string_value(name)))
 			failed |= add(list, json_string_value(name), value);
+	}
+	json_array_foreach (settings, index, name) {
+		failed |= environment_set(list, json_string_value(name));
 	}
 	if (failed != 0) {
 		json_decref(list);

@@ -17,8 +17,15 @@
  */
 json_t *environment_of_login(const struct account *account);
 
-/* The same, with the variables `names` (array of strings) from this process, and the cookie. */
-json_t *environment_of_user(const struct account *account, const json_t *names, const char *cookie);
+/* Sets `setting`, NAME=value, in such an array, in place of what NAME was. -1 without memory. */
+int environment_set(json_t *list, const char *setting);
+
+/*
+ * environment_of_login, with the variables `names` (array of strings) from this process, those of
+ * `settings` (array of NAME=value), which come before all others, and the cookie.
+ */
+json_t *environment_of_user(const struct account *account, const json_t *names,
+			    const json_t *settings, const char *cookie);
 
 /*
  * That array as execve(2) takes it, NULL at its end. The strings are borrowed from `environment`;

@@ -65,15 +65,26 @@ static int open_checked(const char *path, const char *sha256, struct error *err)
 			 path, text);
 }
 
-static json_t *environment_of_script(const struct account *service, const struct claims *claims,
-				     struct error *err)
+/* The site's settings first: none of them stands for a claim. */
+static int fill_environment(const struct string_list *settings, const struct claims *claims,
+			    json_t *list, struct error *err)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		if (environment_set(list, settings->items[i]) != 0)
+			return error_set(err, ERROR_SYSTEM, "out of memory");
+	return claims_to_environment(claims, list, err);
+}
+
+static json_t *environment_of_script(const struct account *service,
+				     const struct string_list *settings,
+				     const struct claims *claims, struct error *err)
 {
 	json_t *list = environment_of_login(service);
 	if (list == NULL) {
 		error_set(err, ERROR_SYSTEM, "out of memory");
 		return NULL;
 	}
-	if (claims_to_environment(claims, list, err) == 0)
+	if (fill_environment(settings, claims, list, err) == 0)
 		return list;
 	json_decref(list);
 	return NULL;
@@ -101,17 +112,19 @@ int runas_parse(const char *text, size_t size, struct runas_reply *reply, struct
 	if (!json_is_object(root))
 		return error_set(err, ERROR_DENIED, "it prints what is no JSON object (line %d)",
 				 where.line);
-	bool fit = take_string(root, "username", reply->answer.username,
-			       sizeof(reply->answer.username)) &&
-		   take_string(root, "data_dir", reply->answer.data_dir,
-			       sizeof(reply->answer.data_dir)) &&
-		   take_string(root, "error_message", reply->error_message,
-			       sizeof(reply->error_message));
+	bool fit =
+		take_string(root, "username", reply->answer.username,
+			    sizeof(reply->answer.username)) &&
+		take_string(root, "data_dir", reply->answer.data_dir,
+			    sizeof(reply->answer.data_dir)) &&
+		take_string(root, "error_message", reply->error_message,
+			    sizeof(reply->error_message)) &&
+		take_string(root, "user_message", reply->user_message, sizeof(reply->user_message));
 	/* What we do not know may have been meant as a restriction. */
 	if (!fit || json_object_size(root) > 0)
 		return error_set(err, ERROR_DENIED,
-				 "its JSON has more than the strings username, data_dir and "
-				 "error_message, or they are empty or too long");
+				 "its JSON has more than the strings username, data_dir, "
+				 "error_message and user_message, or they are empty or too long");
 	return 0;
 }
 
@@ -128,6 +141,7 @@ static int accept_reply(struct runas_reply *reply, struct error *err)
 	answer->username[sizeof(answer->username) - 1] = '\0';
 	answer->data_dir[sizeof(answer->data_dir) - 1] = '\0';
 	reply->error_message[sizeof(reply->error_message) - 1] = '\0';
+	reply->user_message[sizeof(reply->user_message) - 1] = '\0';
 	if (answer->username[0] != '\0' && !account_name_is_valid(answer->username))
 		return error_set(err, ERROR_DENIED, "its username '%s' cannot be an account's",
 				 answer->username);
@@ -137,21 +151,23 @@ static int accept_reply(struct runas_reply *reply, struct error *err)
 	return 0;
 }
 
-/* Whether the script accepts; it may refuse by its exit code or by an error_message. */
+/* Whether the script accepts; it may refuse by its exit code or by a message. */
 static int judge(const struct captured *captured, const struct runas_reply *reply,
 		 struct error *err)
 {
 	int code = WIFEXITED(captured->status) ? WEXITSTATUS(captured->status) : -1;
-	if (code == 0 && reply->error_message[0] == '\0')
+	bool told = reply->user_message[0] != '\0';
+	if (code == 0 && reply->error_message[0] == '\0' && !told)
 		return 0;
 	if (code < 0)
 		error_set(err, ERROR_DENIED, "it was ended by signal %d",
 			  WTERMSIG(captured->status));
 	else
-		error_set(err, ERROR_DENIED, "it refused with exit code %d: %s%s%s", code,
-			  reply->error_message, captured->errors[0] != '\0' ? "; it said: " : "",
+		error_set(err, ERROR_DENIED, "it refused with exit code %d: %s%s%s%s%s", code,
+			  reply->error_message, told ? "; it tells the user: " : "",
+			  reply->user_message, captured->errors[0] != '\0' ? "; it said: " : "",
 			  captured->errors);
-	return error_notify(err, reply->error_message);
+	return error_notify(err, told ? reply->user_message : reply->error_message);
 }
 
 static int run_script(const struct runas_settings *settings, int descriptor, const char *program,
@@ -207,7 +223,8 @@ static int ask(const struct runas_settings *settings, const struct account *serv
 		if (descriptor < 0)
 			return -1;
 	}
-	json_auto_t *environment = environment_of_script(service, claims, err);
+	json_auto_t *environment =
+		environment_of_script(service, &settings->validation_env, claims, err);
 	if (environment == NULL)
 		return -1;
 	return run_script(settings, descriptor, program, environment, target, claims->user_login,

@@ -6,7 +6,8 @@
  *
  * It runs as the service account, without any privilege, with the token's claims in its
  * environment (claims.h). Exit 0 accepts; what it prints may be a JSON object with "username",
- * "data_dir" and "error_message". Anything else refuses.
+ * "data_dir", "error_message" and "user_message". Anything else, or a message, refuses. The job's
+ * author reads user_message; where there is none, error_message.
  */
 #ifndef JACAMAR_CORE_RUNAS_H
 #define JACAMAR_CORE_RUNAS_H
@@ -34,6 +35,7 @@ int runas_ask(const struct runas_settings *settings, const struct account *servi
 struct runas_reply {
 	struct runas_answer answer;
 	char error_message[256];
+	char user_message[256];
 };
 int runas_parse(const char *text, size_t size, struct runas_reply *reply, struct error *err);
 

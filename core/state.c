@@ -68,6 +68,7 @@ static const struct field {
 	{"settings", "unrestricted_cmd_line", BOOLEAN, AT(unrestricted_cmd_line)},
 	{"settings", "limits", LIMITS, AT(limits)},
 	{"settings", "environment", NAMES, AT(environment_names)},
+	{"settings", "user_environment", NAMES, AT(user_environment)},
 	{"settings", "filters", NAMES, AT(filters)},
 	{"logging", "enabled", BOOLEAN, AT(logging.enabled)},
 	{"logging", "level", WORD, AT(logging.level), .maximum = LOG_LEVEL_ERROR},

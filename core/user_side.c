@@ -107,8 +107,9 @@ int user_side_run(const struct user_side *side, struct session_end *end, struct 
 			return -1;
 		header.arguments = arguments;
 	}
-	json_auto_t *environment = environment_of_user(
-		&side->state->account, side->state->environment_names, side->state->cookie);
+	json_auto_t *environment =
+		environment_of_user(&side->state->account, side->state->environment_names,
+				    side->state->user_environment, side->state->cookie);
 	if (environment == NULL)
 		return error_set(err, ERROR_SYSTEM,
 				 "a variable of auth.downscope_env is not UTF-8, or out of memory");

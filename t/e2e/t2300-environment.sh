@@ -125,6 +125,13 @@ check 'language, time zone and what downscope_env names come along' '
 	play && sed -n "s/^SHELL-HAS //p" "$box/log" | grep -v "^JACAMAR_CI_JOB=" | sort >"$box/has" &&
 	printf "%s\n" LANG=C.UTF-8 LC_ALL=C LC_TIME=C.UTF-8 TZ=UTC "SITE_MODULES=one two" |
 	sort - "$box/expected" | diff - "$box/has" || { cat "$box/log"; false; }'
+printf '%s\n' "$see" | job
+write_config 'data_dir = "$HOME"
+user_bash_env = ["LMOD_ADMIN_FILE=none", "PATH=/usr/bin:/bin", "SITE_TEXT=$HOME \"x\""]'
+check 'and so does what user_bash_env sets, as it stands' '
+	play && sed -n "s/^SHELL-HAS //p" "$box/log" | grep -v "^JACAMAR_CI_JOB=" | sort >"$box/has" &&
+	{ grep -v "^PATH=" "$box/expected"; printf "%s\n" LMOD_ADMIN_FILE=none PATH=/usr/bin:/bin "SITE_TEXT=\$HOME \"x\""; } |
+	sort | diff - "$box/has" || { cat "$box/log"; false; }'
 write_config
 
 # The same from the job's author: it may reach the author's own script, as the author, alone.

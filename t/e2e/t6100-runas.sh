@@ -82,6 +82,16 @@ USER=$runner
 ENVIRONMENT
 check 'its environment is the claims, and a login' '
 	grep -v -e ^PATH= -e ^SHELL= -e ^PWD= -e ^_= -e ^SHLVL= "$seen/environment" | sort | diff "$box/expected" -'
+with 'runas.validation_env = ["SITE_LDAP=ldaps://x y", "HOME=/elsewhere", "SHLVL=7"]'
+{ sed '/^HOME=/d' "$box/expected"; echo HOME=/elsewhere; echo 'SITE_LDAP=ldaps://x y'; } | sort >"$box/expected.more"
+check 'and what the site sets for it, in place of a login'"'"'s' '
+	gives_account "$usr" && grep -v -e ^PATH= -e ^SHELL= -e ^PWD= -e ^_= -e ^SHLVL= "$seen/environment" |
+		sort | diff "$box/expected.more" -'
+with 'runas.validation_env = ["JWT_USER_LOGIN=root"]'
+check 'but nothing in place of a claim' '
+	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "must not begin with JWT_"'
+with
+gives_account "$usr" >"$box/output"
 check 'there is no token and no variable of the job in it' '
 	! grep -F -e "$token" -e CUSTOM_ENV -e JACAMAR -e job-secret "$seen/environment"'
 check 'it runs as the service account' 'grep "^uid=$(id -u "$runner")(" "$seen/id"'
@@ -241,6 +251,26 @@ SCRIPT
 check 'the error_message is shown to the author' '
 	play; grep -E "^jacamar-auth: this job was refused \(reference [0-9a-f]+\): ask the helpdesk for access$" "$box/log" &&
 		! grep -e secret -e "exit code 1" "$box/log"'
+script <<'SCRIPT'
+echo secret >&2
+exit 1
+SCRIPT
+script <<'SCRIPT'
+echo '{"user_message": "ask the helpdesk", "error_message": "the quota of usr is used up"}'
+exit 1
+SCRIPT
+check 'or a user_message, and then not the other' '
+	play; grep -E "^jacamar-auth: this job was refused \(reference [0-9a-f]+\): ask the helpdesk$" "$box/log" &&
+		! grep quota "$box/log"'
+check 'which the staff reads' '
+	with "[auth.logging]" "enabled = true" "location = \"$etc/audit.log\""; rm -f "$etc/audit.log"
+	play; jq -es "all(.reason == \"auth.runas: it refused with exit code 1: the quota of usr is used up; \
+it tells the user: ask the helpdesk\")" "$etc/audit.log" || { cat "$etc/audit.log"; false; }'
+with
+script <<'SCRIPT'
+echo '{"user_message": "not today"}'
+SCRIPT
+check 'a user_message refuses, whatever the exit code' 'play; [ $? -eq 2 ] && logged "): not today" && nothing_ran'
 script <<'SCRIPT'
 echo secret >&2
 exit 1

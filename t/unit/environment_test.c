@@ -54,7 +54,7 @@ START_TEST(a_login_and_the_services_locale)
 {
 	set_up();
 	json_t *names = json_array();
-	json_t *environment = environment_of_user(&USER, names, "0123456789abcdef");
+	json_t *environment = environment_of_user(&USER, names, NULL, "0123456789abcdef");
 	ck_assert_str_eq(value_of(environment, "HOME"), "/home/usr");
 	ck_assert_str_eq(value_of(environment, "USER"), "usr");
 	ck_assert_str_eq(value_of(environment, "LOGNAME"), "usr");
@@ -76,7 +76,7 @@ START_TEST(the_administrator_can_name_more)
 {
 	set_up();
 	json_t *names = json_pack("[s, s, s]", "SITE", "ABSENT", "CUSTOM_ENV");
-	json_t *environment = environment_of_user(&USER, names, "c");
+	json_t *environment = environment_of_user(&USER, names, NULL, "c");
 	ck_assert_str_eq(value_of(environment, "SITE"), "a=b c\n");
 	ck_assert_ptr_null(value_of(environment, "ABSENT"));
 	ck_assert_uint_eq(json_array_size(environment), 10);
@@ -89,7 +89,7 @@ START_TEST(no_name_stands_twice)
 {
 	set_up();
 	json_t *names = json_pack("[s, s, s]", "LANG", "TZ", "SITE");
-	json_t *environment = environment_of_user(&USER, names, "c");
+	json_t *environment = environment_of_user(&USER, names, NULL, "c");
 	ck_assert_str_eq(value_of(environment, "LANG"), "C.UTF-8");
 	ck_assert_str_eq(value_of(environment, "TZ"), "Europe/Berlin");
 	json_decref(environment);
@@ -102,14 +102,14 @@ START_TEST(bytes_that_are_not_utf8_do_not_cross)
 	set_up();
 	setenv("LC_CTYPE", "\xff", 1);
 	json_t *names = json_array();
-	json_t *environment = environment_of_user(&USER, names, "c");
+	json_t *environment = environment_of_user(&USER, names, NULL, "c");
 	ck_assert_ptr_nonnull(environment);
 	ck_assert_ptr_null(value_of(environment, "LC_CTYPE"));
 	json_decref(environment);
 	/* What was asked for by name is not left out in silence. */
 	setenv("SITE", "\xff", 1);
 	json_array_append_new(names, json_string("SITE"));
-	ck_assert_ptr_null(environment_of_user(&USER, names, "c"));
+	ck_assert_ptr_null(environment_of_user(&USER, names, NULL, "c"));
 	json_decref(names);
 }
 END_TEST
@@ -149,6 +149,35 @@ START_TEST(an_adopted_environment_is_all_there_is)
 }
 END_TEST
 
+/* The site's own settings come before all others, but for the cookie, which none may name. */
+START_TEST(a_setting_takes_the_place_of_what_was_there)
+{
+	json_t *names = json_pack("[s]", "SITE_A");
+	json_t *settings =
+		json_pack("[s,s,s,s]", "SITE_A=mine", "PATH=/opt/bin", "NEW=a=b", "PATHS=x");
+	setenv("SITE_A", "service", 1);
+	json_t *environment = environment_of_user(&USER, names, settings, "c");
+	char **vector = environment_vector(environment);
+	static const char *const expected[] = {"SITE_A=mine", "PATH=/opt/bin", "NEW=a=b", "PATHS=x",
+					       ENVIRONMENT_COOKIE "=c"};
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		size_t length = strcspn(expected[i], "=") + 1;
+		size_t count = 0;
+		for (char **at = vector; *at != NULL; at++) {
+			if (strncmp(*at, expected[i], length) != 0)
+				continue;
+			ck_assert_str_eq(*at, expected[i]);
+			count++;
+		}
+		ck_assert_msg(count == 1, "%s", expected[i]);
+	}
+	free(vector);
+	json_decref(environment);
+	json_decref(settings);
+	json_decref(names);
+}
+END_TEST
+
 Suite *environment_suite(void)
 {
 	Suite *suite = suite_create("environment");
@@ -160,6 +189,7 @@ Suite *environment_suite(void)
 	tcase_add_test(tcase, bytes_that_are_not_utf8_do_not_cross);
 	tcase_add_test(tcase, a_vector_borrows_the_strings);
 	tcase_add_test(tcase, an_adopted_environment_is_all_there_is);
+	tcase_add_test(tcase, a_setting_takes_the_place_of_what_was_there);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -42,6 +42,7 @@ void test_header_init(struct test_header *made, const char *home)
 	state->scripts_dir = made->scripts_dir;
 	state->jacamar = "/opt/jacamar/bin/jacamar";
 	state->environment_names = made->names;
+	state->user_environment = made->names;
 	state->filters = made->names; /* none */
 	state->logging.location = (char *)"syslog";
 	state->executor = EXECUTOR_SHELL;
@@ -49,7 +50,7 @@ void test_header_init(struct test_header *made, const char *home)
 	state->scheduler_environment = made->names;
 	/* Against a hang alone. */
 	state->kill_timeout_ms = 600000;
-	made->header.environment = environment_of_user(account, made->names, made->cookie);
+	made->header.environment = environment_of_user(account, made->names, NULL, made->cookie);
 	ck_assert_ptr_nonnull(made->header.environment);
 }
 

@@ -20,6 +20,8 @@ static const struct {
 	{"{\"data_dir\":\"/scratch\"}", NULL, "", "/scratch", ""},
 	{"{\"error_message\":\"no\"}", NULL, "", "", "no"},
 	{"{\"username\":\"a\",\"data_dir\":\"/b\",\"error_message\":\"c\"}", NULL, "a", "/b", "c"},
+	{"{\"user_message\":\"\"}", "more than the strings", "", "", ""},
+	{"{\"user_message\":1}", "more than the strings", "", "", ""},
 	{"{", "no JSON object", "", "", ""},
 	{"accepted", "no JSON object", "", "", ""},
 	{"usr", "no JSON object", "", "", ""},
@@ -57,6 +59,23 @@ START_TEST(an_answer_is_strings_in_an_object_or_nothing)
 	ck_assert_str_eq(reply.answer.username, REPLIES[_i].username);
 	ck_assert_str_eq(reply.answer.data_dir, REPLIES[_i].data_dir);
 	ck_assert_str_eq(reply.error_message, REPLIES[_i].error_message);
+}
+END_TEST
+
+START_TEST(the_user_may_be_told_something_else)
+{
+	static const char *const texts[] = {
+		"{\"user_message\":\"ask us\"}",
+		"{\"user_message\":\"ask us\",\"error_message\":\"no account\"}",
+	};
+	struct runas_reply reply;
+	struct error err = {.detail = ""};
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_msg(runas_parse(texts[i], strlen(texts[i]), &reply, &err) == 0, "%s",
+			      err.detail);
+		ck_assert_str_eq(reply.user_message, "ask us");
+		ck_assert_str_eq(reply.error_message, i == 0 ? "" : "no account");
+	}
 }
 END_TEST
 
@@ -141,6 +160,7 @@ Suite *runas_suite(void)
 	TCase *tcase = tcase_create("runas");
 
 	tcase_add_loop_test(tcase, an_answer_is_strings_in_an_object_or_nothing, 0, ROWS(REPLIES));
+	tcase_add_test(tcase, the_user_may_be_told_something_else);
 	tcase_add_test(tcase, bytes_behind_a_nul_are_read);
 	tcase_add_loop_test(tcase, a_script_is_asked, 0, ROWS(ASKED));
 	tcase_add_test(tcase, a_digest_that_is_another_refuses);

@@ -319,6 +319,18 @@ static const struct value_case WRONG[] = {
 	 "=an item of auth.shell_allowlist " ABSOLUTE ", not \"sh\""},
 	{"auth", "downscope_env = ['A=B']",
 	 "=an item of auth.downscope_env " VARIABLE ", not \"A=B\""},
+	{"general", "user_bash_env = ['A=b', 'A']",
+	 "=an item of general.user_bash_env must be of the form NAME=value without control "
+	 "characters, not \"A\""},
+	{"general", "user_bash_env = ['HOME=/']",
+	 "=an item of general.user_bash_env must not be one of HOME, USER, LOGNAME, SHELL and "
+	 "JACAMAR_CI_JOB, not \"HOME=/\""},
+	{"general", "user_bash_env = ['JACAMAR_CI_JOB=x']",
+	 "=an item of general.user_bash_env must not be one of HOME, USER, LOGNAME, SHELL and "
+	 "JACAMAR_CI_JOB, not \"JACAMAR_CI_JOB=x\""},
+	{"auth.runas", "validation_env = ['JWT_USER_LOGIN=root']",
+	 "=an item of auth.runas.validation_env must not begin with JWT_, as the token's claims "
+	 "do, not \"JWT_USER_LOGIN=root\""},
 	{"auth", "downscope_env = ['']", "=an item of auth.downscope_env " VARIABLE ", not \"\""},
 	{"auth", "no_new_privs = 'no'", "must be true or false, not a string"},
 	{"auth", "min_uid = 0", "must be from 1 to 4294967294, not 0"},
@@ -550,6 +562,12 @@ static const struct {
 	{"batch", "scheduler_bin", "'/a'", "'a'", ABSOLUTE ", not \"a\""},
 	{"batch", "allow_illegal_args", "true", "1", "must be true or false, not an integer"},
 	{"batch", "skip_cobalt_log", "true", "1", "must be true or false, not an integer"},
+	{"batch", "ff_slurm_sacct", "true", "1", "must be true or false, not an integer"},
+	{"general", "variable_data_dir", "true", "1", "must be true or false, not an integer"},
+	{"general", "user_bash_env", "['LMOD_ADMIN_FILE=none', 'PATH=/opt/bin', 'USERS=a b']",
+	 "'A=b'", "must be an array of strings, not a string"},
+	{"auth.runas", "validation_env", "['SITE=a', 'JWT=b']", "'A=b'",
+	 "must be an array of strings, not a string"},
 };
 
 /* What must be set beside some of them; rules_test.c has the rules. */

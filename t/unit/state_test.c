@@ -46,6 +46,7 @@ static struct state full_state(const json_t *names)
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
 		.environment_names = names,
+		.user_environment = names,
 		.filters = names,
 		.logging = {.enabled = true,
 			    .level = LOG_LEVEL_ERROR,
@@ -110,6 +111,7 @@ static void expect_same(const struct state *a, const struct state *b)
 		ck_assert_int_eq(a->limits[i].value, b->limits[i].value);
 	}
 	ck_assert(json_equal(a->environment_names, b->environment_names));
+	ck_assert(json_equal(a->user_environment, b->user_environment));
 	ck_assert(json_equal(a->filters, b->filters));
 	ck_assert_int_eq(a->logging.enabled, b->logging.enabled);
 	ck_assert_int_eq(a->logging.level, b->logging.level);
@@ -316,6 +318,8 @@ static const struct {
 	{"settings", "environment", "\"SITE\""},
 	{"settings", "environment", "[7]"},
 	{"settings", "environment", "[\"SITE\",null]"},
+	{"settings", "user_environment", NULL},
+	{"settings", "user_environment", "[7]"},
 	{"settings", "filters", NULL},
 	{"settings", "filters", "{}"},
 	{"settings", "filters", "\"00\""},
