@@ -21,7 +21,7 @@ GENERATED := build/generated
 PRELUDE   := $(GENERATED)/command_line.text.h
 INCLUDES  := -I. -I$(GENERATED)
 
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -Os -g
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wundef $(if $(filter 1,$(WERROR)),-Werror)
 # Level 3 needs a compiler and a C library that know it; level 2 is everywhere. (What make hands on
@@ -33,12 +33,26 @@ HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) 
 	-fstack-protector-strong -fPIE
 # The same bytes, wherever the tree lies.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
+# Each running job keeps two processes waiting, and all of the program is mapped in both: it is
+# built to be small (the default of CFLAGS), without tables for exceptions, of which C has none, and
+# with few bytes for relocations, where the C library knows how to read them.
+UNWIND   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables)
+RELR     := $(shell grep -qs GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6)" && \
+	echo 'int main(void) { return 0; }' | $(CC) -x c -fPIE -pie -o /dev/null \
+	-Wl,--fatal-warnings,-z,pack-relative-relocs - 2>/dev/null && echo ,-z,pack-relative-relocs)
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) \
-	$(MAPPED) -MMD -MP
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
+	$(UNWIND) $(MAPPED) -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack$(RELR) -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
+# What no script needs while it runs lies behind what it needs, and less of it is mapped with that.
+ASIDE := $(filter config/% core/doctor/%,$(LIBRARY_SOURCES)) \
+	$(filter-out %/batch.c %/scheduler.c %/shell.c,$(filter core/executor/%,$(LIBRARY_SOURCES))) \
+	$(patsubst %,applets/%.c,check cleanup config doctor prepare) \
+	$(patsubst %,core/%.c,audit_sink capture claims confine id_filter identity keyset \
+		keyset_cache libraries root_directory runas sudo sweep token tree words)
+LIBRARY_SOURCES := $(filter-out $(ASIDE),$(LIBRARY_SOURCES)) $(ASIDE)
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
 PROGRAM := $(BUILD)/libexec/jacamar-ci
@@ -82,7 +96,8 @@ $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 # The layout of an installation, so that the names find each other here, too.
 $(PROGRAM): $(BUILD)/applets/main.o $(LIBRARY) $(EXTRA_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--whole-archive $(LIBRARY) \
+		-Wl,--no-whole-archive $(LIBS)
 
 $(BUILD)/bin/%: $(PROGRAM)
 	@mkdir -p $(@D)
