@@ -18,28 +18,28 @@
 
 static const struct stage {
 	const char *name;
-	const char *operands;		     /* as the usage shows them */
+	const char *operands;		     /* and options, as the usage shows them */
 	int (*as_user)(struct invocation *); /* behind the channel */
 	int count;			     /* of operands from the runner */
 	int user_count;			   /* of operands from jacamar-auth, env-script included */
 	int (*check)(struct invocation *); /* what --check FILE asks for; NULL: it does not go */
 } stages[] = {
-	{"config", "", config_applet, 0, 1, check_applet},
-	{"prepare", "", prepare_applet, 0, 1, NULL},
-	{"run", " SCRIPT SUBSTAGE", run_applet, 2, 2, NULL},
-	{"cleanup", "", cleanup_applet, 0, 1, NULL},
+	{"config", "--configuration FILE", config_applet, 0, 1, check_applet},
+	{"prepare", "[--configuration FILE]", prepare_applet, 0, 1, NULL},
+	{"run", "[--configuration FILE] SCRIPT SUBSTAGE", run_applet, 2, 2, NULL},
+	{"cleanup", "[--configuration FILE]", cleanup_applet, 0, 1, NULL},
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
 
 static void print_help(const struct invocation *call)
 {
-	const char *option = call->is_auth ? "[-u]" : "--no-auth";
+	const char *option = call->is_auth ? "[-u]" : "--no-auth [-u]";
 	printf("The commands of a GitLab Runner's custom executor, one for each stage of a "
 	       "job:\n\n");
 	for (size_t i = 0; i < STAGE_COUNT; i++)
-		printf("  %s %s %s [--configuration FILE]%s\n", call->program, option,
-		       stages[i].name, stages[i].operands);
+		printf("  %s %s %s %s\n", call->program, option, stages[i].name,
+		       stages[i].operands);
 	printf("  %s config --check FILE\n", call->program);
 	if (!call->is_auth)
 		printf("  %s doctor [OPTION...]\n", call->program);

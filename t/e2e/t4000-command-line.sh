@@ -50,6 +50,10 @@ for program in jacamar-auth jacamar; do
 	check "$program --help stands behind a stage, too" 'says "$prefix/bin/$program" run --help'
 	check "$program --vers may be cut short" 'says "$prefix/bin/$program" --vers'
 done
+check 'help says which stage needs --configuration' '
+	as "$runner" "$auth" --help >"$box/out" &&
+	grep "jacamar-auth \[-u\] config --configuration FILE$" "$box/out" &&
+	grep "jacamar-auth \[-u\] prepare \[--configuration FILE\]$" "$box/out"'
 check 'help that nobody can be told fails' '
 	! as "$runner" "$auth" --help >/dev/full && ! as "$runner" "$auth" --version >/dev/full'
 
