@@ -31,6 +31,11 @@ else
 	skip 'it would say so: a setting that it does not know is seen' 'needs systemd-analyze'
 fi
 
+check 'it says under which name the guide puts it' '
+	grep -F "/etc/systemd/system/gitlab-runner.service.d/gitlab-runner-hardened.conf" \
+		"$samples/gitlab-runner-hardened.conf" &&
+	grep -F "cp gitlab-runner-hardened.conf /etc/systemd/system/gitlab-runner.service.d/" \
+		"$top/man/jacamar-deploy.7"'
 # set_to SETTING: its value in the hardened service.
 set_to() { sed -n "s/^$1=//p" "$samples/gitlab-runner-hardened.conf"; }
 check 'it sets nothing that makes file capabilities void, nor what it lists as such' '
@@ -115,5 +120,28 @@ check 'make install brings them all' '
 	for file in "$samples"/*; do
 		cmp "$file" "$prefix/share/doc/jacamar-ci/${file##*/}" || exit 1
 	done'
+
+# --- what is read first ---
+
+readme=$top/README
+check 'README has less than 120 lines' '[ "$(wc -l <"$readme")" -lt 120 ]'
+check 'each make that it names is one' '
+	sed -n "s/^    \(make [a-z-]*\).*/\1/p" "$readme" >"$box/makes"
+	tr "\n" " " <"$readme" | grep -o "\`make [a-z-]*" | tr -d "\`" >>"$box/makes"
+	[ "$(sort -u "$box/makes" | tee /dev/stderr | wc -l)" -ge 6 ] && while read -r command; do
+		env -u MAKEFLAGS $command -n -C "$top" >/dev/null || exit 1
+	done <"$box/makes"'
+check 'its line for an installation gives the capabilities' '
+	sed -n "s/^    \(make install-caps .*\)/\1/p" "$readme" | sed "s/=gitlab-runner$/=$runner/" >"$box/line"
+	[ "$(wc -l <"$box/line")" = 1 ] && rm "$prefix/bin/jacamar-auth" && cd "$top" &&
+	$(cat "$box/line") PREFIX="$prefix" DESTDIR= ${SANITIZE:+SANITIZE=$SANITIZE} &&
+	getcap "$prefix/bin/jacamar-auth" | grep "cap_setgid,cap_setuid=ep$"'
+check 'its configuration has no error, and is for jacamar-auth' '
+	sed -n "/^    \[general\]/,/^[^ ]/s/^    //p" "$readme" >"$box/readme.toml" &&
+	chmod 644 "$box/readme.toml" && [ "$(wc -l <"$box/readme.toml")" -ge 5 ] &&
+	as "$runner" "$prefix/bin/jacamar-auth" config --check "$box/readme.toml"'
+check 'each file that it names is there' '
+	grep -o "config/examples/[a-z.-]*[a-z]" "$readme" | sort -u | tee "$box/files" | grep . &&
+	while read -r file; do [ -e "$top/$file" ] || exit 1; done <"$box/files"'
 
 finish
