@@ -35,8 +35,9 @@ void doctor_say(struct doctor *doctor, enum doctor_result result, const char *ch
 		const char *format, ...)
 {
 	va_list args;
-	/* Full: the last place keeps the worst, for the verdict. */
-	if (doctor->count == DOCTOR_FINDINGS_MAX) {
+	doctor->is_full = doctor->count == DOCTOR_FINDINGS_MAX;
+	/* The last place keeps the worst, for the verdict. */
+	if (doctor->is_full) {
 		struct doctor_finding *last = &doctor->findings[doctor->count - 1];
 		last->result = result > last->result ? result : last->result;
 		return;
@@ -51,6 +52,9 @@ void doctor_mend(struct doctor *doctor, const char *format, ...)
 {
 	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
 	va_list args;
+	/* The finding was not kept. */
+	if (doctor->is_full)
+		return;
 	va_start(args, format);
 	free(last->remedy);
 	last->remedy = make_line(format, args);

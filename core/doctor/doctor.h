@@ -57,6 +57,7 @@ struct doctor {
 
 	struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
 	size_t count;
+	bool is_full; /* the last one found no place */
 };
 
 /* Finds it all out. The caller calls doctor_free. */

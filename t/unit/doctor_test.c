@@ -128,6 +128,26 @@ START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 }
 END_TEST
 
+/* --- findings --- */
+
+START_TEST(a_finding_without_a_place_leaves_the_remedy_of_the_last)
+{
+	struct doctor *doctor = calloc(1, sizeof(*doctor));
+	ck_assert_ptr_nonnull(doctor);
+	for (size_t i = 0; i < DOCTOR_FINDINGS_MAX; i++)
+		doctor_say(doctor, DOCTOR_PASS, "check", "%zu", i);
+	doctor_mend(doctor, "its own");
+	doctor_say(doctor, DOCTOR_FAIL, "check", "no place");
+	doctor_mend(doctor, "another's");
+	struct doctor_finding *last = &doctor->findings[DOCTOR_FINDINGS_MAX - 1];
+	ck_assert_uint_eq(doctor->count, DOCTOR_FINDINGS_MAX);
+	ck_assert_str_eq(last->remedy, "its own");
+	ck_assert_int_eq(doctor_verdict(doctor), DOCTOR_FAIL);
+	doctor_free(doctor);
+	free(doctor);
+}
+END_TEST
+
 /* --- sudo's listing --- */
 
 #define OPTIONS                                                                     \
@@ -293,6 +313,7 @@ Suite *doctor_suite(void)
 	tcase_add_loop_test(tcase, what_is_of_no_interest_is_passed_over, 0, ROWS(SPELLINGS));
 	tcase_add_loop_test(tcase, no_runner_is_made_of_half_a_file, 0, ROWS(ODD));
 	tcase_add_test(tcase, more_runners_than_there_is_room_for_are_passed_over);
+	tcase_add_test(tcase, a_finding_without_a_place_leaves_the_remedy_of_the_last);
 	tcase_add_loop_test(tcase, the_tag_before_a_command_holds, 0, ROWS(COMMANDS));
 	tcase_add_loop_test(tcase, an_option_holds_for_all_or_for_the_command, 0,
 			    ROWS(OPTION_ROWS));
