@@ -78,6 +78,7 @@ void doctor_check_server(struct doctor *doctor);
 void doctor_check_sudo(struct doctor *doctor);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_user(struct doctor *doctor);
+void doctor_check_data_dir(struct doctor *doctor, const struct account *account); /* of a user */
 void doctor_check_scheduler(struct doctor *doctor);
 
 /* Adds a finding without a remedy. */

@@ -427,18 +427,48 @@ fault 'its shell is none of those allowed' 'set_auth "shell_allowlist = [\"/bin/
 	'is not in auth.shell_allowlist' "set auth.shell_allowlist at $config:7" write_config
 fault 'scripts have no shell' 'set_general "shell_path = \"/nonexistent/bash\""' fail shell 'is not there' \
 	"set general.shell_path = \"/bin/bash\" at $config:4" write_config
-install_base="install -d -m 0700 -o $usr -g $(id -g "$usr")"
-fault 'it has no home' 'mv "$home" "$home.away"' fail data_dir 'does not exist' "$install_base $home"
+# made BASE: what the site makes and gives away. itself COMMAND...: what the user does.
+made() { echo "mkdir -m 0700 $1 && chown -h $usr:$(id -g "$usr") $1"; }
+itself() { echo "runuser -u $usr -- $*"; }
+fault 'it has no home' 'mv "$home" "$home.away"' fail data_dir 'does not exist' "$(made "$home")"
 rm -rf "$home" && mv "$home.away" "$home"
-fault 'it cannot make its directory' 'write_config "data_dir = \"$box/data\"" && mkdir -p "$box/data" && chown root "$box/data"' \
-	fail data_dir "cannot make $box/data/$usr" "$install_base $box/data/$usr"
-fault 'that is of another account' 'chown "$two" "$box/data/$usr"' fail data_dir 'belongs to uid' \
-	"mv -T $box/data/$usr $box/data/$usr.old" 'sh "$box/remedy" && rmdir "$box/data/$usr.old" && '"$install_base $box/data/$usr"
-fault 'it can be written by others' 'chmod 777 "$box/data/$usr"' fail data_dir 'can be written' "chmod go-w $box/data/$usr"
-fault 'what is above is closed to the user' 'chmod 700 "$box/data"; chown "$runner" "$box/data"' fail data_dir \
-	"$box/data is closed to $usr" "chmod a+x $box/data"
-fault 'it is a link' 'chown root "$box/data"; rmdir "$box/data/$usr" && ln -s / "$box/data/$usr" && chmod 1777 "$box/data"' fail data_dir 'is a link' \
-	"mv -T $box/data/$usr $box/data/$usr.old"
+data=$box/data base=$box/data/$usr
+set_data() { write_config "data_dir = \"$1\""; }
+fault 'it cannot make its directory' 'set_data "$data" && mkdir -p "$data" && chown root "$data"' \
+	fail data_dir "cannot make $base" "$(made "$base")"
+fault 'that is of another account' 'chown "$two" "$base"' fail data_dir 'belongs to another account' \
+	"mv -T $base $base.old" 'sh "$box/remedy" && rmdir "$base.old" && eval "$(made "$base")"'
+fault 'it can be written by others' 'chmod 777 "$base"' fail data_dir 'can be written' "$(itself "chmod go-w $base")"
+fault 'what is above is closed to the user' 'chmod 700 "$data"' fail data_dir "$data is closed to $usr" "chmod a+x $data"
+fault 'or that is of the service account, as which it is opened' 'chmod 700 "$data"; chown "$runner" "$data"' fail data_dir \
+	"$data is closed to $usr" "runuser -u $runner -- chmod a+x $data"
+chown root "$data"
+fault 'others could exchange what is above' 'chmod 777 "$data"' fail data_dir \
+	"$data can be written by others, who could exchange" "chmod +t $data"
+mkdir -m 777 "$box/loose" && mkdir -p "$box/loose/data" && ln -s "$box/loose/data" "$box/to-loose"
+fault 'or what a link leads to' 'chmod 777 "$box/loose/data" && chmod 755 "$box/loose" && set_data "$box/to-loose"' fail data_dir \
+	"$box/to-loose can be written by others" "chmod +t $box/to-loose"
+fault 'or what is on the way that it leads' 'chmod 777 "$box/loose"' fail data_dir \
+	"$box/loose can be written by others" "chmod +t $box/loose"
+fault 'or another account made it where others can write' 'chmod 1777 "$box/loose" && chown "$two" "$box/loose/data"' fail data_dir \
+	"$box/loose/data belongs to uid" "set general.data_dir at $config:3" 'chown root "$box/loose/data"'
+set_data "$data"
+fault 'it is a link' 'rmdir "$base" && ln -s / "$base" && chmod 1777 "$data"' fail data_dir 'is a link' \
+	"mv -T $base $base.old"
+rm -f "$base.old"
+fault 'what is above is not there' 'set_data "$data/one/two" && chmod 755 "$data"' fail data_dir "$data/one is not there" \
+	"mkdir -m 0755 $data/one $data/one/two && $(made "$data/one/two/$usr")"
+fault 'what is above is the user own, and closed' 'chown "$usr" "$data/one" && chmod 500 "$data/one" && rm -r "$data/one/two"
+	set_data "$data/one"' fail data_dir "cannot make $data/one/$usr" "$(itself "chmod u+wx $data/one")"
+fault 'what is the user own the user makes' 'chmod 755 "$data/one"; set_data "$data/one/two"' fail data_dir "$data/one/two is not there" \
+	"$(itself "mkdir -p -m 0700 $data/one/two/$usr")"
+fault 'what is in a directory of another is for nobody to make' 'rm -r "$data/one/two" && chown "$two" "$data/one"
+	chmod 755 "$data/one"' fail data_dir "$data/one/two is not there" "set general.data_dir at $config:3" 'set_data "$data"; eval "$(made "$base")"'
+check 'no remedy is led astray by a link of the user' '
+	mkdir -p "$data/two/in" "$box/victim" && chown -R "$usr" "$data/two" && set_data "$data/two/in" && chmod 500 "$data/two/in" &&
+	examine && finds fail data_dir "cannot make" "$(itself "chmod u+wx $data/two/in")" &&
+	rmdir "$data/two/in" && ln -s "$box/victim" "$data/two/in" && ! sh -c "$(cat "$box/remedy")" &&
+	[ "$(stat -c "%a %U" "$box/victim")" = "755 root" ] && [ -z "$(ls "$box/victim")" ]'
 check 'one that the login shell of the user knows is left out' '
 	write_config "data_dir = \"\$SITE_WORK\"" && examine && [ "$(code)" = 0 ] &&
 	[ "$(jq -r ".findings[] | select(.check == \"data_dir\").result" "$box/report")" = skip ]'
