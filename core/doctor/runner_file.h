@@ -1,7 +1,7 @@
 /*
  * GitLab Runner's config.toml, as far as it names us: TOML with an array of tables, which our own
- * configuration has none of. What is not of interest here is passed over, whatever it is: the
- * runner itself says what is wrong with its file.
+ * configuration has none of. What is not of interest here is passed over, whatever its value is; it
+ * must be TOML, since the runner reads nothing of a file that is not.
  */
 #ifndef JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
 #define JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
@@ -34,6 +34,7 @@ struct runner {
 	size_t line;
 	struct runner_value executor;
 	struct runner_value url;
+	struct runner_value token;
 	struct runner_value exec[RUNNER_STAGES];
 	struct runner_value arguments[RUNNER_STAGES];
 	struct runner_value graceful_kill_timeout;
@@ -46,6 +47,9 @@ struct runner_file {
 	struct runner_value shutdown_timeout;
 	struct runner runners[RUNNERS_MAX];
 	size_t count;
+	/* The first thing by which it is not TOML; the line is 0 where there is none. */
+	size_t fault_line;
+	char fault[256];
 };
 
 /* The caller calls runner_file_free also after a failure. */

@@ -115,6 +115,48 @@ START_TEST(no_runner_is_made_of_half_a_file)
 }
 END_TEST
 
+/* What the runner itself would refuse, and the line; 0: it is TOML. */
+static const struct {
+	const char *text;
+	size_t line;
+	const char *fault;
+} TOML[] = {
+	{"", 0, ""},
+	{"a = 1\n[b]\nc = \"x\" # d\n[[e]]\n[[e]]\nf = 'g'\n", 0, ""},
+	{"a = 1.5\nb = 1979-05-27 07:32:00Z\nc = {d = [1, \"]\"], e = '}'}\nf = inf\n", 0, ""},
+	{"a = [\n  [1, 2], # ]\n  {b = 1},\n]\nc = true\n", 0, ""},
+	{"[a]\n\"b=c\" = \"d\"\n\"e.f/g\" = \"h\"\n", 0, ""},
+	/* The same name in another element, and in another table. */
+	{"[[a]]\nb = 1\n[a.c]\nb = 2\n[[a]]\nb = 3\n[a.c]\nb = 4\n", 0, ""},
+	{"a = 1\na = 2\n", 2, "twice"},
+	{"[a]\nb.c = 1\n[d]\n[a.b]\nc = 2\n", 5, "twice"},
+	{"[a]\n[b]\n[a]\n", 3, "twice"},
+	{"a = \"b\n", 1, "closing"},
+	{"\na = [\n1,\n", 2, "never closed"},
+	{"a = {b = 1\n", 1, "never closed"},
+	{"a = b\n", 1, "quotes"},
+	{"a =\n", 1, "no value"},
+	{"a = 1 b\n", 1, "should end"},
+	{"a = \"b\" \"\n", 1, "should end"},
+	{"a\n", 1, "neither"},
+	{"= 1\n", 1, "neither"},
+	{"[a\n", 1, "closing ]"},
+	{"[[a]\n", 1, "closing ]]"},
+	{"[]\n", 1, "without its name"},
+	{"[a] b\n", 1, "should end"},
+	{"a = \"\001\"\n", 1, "control"},
+};
+
+START_TEST(what_is_not_toml_is_told_with_its_line)
+{
+	struct runner_file *file = parse(TOML[_i].text);
+	ck_assert_msg(file->fault_line == TOML[_i].line, "%s: %zu %s", TOML[_i].text,
+		      file->fault_line, file->fault);
+	ck_assert_msg(strstr(file->fault, TOML[_i].fault) != NULL, "%s", file->fault);
+	release(file);
+}
+END_TEST
+
 START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 {
 	struct error err = {.detail = ""};
@@ -312,6 +354,7 @@ Suite *doctor_suite(void)
 	tcase_add_test(tcase, each_runner_has_its_own_commands);
 	tcase_add_loop_test(tcase, what_is_of_no_interest_is_passed_over, 0, ROWS(SPELLINGS));
 	tcase_add_loop_test(tcase, no_runner_is_made_of_half_a_file, 0, ROWS(ODD));
+	tcase_add_loop_test(tcase, what_is_not_toml_is_told_with_its_line, 0, ROWS(TOML));
 	tcase_add_test(tcase, more_runners_than_there_is_room_for_are_passed_over);
 	tcase_add_test(tcase, a_finding_without_a_place_leaves_the_remedy_of_the_last);
 	tcase_add_loop_test(tcase, the_tag_before_a_command_holds, 0, ROWS(COMMANDS));
