@@ -156,128 +156,141 @@ static bool is_of_users(const struct trust_fault *fault)
 void doctor_mend_fault(struct doctor *doctor, const struct trust_fault *fault)
 {
 	struct doctor_word entry = doctor_quote(fault->entry);
+	struct stat found;
+	bool is_file = lstat(fault->entry, &found) == 0 && S_ISREG(found.st_mode);
 	if (is_of_users(fault))
 		doctor_mend(doctor, "use a place in which root alone writes, not %s", entry.text);
+	/* What was another's may be anything. */
+	else if (fault->foreign && is_file)
+		doctor_mend_copy(doctor, fault->entry,
+				 (found.st_mode & 0111) != 0 ? "0755" : "0644", "root");
 	else if (fault->foreign)
 		doctor_mend(doctor, "chown -h root %s", entry.text);
 	else
 		doctor_mend(doctor, "chmod go-w %s", entry.text);
 }
 
-char *doctor_find_jacamar(const struct doctor *doctor)
+void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode, const char *owner)
 {
-	struct error err;
-	cleanup_free char *beside = doctor->program != NULL ? strdup(doctor->program) : NULL;
-	if (doctor->settings != NULL && doctor->settings->auth.jacamar_path != NULL)
-		return program_find(doctor->settings->auth.jacamar_path, &err);
-	char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
-	if (slash == NULL)
-		return NULL;
-	slash[slash == beside ? 1 : 0] = '\0';
-	return program_find(beside, &err);
+	struct doctor_word file = doctor_quote(path);
+	doctor_mend(doctor,
+		    "install -m %s -o %s %s %s.new && \"${EDITOR:-vi}\" %s.new && mv -f %s.new %s",
+		    mode, doctor_quote(owner).text, file.text, file.text, file.text, file.text,
+		    file.text);
 }
 
-bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
+struct doctor_word doctor_group(const struct doctor *doctor)
 {
 	struct error err;
-	struct trust_fault fault;
-	const struct trust_terms terms = {
-		.what = "it", .owner = doctor->service.uid, .sticky = true};
+	char name[ACCOUNT_NAME_SIZE];
+	if (account_group_name(doctor->service.gid, name, &err) != 0)
+		snprintf(name, sizeof(name), "%u", (unsigned int)doctor->service.gid);
+	return doctor_quote(name);
+}
+
+void doctor_mend_closed(struct doctor *doctor, const char *path)
+{
+	struct stat found;
+	cleanup_free char *closed = doctor_find_closed(path);
+	struct doctor_word directory = doctor_quote(closed != NULL ? closed : path);
+	if (closed != NULL && stat(closed, &found) == 0 && found.st_uid == doctor->service.uid)
+		doctor_mend(doctor, "chmod u+x %s", directory.text);
+	else
+		doctor_mend(doctor, "setfacl -m u:%s:x %s", doctor_quote(doctor->service.name).text,
+			    directory.text);
+}
+
+char *doctor_find_own(const struct doctor *doctor)
+{
+	struct error err;
+	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
+	cleanup_free char *own = program_find(NULL, &err);
+	if (own == NULL)
+		return NULL;
+	return text_format("%s%s", own,
+			   name != NULL && strcmp(name, "/jacamar") == 0 ? "" : "-auth");
+}
+
+bool doctor_is_own(const struct doctor *doctor)
+{
+	struct error err;
+	struct stat here;
+	struct stat there;
+	cleanup_free char *own = program_find(NULL, &err);
+	const char *slash = strrchr(doctor->program, '/');
+	cleanup_free char *beside =
+		slash != NULL ? text_format("%.*s/jacamar", (int)(slash - doctor->program),
+					    doctor->program)
+			      : NULL;
+	return own != NULL && beside != NULL &&
+	       (strcmp(beside, own) == 0 ||
+		(stat(beside, &here) == 0 && stat(own, &there) == 0 &&
+		 here.st_dev == there.st_dev && here.st_ino == there.st_ino));
+}
+
+char *doctor_find_closed(const char *path)
+{
+	cleanup_free char *at = strdup(path);
+	for (char *slash = at; slash != NULL && (slash = strchr(slash + 1, '/')) != NULL;) {
+		*slash = '\0';
+		if (access(at, X_OK) != 0)
+			return strdup(at);
+		*slash = '/';
+	}
+	return NULL;
+}
+
+void doctor_examine_way(const char *path, uid_t owner, struct trust_fault *fault)
+{
+	struct error err;
+	const struct trust_terms terms = {.what = "it", .owner = owner, .sticky = true};
 	cleanup_free char *here = get_current_dir_name();
 	cleanup_free char *whole =
 		text_format("%s/%s", path[0] != '/' && here != NULL ? here : "", path);
 	cleanup_free char *file = realpath(path, NULL);
-	if (whole == NULL)
-		return true;
-	free(trust_examine(whole, &terms, &fault, &err));
+	*fault = (struct trust_fault){.entry = ""};
+	if (whole != NULL)
+		free(trust_examine(whole, &terms, fault, &err));
 	/* The file itself has checks of its own. */
-	if (fault.entry[0] == '\0' || (file != NULL && strcmp(fault.entry, file) == 0))
+	if (file != NULL && strcmp(fault->entry, file) == 0)
+		fault->entry[0] = '\0';
+}
+
+void doctor_say_fault(struct doctor *doctor, const char *check, const char *path,
+		      const struct trust_fault *fault)
+{
+	if (fault->foreign)
+		doctor_say(doctor, DOCTOR_FAIL, check,
+			   "%s, on the way to %s, belongs to uid %u, not to root", fault->entry,
+			   path, (unsigned int)fault->owner);
+	else
+		doctor_say(doctor, DOCTOR_FAIL, check,
+			   "%s, on the way to %s, can be written by others", fault->entry, path);
+	doctor_mend_fault(doctor, fault);
+}
+
+bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
+{
+	struct trust_fault fault;
+	doctor_examine_way(path, doctor->service.uid, &fault);
+	if (fault.entry[0] == '\0')
 		return true;
-	doctor_say(doctor, DOCTOR_FAIL, check,
-		   "who can write to %s can put another file in the place of %s", fault.entry,
-		   path);
-	doctor_mend_fault(doctor, &fault);
+	doctor_say_fault(doctor, check, path, &fault);
 	return false;
 }
 
 /* --- what all checks go by --- */
 
-/* Whose the file is, or the nearest directory on the way to it that can be seen; else root's. */
-static uid_t find_owner(const char *path)
-{
-	struct stat found;
-	cleanup_free char *at = path != NULL ? strdup(path) : NULL;
-	while (at != NULL && at[0] != '\0') {
-		if (stat(at, &found) == 0)
-			return found.st_uid;
-		char *slash = strrchr(at, '/');
-		if (slash == NULL)
-			break;
-		*slash = '\0';
-	}
-	return 0;
-}
-
-/* Who asks, unless the program is not for everyone, nor for that one but as root: whose group may.
- */
-static void take_caller(struct doctor *doctor)
-{
-	struct error err;
-	struct stat program;
-	char group[ACCOUNT_NAME_SIZE];
-	bool there = doctor->program != NULL && stat(doctor->program, &program) == 0;
-	bool shut = there && (access(doctor->program, X_OK) != 0 ||
-			      (geteuid() == 0 && (program.st_mode & 001) == 0));
-	if (shut && account_group_name(program.st_gid, group, &err) == 0 &&
-	    account_by_name(group, &doctor->service, &err) == 0)
-		return;
-	if (account_of_process(&doctor->service, &err) != 0)
-		doctor->service = (struct account){.name = "?", .uid = geteuid()};
-}
-
-/* Who may execute what not everyone may. */
-static bool is_let_in(const struct doctor *doctor)
-{
-	struct stat program;
-	return geteuid() != 0 && doctor->program != NULL && stat(doctor->program, &program) == 0 &&
-	       (program.st_mode & 001) == 0 && access(doctor->program, X_OK) == 0;
-}
-
-/*
- * Where the program does not tell: the runner's own file, which has its token, is its account's; so
- * is ours, if it is not root's.
- */
-static void find_service(struct doctor *doctor)
-{
-	struct error err;
-	bool let_in = is_let_in(doctor);
-	uid_t uid = let_in ? geteuid() : find_owner(doctor->runner_file);
-	bool named = let_in || doctor->runner_file != NULL;
-	if (uid == 0) {
-		uid = find_owner(doctor->configuration);
-		named = named || uid != 0;
-	}
-	if (!named)
-		take_caller(doctor);
-	else if (account_by_uid(uid, &doctor->service, &err) != 0)
-		doctor->service = (struct account){.name = "?", .uid = uid, .gid = (gid_t)-1};
-	doctor->as_service = doctor->service.uid == geteuid();
-}
-
 /* As the runner's file names it, else beside this program. */
 static void find_program(struct doctor *doctor)
 {
-	struct error err;
 	for (size_t i = 0; i < doctor->runner.count && doctor->program == NULL; i++) {
 		const char *path = runner_string(&doctor->runner.runners[i].exec[RUNNER_CONFIG]);
 		if (runner_is_ours(&doctor->runner.runners[i]) && path != NULL && path[0] == '/')
 			doctor->program = strdup(path);
 	}
-	if (doctor->program != NULL)
-		return;
-	cleanup_free char *beside = program_find(NULL, &err);
-	if (beside != NULL)
-		doctor->program = text_format("%s-auth", beside);
+	if (doctor->program == NULL)
+		doctor->program = doctor_find_own(doctor);
 }
 
 /* The file that the runner gives to our stage config. */
@@ -293,7 +306,7 @@ static void find_configuration(struct doctor *doctor)
 
 static void find_settings(struct doctor *doctor)
 {
-	if (doctor->configuration == NULL)
+	if (doctor->configuration == NULL || !doctor->has_service)
 		return;
 	doctor->settings =
 		settings_load(doctor->configuration, doctor->service.uid, &doctor->settings_error);
@@ -327,12 +340,14 @@ void doctor_run(struct doctor *doctor)
 	doctor->asked_for_configuration = doctor->configuration != NULL;
 	find_program(doctor);
 	find_configuration(doctor);
-	find_service(doctor);
+	doctor_find_service(doctor);
 	find_settings(doctor);
 	guess_downscope(doctor);
 	doctor->has_account =
 		doctor->user != NULL && account_by_name(doctor->user, &doctor->account, &err) == 0;
-	for (size_t i = 0; i < sizeof(SUBJECTS) / sizeof(SUBJECTS[0]); i++)
+	/* All but the first are about what the service account may and should. */
+	for (size_t i = 0; i < (doctor->has_service ? sizeof(SUBJECTS) / sizeof(SUBJECTS[0]) : 1);
+	     i++)
 		SUBJECTS[i](doctor);
 }
 

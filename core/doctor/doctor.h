@@ -16,6 +16,7 @@
 #include "config/settings.h"
 #include "core/account.h"
 #include "core/doctor/runner_file.h"
+#include "core/doctor/service.h"
 #include "core/error.h"
 #include "core/trust.h"
 
@@ -42,11 +43,14 @@ struct doctor {
 	const char *runner_file;
 	const char *user;
 	bool asked_for_configuration; /* otherwise the runner's file may have named it */
+	bool refused_configuration;   /* whose it is, or who may write it, was found wrong */
 
 	/* What all checks go by; doctor_run finds it out. */
 	struct runner_file runner; /* with no runner where it was not read */
 	char runner_error[ERROR_TEXT_SIZE];
-	struct account service;	       /* whom the runner runs as */
+	enum service_source source;    /* what tells whom the runner runs as */
+	struct account service;	       /* that account */
+	bool has_service;	       /* it is known, and there is one */
 	bool as_service;	       /* that is who asks */
 	struct settings *settings;     /* NULL where they cannot be read */
 	char *settings_error;	       /* why not, as settings_load says it, or NULL */
@@ -69,8 +73,12 @@ enum doctor_result doctor_verdict(const struct doctor *doctor);
 
 /* --- for the checks --- */
 
+/* Finds out the service account: service.h. The program and the files that are named are known. */
+void doctor_find_service(struct doctor *doctor);
+
 /* The checks of one subject, in the order in which they are told. */
 void doctor_check_program(struct doctor *doctor);
+void doctor_check_jacamar(struct doctor *doctor); /* of a program with a good way to it */
 void doctor_check_service(struct doctor *doctor);
 void doctor_check_configuration(struct doctor *doctor);
 void doctor_check_runner(struct doctor *doctor);
@@ -92,6 +100,15 @@ void doctor_mend(struct doctor *doctor, const char *format, ...)
 /* The same for a setting: `value` is what to set, as TOML has it, or NULL: another one. */
 void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value);
 
+/*
+ * The same for another's file: a copy, which nobody changes any more while it is read, in its
+ * place. The way to it must have been found good.
+ */
+void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode, const char *owner);
+
+/* The same for what the service account, who asks, may not come to. */
+void doctor_mend_closed(struct doctor *doctor, const char *path);
+
 /* A finding that the service account alone can come to; DOCTOR_SKIP, and the call that does. */
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what);
 
@@ -105,6 +122,9 @@ struct doctor_word {
 };
 struct doctor_word doctor_quote(const char *text);
 
+/* The service account's own group, for a command. */
+struct doctor_word doctor_group(const struct doctor *doctor);
+
 /* Of the account's permissions on a file, those that its mode gives: 4 read, 2 write, 1 execute. */
 unsigned int doctor_permissions(const struct stat *file, const struct account *account);
 
@@ -112,9 +132,28 @@ unsigned int doctor_permissions(const struct stat *file, const struct account *a
 char *doctor_find_jacamar(const struct doctor *doctor);
 
 /*
- * Notes where others than root and the service account could put another file in the place of
- * `path`, by a directory or a link on the way to it. True where nothing was found.
+ * The program of this installation that does what the runner's does, whether it is there or not.
+ * New memory, or NULL.
  */
+char *doctor_find_own(const struct doctor *doctor);
+
+/* True where the runner's program lies beside this one. */
+bool doctor_is_own(const struct doctor *doctor);
+
+/* The first directory above `path` that is closed to the caller. New memory, or NULL. */
+char *doctor_find_closed(const char *path);
+
+/*
+ * The first directory or link on the way to `path` by which others than root and `owner` could put
+ * another file in its place; fault->entry is "" where there is none, as far as the way can be seen.
+ */
+void doctor_examine_way(const char *path, uid_t owner, struct trust_fault *fault);
+
+/* Adds that as a finding, with its remedy. */
+void doctor_say_fault(struct doctor *doctor, const char *check, const char *path,
+		      const struct trust_fault *fault);
+
+/* Both, for the service account. True where nothing was found. */
 bool doctor_check_way(struct doctor *doctor, const char *check, const char *path);
 
 /* The remedy for what trust_examine has found. */

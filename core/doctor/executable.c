@@ -1,8 +1,9 @@
 /*
  * What the runner executes: whose it is, who may execute it, what it may do, and whether the kernel
- * lets it; and the program that it executes as the user.
+ * lets it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -31,54 +32,76 @@ struct examined {
 	bool by_file; /* it changes accounts by capabilities of its file */
 	bool linked;  /* `path` is a symbolic link */
 	bool ours;    /* root's, and by no other name anybody else's */
+	bool foreign; /* neither root's nor, where all jobs are the service account's, its own */
 };
 
-/* The service account's own, for a command. */
-static struct doctor_word group_of(const struct doctor *doctor)
+/* This program's own file, where nobody but root could have put it there. */
+static bool find_source(char *path, size_t size)
 {
+	struct trust_fault fault;
 	struct error err;
-	char name[ACCOUNT_NAME_SIZE];
-	if (account_group_name(doctor->service.gid, name, &err) != 0)
-		snprintf(name, sizeof(name), "%u", (unsigned int)doctor->service.gid);
-	return doctor_quote(name);
+	const struct trust_terms terms = {.what = "a program", .owner = 0, .sticky = true};
+	ssize_t length = readlink("/proc/self/exe", path, size - 1);
+	path[length > 0 ? length : 0] = '\0';
+	cleanup_free char *trusted = trust_examine(path, &terms, &fault, &err);
+	return trusted != NULL;
 }
 
 /*
- * This program's file with the two capabilities, in place of what is there: the one command that is
- * right whatever it was. Whoever holds the old file by another name is left with none.
+ * This program's file in place of what is there, with the two capabilities where it needs them: the
+ * one command that is right whatever it was. Whoever holds the old file by another name is left
+ * with none.
  */
 static void mend_anew(const struct examined *it)
 {
 	char own[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	own[length > 0 ? length : 0] = '\0';
+	bool is_trusted = find_source(own, sizeof(own));
 	struct doctor_word source = doctor_quote(own);
-	struct doctor_word real = doctor_quote(it->real);
+	struct doctor_word real = doctor_quote(it->real != NULL ? it->real : it->path);
 	struct doctor_word path = doctor_quote(it->path);
-	struct doctor_word group = group_of(it->doctor);
+	struct doctor_word group = it->by_file ? doctor_group(it->doctor) : doctor_quote("root");
 	bool had = it->capabilities.permitted != 0;
+	if (!is_trusted) {
+		doctor_mend(it->doctor, "use a program that root has installed anew, not %s",
+			    source.text);
+		return;
+	}
 	doctor_mend(it->doctor,
-		    "%s%s%sinstall -m 0750 -o root -g %s %s %s.new && mv -f %s.new %s && " SETCAP
-		    " %s",
-		    had ? "setcap -r " : "", had ? real.text : "", had ? "; " : "", group.text,
-		    source.text, path.text, path.text, path.text, path.text);
+		    "%s%s%sinstall -m %s -o root -g %s %s %s.new && mv -f %s.new %s%s%s",
+		    had ? "setcap -r " : "", had ? real.text : "", had ? "; " : "",
+		    it->by_file ? "0750" : "0755", group.text, source.text, path.text, path.text,
+		    path.text, it->by_file ? " && " SETCAP " " : "", it->by_file ? path.text : "");
+}
+
+/* The same for what is not there, or no program of ours: that of this installation. */
+static void mend_missing(const struct examined *it)
+{
+	struct doctor *doctor = it->doctor;
+	struct stat found;
+	struct doctor_word path = doctor_quote(it->path);
+	cleanup_free char *own = doctor_find_own(doctor);
+	/* The runner's file may name any file of the system, which no remedy may touch. */
+	if (own == NULL || strcmp(own, it->path) != 0)
+		doctor_mend(doctor, "set config_exec = \"%s\" in %s",
+			    own != NULL ? own : "/opt/jacamar/bin/jacamar-auth",
+			    doctor_quote(doctor->runner_file).text);
+	else if (lstat(it->path, &found) == 0 && S_ISDIR(found.st_mode))
+		doctor_mend(doctor, "mv -T %s %s.old", path.text, path.text);
+	else
+		mend_anew(it);
 }
 
 static void check_owner(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
 	struct error err;
-	bool own = doctor->downscope == DOWNSCOPE_NONE && it->file.st_uid == doctor->service.uid;
 	struct doctor_word real = doctor_quote(it->real);
-	struct doctor_word group = group_of(doctor);
-	if (it->file.st_uid != 0 && !own) {
+	struct doctor_word group = doctor_group(doctor);
+	if (it->foreign) {
 		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s belongs to uid %u, not to root",
 			   it->real, (unsigned int)it->file.st_uid);
 		/* What was another's may be anything. */
-		if (it->by_file)
-			mend_anew(it);
-		else
-			doctor_mend(doctor, "chown -h root %s", real.text);
+		mend_anew(it);
 		return;
 	}
 	if (it->by_file && program_check_group(&it->file, it->real, &doctor->service, &err) == 0) {
@@ -95,7 +118,7 @@ static void check_owner(const struct examined *it)
 		return;
 	}
 	doctor_say(doctor, DOCTOR_PASS, "owner", "%s belongs to %s", it->real,
-		   own ? doctor->service.name : "root");
+		   it->file.st_uid != 0 ? doctor->service.name : "root");
 }
 
 /* Besides its owner and group, by a list of access. */
@@ -126,7 +149,7 @@ static void check_mode(const struct examined *it)
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "mode", "%s %s (mode %04o)", it->real, fault, mode);
 	struct doctor_word real = doctor_quote(it->real);
-	if (it->by_file && !it->ours)
+	if (it->foreign || (it->by_file && !it->ours))
 		mend_anew(it);
 	else if (it->by_file && is_for_listed(it))
 		doctor_mend(doctor, "setfacl -b %s && chmod 0750 %s", real.text, real.text);
@@ -215,30 +238,6 @@ static void check_inode(const struct examined *it, const char *jacamar)
 	mend_anew(it);
 }
 
-static void check_parents(const struct examined *it)
-{
-	struct doctor *doctor = it->doctor;
-	struct trust_fault fault;
-	struct error err = {.detail = ""};
-	/* Who may become anybody needs no such way; the file itself has checks of its own. */
-	const struct trust_terms terms = {
-		.what = "a program", .owner = doctor->service.uid, .sticky = true};
-	free(trust_examine(it->path, &terms, &fault, &err));
-	if (fault.entry[0] == '\0' || strcmp(fault.entry, it->real) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "parents",
-			   "nobody else can put another file in the place of %s", it->path);
-		return;
-	}
-	if (fault.foreign)
-		doctor_say(doctor, DOCTOR_FAIL, "parents",
-			   "%s, on the way to %s, belongs to uid %u, not to root", fault.entry,
-			   it->path, (unsigned int)fault.owner);
-	else
-		doctor_say(doctor, DOCTOR_FAIL, "parents",
-			   "%s, on the way to %s, can be written by others", fault.entry, it->path);
-	doctor_mend_fault(doctor, &fault);
-}
-
 /* Where the file system that has `path` is mounted: the last mount of the longest name above it. */
 static void find_mount(const char *path, char *mount, size_t size)
 {
@@ -281,56 +280,37 @@ static void check_mount(const struct examined *it)
 		    nosuid && noexec ? "," : "", noexec ? "exec" : "", doctor_quote(mount).text);
 }
 
-static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, const char *resolved)
+#define PROGRAM_MOST_SIZE (64 * 1024 * 1024)
+
+static char *read_program(const char *path, size_t *size)
 {
-	struct error err;
-	struct file_capabilities capabilities = {.permitted = 0};
-	if (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
-	    capabilities.permitted == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "jacamar_path", "%s is fit to be executed",
-			   jacamar);
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s has capabilities, which it never needs",
-		   resolved);
-	doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd >= 0 ? io_read_to_end(fd, PROGRAM_MOST_SIZE, size) : NULL;
 }
 
-/* The program that is executed as the user, by the rules of those who execute it. */
-static void check_jacamar(struct doctor *doctor, const char *jacamar)
+/* Beside this program, what has its bytes is the same version; what calls itself so may be none. */
+static void check_contents(const struct examined *it)
 {
-	struct error err = {.detail = ""};
-	struct error ignored;
-	struct trust_fault fault = {.entry = ""};
-	struct stat file;
-	const char *setting = doctor->settings != NULL ? doctor->settings->auth.jacamar_path : NULL;
-	if (jacamar == NULL)
-		return;
-	enum program_use use = program_use_of(doctor->downscope);
-	const struct trust_terms terms = {.what = "a program", .owner = doctor->service.uid};
-	cleanup_free char *resolved = program_resolve(jacamar, use, &err);
-	cleanup_free char *trusted = trust_examine(jacamar, &terms, &fault, &ignored);
-	if (resolved != NULL && (trusted != NULL || use == PROGRAM_OF_SAME_ACCOUNT)) {
-		check_jacamar_itself(doctor, jacamar, resolved);
+	static const char variable[] = "JOB_RESPONSE_FILE"; /* which every such program reads */
+	struct doctor *doctor = it->doctor;
+	size_t size = 0;
+	size_t own_size = 0;
+	cleanup_free char *bytes = read_program(it->real, &size);
+	cleanup_free char *own = read_program("/proc/self/exe", &own_size);
+	bool same =
+		bytes != NULL && own != NULL && size == own_size && memcmp(bytes, own, size) == 0;
+	/* What is not for the caller to read is the service account's to compare. */
+	if (same || bytes == NULL || own == NULL || !doctor_is_own(doctor)) {
+		doctor_say(doctor, DOCTOR_PASS, "executable", "the runner executes %s", it->path);
 		return;
 	}
-	bool there = stat(jacamar, &file) == 0 && S_ISREG(file.st_mode);
-	if (!doctor->as_service && trusted != NULL && there && (file.st_mode & 001) != 0) {
-		doctor_leave_to_service(doctor, "jacamar_path", "it belongs to that account");
-		return;
-	}
-	/* What is the caller's own is only to the caller as it should be. */
-	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s",
-		   resolved != NULL ? ignored.detail : err.detail);
-	if (fault.entry[0] != '\0')
-		doctor_mend_fault(doctor, &fault);
-	else if (setting != NULL)
-		doctor_mend_key(doctor, "auth", "jacamar_path", NULL);
-	else if (there)
-		doctor_mend(doctor, "chmod 0755 %s",
-			    doctor_quote(trusted != NULL ? trusted : jacamar).text);
+	if (memmem(bytes, size, variable, sizeof(variable) - 1) == NULL)
+		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is another program by that name",
+			   it->path);
 	else
-		doctor_mend(doctor, "ln -s ../libexec/jacamar-ci %s", doctor_quote(jacamar).text);
+		doctor_say(doctor, DOCTOR_WARN, "executable",
+			   "%s is of another version, or build, than this program", it->path);
+	mend_anew(it);
 }
 
 static void examine(struct examined *it)
@@ -338,45 +318,65 @@ static void examine(struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct error err;
 	struct stat link;
+	doctor_say(doctor, DOCTOR_PASS, "parents",
+		   "nobody else can put another file in the place of %s", it->path);
 	if (stat(it->real, &it->file) != 0 || !S_ISREG(it->file.st_mode)) {
 		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is not a program", it->path);
+		mend_missing(it);
 		return;
 	}
-	/* By a link it may be any file of the system, which no remedy may touch. */
+	/* By a link it may be any file of the system. */
 	if (strncmp(strrchr(it->real, '/'), "/jacamar", 8) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "executable",
 			   "%s is %s, not jacamar-auth or jacamar", it->path, it->real);
+		mend_missing(it);
 		return;
 	}
 	if (capabilities_of_file(it->real, &it->capabilities, &err) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "capabilities", "%s", err.detail);
+		mend_anew(it);
 		return;
 	}
 	it->linked = lstat(it->path, &link) == 0 && S_ISLNK(link.st_mode);
 	it->ours = !it->linked && it->file.st_uid == 0 && it->file.st_nlink == 1;
-	it->by_file = doctor->downscope == DOWNSCOPE_SETUID && doctor->service.uid != 0;
+	it->foreign = it->file.st_uid != 0 && !(doctor->downscope == DOWNSCOPE_NONE &&
+						it->file.st_uid == doctor->service.uid);
 	cleanup_free char *jacamar = doctor_find_jacamar(doctor);
-	doctor_say(doctor, DOCTOR_PASS, "executable", "the runner executes %s", it->path);
+	check_contents(it);
 	check_owner(it);
 	check_mode(it);
 	check_capabilities(it);
 	check_inode(it, jacamar);
-	check_parents(it);
 	check_mount(it);
-	check_jacamar(doctor, jacamar);
+	doctor_check_jacamar(doctor);
+}
+
+static void say_missing(const struct examined *it, int why)
+{
+	struct doctor *doctor = it->doctor;
+	if (why == EACCES && !doctor->as_service) {
+		doctor_leave_to_service(doctor, "executable", "the program is not for you to see");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "executable", "%s: %s", it->path, strerror(why));
+	cleanup_free char *closed = why == EACCES ? doctor_find_closed(it->path) : NULL;
+	if (closed != NULL)
+		doctor_mend(doctor, "chmod a+x %s", doctor_quote(closed).text);
+	else
+		mend_missing(it);
 }
 
 void doctor_check_program(struct doctor *doctor)
 {
 	struct examined it = {.doctor = doctor, .path = doctor->program};
-	if (it.path == NULL)
+	/* Behind such a way another file may be there by the time that a remedy is used. */
+	if (it.path == NULL || !doctor_check_way(doctor, "parents", it.path))
 		return;
+	it.by_file = doctor->downscope == DOWNSCOPE_SETUID && doctor->service.uid != 0;
 	it.real = realpath(it.path, NULL);
-	if (it.real != NULL) {
+	if (it.real != NULL)
 		examine(&it);
-		free(it.real);
-		return;
-	}
-	doctor_say(doctor, errno == EACCES ? DOCTOR_SKIP : DOCTOR_FAIL, "executable", "%s: %s",
-		   it.path, strerror(errno));
+	else
+		say_missing(&it, errno);
+	free(it.real);
 }

@@ -1,81 +1,18 @@
 /*
- * The service account, and what the kernel and the system's libraries must have for a job.
+ * What the kernel and the system's libraries must have for a job.
  */
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/confine.h"
 #include "core/doctor/doctor.h"
 #include "core/libraries.h"
-#include "core/policy.h"
 #include "core/seccomp.h"
 
 #define CHILD_LIMIT_MS 10000
-
-static void check_home(struct doctor *doctor)
-{
-	const struct account *service = &doctor->service;
-	struct doctor_word home = doctor_quote(service->home);
-	struct doctor_word name = doctor_quote(service->name);
-	struct stat found;
-	bool seen = stat(service->home, &found) == 0;
-	if (!seen && errno == EACCES && !doctor->as_service)
-		return;
-	if (!seen || !S_ISDIR(found.st_mode)) {
-		doctor_say(doctor, DOCTOR_WARN, "service home",
-			   "%s, the home of %s, is no directory: key sets are not kept",
-			   service->home, service->name);
-		doctor_mend(doctor, "install -d -m 0755 -o %s %s", name.text, home.text);
-	} else if (found.st_uid != service->uid && found.st_uid != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home of %s, belongs to uid %u", service->home, service->name,
-			   (unsigned int)found.st_uid);
-		doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
-	} else if ((found.st_mode & 022) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home of %s, can be written by others", service->home,
-			   service->name);
-		/* One like /tmp is everyone's. */
-		if ((found.st_mode & S_ISVTX) != 0)
-			doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
-		else
-			doctor_mend(doctor, "chmod go-w %s", home.text);
-	} else {
-		doctor_say(doctor, DOCTOR_PASS, "service home", "%s is for %s alone to write",
-			   service->home, service->name);
-	}
-}
-
-void doctor_check_service(struct doctor *doctor)
-{
-	const struct account *service = &doctor->service;
-	if (strcmp(service->name, "?") == 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "the runner's uid is %u, and no account has it",
-			   (unsigned int)service->uid);
-		doctor_mend(doctor, "useradd -r -m -U -u %u gitlab-runner",
-			    (unsigned int)service->uid);
-		return;
-	}
-	if (doctor->downscope == DOWNSCOPE_NONE && service->uid == 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "auth.downscope is \"none\", and no job runs as root");
-		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
-		return;
-	}
-	doctor_say(doctor, DOCTOR_PASS, "service account", "the runner is %s (uid %u)",
-		   service->name, (unsigned int)service->uid);
-	check_home(doctor);
-	if (!doctor->as_service)
-		doctor_leave_to_service(doctor, "identity",
-					"what only the service account sees is left out");
-}
 
 /* Whether this session could execute what gains privilege: the service's own may differ. */
 static void check_privilege(struct doctor *doctor)
@@ -86,6 +23,7 @@ static void check_privilege(struct doctor *doctor)
 	if (set < 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "no_new_privs", "the kernel has none: %s",
 			   strerror(errno));
+		doctor_mend(doctor, "use a kernel that has it, as Linux has since 3.5");
 		return;
 	}
 	if (set == 1 && (by_file || by_sudo)) {
@@ -171,16 +109,22 @@ static void check_seccomp(struct doctor *doctor)
 	doctor_say(doctor, DOCTOR_FAIL, "seccomp", "%s", err.detail);
 	if (doctor->configuration != NULL)
 		doctor_mend_key(doctor, "auth.seccomp", "disabled", "true");
+	else
+		doctor_mend(doctor, "set auth.seccomp.disabled = true");
 }
 
 static void check_proc(struct doctor *doctor)
 {
-	if (access("/proc/thread-self/children", R_OK) == 0)
+	bool there = access("/proc/self", F_OK) == 0;
+	if (access("/proc/thread-self/children", R_OK) == 0) {
 		doctor_say(doctor, DOCTOR_PASS, "/proc", "it names the children of a process");
-	else
-		doctor_say(doctor, DOCTOR_FAIL, "/proc",
-			   "it has no /proc/PID/task/TID/children: mount it, or build the kernel "
-			   "with CONFIG_PROC_CHILDREN");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "/proc", "it has no /proc/PID/task/TID/children%s",
+		   there ? "" : ": it is not mounted");
+	doctor_mend(doctor, "%s",
+		    there ? "set CONFIG_PROC_CHILDREN = y in the configuration of the kernel"
+			  : "mount -t proc proc /proc");
 }
 
 void doctor_check_kernel(struct doctor *doctor)

@@ -58,7 +58,7 @@ finds() {
 }
 # mended: its remedy makes all of it good.
 mended() {
-	$inside sh -c "$(cat "$box/remedy")" </dev/null && good || { cat "$box/remedy"; false; }
+	EDITOR=true $inside sh -c "$(cat "$box/remedy")" </dev/null && good || { cat "$box/remedy"; false; }
 }
 # fault TITLE PLANT RESULT CHECK TEXT REMEDY [UNDO]: one that its remedy mends; with UNDO, that does
 # in its place, because the remedy is for an administrator's hand.
@@ -152,7 +152,7 @@ if [ "$flavour" != root ]; then
 		done
 		# What they may read is examined, but for what is the service account own.
 		chmod 755 "$etc" && chmod 644 "$config" && chmod 600 "$box/keys.json" && chown "$runner" "$box/keys.json"
-		ask "$two" --configuration "$config" --user "$usr" --json
+		ask "$two" --configuration "$config" --runner-config "$runner_config" --user "$usr" --json
 		chmod 700 "$etc" && chmod 600 "$config" && chmod 644 "$box/keys.json" && chown root "$box/keys.json"
 		[ "$(code)" = 0 ] && [ "$(jq -r ".findings[] | select(.check == \"configuration\").result" "$box/out")" = pass ] &&
 		[ "$(jq -r ".findings[] | select(.check == \"keys\").result" "$box/out")" = skip ] &&
@@ -160,6 +160,16 @@ if [ "$flavour" != root ]; then
 		ask root --runner-config "$runner_config" --configuration "$config" --user "$usr" --json
 		jq -r ".findings[] | select(.check == \"identity\").remedy" "$box/out" >"$box/remedy"
 		sh -c "$(cat "$box/remedy")" </dev/null'
+fi
+
+if [ "$flavour" = none ] || [ "$flavour" = sudo ]; then
+	check 'whose a configuration is does not make that account the service account' '
+		for who in root "$two"; do
+			ask "$who" --configuration "$config" --json
+			cp "$box/out" "$box/report"
+			finds fail "service account" "neither the program" "jacamar doctor --runner-config FILE" &&
+				[ "$(jq ".findings | length" "$box/report")" = 1 ] || exit 1
+		done'
 fi
 
 if [ "$flavour" = none ]; then
@@ -205,6 +215,49 @@ if [ "$flavour" = caps ]; then
 		ask root --json && [ "$(code)" = 0 ] && cp "$box/out" "$box/report" &&
 		jq -e ".findings | map(select(.check == \"service account\" and (.what | contains(\"$runner\"))))[0]" "$box/out" &&
 		[ "$(jq -r ".findings[] | select(.check == \"capabilities\").result" "$box/out")" = pass ] || { show; false; }'
+	# Of another account, who would be glad to be told of as the service account.
+	theirs=$box/theirs.toml their_runner=$box/their-runner.toml
+	install -m 644 -o "$two" "$config" "$theirs"
+	install -m 600 -o "$two" "$runner_config" "$their_runner"
+	# unhelped: no remedy is about that account, or gives a file away.
+	unhelped() { ! jq -r ".findings[].remedy" "$box/report" | grep -w -e "$two" -e chown -e chgrp; }
+	ask_theirs() { ask root --configuration "$theirs" --json; cp "$box/out" "$box/report"; [ "$(code)" = 1 ]; }
+	unknown() {
+		ask_theirs && finds fail "service account" "neither the program" "jacamar doctor --runner-config FILE" &&
+			[ "$(jq ".findings | length" "$box/report")" = 1 ] && unhelped
+	}
+	check 'whose a configuration is does not make that account the service account' '
+		chgrp 0 "$auth" && $setcap && unknown; result=$?; chgrp "$runner" "$auth" && $setcap; return $result'
+	check 'nor where it is for everyone' '
+		setcap -r "$auth" && chmod 755 "$auth" && unknown; result=$?; chmod 750 "$auth" && $setcap; return $result'
+	check 'nor that of one which others could have put there' '
+		mkdir -m 777 "$box/drop" && cp -p "$their_runner" "$box/drop/" && chgrp 0 "$auth" && $setcap &&
+		ask root --runner-config "$box/drop/their-runner.toml" --json; cp "$box/out" "$box/report"
+		chgrp "$runner" "$auth" && $setcap
+		finds fail "service account" "$box/drop, on the way to" "chmod go-w $box/drop" && unhelped'
+	check 'of what is in a directory of another nothing is mended but that' '
+		setcap -r "$auth" && chmod 4777 "$auth" && chown "$usr" "$prefix/bin" && examine &&
+		finds fail parents "$prefix/bin, on the way to $auth, belongs to uid" "chown -h root $prefix/bin" &&
+		[ "$(jq "[.findings[] | select(.result == \"fail\")] | length" "$box/report")" = 1 ]
+		result=$?; chown root "$prefix/bin" && chmod 750 "$auth" && $setcap; return $result'
+	fault 'it is not there' 'rm "$auth"' fail executable 'No such file' "$renew"
+	fault 'it is a directory' 'rm "$auth" && mkdir "$auth"' fail executable 'is not a program' "mv -T $auth $auth.old" \
+		'rmdir "$auth" && eval "$renew"'
+	fault 'it is another program' 'cp /bin/true "$auth"' fail executable 'is another program by that name' "$renew" 'eval "$renew"'
+	fault 'it is of another version' 'echo >>"$auth" && $setcap' warn executable 'is of another version' "setcap -r $auth; $renew"
+	fault 'jacamar has the set-group-id bit' 'chmod g+s "$prefix/libexec/jacamar-ci"' fail jacamar_path 'has a set-id bit' \
+		"chmod ug-s $prefix/libexec/jacamar-ci"
+	fault 'jacamar has the set-user-id bit' 'cp "$prefix/libexec/jacamar-ci" "$box/jacamar" && jacamar=$box/jacamar &&
+		chmod u+s "$prefix/libexec/jacamar-ci"' fail jacamar_path 'has a set-id bit' \
+		"chmod ug-s $prefix/libexec/jacamar-ci" 'sh "$box/remedy"; jacamar=$prefix/bin/jacamar'
+	check 'it is on a mount from which nothing is executed' '
+		cp "$prefix/libexec/jacamar-ci" "$box/jacamar" && jacamar=$box/jacamar
+		unshare -m sleep 60 & space=$!; inside="nsenter -t $space -m"
+		wait_until "! cmp -s /proc/self/mountinfo /proc/$space/mountinfo" &&
+		$inside mount --bind "$prefix" "$prefix" && $inside mount -o remount,bind,noexec "$prefix" && examine &&
+		finds fail mount "$prefix is mounted with noexec" "mount -o remount,exec $prefix" && $inside sh "$box/remedy" &&
+		jacamar=$prefix/bin/jacamar && good
+		result=$?; kill $space; return $result'
 	check 'behind a directory of the service account another is seen, by root, too' '
 		chown "$runner" "$prefix" && chmod 777 "$prefix/bin" && ask root --json
 		cp "$box/out" "$box/report" && finds fail parents "$prefix/bin, on the way" "chmod go-w $prefix/bin"
@@ -271,6 +324,10 @@ fault 'jacamar is not for users to execute' 'cp "$prefix/libexec/jacamar-ci" "$b
 	jacamar=$box/jacamar && chmod 750 "$prefix/libexec/jacamar-ci"' fail jacamar_path \
 	'is not a program that everyone may execute' "chmod 0755 $prefix/libexec/jacamar-ci" \
 	'sh "$box/remedy"; jacamar=$prefix/bin/jacamar'
+fault 'jacamar is of another account' 'cp "$prefix/libexec/jacamar-ci" "$box/jacamar" && jacamar=$box/jacamar
+	rm "$prefix/bin/jacamar" && install -o "$two" "$box/jacamar" "$prefix/bin/jacamar"' fail jacamar_path 'belongs to uid' \
+	"use a program that root has installed anew, not $prefix/bin/jacamar" \
+	'jacamar=$prefix/bin/jacamar && ln -sf ../libexec/jacamar-ci "$jacamar"'
 fault 'jacamar is not there' 'rm "$jacamar" && jacamar=$prefix/libexec/jacamar-ci' \
 	fail jacamar_path 'cannot find' "ln -s ../libexec/jacamar-ci $prefix/bin/jacamar"
 fault 'the home of the service account can be written by its group' 'chmod g+w "$box/home/$runner"' fail \
@@ -278,6 +335,10 @@ fault 'the home of the service account can be written by its group' 'chmod g+w "
 
 fault 'that home is open to everyone' 'chmod 1777 "$box/home/$runner"' fail 'service home' 'can be written by others' \
 	"usermod -d /home/$runner $runner" 'chmod 755 "$box/home/$runner"'
+
+usermod -d "$box/home/none" "$runner"
+fault 'there is no such home' : warn 'service home' 'is no directory' "install -d -m 0755 -o $runner $box/home/none"
+usermod -d "$box/home/$runner" "$runner"
 
 # --- of the configuration ---
 
@@ -300,7 +361,7 @@ fault 'the configuration belongs to another account' 'chown "$two" "$config" && 
 	'configuration owner' 'neither to root nor' "chown $runner $config && chmod u+r $config"
 fault 'it can be written by its group' 'chmod g+w "$config"' fail 'configuration mode' 'can be written' "chmod go-w $config"
 fault 'its directory can be written by others' 'chmod 777 "$etc"' fail 'configuration parents' \
-	"who can write to $etc" "chmod go-w $etc"
+	"$etc, on the way to $config, can be written" "chmod go-w $etc"
 fault 'it is not there' 'mv "$config" "$config.away"' fail configuration 'No such file' \
 	"\"\${EDITOR:-vi}\" $config" 'mv "$config.away" "$config"'
 # set_general LINE..., set_auth LINE...: what else the configuration says.
@@ -378,7 +439,7 @@ fault 'a command of the scheduler is not there' 'slurm "$bin"; mv "$prefix/slurm
 fault 'its commands are in no directory of PATH' 'slurm "env_vars = [\"PATH=/nonexistent\"]"' fail scheduler \
 	'command sbatch in PATH' "set batch.scheduler_bin = \"/DIRECTORY/OF/ITS/COMMANDS\" in $config" 'slurm "$bin"'
 fault 'its commands are in a directory for others to write' 'chmod 777 "$prefix/slurm"' fail scheduler \
-	"who can write to $prefix/slurm" "chmod go-w $prefix/slurm"
+	"$prefix/slurm, on the way to" "chmod go-w $prefix/slurm"
 check 'of one command that does all it is said once that it is not there' '
 	slurm "scheduler_bin = \"/nonexistent\"" && sed -i "/^executor/s/slurm/flux/" "$config" && examine &&
 	finds fail scheduler "command flux in /nonexistent" "set batch.scheduler_bin at $config:9" &&

@@ -1,5 +1,6 @@
 /*
- * What doctor reads: the runner's file, the listing of sudo, modes, names for a shell.
+ * What doctor reads: the runner's file, the listing of sudo, modes, names for a shell; and whom it
+ * takes for the service account.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "core/doctor/doctor.h"
 #include "core/doctor/runner_file.h"
+#include "core/doctor/service.h"
 #include "core/doctor/sudo_listing.h"
 #include "core/trust.h"
 #include "t/unit/process.h"
@@ -167,6 +169,72 @@ START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 	ck_assert_int_eq(runner_file_parse(text, strlen(text), file, &err), 0);
 	ck_assert_uint_eq(file->count, RUNNERS_MAX);
 	release(file);
+}
+END_TEST
+
+/* --- whom the runner runs as --- */
+
+#define RUNNER 990
+#define OTHER  1001
+
+/* The program: of root's own, of a group that is an account's, of another group. */
+#define CLOSED .is_private = true
+#define CAPS   CLOSED, .is_capable = true
+#define NAMED  .has_group = true
+#define ROOTS  .is_of_root = true
+
+static const struct {
+	struct service_clues clues;
+	enum service_source source;
+} SERVICES[] = {
+	/* Root's program for a group that is an account's tells, whoever asks, whatever is named.
+	 */
+	{{.caller = 0, CAPS, NAMED}, SERVICE_OF_GROUP},
+	{{.caller = RUNNER, CAPS, NAMED, .is_let_in = true}, SERVICE_OF_GROUP},
+	{{.caller = OTHER, CAPS, NAMED}, SERVICE_OF_GROUP},
+	{{.caller = OTHER, CAPS, NAMED, .is_let_in = true}, SERVICE_OF_GROUP},
+	{{.caller = 0, CLOSED, NAMED}, SERVICE_OF_GROUP},
+	{{.caller = 0, .is_capable = true, NAMED}, SERVICE_OF_GROUP},
+	{{.caller = 0, CAPS, NAMED, .has_runner_file = true}, SERVICE_OF_GROUP},
+	{{.caller = 0, CAPS, NAMED, .configuration_owner = OTHER}, SERVICE_OF_GROUP},
+	/* For everyone, and without capabilities, it is for nobody. */
+	{{.caller = OTHER, NAMED}, SERVICE_OF_CALLER},
+	{{.caller = OTHER, NAMED, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
+	/* Who may execute what not everyone may is meant. */
+	{{.caller = RUNNER, CAPS, .is_let_in = true}, SERVICE_OF_CALLER},
+	{{.caller = RUNNER, CAPS, .is_let_in = true, .has_runner_file = true}, SERVICE_OF_CALLER},
+	{{.caller = RUNNER, CAPS, .is_let_in = true, .configuration_owner = OTHER},
+	 SERVICE_OF_CALLER},
+	{{.caller = RUNNER, .is_capable = true, .is_let_in = true}, SERVICE_UNKNOWN},
+	/* Where the program does not tell, the runner's file does. */
+	{{.caller = 0, CAPS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
+	{{.caller = 0, CAPS, ROOTS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
+	{{.caller = RUNNER, CAPS, ROOTS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
+	{{.caller = 0, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
+	{{.caller = 0, .has_runner_file = true, .configuration_owner = OTHER},
+	 SERVICE_OF_RUNNER_FILE},
+	/* Without it, what is not for the caller is for somebody. */
+	{{.caller = 0, CAPS}, SERVICE_UNKNOWN},
+	{{.caller = 0, CAPS, .is_let_in = true}, SERVICE_UNKNOWN},
+	{{.caller = 0, CAPS, ROOTS}, SERVICE_UNKNOWN},
+	{{.caller = 0, CLOSED}, SERVICE_UNKNOWN},
+	{{.caller = OTHER, CAPS}, SERVICE_UNKNOWN},
+	{{.caller = OTHER, CLOSED, ROOTS}, SERVICE_UNKNOWN},
+	{{.caller = 0, .is_capable = true, ROOTS}, SERVICE_UNKNOWN},
+	/* A root that keeps it to itself is the service account. */
+	{{.caller = 0, CLOSED, ROOTS}, SERVICE_OF_CALLER},
+	{{.caller = 0, CLOSED, ROOTS, .configuration_owner = OTHER}, SERVICE_UNKNOWN},
+	/* It is for everyone: who asks, unless the configuration is another's. */
+	{{.caller = 0}, SERVICE_OF_CALLER},
+	{{.caller = RUNNER}, SERVICE_OF_CALLER},
+	{{.caller = 0, .configuration_owner = OTHER}, SERVICE_UNKNOWN},
+	{{.caller = RUNNER, .configuration_owner = RUNNER}, SERVICE_OF_CALLER},
+	{{.caller = OTHER, .configuration_owner = RUNNER}, SERVICE_UNKNOWN},
+};
+
+START_TEST(who_owns_a_file_alone_is_not_the_service_account)
+{
+	ck_assert_int_eq(service_choose(&SERVICES[_i].clues), SERVICES[_i].source);
 }
 END_TEST
 
@@ -356,6 +424,8 @@ Suite *doctor_suite(void)
 	tcase_add_loop_test(tcase, no_runner_is_made_of_half_a_file, 0, ROWS(ODD));
 	tcase_add_loop_test(tcase, what_is_not_toml_is_told_with_its_line, 0, ROWS(TOML));
 	tcase_add_test(tcase, more_runners_than_there_is_room_for_are_passed_over);
+	tcase_add_loop_test(tcase, who_owns_a_file_alone_is_not_the_service_account, 0,
+			    ROWS(SERVICES));
 	tcase_add_test(tcase, a_finding_without_a_place_leaves_the_remedy_of_the_last);
 	tcase_add_loop_test(tcase, the_tag_before_a_command_holds, 0, ROWS(COMMANDS));
 	tcase_add_loop_test(tcase, an_option_holds_for_all_or_for_the_command, 0,

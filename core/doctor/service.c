@@ -1,0 +1,206 @@
+#include "core/doctor/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/doctor/capabilities.h"
+#include "core/doctor/doctor.h"
+#include "core/io.h"
+
+enum service_source service_choose(const struct service_clues *clues)
+{
+	bool is_reserved = clues->is_private || clues->is_capable;
+	bool is_root = clues->caller == 0;
+	if (is_reserved && clues->has_group)
+		return SERVICE_OF_GROUP;
+	/* Root may execute anything. */
+	if (clues->is_private && clues->is_let_in && !is_root)
+		return SERVICE_OF_CALLER;
+	if (clues->has_runner_file)
+		return SERVICE_OF_RUNNER_FILE;
+	/* It is for somebody else, unless root keeps it to itself; a root needs no capabilities. */
+	if (is_reserved && !(is_root && clues->is_of_root && !clues->is_capable))
+		return SERVICE_UNKNOWN;
+	if (clues->configuration_owner != 0 && clues->configuration_owner != clues->caller)
+		return SERVICE_UNKNOWN;
+	return SERVICE_OF_CALLER;
+}
+
+/* The account that has the name of the file's group. */
+static bool find_group_account(const struct stat *file, struct account *account)
+{
+	struct error err;
+	char group[ACCOUNT_NAME_SIZE];
+	return file->st_uid == 0 && account_group_name(file->st_gid, group, &err) == 0 &&
+	       account_by_name(group, account, &err) == 0 && account->uid != 0;
+}
+
+static void look_at_program(const char *path, struct service_clues *clues, struct account *account)
+{
+	struct error err;
+	struct stat file;
+	struct file_capabilities capabilities;
+	if (path == NULL || stat(path, &file) != 0)
+		return;
+	clues->is_private = (file.st_mode & 001) == 0;
+	clues->is_capable =
+		capabilities_of_file(path, &capabilities, &err) == 0 && capabilities.permitted != 0;
+	clues->is_let_in = access(path, X_OK) == 0;
+	clues->is_of_root = file.st_uid == 0 && file.st_gid == 0;
+	clues->has_group = find_group_account(&file, account);
+}
+
+/*
+ * Whose the file is; where it is not for the caller to see, whose the directory is that keeps it.
+ * Root's may keep the file of anybody.
+ */
+static bool find_owner(const char *path, uid_t *owner)
+{
+	struct stat found;
+	bool is_hidden = false;
+	cleanup_free char *at = strdup(path);
+	while (at != NULL && at[0] != '\0') {
+		*owner = 0;
+		if (stat(at, &found) == 0) {
+			*owner = found.st_uid;
+			return !is_hidden || found.st_uid != 0;
+		}
+		char *slash = strrchr(at, '/');
+		if (errno != EACCES || slash == NULL)
+			return false;
+		is_hidden = true;
+		*slash = '\0';
+	}
+	return false;
+}
+
+static bool find_file_owner(const struct doctor *doctor, uid_t *owner, struct trust_fault *fault)
+{
+	*fault = (struct trust_fault){.entry = ""};
+	if (doctor->runner_file == NULL || !find_owner(doctor->runner_file, owner))
+		return false;
+	doctor_examine_way(doctor->runner_file, *owner, fault);
+	return fault->entry[0] == '\0';
+}
+
+void doctor_find_service(struct doctor *doctor)
+{
+	struct error err;
+	struct trust_fault fault;
+	uid_t owner = 0;
+	struct account group = {.uid = 0};
+	struct service_clues clues = {.caller = geteuid()};
+	look_at_program(doctor->program, &clues, &group);
+	clues.has_runner_file = find_file_owner(doctor, &owner, &fault);
+	if (doctor->configuration != NULL)
+		(void)find_owner(doctor->configuration, &clues.configuration_owner);
+	doctor->source = service_choose(&clues);
+	if (doctor->source == SERVICE_UNKNOWN)
+		return;
+	uid_t uid = doctor->source == SERVICE_OF_RUNNER_FILE ? owner : clues.caller;
+	doctor->has_service = doctor->source == SERVICE_OF_GROUP ||
+			      account_by_uid(uid, &doctor->service, &err) == 0;
+	if (doctor->source == SERVICE_OF_GROUP)
+		doctor->service = group;
+	else if (!doctor->has_service)
+		doctor->service = (struct account){.name = "?", .uid = uid, .gid = (gid_t)-1};
+	doctor->as_service = doctor->has_service && doctor->service.uid == geteuid();
+}
+
+static void check_home(struct doctor *doctor)
+{
+	const struct account *service = &doctor->service;
+	struct doctor_word home = doctor_quote(service->home);
+	struct doctor_word name = doctor_quote(service->name);
+	struct stat found;
+	bool seen = stat(service->home, &found) == 0;
+	if (!seen && errno == EACCES && !doctor->as_service)
+		return;
+	if (!doctor_check_way(doctor, "service home", service->home))
+		return;
+	if (!seen || !S_ISDIR(found.st_mode)) {
+		doctor_say(doctor, DOCTOR_WARN, "service home",
+			   "%s, the home of %s, is no directory: key sets are not kept",
+			   service->home, service->name);
+		doctor_mend(doctor, "install -d -m 0755 -o %s %s", name.text, home.text);
+	} else if (found.st_uid != service->uid && found.st_uid != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "service home",
+			   "%s, the home of %s, belongs to uid %u", service->home, service->name,
+			   (unsigned int)found.st_uid);
+		doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
+	} else if ((found.st_mode & 022) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "service home",
+			   "%s, the home of %s, can be written by others", service->home,
+			   service->name);
+		/* One like /tmp is everyone's. */
+		if ((found.st_mode & S_ISVTX) != 0)
+			doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
+		else
+			doctor_mend(doctor, "chmod go-w %s", home.text);
+	} else {
+		doctor_say(doctor, DOCTOR_PASS, "service home", "%s is for %s alone to write",
+			   service->home, service->name);
+	}
+}
+
+/* What is wrong with the runner's own file, which would say it, is told in place of it. */
+static void say_unknown(struct doctor *doctor)
+{
+	struct trust_fault fault;
+	uid_t owner = 0;
+	const char *file = doctor->runner_file;
+	(void)find_file_owner(doctor, &owner, &fault);
+	if (fault.entry[0] != '\0') {
+		doctor_say_fault(doctor, "service account", file, &fault);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "service account",
+		   "the runner may be of an account that neither the program's group nor who asks "
+		   "tells; %s%s",
+		   file != NULL ? "it is not told either by " : "its own file does",
+		   file != NULL ? file : "");
+	doctor_mend(doctor, "jacamar doctor --runner-config FILE");
+}
+
+static const char *describe_source(const struct doctor *doctor)
+{
+	switch (doctor->source) {
+	case SERVICE_OF_GROUP:
+		return "for whose group the program is";
+	case SERVICE_OF_RUNNER_FILE:
+		return "whose the runner's file is";
+	default:
+		return "who asks";
+	}
+}
+
+void doctor_check_service(struct doctor *doctor)
+{
+	const struct account *service = &doctor->service;
+	if (doctor->source == SERVICE_UNKNOWN) {
+		say_unknown(doctor);
+		return;
+	}
+	if (!doctor->has_service) {
+		doctor_say(doctor, DOCTOR_FAIL, "service account",
+			   "the runner's uid is %u, and no account has it",
+			   (unsigned int)service->uid);
+		doctor_mend(doctor, "useradd -r -m -U -u %u gitlab-runner",
+			    (unsigned int)service->uid);
+		return;
+	}
+	if (doctor->downscope == DOWNSCOPE_NONE && service->uid == 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "service account",
+			   "auth.downscope is \"none\", and no job runs as root");
+		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_PASS, "service account", "the runner is %s (uid %u), %s",
+		   service->name, (unsigned int)service->uid, describe_source(doctor));
+	check_home(doctor);
+	if (!doctor->as_service)
+		doctor_leave_to_service(doctor, "identity",
+					"what only the service account sees is left out");
+}
