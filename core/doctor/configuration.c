@@ -17,13 +17,28 @@
 /* Who has more of them is better served by config --check. */
 #define ERRORS_MOST 20
 
+static void mend_reading(struct doctor *doctor, bool foreign, const struct stat *found)
+{
+	struct doctor_word file = doctor_quote(doctor->configuration);
+	/* What the runner's file names may be any file of the system. */
+	if (!doctor->asked_for_configuration)
+		doctor_mend(doctor, "set config_args, in %s, to a file that %s can read",
+			    doctor_quote(doctor->runner_file).text,
+			    doctor_quote(doctor->service.name).text);
+	else if (foreign)
+		doctor_mend_copy(doctor, doctor->configuration, "0600", doctor->service.name);
+	else if (found->st_uid == doctor->service.uid)
+		doctor_mend(doctor, "chmod u+r %s", file.text);
+	else
+		doctor_mend(doctor, "chgrp -h %s %s && chmod g+r %s", doctor_group(doctor).text,
+			    file.text, file.text);
+}
+
 /* Whose it is, and who may write and read it. True where its text may be looked at. */
 static bool check_file(struct doctor *doctor, const struct stat *found)
 {
 	const char *path = doctor->configuration;
 	const struct account *service = &doctor->service;
-	struct doctor_word file = doctor_quote(path);
-	struct doctor_word name = doctor_quote(service->name);
 	bool foreign = found->st_uid != 0 && found->st_uid != service->uid;
 	bool open = (found->st_mode & 022) != 0;
 	/* Who asks knows better than the mode, which says nothing of lists of access. */
@@ -40,23 +55,21 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 	else
 		doctor_say(doctor, DOCTOR_PASS, "configuration owner", "%s belongs to %s", path,
 			   found->st_uid == 0 ? "root" : service->name);
-	/* What the runner's file names may be any file of the system. */
-	if ((foreign || shut) && !doctor->asked_for_configuration)
-		doctor_mend(doctor, "set config_args, in %s, to a file that %s can read",
-			    doctor_quote(doctor->runner_file).text, name.text);
-	else if (foreign || shut)
-		doctor_mend(doctor, "chown %s %s && chmod u+r %s", name.text, file.text, file.text);
+	if (foreign || shut)
+		mend_reading(doctor, foreign, found);
 	if (open) {
 		doctor_say(doctor, DOCTOR_FAIL, "configuration mode",
 			   "%s can be written by others (mode %04o)", path, found->st_mode & 07777);
-		doctor_mend(doctor, "chmod go-w %s", file.text);
+		if (foreign)
+			mend_reading(doctor, foreign, found);
+		else
+			doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
 	} else {
 		doctor_say(doctor, DOCTOR_PASS, "configuration mode", "%s has mode %04o", path,
 			   found->st_mode & 07777);
 	}
-	if (doctor_check_way(doctor, "configuration parents", path))
-		doctor_say(doctor, DOCTOR_PASS, "configuration parents",
-			   "nobody else can put another file in the place of %s", path);
+	doctor_say(doctor, DOCTOR_PASS, "configuration parents",
+		   "nobody else can put another file in the place of %s", path);
 	return !foreign && !open && !shut;
 }
 
@@ -152,7 +165,7 @@ static void check_log_file(struct doctor *doctor, const char *path)
 	const char *fault = there ? audit_sink_file_fault(&found) : NULL;
 	cleanup_free char *parent = strdup(path);
 	char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
-	if (slash == NULL)
+	if (slash == NULL || !doctor_check_way(doctor, "audit log", path))
 		return;
 	slash[slash == parent ? 1 : 0] = '\0';
 	if (fault == NULL && access(there ? path : parent, W_OK) != 0)
@@ -166,7 +179,7 @@ static void check_log_file(struct doctor *doctor, const char *path)
 	if (there)
 		doctor_mend_key(doctor, "auth.logging", "location", NULL);
 	else
-		doctor_mend(doctor, "install -m 0640 -o %s /dev/null %s",
+		doctor_mend(doctor, "install -D -m 0640 -o %s /dev/null %s",
 			    doctor_quote(doctor->service.name).text, file.text);
 }
 
@@ -186,6 +199,22 @@ static void check_log(struct doctor *doctor)
 	}
 }
 
+static void say_missing(struct doctor *doctor, int why)
+{
+	const char *path = doctor->configuration;
+	if (why == EACCES && !doctor->as_service) {
+		doctor_leave_to_service(doctor, "configuration", "the file is not for you");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s: %s", path, strerror(why));
+	if (why != EACCES)
+		doctor_mend(doctor, "\"${EDITOR:-vi}\" %s", doctor_quote(path).text);
+	else if (doctor->asked_for_configuration)
+		doctor_mend_closed(doctor, path);
+	else
+		mend_reading(doctor, false, NULL);
+}
+
 void doctor_check_configuration(struct doctor *doctor)
 {
 	struct stat found;
@@ -195,17 +224,16 @@ void doctor_check_configuration(struct doctor *doctor)
 		doctor_mend(doctor, "jacamar doctor --configuration FILE");
 		return;
 	}
-	if (stat(path, &found) != 0) {
-		int why = errno;
-		if (why == EACCES && !doctor->as_service) {
-			doctor_leave_to_service(doctor, "configuration", "the file is not for you");
-			return;
-		}
-		doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s: %s", path, strerror(why));
-		doctor_mend(doctor, "\"${EDITOR:-vi}\" %s", doctor_quote(path).text);
+	/* Behind such a way another file may be there by the time that a remedy is used. */
+	if (!doctor_check_way(doctor, "configuration parents", path)) {
+		doctor->refused_configuration = true;
 		return;
 	}
-	bool fit = check_file(doctor, &found);
+	if (stat(path, &found) != 0) {
+		say_missing(doctor, errno);
+		return;
+	}
+	doctor->refused_configuration = !check_file(doctor, &found);
 	if (doctor->settings != NULL) {
 		if (check_use(doctor))
 			doctor_say(doctor, DOCTOR_PASS, "configuration", "%s has no error", path);
@@ -213,7 +241,7 @@ void doctor_check_configuration(struct doctor *doctor)
 			check_script(doctor);
 			check_log(doctor);
 		}
-	} else if (!fit) {
+	} else if (doctor->refused_configuration) {
 		doctor_say(doctor, DOCTOR_SKIP, "configuration",
 			   "its text is looked at once that is mended");
 	} else if (!doctor->as_service && access(path, R_OK) != 0) {

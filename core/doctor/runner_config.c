@@ -12,7 +12,6 @@
 #include "core/doctor/doctor.h"
 #include "core/doctor/runner_file.h"
 #include "core/io.h"
-#include "core/program.h"
 
 /* One [[runners]] that names us, and the file it stands in. */
 struct reading {
@@ -33,33 +32,63 @@ __attribute__((format(printf, 4, 5))) static void mend_line(struct doctor *docto
 		    doctor_quote(doctor->runner_file).text, line);
 }
 
-/* It has the runner's token, and says what is executed. False where it is not as it should be. */
+/* The remedy for what only the administrator can write, in the runner's file. */
+static void mend_by_hand(struct doctor *doctor, size_t line)
+{
+	doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", line,
+		    doctor_quote(doctor->runner_file).text);
+}
+
+/* It has the runner's token, and says what is executed. False where somebody else wrote it. */
 static bool check_file(struct doctor *doctor)
 {
 	const char *path = doctor->runner_file;
-	struct doctor_word file = doctor_quote(path);
 	struct stat found;
+	if (!doctor_check_way(doctor, "runner's file", path))
+		return false;
 	/* What reading it says is told. */
 	if (stat(path, &found) != 0)
 		return true;
 	if (found.st_uid != 0 && found.st_uid != doctor->service.uid) {
 		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s belongs to uid %u, not to %s",
 			   path, (unsigned int)found.st_uid, doctor->service.name);
-		doctor_mend(doctor, "chown %s %s", doctor_quote(doctor->service.name).text,
-			    file.text);
+		doctor_mend_copy(doctor, path, "0600", doctor->service.name);
 		return false;
 	}
 	if ((found.st_mode & 077) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "runner's file",
 			   "%s has the runner's token, and is for others, too (mode %04o)", path,
 			   found.st_mode & 07777);
-		doctor_mend(doctor, "chmod 0600 %s", file.text);
-		return false;
+		doctor_mend(doctor, "chmod 0600 %s", doctor_quote(path).text);
+	} else {
+		doctor_say(doctor, DOCTOR_PASS, "runner's file", "%s is for its owner alone", path);
 	}
-	if (!doctor_check_way(doctor, "runner's file", path))
-		return false;
-	doctor_say(doctor, DOCTOR_PASS, "runner's file", "%s is for its owner alone", path);
 	return true;
+}
+
+/* The runner reads nothing of a file that is not TOML. */
+static void check_text(struct doctor *doctor)
+{
+	if (doctor->runner.fault_line == 0)
+		return;
+	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s:%zu: %s", doctor->runner_file,
+		   doctor->runner.fault_line, doctor->runner.fault);
+	mend_by_hand(doctor, doctor->runner.fault_line);
+}
+
+/* As the sample has it, which is no token of any server. */
+static void check_token(const struct reading *reading)
+{
+	const struct runner_value *token = &reading->runner->token;
+	const char *text = runner_string(token);
+	if (text != NULL && text[0] != '<' && text[0] != '\0')
+		return;
+	doctor_say(reading->doctor, DOCTOR_FAIL, "runner's file",
+		   text != NULL && text[0] != '\0' ? "its token is still \"%s\", in place of the "
+						     "runner's own"
+						   : "it has no token%s",
+		   text != NULL ? text : "");
+	mend_by_hand(reading->doctor, token->line != 0 ? token->line : reading->runner->line);
 }
 
 static void check_executor(const struct reading *reading)
@@ -78,15 +107,6 @@ static void check_executor(const struct reading *reading)
 		  "\"custom\"");
 }
 
-static bool is_same_file(const char *one, const char *other)
-{
-	struct stat here;
-	struct stat there;
-	return strcmp(one, other) == 0 ||
-	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
-		here.st_ino == there.st_ino);
-}
-
 /* What is wrong with what a stage executes; NULL: nothing. */
 static const char *exec_fault(const struct reading *reading, const char *path)
 {
@@ -101,30 +121,37 @@ static const char *exec_fault(const struct reading *reading, const char *path)
 							   : NULL;
 }
 
-/* A jacamar-auth beside another jacamar than this one. */
+/* A jacamar-auth beside another jacamar than this one, which root calls only if it is root's. */
 static void check_installation(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
+	struct trust_fault fault;
 	struct error err;
-	cleanup_free char *own = program_find(NULL, &err);
 	const char *slash = strrchr(doctor->program, '/');
 	char beside[PATH_MAX];
-	if (own == NULL || slash == NULL)
+	if (doctor_is_own(doctor) || slash == NULL)
 		return;
+	const struct trust_terms terms = {.what = "a program", .owner = 0};
 	snprintf(beside, sizeof(beside), "%.*s/jacamar", (int)(slash - doctor->program),
 		 doctor->program);
-	if (is_same_file(beside, own))
-		return;
+	cleanup_free char *own = doctor_find_own(doctor);
+	cleanup_free char *trusted = trust_examine(beside, &terms, &fault, &err);
 	doctor_say(doctor, DOCTOR_WARN, "runner's commands",
-		   "%s is of another installation than this program, %s", doctor->program, own);
-	doctor_mend(doctor, "%s doctor --runner-config %s", doctor_quote(beside).text,
-		    doctor_quote(doctor->runner_file).text);
+		   "%s is of another installation than this program, %s", doctor->program,
+		   own != NULL ? own : "");
+	if (trusted != NULL)
+		doctor_mend(doctor, "%s doctor --runner-config %s", doctor_quote(beside).text,
+			    doctor_quote(doctor->runner_file).text);
 }
 
 static void check_commands(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
 	bool good = true;
+	/* That of this installation, where the other is not there. */
+	cleanup_free char *own = doctor_find_own(doctor);
+	bool there = access(doctor->program, F_OK) == 0 || errno != ENOENT;
+	const char *right = there || own == NULL ? doctor->program : own;
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *exec = &reading->runner->exec[stage];
 		const char *path = runner_string(exec);
@@ -137,12 +164,21 @@ static void check_commands(const struct reading *reading)
 		doctor_say(doctor, DOCTOR_FAIL, "runner's commands", "%s%s%s %s", key,
 			   path != NULL ? " " : "", path != NULL ? path : "", fault);
 		mend_line(doctor, key, exec->line != 0 ? exec->line : reading->runner->line,
-			  "\"%s\"", doctor->program);
+			  "\"%s\"", right);
 	}
 	if (good)
 		doctor_say(doctor, DOCTOR_PASS, "runner's commands", "all four are %s",
 			   doctor->program);
 	check_installation(reading);
+}
+
+static bool is_same_file(const char *one, const char *other)
+{
+	struct stat here;
+	struct stat there;
+	return strcmp(one, other) == 0 ||
+	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
+		here.st_ino == there.st_ino);
 }
 
 /* What is wrong with how a stage is called; NULL: nothing. */
@@ -173,7 +209,9 @@ static void check_arguments(const struct reading *reading)
 	struct doctor *doctor = reading->doctor;
 	const char *name = strrchr(doctor->program, '/');
 	bool is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0;
-	const char *configuration = doctor->configuration != NULL ? doctor->configuration : "FILE";
+	const char *configuration = doctor->configuration != NULL && !doctor->refused_configuration
+					    ? doctor->configuration
+					    : "FILE";
 	bool good = true;
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *arguments = &reading->runner->arguments[stage];
@@ -230,25 +268,39 @@ static void check_timeouts(const struct reading *reading)
 			   "a job can be ended before the runner kills");
 }
 
+static void say_unread(struct doctor *doctor)
+{
+	const char *path = doctor->runner_file;
+	bool shut = access(path, R_OK) != 0 && errno == EACCES;
+	bool there = access(path, F_OK) == 0;
+	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s", doctor->runner_error);
+	if (shut && there)
+		doctor_mend(doctor, "chmod u+r %s", doctor_quote(path).text);
+	else if (shut)
+		doctor_mend_closed(doctor, path);
+	else
+		doctor_mend(doctor, "jacamar doctor --runner-config FILE");
+}
+
 void doctor_check_runner(struct doctor *doctor)
 {
 	struct reading reading = {.doctor = doctor};
 	const char *path = doctor->runner_file;
-	if (path == NULL)
+	if (path == NULL || !check_file(doctor))
 		return;
-	bool fit = check_file(doctor);
 	if (doctor->runner_error[0] != '\0') {
-		if (fit && !doctor->as_service && access(path, R_OK) != 0 && errno == EACCES)
+		if (!doctor->as_service && access(path, R_OK) != 0 && errno == EACCES)
 			doctor_leave_to_service(doctor, "runner's file", "the file is not for you");
-		else if (fit)
-			doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s",
-				   doctor->runner_error);
+		else
+			say_unread(doctor);
 		return;
 	}
+	check_text(doctor);
 	for (size_t i = 0; i < doctor->runner.count && doctor->program != NULL; i++) {
 		if (!runner_is_ours(&doctor->runner.runners[i]))
 			continue;
 		reading.runner = &doctor->runner.runners[i];
+		check_token(&reading);
 		check_executor(&reading);
 		check_commands(&reading);
 		check_arguments(&reading);

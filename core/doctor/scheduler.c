@@ -81,7 +81,7 @@ void doctor_check_scheduler(struct doctor *doctor)
 	if (environment != NULL && command_site_make(&site, &header, 0, &err) == 0)
 		check_commands(doctor, scheduler, &site);
 	else
-		doctor_say(doctor, DOCTOR_FAIL, "scheduler", "out of memory");
+		doctor_say(doctor, DOCTOR_SKIP, "scheduler", "out of memory");
 	if (environment != NULL)
 		command_site_free(&site);
 }

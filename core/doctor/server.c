@@ -75,6 +75,14 @@ static int ask(const void *argument, void *reply, struct error *err)
 	return 0;
 }
 
+/* It is for the administrator to see what it answers. */
+static void mend_server(struct doctor *doctor, const char *url)
+{
+	char full[URL_SIZE + 32];
+	snprintf(full, sizeof(full), "%s/oauth/discovery/keys", url);
+	doctor_mend(doctor, "curl -v %s", doctor_quote(full).text);
+}
+
 static void check_keys(struct doctor *doctor, const struct answer *answer, const char *whose)
 {
 	if (answer->keys > 0) {
@@ -82,6 +90,10 @@ static void check_keys(struct doctor *doctor, const struct answer *answer, const
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "keys", "%s has none: no token can be verified", whose);
+	if (whose[0] == '/')
+		doctor_mend_key(doctor, "general", "jwks_file", NULL);
+	else
+		mend_server(doctor, whose);
 }
 
 static void check_clock(struct doctor *doctor, const struct answer *answer)
@@ -111,12 +123,12 @@ static void say_unreachable(struct doctor *doctor, const char *why, bool untrust
 		if (doctor->configuration != NULL)
 			doctor_mend_key(doctor, "general", "tls-ca-file",
 					set ? NULL : "\"/PATH/OF/THE/AUTHORITY.pem\"");
+		else
+			mend_server(doctor, url);
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "server", "%s", why);
-	char full[URL_SIZE + 32];
-	snprintf(full, sizeof(full), "%s/oauth/discovery/keys", url);
-	doctor_mend(doctor, "curl -v %s", doctor_quote(full).text);
+	mend_server(doctor, url);
 }
 
 static void ask_server(struct doctor *doctor, struct question *question)
@@ -126,6 +138,7 @@ static void ask_server(struct doctor *doctor, struct question *question)
 	const char *url = question->server.url;
 	if (confine_run(ask, question, &answer, sizeof(answer), ASK_LIMIT_MS, &err) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "server", "%s", err.detail);
+		mend_server(doctor, url);
 		return;
 	}
 	/* The child may have been taken over by what it parsed: its text is made fit to be shown.
@@ -157,13 +170,14 @@ static int open_file(struct doctor *doctor, const char *check, const char *key, 
 		doctor_leave_to_service(doctor, check, "a file that it takes is not for you");
 		return -1;
 	}
+	if (!doctor_check_way(doctor, check, path))
+		return -1;
 	doctor_say(doctor, DOCTOR_FAIL, check, "%s", err.detail);
-	struct doctor_word file = doctor_quote(path);
 	bool there = stat(path, &found) == 0 && S_ISREG(found.st_mode);
 	if (there && found.st_uid != 0 && found.st_uid != doctor->service.uid)
-		doctor_mend(doctor, "chown -h root %s", file.text);
+		doctor_mend_copy(doctor, path, "0644", "root");
 	else if (there && (found.st_mode & 022) != 0)
-		doctor_mend(doctor, "chmod go-w %s", file.text);
+		doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
 	else
 		doctor_mend_key(doctor, "general", key, NULL);
 	return -1;
@@ -189,17 +203,36 @@ static void check_key_file(struct doctor *doctor, const char *path)
 	doctor_mend_key(doctor, "general", "jwks_file", NULL);
 }
 
-/* As set, else that of the runner, which is where its jobs come from. */
-static const char *server_of(const struct doctor *doctor)
+/* Of our runner; NULL: its file says none. */
+static const struct runner_value *find_url(const struct doctor *doctor)
 {
-	if (doctor->settings != NULL && doctor->settings->general.gitlab_server != NULL)
-		return doctor->settings->general.gitlab_server;
 	for (size_t i = 0; i < doctor->runner.count; i++) {
-		const char *url = runner_string(&doctor->runner.runners[i].url);
-		if (url != NULL && runner_is_ours(&doctor->runner.runners[i]))
+		const struct runner_value *url = &doctor->runner.runners[i].url;
+		if (runner_string(url) != NULL && runner_is_ours(&doctor->runner.runners[i]))
 			return url;
 	}
 	return NULL;
+}
+
+/* As set, else that of the runner, which is where its jobs come from. */
+static const char *server_of(const struct doctor *doctor)
+{
+	const struct runner_value *url = find_url(doctor);
+	if (doctor->settings != NULL && doctor->settings->general.gitlab_server != NULL)
+		return doctor->settings->general.gitlab_server;
+	return url != NULL ? runner_string(url) : NULL;
+}
+
+/* Neither http: nor https:, or no name of a host in it. */
+static void say_wrong(struct doctor *doctor, const char *url, const char *why)
+{
+	const struct runner_value *place = find_url(doctor);
+	doctor_say(doctor, DOCTOR_FAIL, "server", "%s: %s", url, why);
+	if (place == NULL || url != runner_string(place))
+		doctor_mend_key(doctor, "general", "gitlab_server", NULL);
+	else
+		doctor_mend(doctor, "set url at %s:%zu", doctor_quote(doctor->runner_file).text,
+			    place->line);
 }
 
 void doctor_check_server(struct doctor *doctor)
@@ -224,7 +257,7 @@ void doctor_check_server(struct doctor *doctor)
 		return;
 	}
 	if (url_server(url, &question.server, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "server", "%s: %s", url, err.detail);
+		say_wrong(doctor, url, err.detail);
 		return;
 	}
 	if (general != NULL && general->tls_ca_file != NULL) {

@@ -36,7 +36,10 @@ examine() {
 	ask "$runner" --runner-config "$runner_config" --configuration "$config" --user "$usr" --json "$@"
 	cp "$box/out" "$box/report"
 	jq -r ".findings[].check" "$box/report" >>"$box/names"
+	jq -r ".findings[] | select(.result == \"fail\" and .remedy == null).what" "$box/report" >>"$box/unmended"
 }
+# copied OWNER MODE FILE: how a file that was another's is replaced.
+copied() { echo "install -m $2 -o $1 $3 $3.new && \"\${EDITOR:-vi}\" $3.new && mv -f $3.new $3"; }
 show() { jq -r '.findings[] | select(.result != "pass") | "\(.result) \(.check): \(.what) -> \(.remedy)"' "$box/report"; cat "$box/err"; }
 
 # good: nothing warns or fails.
@@ -227,9 +230,15 @@ if [ "$flavour" = caps ]; then
 			[ "$(jq ".findings | length" "$box/report")" = 1 ] && unhelped
 	}
 	check 'whose a configuration is does not make that account the service account' '
+		ask_theirs && jq -e ".findings | map(select(.check == \"service account\" and (.what | contains(\"the runner is $runner\"))))[0]" "$box/report" &&
+		finds fail "configuration owner" "belongs to uid" "$(copied "$runner" 0600 "$theirs")" && unhelped'
+	check 'nor where the program is for no such group' '
 		chgrp 0 "$auth" && $setcap && unknown; result=$?; chgrp "$runner" "$auth" && $setcap; return $result'
 	check 'nor where it is for everyone' '
 		setcap -r "$auth" && chmod 755 "$auth" && unknown; result=$?; chmod 750 "$auth" && $setcap; return $result'
+	check 'nor does whose the file of the runner is, against the group' '
+		ask root --runner-config "$their_runner" --json; cp "$box/out" "$box/report"
+		finds fail "runner'\''s file" "belongs to uid" "$(copied "$runner" 0600 "$their_runner")" && unhelped'
 	check 'nor that of one which others could have put there' '
 		mkdir -m 777 "$box/drop" && cp -p "$their_runner" "$box/drop/" && chgrp 0 "$auth" && $setcap &&
 		ask root --runner-config "$box/drop/their-runner.toml" --json; cp "$box/out" "$box/report"
@@ -305,7 +314,7 @@ os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(str
 	fault 'the kernel takes no filter' 'inside=$box/no-seccomp' fail seccomp 'cannot filter system calls' \
 		"set auth.seccomp.disabled = true in $config" inside=
 	fault 'the file of the runner is of another account' 'chown "$two" "$runner_config"' fail "runner's file" \
-		'belongs to uid' "chown $runner $runner_config"
+		'belongs to uid' "$(copied "$runner" 0600 "$runner_config")"
 	fault 'there is no_new_privs' 'launcher="setpriv --no-new-privs"' fail no_new_privs 'file capabilities void' \
 		'systemctl edit gitlab-runner.service' 'launcher='
 	check 'and no bounding set that has the two' '
@@ -358,7 +367,14 @@ odd="\"\${EDITOR:-vi}\" './+!id'"
 check 'no name of a file is an option of what mends it' '
 	cd / && examine --configuration "+!id" && finds fail configuration "No such file" "$odd"'
 fault 'the configuration belongs to another account' 'chown "$two" "$config" && chmod 644 "$config"' fail \
-	'configuration owner' 'neither to root nor' "chown $runner $config && chmod u+r $config"
+	'configuration owner' 'neither to root nor' "$(copied "$runner" 0600 "$config")"
+fault 'it is not for the service account to read' 'chown root:root "$config"' fail 'configuration owner' \
+	'cannot be read' "chgrp -h $runner $config && chmod g+r $config"
+write_config
+fault 'its directory is closed to the service account' 'chown root "$etc"' fail configuration 'Permission denied' \
+	"setfacl -m u:$runner:x $etc" 'chown "$runner" "$etc"'
+fault 'or closed by itself' 'chmod 600 "$etc"' fail configuration 'Permission denied' "chmod u+x $etc"
+chmod 700 "$etc"
 fault 'it can be written by its group' 'chmod g+w "$config"' fail 'configuration mode' 'can be written' "chmod go-w $config"
 fault 'its directory can be written by others' 'chmod 777 "$etc"' fail 'configuration parents' \
 	"$etc, on the way to $config, can be written" "chmod go-w $etc"
@@ -403,9 +419,11 @@ fault 'its validation script is not there' 'set_auth "runas.validation_script = 
 fault 'its validation script is for others to write' '
 	printf "#!/bin/sh\n" >"$prefix/script" && chmod 757 "$prefix/script" && set_auth "runas.validation_script = \"$prefix/script\""' \
 	fail 'validation script' 'can be written' "chmod go-w $prefix/script"
+fault 'its validation script is of another account' 'chmod 755 "$prefix/script" && chown "$two" "$prefix/script"' fail 'validation script' \
+	'belongs to uid' "$(copied root 0755 "$prefix/script")"
 fault 'its audit log cannot be made' 'mkdir "$box/log.d" && set_auth "[auth.logging]
 enabled = true
-location = \"$box/log.d/audit\""' fail 'audit log' 'Permission denied' "install -m 0640 -o $runner /dev/null $box/log.d/audit"
+location = \"$box/log.d/audit\""' fail 'audit log' 'Permission denied' "install -D -m 0640 -o $runner /dev/null $box/log.d/audit"
 fault 'its audit log is of another account' 'chown "$two" "$box/log.d/audit"' fail 'audit log' 'belongs to neither' \
 	"set auth.logging.location at $config:9" 'chown "$runner" "$box/log.d/audit"'
 fault 'its audit log is for others to write' 'chmod 666 "$box/log.d/audit"' fail 'audit log' 'others can write' \
@@ -414,7 +432,7 @@ write_config
 fault 'its file of keys can be written by others' 'chmod 666 "$box/keys.json"' fail keys 'nobody else can write' \
 	"chmod go-w $box/keys.json"
 fault 'its file of keys has none' 'cp "$box/keys.json" "$box/keys.away" && echo "{\"keys\": []}" >"$box/keys.json"' \
-	fail keys 'has none' null 'cp "$box/keys.away" "$box/keys.json"'
+	fail keys 'has none' "set general.jwks_file at $config:4" 'cp "$box/keys.away" "$box/keys.json"'
 
 # --- of the scheduler ---
 
@@ -450,6 +468,12 @@ write_config
 
 fault 'the file of the runner is for others to read' 'chmod 644 "$runner_config"' fail "runner's file" \
 	'is for others, too' "chmod 0600 $runner_config"
+fault 'a string of it has no end' 'sed -i "/prepare_exec/s/\"$//" "$runner_config"' fail "runner's file" \
+	"$runner_config:15: a string without its closing" "\"\${EDITOR:-vi}\" +15 $runner_config" "$good_runner_config"
+fault 'it has a key twice' 'sed -i "/token =/p" "$runner_config"' fail "runner's file" \
+	"$runner_config:11: the key" "\"\${EDITOR:-vi}\" +11 $runner_config" "$good_runner_config"
+fault 'its token is that of the sample' 'sed -i "/token =/s/\".*\"/\"<RUNNER-TOKEN>\"/" "$runner_config"' fail "runner's file" \
+	'its token is still' "\"\${EDITOR:-vi}\" +10 $runner_config" "$good_runner_config"
 fault 'its executor is another' 'sed -i "s/\"custom\"/\"shell\"/" "$runner_config"' fail "runner's executor" \
 	'it is "shell"' "set executor = \"custom\" at $runner_config:11" "$good_runner_config"
 fault 'it has no run_exec' 'sed -i /run_exec/d "$runner_config"' fail "runner's commands" 'run_exec is not set' \
@@ -575,6 +599,7 @@ fi
 
 if [ "$flavour" != caps ]; then
 	check 'the manual names each check' 'all_named'
+	check 'each failure has its remedy' '! grep . "$box/unmended"'
 	finish
 fi
 mkdir -p "$web/attacker"
@@ -621,7 +646,10 @@ fault 'it has no keys' 'of_server "$site/nowhere"' fail server 'answers with sta
 	"curl -v $site/nowhere/oauth/discovery/keys" 'of_server "$site"'
 fault 'what it has is no key set' 'of_server "$site/html"' fail server 'is not JSON' \
 	"curl -v $site/html/oauth/discovery/keys" 'of_server "$site"'
-fault 'it has an empty set of keys' 'of_server "$site/empty"' fail keys 'has none' null 'of_server "$site"'
+fault 'its url is none' 'of_server "$site" && sed -i /gitlab_server/d "$config" && sed -i "s|url = .*|url = \"nonsense\"|" "$runner_config"' fail \
+	server 'nonsense' "set url at $runner_config:9" 'eval "$good_runner_config"; of_server "$site"'
+fault 'it has an empty set of keys' 'of_server "$site/empty"' fail keys 'has none' \
+	"curl -v $site/empty/oauth/discovery/keys" 'of_server "$site"'
 
 cat >"$box/clock.py" <<'PYTHON'
 # Serves the keys of a file with a clock that is wrong by as many seconds as the path says.
@@ -669,6 +697,7 @@ check 'no byte of a name reaches a terminal raw' '
 	bash -c "$(jq -r ".findings[] | select(.check == \"configuration mode\").remedy" "$box/out")" &&
 	[ "$(stat -c %a "$evil")" = 644 ]'
 
+check 'each failure has its remedy' '! grep . "$box/unmended"'
 check 'the manual names each check, and no other' '
 	all_named && [ "$(sort -u "$box/names" | comm -13 - "$box/named" | tr "\n" " ")" = "sudo sudoers " ]'
 
