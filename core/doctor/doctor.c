@@ -211,27 +211,35 @@ char *doctor_find_own(const struct doctor *doctor)
 			   name != NULL && strcmp(name, "/jacamar") == 0 ? "" : "-auth");
 }
 
+bool doctor_is_same_file(const char *one, const char *other)
+{
+	struct stat here;
+	struct stat there;
+	return strcmp(one, other) == 0 ||
+	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
+		here.st_ino == there.st_ino);
+}
+
 bool doctor_is_own(const struct doctor *doctor)
 {
 	struct error err;
-	struct stat here;
-	struct stat there;
 	cleanup_free char *own = program_find(NULL, &err);
 	const char *slash = strrchr(doctor->program, '/');
 	cleanup_free char *beside =
 		slash != NULL ? text_format("%.*s/jacamar", (int)(slash - doctor->program),
 					    doctor->program)
 			      : NULL;
-	return own != NULL && beside != NULL &&
-	       (strcmp(beside, own) == 0 ||
-		(stat(beside, &here) == 0 && stat(own, &there) == 0 &&
-		 here.st_dev == there.st_dev && here.st_ino == there.st_ino));
+	return own != NULL && beside != NULL && doctor_is_same_file(beside, own);
 }
 
 char *doctor_find_closed(const char *path)
 {
 	cleanup_free char *at = strdup(path);
-	for (char *slash = at; slash != NULL && (slash = strchr(slash + 1, '/')) != NULL;) {
+	char *slash = at;
+	while (slash != NULL) {
+		slash = strchr(slash + 1, '/');
+		if (slash == NULL)
+			break;
 		*slash = '\0';
 		if (access(at, X_OK) != 0)
 			return strdup(at);

@@ -137,6 +137,9 @@ char *doctor_find_jacamar(const struct doctor *doctor);
  */
 char *doctor_find_own(const struct doctor *doctor);
 
+/* By whatever names. */
+bool doctor_is_same_file(const char *one, const char *other);
+
 /* True where the runner's program lies beside this one. */
 bool doctor_is_own(const struct doctor *doctor);
 

@@ -172,15 +172,6 @@ static void check_commands(const struct reading *reading)
 	check_installation(reading);
 }
 
-static bool is_same_file(const char *one, const char *other)
-{
-	struct stat here;
-	struct stat there;
-	return strcmp(one, other) == 0 ||
-	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
-		here.st_ino == there.st_ino);
-}
-
 /* What is wrong with how a stage is called; NULL: nothing. */
 static const char *call_fault(const struct reading *reading, int stage,
 			      const struct runner_call *call)
@@ -199,7 +190,7 @@ static const char *call_fault(const struct reading *reading, int stage,
 		return stage == RUNNER_CONFIG ? "lacks --configuration" : NULL;
 	if (access(call->configuration, F_OK) != 0 && errno == ENOENT)
 		return "names a configuration that is not there";
-	if (examined != NULL && !is_same_file(call->configuration, examined))
+	if (examined != NULL && !doctor_is_same_file(call->configuration, examined))
 		return "names another configuration than the one examined";
 	return NULL;
 }

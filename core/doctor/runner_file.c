@@ -91,14 +91,16 @@ static void note_name(struct scan *scan, const char *what, const char *name, siz
 static void take_name(struct toml_cursor *cursor, const char *stop, char *path, size_t room)
 {
 	size_t used = strlen(path);
-	char quote = '\0';
+	char quote = '\0'; /* that is open */
 	for (; *cursor->at != '\0' && *cursor->at != '\n'; cursor->at++) {
 		char byte = *cursor->at;
 		bool quotes = quote != '\0' ? byte == quote : byte == '"' || byte == '\'';
 		if (quote == '\0' && strchr(stop, byte) != NULL)
 			break;
-		if (quotes)
-			quote = quote != '\0' ? '\0' : byte;
+		if (quotes && quote != '\0')
+			quote = '\0';
+		else if (quotes)
+			quote = byte;
 		else if ((quote != '\0' || strchr(" \t", byte) == NULL) && used + 1 < room)
 			path[used++] = byte;
 	}
