@@ -94,6 +94,59 @@ static const struct rule RULES[] = {
 	{"auth.seccomp", "limit_setuid", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
 };
 
+bool rules_need_token(const struct settings *settings)
+{
+	const struct auth_settings *auth = &settings->auth;
+
+	return auth->downscope != DOWNSCOPE_NONE || auth->user_allowlist.count > 0 ||
+	       auth->user_blocklist.count > 0 || auth->groups_allowlist.count > 0 ||
+	       auth->groups_blocklist.count > 0 || auth->pipeline_source_allowlist.count > 0 ||
+	       auth->runas.validation_script != NULL || settings->general.jwt_required_aud != NULL;
+}
+
+static bool no_account_changes(const struct settings *settings)
+{
+	return settings->auth.downscope == DOWNSCOPE_NONE;
+}
+
+static bool nobody_is_known(const struct settings *settings)
+{
+	return !rules_need_token(settings);
+}
+
+static bool no_script_is_asked(const struct settings *settings)
+{
+	return settings->auth.runas.validation_script == NULL;
+}
+
+static const char NO_CHANGE[] = "all jobs run as the service account";
+
+static const struct {
+	const char *table, *key;
+	bool (*applies)(const struct settings *settings); /* NULL: always */
+	const char *why;
+} IDLE[] = {
+	{"auth", "shell_allowlist", no_account_changes, NO_CHANGE},
+	{"auth", "min_uid", no_account_changes, NO_CHANGE},
+	{"auth", "allow_bot_accounts", nobody_is_known,
+	 "no rule asks for a token, so a bot need not show one"},
+	{"auth", "lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
+	{"auth", "max_env_chars", NULL, "nothing travels in the environment"},
+	{"auth.runas", "validation_env", no_script_is_asked, "no script of auth.runas is asked"},
+	{"general", "variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
+	{"batch", "ff_slurm_sacct", NULL, "the script itself tells its exit code"},
+};
+
+const char *rules_idle(const struct settings *settings, const struct schema_row *row)
+{
+	for (size_t i = 0; i < sizeof(IDLE) / sizeof(IDLE[0]); i++) {
+		if (schema_find(IDLE[i].table, IDLE[i].key) == row &&
+		    (IDLE[i].applies == NULL || IDLE[i].applies(settings)))
+			return IDLE[i].why;
+	}
+	return NULL;
+}
+
 #define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
 
 static size_t line_of(const struct settings *settings, const char *table, const char *key)

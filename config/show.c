@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/rules.h"
 #include "config/schema.h"
 
 /* Where the comments stand, but for those behind a longer value. */
@@ -150,9 +151,12 @@ static void write_row(FILE *out, const struct schema_row *row, const struct sett
 	long width = ftell(out) - begin;
 	fprintf(out, "%*s  # ", width < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - width) : 0, "");
 	if (line > 0)
-		fprintf(out, "line %zu\n", line);
+		fprintf(out, "line %zu", line);
 	else
-		fputs("default\n", out);
+		fputs("default", out);
+	/* A default that stands for "not set" is without effect anyway. */
+	const char *idle = line > 0 || row->number != 0 ? rules_idle(settings, row) : NULL;
+	fprintf(out, "%s%s\n", idle != NULL ? ", without effect: " : "", idle != NULL ? idle : "");
 }
 
 char *show_settings(const struct settings *settings)

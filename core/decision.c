@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "config/rules.h"
 #include "core/io.h"
 #include "core/program.h"
 #include "core/seccomp.h"
@@ -87,7 +88,7 @@ static int establish_identity(struct decision *decision, struct error *err)
 	if (token[0] != '\0')
 		return identity_establish(&settings->general, &decision->job, token,
 					  &decision->identity, err);
-	return policy_needs_token(settings) ? refuse_without_token(decision, err) : 0;
+	return rules_need_token(settings) ? refuse_without_token(decision, err) : 0;
 }
 
 /* Root's privilege comes from the caller, not from the file. */

@@ -10,15 +10,6 @@
 
 const struct policy_sources POLICY_SOURCES = {account_by_name, account_groups, runas_ask};
 
-bool policy_needs_token(const struct settings *settings)
-{
-	const struct auth_settings *auth = &settings->auth;
-	return auth->downscope != DOWNSCOPE_NONE || auth->user_allowlist.count > 0 ||
-	       auth->user_blocklist.count > 0 || auth->groups_allowlist.count > 0 ||
-	       auth->groups_blocklist.count > 0 || auth->pipeline_source_allowlist.count > 0 ||
-	       auth->runas.validation_script != NULL || settings->general.jwt_required_aud != NULL;
-}
-
 static bool is_in(const struct string_list *list, const char *name)
 {
 	for (size_t i = 0; i < list->count; i++)

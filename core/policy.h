@@ -14,9 +14,6 @@
 #include "core/error.h"
 #include "core/runas.h"
 
-/* True where a rule of the settings can only be applied to a proven identity. */
-bool policy_needs_token(const struct settings *settings);
-
 #define POLICY_TEXT_SIZE 256
 
 /* Whom the rules ask: the directory of accounts, and the site's script. The tests have others. */

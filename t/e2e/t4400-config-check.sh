@@ -137,6 +137,25 @@ check 'a job finds the same in both' '
 	content "$(cat "$box/job.toml")" && good "$usr" "$jacamar" config --check "$file" && cp "$box/out" "$box/shown.toml" &&
 	state_with "$box/shown.toml" >"$box/is" && diff "$box/was" "$box/is"'
 
+# What is without effect
+
+content "$general
+variable_data_dir = true
+[auth]
+downscope = \"none\"
+shell_allowlist = [\"/bin/bash\"]
+allow_bot_accounts = true
+[batch]
+ff_slurm_sacct = true"
+check 'what is without effect says so, and why' '
+	good "$usr" "$jacamar" config --check "$file" &&
+	line general "variable_data_dir = true" "line 4, without effect: a \$NAME in data_dir is always resolved" &&
+	line auth "shell_allowlist = [\"/bin/bash\"]" "line 7, without effect: all jobs run as the service account" &&
+	line auth "min_uid = 1000" "default, without effect: all jobs run as the service account" &&
+	line auth "allow_bot_accounts = true" "line 8, without effect: no rule asks for a token, so a bot need not show one" &&
+	line batch "ff_slurm_sacct = true" "line 10, without effect: the script itself tells its exit code"'
+check 'which does not spoil the file either' 'content "$(cat "$box/out")" && good "$usr" "$jacamar" config --check "$file"'
+
 # Errors
 
 content '[general]

@@ -1,5 +1,5 @@
 /*
- * The rules: which accounts get no job, in which order that is asked, and when a token is needed.
+ * The rules: which accounts get no job, and in which order that is asked.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -471,41 +471,6 @@ START_TEST(without_downscoping_the_service_account_has_the_jobs)
 }
 END_TEST
 
-START_TEST(any_rule_about_people_needs_a_token)
-{
-	char *name = (char *)"x";
-	struct string_list one = {.items = &name, .count = 1};
-	struct settings settings = {.auth.downscope = DOWNSCOPE_NONE};
-	struct string_list *const lists[] = {
-		&settings.auth.user_allowlist,
-		&settings.auth.user_blocklist,
-		&settings.auth.groups_allowlist,
-		&settings.auth.groups_blocklist,
-		&settings.auth.pipeline_source_allowlist,
-	};
-
-	ck_assert(!policy_needs_token(&settings));
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		*lists[i] = one;
-		ck_assert_msg(policy_needs_token(&settings), "list %zu", i);
-		*lists[i] = (struct string_list){.count = 0};
-	}
-	settings.auth.runas.validation_script = name;
-	ck_assert(policy_needs_token(&settings));
-	settings.auth.runas.validation_script = NULL;
-	settings.general.jwt_required_aud = name;
-	ck_assert(policy_needs_token(&settings));
-	settings.general.jwt_required_aud = NULL;
-	ck_assert(!policy_needs_token(&settings));
-	settings.auth.downscope = DOWNSCOPE_SETUID;
-	ck_assert(policy_needs_token(&settings));
-	settings.auth.downscope = DOWNSCOPE_SUDO;
-	ck_assert(policy_needs_token(&settings));
-	settings.auth.downscope = DOWNSCOPE_UNSET;
-	ck_assert(policy_needs_token(&settings));
-}
-END_TEST
-
 Suite *policy_suite(void)
 {
 	Suite *suite = suite_create("policy");
@@ -522,7 +487,6 @@ Suite *policy_suite(void)
 	tcase_add_loop_test(tcase, the_first_rule_that_refuses_is_named, 0, ROWS(IN_ORDER));
 	tcase_add_loop_test(tcase, who_is_admitted_is_so_by_a_rule, 0, ROWS(ADMITTED));
 	tcase_add_test(tcase, without_downscoping_the_service_account_has_the_jobs);
-	tcase_add_test(tcase, any_rule_about_people_needs_a_token);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -1,5 +1,6 @@
 /*
- * Rules about keys that need one another or do not go together, asked of settings made here.
+ * Rules about keys that need one another, do not go together, or leave one another without effect,
+ * asked of settings made here.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -282,6 +283,82 @@ START_TEST(a_file_that_breaks_a_rule_is_refused)
 }
 END_TEST
 
+START_TEST(any_rule_about_people_needs_a_token)
+{
+	char *name = (char *)"x";
+	struct string_list one = {.items = &name, .count = 1};
+	struct settings settings = {.auth.downscope = DOWNSCOPE_NONE};
+	struct string_list *const lists[] = {
+		&settings.auth.user_allowlist,
+		&settings.auth.user_blocklist,
+		&settings.auth.groups_allowlist,
+		&settings.auth.groups_blocklist,
+		&settings.auth.pipeline_source_allowlist,
+	};
+
+	ck_assert(!rules_need_token(&settings));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		*lists[i] = one;
+		ck_assert_msg(rules_need_token(&settings), "list %zu", i);
+		*lists[i] = (struct string_list){.count = 0};
+	}
+	settings.auth.runas.validation_script = name;
+	ck_assert(rules_need_token(&settings));
+	settings.auth.runas.validation_script = NULL;
+	settings.general.jwt_required_aud = name;
+	ck_assert(rules_need_token(&settings));
+	settings.general.jwt_required_aud = NULL;
+	ck_assert(!rules_need_token(&settings));
+	settings.auth.downscope = DOWNSCOPE_SETUID;
+	ck_assert(rules_need_token(&settings));
+	settings.auth.downscope = DOWNSCOPE_SUDO;
+	ck_assert(rules_need_token(&settings));
+	settings.auth.downscope = DOWNSCOPE_UNSET;
+	ck_assert(rules_need_token(&settings));
+}
+END_TEST
+
+/* What is without effect beside which downscope, where a script, a list and a rule are there or
+ * not. */
+static const struct {
+	const char *table, *key;
+	enum downscope_kind downscope;
+	bool script, list;
+	bool idle;
+} EFFECTS[] = {
+	{"auth", "shell_allowlist", DOWNSCOPE_NONE, true, true, true},
+	{"auth", "shell_allowlist", DOWNSCOPE_SETUID, false, false, false},
+	{"auth", "shell_allowlist", DOWNSCOPE_SUDO, false, false, false},
+	{"auth", "shell_allowlist", DOWNSCOPE_UNSET, false, false, false},
+	{"auth", "min_uid", DOWNSCOPE_NONE, true, true, true},
+	{"auth", "min_uid", DOWNSCOPE_SETUID, false, false, false},
+	{"auth", "allow_bot_accounts", DOWNSCOPE_NONE, false, false, true},
+	{"auth", "allow_bot_accounts", DOWNSCOPE_NONE, true, false, false},
+	{"auth", "allow_bot_accounts", DOWNSCOPE_NONE, false, true, false},
+	{"auth", "allow_bot_accounts", DOWNSCOPE_SUDO, false, false, false},
+	{"auth", "lists_pre_validation", DOWNSCOPE_SETUID, false, true, true},
+	{"auth", "lists_pre_validation", DOWNSCOPE_SETUID, true, true, false},
+	{"auth.runas", "validation_env", DOWNSCOPE_SETUID, false, true, true},
+	{"auth.runas", "validation_env", DOWNSCOPE_NONE, true, true, false},
+	{"auth", "max_env_chars", DOWNSCOPE_SETUID, true, true, true},
+	{"general", "variable_data_dir", DOWNSCOPE_SETUID, true, true, true},
+	{"batch", "ff_slurm_sacct", DOWNSCOPE_SETUID, true, true, true},
+	{"auth", "user_allowlist", DOWNSCOPE_NONE, true, true, false},
+	{"general", "user_bash_env", DOWNSCOPE_NONE, true, true, false},
+};
+
+START_TEST(what_is_without_effect_is_known)
+{
+	struct settings settings = {.auth.downscope = EFFECTS[_i].downscope};
+	if (EFFECTS[_i].script)
+		settings.auth.runas.validation_script = (char *)"/script";
+	settings.auth.user_blocklist.count = EFFECTS[_i].list;
+	const struct schema_row *row = schema_find(EFFECTS[_i].table, EFFECTS[_i].key);
+	ck_assert_ptr_nonnull(row);
+	ck_assert_int_eq(rules_idle(&settings, row) != NULL, EFFECTS[_i].idle);
+}
+END_TEST
+
 Suite *rules_suite(void)
 {
 	Suite *suite = suite_create("rules");
@@ -289,6 +366,8 @@ Suite *rules_suite(void)
 	tcase_add_loop_test(rules, each_rule_is_told_with_its_line, 0, ROWS(CASES));
 	tcase_add_test(rules, a_line_that_is_wrong_itself_hears_of_no_rule);
 	tcase_add_test(rules, a_file_that_breaks_a_rule_is_refused);
+	tcase_add_test(rules, any_rule_about_people_needs_a_token);
+	tcase_add_loop_test(rules, what_is_without_effect_is_known, 0, ROWS(EFFECTS));
 	suite_add_tcase(suite, rules);
 	return suite;
 }

@@ -113,6 +113,30 @@ START_TEST(what_the_file_does_not_set_is_shown)
 }
 END_TEST
 
+START_TEST(what_is_without_effect_is_shown_so)
+{
+	static const struct {
+		const char *table, *shown, *comment;
+	} lines[] = {
+		{"auth", "shell_allowlist = [\"/bin/sh\"]",
+		 "line 6, without effect: all jobs run as the service account"},
+		{"auth", "min_uid = 1000",
+		 "default, without effect: all jobs run as the service account"},
+		{"auth", "max_env_chars = 0", "default"},
+		{"batch", "ff_slurm_sacct = true",
+		 "line 8, without effect: the script itself tells its exit code"},
+	};
+	char *shown = show(GENERAL "[auth]\ndownscope = 'none'\nshell_allowlist = ['/bin/sh']\n"
+				   "[batch]\nff_slurm_sacct = true\n");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[160];
+		snprintf(line, sizeof(line), "%-48s  # %s", lines[i].shown, lines[i].comment);
+		expect_line(shown, lines[i].table, line);
+	}
+	free(shown);
+}
+END_TEST
+
 START_TEST(every_key_has_a_line)
 {
 	char *shown = show(GENERAL), expected[100];
@@ -272,6 +296,7 @@ Suite *show_suite(void)
 	TCase *lines = tcase_create("lines");
 	tcase_add_loop_test(lines, a_value_is_shown_with_its_line, 0, ROWS(VALUES));
 	tcase_add_test(lines, what_the_file_does_not_set_is_shown);
+	tcase_add_test(lines, what_is_without_effect_is_shown_so);
 	tcase_add_test(lines, every_key_has_a_line);
 	tcase_add_test(lines, nothing_hostile_reaches_a_terminal);
 	tcase_add_loop_test(lines, a_duration_is_shown_as_go_does, 0, ROWS(DURATIONS));
