@@ -265,6 +265,24 @@ check 'the manual has an entry for every key there is' '
 	[ "$(wc -l <"$box/keys")" -ge 60 ] && while read -r key; do
 		grep -Eq "^\.It.* (Ic .*)?$key( |\$)" "$top/man/jacamar-config.toml.5" || { echo "$key"; exit 1; }
 	done <"$box/keys"'
+# documented KEY: its entry has a type and a default; the next example that sets it, and the text
+# behind that up to the next entry has a word on security.
+documented() {
+	awk -v key="$1" '
+		state == 0 && $1 == ".It" && index(" " $0 " ", " " key " ") && / Pq [^;]+; *[^ ]/ {state = 1; next}
+		state == 1 && /^\.Sh / {exit}
+		/^\.Bd / {shown = 1} /^\.Ed/ {shown = 0}
+		state == 1 && shown && $1 == key && $2 == "=" {state = 2}
+		state == 2 && /^\.(It Ic|Sh|Ss) / {exit}
+		state == 2 && /^Security:/ {state = 3; exit}
+		END {
+			split("type and default|example|word on security", missing, "|")
+			if (state < 3) print key " has no " missing[state + 1]
+			exit state < 3
+		}' "$top/man/jacamar-config.toml.5"
+}
+check 'with its type, its default, an example and what it means for security' '
+	[ -s "$box/keys" ] && code=0 && while read -r key; do documented "$key" || code=1; done <"$box/keys" && [ $code -eq 0 ]'
 examples=$(sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAG/{s/\\(dq/"/g;p}' "$top/man/jacamar-config.toml.5")
 for number in 1 2; do
 	content "$(printf '%s\n' "$examples" | awk -v number=$number '/^\.Ed/ { inside = 0 }
