@@ -182,7 +182,7 @@ char *trust_resolve(const char *path, const char *what, struct error *err)
 int trust_check_way(const char *key, const char *path, struct error *err)
 {
 	struct trust_fault fault;
-	struct error why;
+	struct error why = {.kind = ERROR_SYSTEM, .detail = ""};
 	const struct trust_terms terms = {.what = key, .owner = geteuid(), .sticky = true};
 	cleanup_free char *here = path[0] != '/' ? get_current_dir_name() : NULL;
 	cleanup_free char *whole = here != NULL ? text_format("%s/%s", here, path) : strdup(path);

@@ -12,7 +12,6 @@
 #include "core/io.h"
 #include "core/text.h"
 #include "core/tree.h"
-#include "core/trust.h"
 
 #define HOME_DIRECTORY ".jacamar-ci"
 
@@ -221,16 +220,18 @@ static int step(const struct walk *walk, int at, const char *name, struct error 
 	return next;
 }
 
-/*
- * Who could rename what is in a directory on the way would have other files in the place of those
- * that were looked at, after each look.
- */
+char *workspace_examine_way(const char *path, uid_t user, struct trust_fault *fault,
+			    struct error *err)
+{
+	const struct trust_terms terms = {
+		.what = "the job's files", .owner = user, .sticky = true, .handed = true};
+	return trust_examine(path, &terms, fault, err);
+}
+
 static int check_above(const char *above, struct error *err)
 {
 	struct trust_fault fault;
-	const struct trust_terms terms = {
-		.what = "the job's files", .owner = geteuid(), .sticky = true, .handed = true};
-	cleanup_free char *found = trust_examine(above, &terms, &fault, err);
+	cleanup_free char *found = workspace_examine_way(above, geteuid(), &fault, err);
 	return found != NULL ? 0 : -1;
 }
 

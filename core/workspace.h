@@ -17,6 +17,7 @@
 #include "core/account.h"
 #include "core/error.h"
 #include "core/state.h"
+#include "core/trust.h"
 
 /* A plan's paths; they live as long as it does. */
 struct workspace {
@@ -60,6 +61,14 @@ void workspace_free(struct workspace *workspace);
 
 /* Checks the directory that the user's shell made out of data_dir: absolute, printable, no "..". */
 int workspace_check_resolved(const char *data_dir, const char *resolved, struct error *err);
+
+/*
+ * Follows the way to a directory above a job's files, as trust_examine does: who could rename what
+ * is in one of the directories on it would have other files in the place of those that were looked
+ * at, after each look. `user` is whose files they are to be.
+ */
+char *workspace_examine_way(const char *path, uid_t user, struct trust_fault *fault,
+			    struct error *err);
 
 /*
  * As the user: makes the directories, or checks that they are the user's own. New ones are

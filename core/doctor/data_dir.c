@@ -110,42 +110,38 @@ static void say_closed(const struct place *place, const char *at, const struct s
 		doctor_mend_key(doctor, "general", "data_dir", NULL);
 }
 
-static bool others_write(const struct stat *found)
-{
-	return (found->st_mode & 022) != 0;
-}
-
 /* Whoever could rename what lies on the way could exchange all that is below it. */
-static bool check_exchange(const struct place *place, const char *at, const struct stat *found,
-			   const struct stat *above)
+static bool check_exchange(const struct place *place)
 {
 	struct doctor *doctor = place->doctor;
-	if (others_write(found) && (found->st_mode & S_ISVTX) == 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s can be written by others, who could exchange what is in it", at);
-		doctor_mend(doctor, "%schmod +t %s", as_owner(found->st_uid).text,
-			    doctor_quote(at).text);
-		return false;
-	}
-	if (!others_write(above) || found->st_uid == 0 || found->st_uid == above->st_uid ||
-	    found->st_uid == place->account->uid)
+	struct trust_fault fault;
+	struct error err = {.detail = ""};
+	cleanup_free char *way =
+		workspace_examine_way(place->parent, place->account->uid, &fault, &err);
+	if (fault.entry[0] == '\0')
 		return true;
-	doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-		   "%s belongs to uid %u, who made it where others can write", at,
-		   (unsigned int)found->st_uid);
-	doctor_mend_key(doctor, "general", "data_dir", NULL);
+	if (fault.foreign) {
+		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
+			   "%s belongs to uid %u, who made it where others can write", fault.entry,
+			   (unsigned int)fault.owner);
+		doctor_mend_key(doctor, "general", "data_dir", NULL);
+	} else {
+		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
+			   "%s can be written by others, who could exchange what is in it",
+			   fault.entry);
+		doctor_mend(doctor, "%schmod +t %s", as_owner(fault.owner).text,
+			    doctor_quote(fault.entry).text);
+	}
 	return false;
 }
 
-/* Each directory down to the parent must be the user's to pass, and nobody's to exchange. */
+/* Each directory down to the parent must be the user's to pass. */
 static bool check_passage(const struct place *place, const char *parent)
 {
 	struct doctor *doctor = place->doctor;
-	struct stat found = {.st_mode = 0};
-	struct stat above;
+	struct stat found;
 	char at[ACCOUNT_PATH_SIZE * 2];
 	for (const char *end = parent; end != NULL;) {
-		above = found;
 		end = strchr(end + 1, '/');
 		size_t length = end != NULL ? (size_t)(end - parent) : strlen(parent);
 		snprintf(at, sizeof(at), "%.*s", (int)length, parent);
@@ -166,8 +162,6 @@ static bool check_passage(const struct place *place, const char *parent)
 			say_closed(place, at, &found);
 			return false;
 		}
-		if (!check_exchange(place, at, &found, &above))
-			return false;
 	}
 	return true;
 }
@@ -189,7 +183,7 @@ static void check_base(const struct place *place, const struct stat *found)
 		(void)stat(place->parent, &parent);
 		doctor_mend(doctor, "%smv -T %s %s.old", as_owner(parent.st_uid).text, base.text,
 			    base.text);
-	} else if (others_write(found)) {
+	} else if ((found->st_mode & 022) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s can be written by others",
 			   place->base);
 		doctor_mend(doctor, "%schmod go-w %s", as_owner(found->st_uid).text, base.text);
@@ -254,7 +248,8 @@ static void check_place(struct place *place)
 	/* By a link it is another way, too. */
 	if (!check_passage(place, place->parent) ||
 	    (resolved != NULL && strcmp(resolved, place->parent) != 0 &&
-	     !check_passage(place, resolved)))
+	     !check_passage(place, resolved)) ||
+	    !check_exchange(place))
 		return;
 	/* What only its owner can look into holds nothing of anybody else. */
 	if (lstat(place->base, &found) == 0)

@@ -532,7 +532,7 @@ fault 'others could exchange what is above' 'chmod 777 "$data"' fail data_dir \
 	"$data can be written by others, who could exchange" "chmod +t $data"
 mkdir -m 777 "$box/loose" && mkdir -p "$box/loose/data" && ln -s "$box/loose/data" "$box/to-loose"
 fault 'or what a link leads to' 'chmod 777 "$box/loose/data" && chmod 755 "$box/loose" && set_data "$box/to-loose"' fail data_dir \
-	"$box/to-loose can be written by others" "chmod +t $box/to-loose"
+	"$box/loose/data can be written by others" "chmod +t $box/loose/data"
 fault 'or what is on the way that it leads' 'chmod 777 "$box/loose"' fail data_dir \
 	"$box/loose can be written by others" "chmod +t $box/loose"
 fault 'or another account made it where others can write' 'chmod 1777 "$box/loose" && chown "$two" "$box/loose/data"' fail data_dir \
