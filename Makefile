@@ -31,6 +31,8 @@ FORTIFY  := $(shell echo '$(HASH)include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_
 	-D_FORTIFY_SOURCE=3 -Werror -fsyntax-only - 2>/dev/null && echo 3 || echo 2)
 HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) \
 	-fstack-protector-strong -fPIE
+# That of a distribution's flags is left out: no compiler takes two levels in silence.
+FORTIFIED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=% -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=%
 # The same bytes, wherever the tree lies.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
 # Each running job keeps two processes waiting, and all of the program is mapped in both: it is
@@ -40,8 +42,8 @@ UNWIND   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables)
 RELR     := $(shell grep -qs GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6)" && \
 	echo 'int main(void) { return 0; }' | $(CC) -x c -fPIE -pie -o /dev/null \
 	-Wl,--fatal-warnings,-z,pack-relative-relocs - 2>/dev/null && echo ,-z,pack-relative-relocs)
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) $(CFLAGS) \
-	$(UNWIND) $(MAPPED) -MMD -MP
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) \
+	$(filter-out $(FORTIFIED),$(CFLAGS)) $(UNWIND) $(MAPPED) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack$(RELR) -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c) \
@@ -157,8 +159,8 @@ APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-
 	libcurl4-openssl-dev libseccomp-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
 	openssl nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy \
 	cppcheck valgrind mandoc shellcheck git systemd rpm dnf createrepo-c strace slurm-wlm munge
-DNF_PACKAGES := gcc make pkgconf glibc-devel inih-devel jansson-devel libcap-ng-devel \
-	libjose-devel libcurl-devel libseccomp-devel openssl-devel check-devel libcap util-linux \
+DNF_PACKAGES := gcc make pkgconf-pkg-config diffutils glibc-devel inih-devel jansson-devel \
+	libcap-ng-devel libjose-devel libcurl-devel libseccomp-devel openssl-devel check-devel libcap util-linux \
 	procps-ng shadow-utils jq openssl nginx python3 sudo hyperfine clang compiler-rt \
 	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core systemd rpm-build \
 	createrepo_c strace slurm slurm-slurmctld slurm-slurmd munge

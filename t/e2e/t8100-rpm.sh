@@ -3,6 +3,7 @@
 # where others than the runner could execute it. All of it in a system of its own, below $box.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/page.sh"
+. "$(dirname "$0")/lib-rpm.sh"
 need_root
 [ -z "${SANITIZE:-}" ] || skip_all 'what is shipped has no sanitizers'
 for program in rpmbuild rpm cc; do
@@ -11,12 +12,8 @@ done
 
 # --- the packages, and later ones ---
 
-# build_packages DIRECTORY RPMBUILD: as an administrator calls it, whatever runs this test.
-build_packages() {
-	env -i PATH="$PATH" HOME="$box" make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
-}
 build_packages "$box/later" "rpmbuild --nocheck --define 'dist .2'" &
-build_packages "$box/first" "rpmbuild --define 'dist .1'"
+build_packages "$box/first" "rpmbuild --define 'dist .1' --define 'optflags -O2 -g -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=2'"
 first_built=$?
 wait $!
 later_built=$?
@@ -76,11 +73,20 @@ check 'manual, samples, licence, README and completion are there' '
 		done
 		rpm -qp --licensefiles "$package" | grep LICENSE && rpm -qp --docfiles "$package" | grep README || exit 1
 	done'
+check 'no directory is theirs that others own, too' '
+	for package in "$plain" "$caps"; do
+		list "$package" | grep "^d" | tee "$box/list"
+		[ "$(grep -c " /opt/jacamar" "$box/list")" -gt 5 ] &&
+			! grep "^d.* /usr/share/\(bash-completion\|man\|man/man.\)\(/completions\)*$" "$box/list" || exit 1
+	done'
+check 'a distribution that says how much _FORTIFY_SOURCE is wanted gets no warning' '
+	! grep -i "redefined" "$box/first.log"'
 check 'what is needed has its names of RHEL, the libraries that are opened by name included' '
 	for package in "$plain" "$caps"; do
 		echo "$package"
 		rpm -qp --requires "$package" >"$box/requires"
-		for name in libjose libcurl libseccomp bash "libcap-ng.so.0()(64bit)"; do
+		isa=$(rpm -E "%{?_isa}")
+		for name in "libjose$isa" "libcurl$isa" "libseccomp$isa" bash "libcap-ng.so.0()(64bit)"; do
 			grep -qx "$name" "$box/requires" || { echo "$name"; exit 1; }
 		done
 	done
@@ -124,22 +130,7 @@ new_system() {
 	system_rpm -i "$needs"
 }
 
-# What a package of the host's stands for, so that rpm checks the rest.
-cat >"$box/needs.spec" <<NEEDS
-Name: needs
-Version: 1
-Release: 1
-Summary: what the packages need
-License: none
-BuildArch: noarch
-AutoReqProv: no
-Provides: /bin/sh
-$(rpm -qp --requires "$plain" "$caps" | grep -v '^rpmlib\|^/' | sort -u | sed 's/^/Provides: /')
-%description
-%files
-NEEDS
-rpmbuild -bb --quiet --define "_topdir $box/needs" "$box/needs.spec" >"$box/needs.log" 2>&1 || cat "$box/needs.log"
-needs=$(find "$box/needs" -name '*.rpm')
+needs=$(what_they_need "$plain" "$caps")
 
 # What Debian's rpm says of itself is left out.
 system_rpm() { command rpm --root "$root" "$@" 2>"$box/rpm-says" || { cat "$box/rpm-says"; false; }; }
