@@ -11,6 +11,7 @@ if [ -z "${GUIDE_APART:-}" ]; then
 fi
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/page.sh"
+. "$(dirname "$0")/lib-rpm.sh"
 need_root
 
 # --- a system like this one, without an account gitlab-runner and without /opt/jacamar ---
@@ -67,7 +68,11 @@ cat >/usr/bin/systemctl <<'SYSTEMCTL'
 #!/bin/sh
 unit=/etc/systemd/system/gitlab-runner.service
 state=/etc/systemd/system/stand-in
-stop() { [ ! -s "$state.pid" ] || kill -- "-$(cat "$state.pid")" 2>/dev/null; rm -f "$state.pid"; }
+# What the next one makes is not to be taken for that of the last.
+stop() {
+	[ ! -s "$state.pid" ] || kill -- "-$(cat "$state.pid")" 2>/dev/null
+	rm -f "$state.pid" /home/gitlab-runner/work/jobs
+}
 case "$*" in
 'daemon-reload') cat "$unit" "$unit.d"/*.conf >"$state" 2>/dev/null; [ -s "$state" ] ;;
 'disable gitlab-runner.service') rm -f "$state.enabled" ;;
@@ -120,6 +125,12 @@ write_file() {
 }
 
 # --- the guide ---
+
+# Packages take a while: they are wanted at the end.
+if [ -z "${SANITIZE:-}" ] && command -v rpmbuild >/dev/null; then
+	build_packages "$box/first" 'rpmbuild --nocheck' &
+	building=$!
+fi
 
 export SANITIZE
 check 'no section has commands that no test runs: t8100-rpm.sh has those of the packages' '
@@ -201,6 +212,37 @@ check 'the files of the page are the samples' '
 		sed "/^ *#/d" "$top/config/examples/${path##*/}" | sed "/./,\$!d" | tr -d "\n" | tr -s " " >"$box/sample"
 		cmp "$box/shown" "$box/sample" || exit 1
 	done'
+
+# --- the same from packages: the account, the files and the service stay as they are ---
+
+# What is known to be installed is this system's own, too, wherever rpm keeps that.
+rpm() { command rpm --dbpath "$layers/rpm" "$@"; }
+# from_packages: the first command that the page has for them; the job shall be run by them alone.
+from_packages() {
+	wait "$building" || { tail -n 40 "$box/first.log"; return 1; }
+	caps=$(find "$box/first/rpm/RPMS" -name 'jacamar-ci-caps-*.rpm')
+	rpm -i "$(what_they_need "$caps")" && rm -rf /opt/jacamar && [ -n "$caps" ] &&
+		cd "$(dirname "$caps")" && eval "$(page_commands PACKAGES | sed -n 's/^# \(rpm -i .*\)/\1/p')"
+}
+if [ -n "${building:-}" ]; then
+	from_packages >"$box/packages" 2>&1
+	installed_so=$?
+	cd "$top" || exit 1
+	check 'the package gives what the page shows, to the runner alone' '
+		cat "$box/packages"; [ $installed_so -eq 0 ] &&
+		[ "$(rpm -qf --qf "%{NAME}\n" /opt/jacamar/bin/jacamar-auth)" = jacamar-ci-caps ] &&
+		page_commands "WITHOUT PACKAGES" | sed -n "s/^# //p" | grep -v ^make >"$box/seen" &&
+		[ "$(wc -l <"$box/seen")" = 2 ] && while read -r command; do
+			eval "$command" >"$box/said" && page_output "$command" | diff - "$box/said" || exit 1
+		done <"$box/seen" && ! as "$usr" /opt/jacamar/bin/jacamar-auth --version'
+	check 'a job runs by it' '
+		follow SERVICE && wait_until "[ -p /home/gitlab-runner/work/jobs ]" && hand_over &&
+		pgrep -U "$usr" -f "^/opt/jacamar/bin/jacamar --no-auth run " && release &&
+		logged "uid=$(id -u usr)(usr)" && rpm -V jacamar-ci-caps'
+else
+	skip 'the package gives what the page shows' 'needs rpmbuild, and no sanitizers'
+	skip 'a job runs by it' 'needs rpmbuild, and no sanitizers'
+fi
 
 # --- beyond the page ---
 
