@@ -370,7 +370,7 @@ static const char *const IN_ORDER[] = {
 	"project_1_bot is in auth.user_blocklist",
 	"the script refuses",
 	"two is in auth.user_blocklist",
-	"account two is closed: its shell is /sbin/nologin" OPEN,
+	("account two is closed: its shell is /sbin/nologin" OPEN),
 	"uid 998 of two is below auth.min_uid, 1000",
 };
 
