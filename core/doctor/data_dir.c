@@ -116,8 +116,7 @@ static bool check_exchange(const struct place *place)
 	struct doctor *doctor = place->doctor;
 	struct trust_fault fault;
 	struct error err = {.detail = ""};
-	cleanup_free char *way =
-		workspace_examine_way(place->parent, place->account->uid, &fault, &err);
+	free(workspace_examine_way(place->parent, place->account->uid, &fault, &err));
 	if (fault.entry[0] == '\0')
 		return true;
 	if (fault.foreign) {

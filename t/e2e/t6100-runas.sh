@@ -119,6 +119,11 @@ script <<'SCRIPT'
 echo chatter >&2
 SCRIPT
 check 'what it says on standard error is not in the log of a job' 'play && ! grep chatter "$box/log"'
+script <<SCRIPT
+head -c 1048576 /dev/zero | tr '\\0' x >&2
+echo '{"username": "$two"}'
+SCRIPT
+check 'however much that is' 'play && grep -qx "$two" "$box/log" && ! grep xxxx "$box/log"'
 
 # The job may ask for another account, and the script judges.
 script <<SCRIPT

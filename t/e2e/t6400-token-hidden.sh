@@ -136,7 +136,7 @@ git submodule sync --recursive'
 
 # sources SHAPE [SCRIPT]: plays a whole job with those sources; SCRIPT is added to its script. What
 # the sampler has found is in $box/seen afterwards. $variable is what CI_JOB_TOKEN is, if not the
-# job's token.
+# job's token; $expected what is played returns, if not 0.
 sources() {
 	SOURCES=$("sources_of_$1") TOKEN=$token VARIABLE=${variable:-$token} DEPENDENCY=$(cat "$box/dependency")
 	CACHE="--file x.zip --timeout 10 --url https://store/x?$signature"
@@ -148,7 +148,8 @@ sources() {
 		.scripts.restore_cache = ["if gitlab-runner cache-extractor " + $ENV.CACHE + "; then echo ok; fi"] |
 		.scripts.archive_cache = ["if gitlab-runner cache-archiver " + $ENV.CACHE + " --path a; then echo ok; fi"] |
 		.scripts.upload_artifacts_on_success = ["gitlab-runner artifacts-uploader --url http://x --token " +
-			$ENV.TOKEN + " --id 6 --path made"]'
+			$ENV.TOKEN + " --id 6 --path made"] |
+		.scripts.upload_artifacts_on_failure = .scripts.upload_artifacts_on_success'
 	printf '%s\n' 'set -e; [ -e downloaded ]' 'git fetch -q origin' 'git ls-remote -q origin main >made' \
 		'git push -q origin "HEAD:refs/heads/b-$RANDOM$RANDOM"' 'git -C near fetch -q origin' "${2:-}" | job
 	rm -f "$box/refused" "$box/store/uploaded"
@@ -157,7 +158,7 @@ sources() {
 	code=$?
 	# Before a command of this test has the token among its arguments.
 	sort -u "$box/found/lines" >"$box/seen"
-	[ "$code" -eq 0 ] && [ -s "$box/store/uploaded" ] || { cat "$box/log"; return 1; }
+	[ "$code" -eq "${expected:-0}" ] && [ -s "$box/store/uploaded" ] || { cat "$box/log"; return 1; }
 }
 others_saw() { cat "$box/seen"; grep -F -- "$1" "$box/seen" | grep -F "$token" >/dev/null; }
 # Which also says that the sampler has looked.
@@ -184,6 +185,9 @@ check 'and nobody sees its token' only_caches_were_seen
 check 'a job with a clone succeeds' 'sources clone'
 check 'and nobody sees its token' only_caches_were_seen
 check 'with no other password' no_password_was_tried
+check 'a job that fails uploads its artifacts, too, and nobody sees its token' '
+	expected=1; sources remote "exit 1" && logged "exit code 1" && others_saw "gitlab-runner cache-extractor" &&
+	! grep -v "/gitlab-runner cache-" "$box/seen"'
 check 'a job whose author has set CI_JOB_TOKEN fails, and nobody sees the token' '
 	variable=other; ! sources remote >/dev/null && logged "Authentication failed" && [ ! -s "$box/seen" ]'
 
