@@ -76,8 +76,6 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 /* Who is it, may they, where does it live: the first failure ends it. */
 static int decide(const struct invocation *call, struct decision *decision, struct error *err)
 {
-	if (decision_init(decision, err) != 0)
-		return -1;
 	decision->settings = load_settings(call, err);
 	if (decision->settings == NULL)
 		return -1;
@@ -99,6 +97,8 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 static int decide_unless_told(const struct invocation *call, struct decision *decision,
 			      struct error *err)
 {
+	if (decision_init(decision, err) != 0)
+		return -1;
 	cleanup_close int signals = supervise_open_signals(err);
 	if (signals < 0 || decide(call, decision, err) != 0)
 		return -1;
