@@ -163,10 +163,7 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	read_lines(result->output, answer);
 	if (answer->name[0] == '\0')
 		return false;
-	const struct batch_state *state = STATES;
-	while (state->name != NULL && strcmp(state->name, answer->name) != 0)
-		state++;
-	answer->meaning = state->meaning;
+	(void)scheduler_find_state(STATES, answer->name, strlen(answer->name), answer);
 	if (answer->meaning != BATCH_WAITING || strcmp(answer->expected, "-") == 0)
 		answer->expected[0] = '\0';
 	return true;

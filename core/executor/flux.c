@@ -97,11 +97,10 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return scheduler_find_number(output, marks->name, number);
 }
 
-static const struct batch_state *find(const struct batch_state *states, const char *name)
+static void find_state(struct batch_answer *answer, const struct batch_state *states,
+		       const char *name)
 {
-	while (states->name != NULL && strcmp(states->name, name) != 0)
-		states++;
-	return states;
+	(void)scheduler_find_state(states, name, strlen(name), answer);
 }
 
 /* How a job ended that has FAILED: by its script, or by an exception. */
@@ -110,12 +109,10 @@ static void read_failure(struct batch_answer *answer, const char *severity, cons
 {
 	if (strcmp(severity, "0") != 0)
 		return;
-	const struct batch_state *exception = find(EXCEPTIONS, type);
 	if (strcmp(type, "exec") == 0 &&
 	    (strstr(note, "node failure") != NULL || strstr(note, "lost contact") != NULL))
-		exception = find(EXCEPTIONS, "node-failure");
-	answer->meaning = exception->meaning;
-	answer->words = exception->words;
+		type = "node-failure";
+	find_state(answer, EXCEPTIONS, type);
 }
 
 /* Why it waits, or when it is expected not to. */
@@ -161,9 +158,7 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	}
 	snprintf(answer->name, sizeof(answer->name), "%s", fields[0]);
 	text_make_printable(answer->name);
-	const struct batch_state *state = find(STATES, answer->name);
-	answer->meaning = state->meaning;
-	answer->words = state->words;
+	find_state(answer, STATES, answer->name);
 	if (strcmp(answer->name, "FAILED") == 0)
 		read_failure(answer, fields[1], fields[2], fields[4]);
 	if (answer->meaning == BATCH_WAITING)

@@ -198,15 +198,6 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return scheduler_find_number(output, marks->name, number);
 }
 
-static const struct batch_state *find(const struct batch_state *state, const char *name,
-				      size_t length)
-{
-	while (state->name != NULL &&
-	       (strncmp(state->name, name, length) != 0 || state->name[length] != '\0'))
-		state++;
-	return state;
-}
-
 /* A field up to its `end`, "" where it is none that says something. */
 static void take_field(const char *field, const char *end, char *value, size_t size)
 {
@@ -219,9 +210,10 @@ static void take_field(const char *field, const char *end, char *value, size_t s
 /* The line that is the answer begins with a state; what LSF says while it waits does not. */
 static const char *find_answer(const char *output)
 {
+	struct batch_answer ignored;
 	for (const char *line = output; line != NULL;) {
 		size_t length = strcspn(line, "|\n");
-		if (line[length] == '|' && find(STATES, line, length)->name != NULL)
+		if (line[length] == '|' && scheduler_find_state(STATES, line, length, &ignored))
 			return line;
 		line = strchr(line, '\n');
 		line = line != NULL ? line + 1 : NULL;
@@ -231,9 +223,7 @@ static const char *find_answer(const char *output)
 
 static void explain_exit(struct batch_answer *answer, const char *reason)
 {
-	const struct batch_state *found = find(REASONS, reason, strspn(reason, TEXT_WORD));
-	answer->meaning = found->meaning;
-	answer->words = found->words;
+	(void)scheduler_find_state(REASONS, reason, strspn(reason, TEXT_WORD), answer);
 }
 
 static bool read_fields(const char *line, struct batch_answer *answer)
@@ -245,9 +235,7 @@ static bool read_fields(const char *line, struct batch_answer *answer)
 			return false;
 		fields[i] = before + 1;
 	}
-	const struct batch_state *state = find(STATES, line, strcspn(line, "|"));
-	answer->meaning = state->meaning;
-	answer->words = state->words;
+	(void)scheduler_find_state(STATES, line, strcspn(line, "|"), answer);
 	take_field(fields[STAT], "|", answer->name, sizeof(answer->name));
 	if (answer->meaning == BATCH_WAITING) {
 		take_field(fields[EXPECTED], "|", answer->expected, sizeof(answer->expected));

@@ -23,6 +23,17 @@ const char *scheduler_name_of(enum executor_kind executor)
 	return scheduler != NULL ? scheduler->name : "shell";
 }
 
+bool scheduler_find_state(const struct batch_state *states, const char *name, size_t length,
+			  struct batch_answer *answer)
+{
+	while (states->name != NULL &&
+	       (strncmp(states->name, name, length) != 0 || states->name[length] != '\0'))
+		states++;
+	answer->meaning = states->meaning;
+	answer->words = states->words;
+	return states->name != NULL;
+}
+
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE])
 {
 	for (const char *line = lines; *line != '\0';) {

@@ -63,6 +63,10 @@ struct batch_marks {
 	const char *name;
 };
 
+/* Takes the row of that name, else the last one, which has none; true where it has that name. */
+bool scheduler_find_state(const struct batch_state *states, const char *name, size_t length,
+			  struct batch_answer *answer);
+
 /* Finds the one of the lines "NUMBER MARK" that has this mark; false where there is none. */
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE]);
 

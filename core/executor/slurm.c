@@ -162,16 +162,11 @@ static void take_field(const char *output, const char *name, char *value, size_t
 			value[0] = '\0';
 }
 
-/* A word that goes on with something that is no part of it: "CANCELLED+", "RaisedSignal:9". */
-static void find_state(struct batch_answer *answer, const struct batch_state *state,
+/* By the word that a name begins with: "CANCELLED+", "RaisedSignal:9". */
+static void find_state(struct batch_answer *answer, const struct batch_state *states,
 		       const char *name)
 {
-	size_t length = strspn(name, TEXT_WORD);
-	while (state->name != NULL &&
-	       (strncmp(state->name, name, length) != 0 || state->name[length] != '\0'))
-		state++;
-	answer->meaning = state->meaning;
-	answer->words = state->words;
+	(void)scheduler_find_state(states, name, strspn(name, TEXT_WORD), answer);
 }
 
 /*
