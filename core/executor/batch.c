@@ -309,8 +309,7 @@ static void drain(struct batch *batch)
 static int withdraw(struct batch *batch, struct error *err)
 {
 	struct error why;
-	int64_t limit = batch->call->header->state.kill_timeout_ms / 4 * 3;
-	int gone = queue_withdraw(&batch->queue, limit, &why);
+	int gone = queue_withdraw(&batch->queue, queue_patience(&batch->queue), &why);
 	for (int step = 0; step < LAST_STEPS && look(batch) == FOLLOW_MORE; step++)
 		;
 	/* What was not found in the queue is looked for once more by cleanup. */
@@ -326,10 +325,9 @@ static int withdraw(struct batch *batch, struct error *err)
 /* A sub-stage that is tried again: its first attempt would write into the same files. */
 static int end_first_attempt(struct batch *batch, struct error *err)
 {
-	int64_t limit = batch->call->header->state.kill_timeout_ms / 4 * 3;
 	int result = 0;
 	if (allocation_recall(&batch->allocation))
-		result = queue_withdraw(&batch->queue, limit, err);
+		result = queue_withdraw(&batch->queue, queue_patience(&batch->queue), err);
 	batch->allocation.number[0] = '\0';
 	return result;
 }
@@ -353,8 +351,7 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 		/* What cannot be told on the disk must not live. */
 		if (batch->allocation.number[0] != '\0')
 			batch->is_over =
-				queue_withdraw(&batch->queue,
-					       batch->call->header->state.kill_timeout_ms / 4 * 3,
+				queue_withdraw(&batch->queue, queue_patience(&batch->queue),
 					       &(struct error){.kind = ERROR_NONE}) == 0;
 		return -1;
 	}

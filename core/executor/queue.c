@@ -272,6 +272,11 @@ static void pause_for(struct queue *queue, int64_t pause_ms)
 		queue_wait(queue, left, false);
 }
 
+int64_t queue_patience(const struct queue *queue)
+{
+	return queue->state->kill_timeout_ms / 4 * 3;
+}
+
 int queue_withdraw(struct queue *queue, int64_t limit_ms, struct error *err)
 {
 	struct error why = {.detail = ""};

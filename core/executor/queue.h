@@ -69,6 +69,9 @@ int queue_submit(struct queue *queue, const struct words *arguments, enum submit
 /* Cancels the job, whether its number is known or not, and waits until it is gone. */
 int queue_withdraw(struct queue *queue, int64_t limit_ms, struct error *err);
 
+/* How long that may take: at kill_timeout, who waits for it is killed. */
+int64_t queue_patience(const struct queue *queue);
+
 /* What an ended command said went wrong, or how it ended; one line. */
 void queue_explain(const struct command *command, char *text, size_t size);
 

@@ -43,7 +43,7 @@ static int end_all(const struct batch_call *call, struct queue *queue, int direc
 	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
 	const struct dirent *entry;
-	int64_t deadline = io_now_ms() + call->header->state.kill_timeout_ms / 4 * 3;
+	int64_t deadline = io_now_ms() + queue_patience(queue);
 	int result = 0;
 	if (listing == NULL)
 		return error_errno(err, ERROR_SYSTEM, "cannot look for jobs of the scheduler");
