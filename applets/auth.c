@@ -83,12 +83,11 @@ static int decide(const struct invocation *call, struct decision *decision, stru
 	int read = decision_read_job(decision, &unread);
 	/* Nothing begins whose end could not be recorded; and the record names the job. */
 	struct state job = decision_state(decision);
-	if (outcome_begin(call, &job, err) != 0)
+	if (outcome_begin(call, &job, err) != 0 || check_downscope(call, job.downscope, err) != 0)
 		return -1;
 	if (read != 0)
 		return error_set(err, unread.kind, "%s", unread.detail);
-	if (check_downscope(call, job.downscope, err) != 0 ||
-	    decision_find_account(decision, err) != 0)
+	if (decision_find_account(decision, err) != 0)
 		return -1;
 	return decision_plan(decision, call->core_limit, err);
 }
