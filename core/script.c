@@ -47,7 +47,10 @@ int script_receive(struct channel_reader *channel, const struct channel_header *
 	int result = write_script(channel, header, substage, fd, script->path, err);
 	/* A file system of another host may find only here that it is full. */
 	if (close(fd) != 0 && result == 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot write %s", script->path);
+		result = error_errno(err, ERROR_SYSTEM, "cannot write %s", script->path);
+	/* A part of it is of no use, and may hold secrets. */
+	if (result != 0)
+		(void)unlinkat(script->directory, script->name, 0);
 	return result;
 }
 
