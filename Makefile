@@ -204,8 +204,9 @@ lint: deps $(PRELUDE)
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		$(CPPCHECK_LEFT) --library=posix -D__GNUC__ -D_GNU_SOURCE $(INCLUDES) applets config core
-	clang-tidy --quiet $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) -- -std=gnu17 \
-		-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)
+	printf '%s\n' $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) | \
+		xargs -n 8 -P "$$(nproc)" sh -c 'exec clang-tidy --quiet "$$@" -- -std=gnu17 \
+			-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)' -
 	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
 	shellcheck -s bash core/command_line.bash config/completion/*.bash
 	mandoc -Tlint man/*.[578]

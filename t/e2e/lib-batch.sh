@@ -241,8 +241,9 @@ batch_ends() {
 batch_cancels() {
 	sleeper
 	check 'a job that is cancelled in GitLab is gone from the queue' '
-		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] &&
-		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
+		bounded_play --cancel-on "is ready"; code=$?; [ $code -eq 4 ] &&
+		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left ||
+		{ echo "$code"; cat "$box/log"; false; }'
 }
 
 batch_waits() {

@@ -1,10 +1,5 @@
 # The packages, for the tests that install them: lib.sh first, then this.
 
-# build_packages DIRECTORY RPMBUILD: as an administrator calls it, whatever runs this test.
-build_packages() {
-	env -i PATH="$PATH" HOME="$box" make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
-}
-
 # what_they_need PACKAGE...: prints a package that stands for what these need and the host has
 # without a package of rpm's, so that rpm checks the rest.
 what_they_need() {
