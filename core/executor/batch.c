@@ -19,7 +19,7 @@
 
 /*
  * After the end was seen: when the scheduler is asked, which the node tells of it by itself. About
- * a script that ended by itself it is asked until when, and how long its answer is waited for.
+ * a script that ended by itself, until when that must be allowed, and how long an answer may take.
  */
 #define ASK_AFTER_MS 200
 #define ASK_UNTIL_MS 800
@@ -216,10 +216,12 @@ static enum verdict judge_own_exit(struct batch *batch, int *exit_code, struct e
 	int64_t waited = io_now_ms() - batch->end_seen;
 	bool asked = queue->last_start >= batch->end_seen;
 	bool answered = inquiry->asked_at >= batch->end_seen;
-	if (asked ? queue->command.child > 0 && waited < ANSWER_MS : waited < ASK_UNTIL_MS)
+	bool may_ask = queue_next_start(queue) <= batch->end_seen + ASK_UNTIL_MS &&
+		       batch->allocation.number[0] != '\0';
+	if (waited < ANSWER_MS && (asked ? queue->command.child > 0 : may_ask))
 		return GO_ON;
-	/* Of a script that only seems to have ended, the job is left to cleanup. */
-	batch->is_over = !answered || inquiry->answer.meaning >= BATCH_ENDING;
+	/* It may not have heard of the end yet; but what it has put back must not run. */
+	batch->is_over = !answered || inquiry->answer.meaning != BATCH_WAITING;
 	return take_code(batch, exit_code, err);
 }
 

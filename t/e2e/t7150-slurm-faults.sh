@@ -80,7 +80,7 @@ job_extra=
 # Without control groups Slurm itself does not say so: the state is exchanged.
 stand_in memory scontrol 'sleep 1; $real "$@" | sed -e "s/JobState=[CF][A-Z]*/JobState=OUT_OF_MEMORY/"'
 slurm_config '' "scheduler_bin = \"$box/memory\"
-command_delay = \"1s\""
+command_delay = \"0s\""
 for end in 'kill -KILL $$' 'exit 2' 'exit 0'; do
 	printf '%s\n' 'echo it ran' "$end" | command_job
 	check "out of memory: a build failure, in plain words, whatever the script's end: $end" '

@@ -246,8 +246,10 @@ static const struct {
 	{2, "state OUT_OF_MEMORY", 1, "failed: it needed more memory than it was given", true},
 	{2, "state COMPLETING OutOfMemory", 1, "failed: it needed more memory", true},
 	{0, "echo 'Invalid job id specified' >&2; exit 1", 0, "", true},
-	/* An exit that somebody else has written: the job goes on. */
-	{3, "state RUNNING", 3, "", false},
+	/* It has not heard of it yet. */
+	{3, "state RUNNING", 3, "", true},
+	/* Somebody has requeued it: cleanup is to cancel that. */
+	{3, "state PENDING", 3, "", false},
 	/* It has its code, whatever else is taken from it. */
 	{3, "state NODE_FAIL", 3, "", true},
 	{0, "exit 1", 0, "", true},
