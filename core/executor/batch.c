@@ -12,9 +12,9 @@
 #include "core/io.h"
 #include "core/text.h"
 
-/* How often the files are looked at: in the first minute, and later. */
+/* How often the files are looked at: in the first minute and near the end, and else. */
 #define LOOK_MS	      200
-#define LOOK_LATER_MS 500
+#define LOOK_LATER_MS 400
 #define FIRST_MS      60000
 
 /*
@@ -259,7 +259,8 @@ static int64_t look_pause(const struct batch *batch, enum follow_result followed
 {
 	if (followed == FOLLOW_MORE)
 		return 0;
-	return io_now_ms() - batch->began < FIRST_MS ? LOOK_MS : LOOK_LATER_MS;
+	bool soon = batch->end_seen >= 0 || io_now_ms() - batch->began < FIRST_MS;
+	return soon ? LOOK_MS : LOOK_LATER_MS;
 }
 
 static enum verdict watch(struct batch *batch, int *exit_code, struct error *err)
