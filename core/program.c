@@ -38,7 +38,9 @@ static int check_program(const char *path, const char *resolved, enum program_us
 static int check_set_id(const char *path, const char *resolved, struct error *err)
 {
 	struct stat found;
-	if (stat(resolved, &found) != 0 || (found.st_mode & 06000) == 0)
+	if (stat(resolved, &found) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look at %s", resolved);
+	if ((found.st_mode & 06000) == 0)
 		return 0;
 	return error_set(err, ERROR_SYSTEM,
 			 "%s has a set-id bit, which it never needs; run: chmod ug-s %s", path,

@@ -179,13 +179,18 @@ char *trust_resolve(const char *path, const char *what, struct error *err)
 	return trust_examine(path, &terms, &fault, err);
 }
 
+char *trust_make_absolute(const char *path)
+{
+	cleanup_free char *here = path[0] != '/' ? get_current_dir_name() : NULL;
+	return here != NULL ? text_format("%s/%s", here, path) : strdup(path);
+}
+
 int trust_check_way(const char *key, const char *path, struct error *err)
 {
 	struct trust_fault fault;
 	struct error why = {.kind = ERROR_SYSTEM, .detail = ""};
 	const struct trust_terms terms = {.what = key, .owner = geteuid(), .sticky = true};
-	cleanup_free char *here = path[0] != '/' ? get_current_dir_name() : NULL;
-	cleanup_free char *whole = here != NULL ? text_format("%s/%s", here, path) : strdup(path);
+	cleanup_free char *whole = trust_make_absolute(path);
 	if (whole == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	cleanup_free char *found = trust_examine(whole, &terms, &fault, &why);

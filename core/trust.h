@@ -43,6 +43,12 @@ char *trust_examine(const char *path, const struct trust_terms *terms, struct tr
 		    struct error *err);
 
 /*
+ * A relative path as one that trust_examine takes, in new memory; as it is where nobody knows what
+ * it is relative to. NULL without memory.
+ */
+char *trust_make_absolute(const char *path);
+
+/*
  * Whether nobody else can put another file in the place of the one at `path`, which may be relative
  * and is there; `key` says what it is, for the error's text. A directory like /tmp is no fault.
  */

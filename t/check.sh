@@ -12,9 +12,9 @@ build=${BUILD:-$top/build}
 # A build with sanitizers takes its time: these run in a second flavour, all others in the first.
 sanitized='t1000-job t3000-exit-codes t3400-killed'
 
-# Those that mostly wait, and all others, at the same time.
 # Check's summary: "97%: Checks: 40, Failures: 1, Errors: 0".
 run_unit() {
+	# Those that mostly wait run beside all others.
 	case $1 in
 	waiting) CK_INCLUDE_TAGS=slow "$build/t/unit/unit" >"$output" 2>&1 ;;
 	*) CK_EXCLUDE_TAGS=slow "$build/t/unit/unit" >"$output" 2>&1 ;;

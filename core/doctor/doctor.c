@@ -252,9 +252,7 @@ void doctor_examine_way(const char *path, uid_t owner, struct trust_fault *fault
 {
 	struct error err;
 	const struct trust_terms terms = {.what = "it", .owner = owner, .sticky = true};
-	cleanup_free char *here = get_current_dir_name();
-	cleanup_free char *whole =
-		text_format("%s/%s", path[0] != '/' && here != NULL ? here : "", path);
+	cleanup_free char *whole = trust_make_absolute(path);
 	cleanup_free char *file = realpath(path, NULL);
 	*fault = (struct trust_fault){.entry = ""};
 	if (whole != NULL)

@@ -64,11 +64,6 @@ queue() {
 	        print(os.path.basename(job), state)
 	PYTHON
 }
-queue_is_empty() {
-	local jobs
-	jobs=$(queue) || return
-	[ -z "$jobs" ] || { echo "$jobs"; return 1; }
-}
 called() { grep -F -- "$1" "$scheduler/calls" || { cat "$scheduler/calls"; return 1; }; }
 nothing_is_left() { wait_until 'queue_is_empty >/dev/null && nothing_left >/dev/null'; }
 

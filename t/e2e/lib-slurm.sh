@@ -146,11 +146,6 @@ play_beside() {
 
 # queue: the user's jobs that have not ended.
 queue() { squeue --noheader --user="$usr" --format='%A %T %j %r'; }
-queue_is_empty() {
-	local jobs
-	jobs=$(queue) || return
-	[ -z "$jobs" ] || { echo "$jobs"; return 1; }
-}
 
 # slurm_number [LOG]: of the job in $box/log.
 slurm_number() { sed -n 's/^.*: slurm job \([0-9]*\)$/\1/p' "${1:-$box/log}" | tail -n 1; }

@@ -346,6 +346,13 @@ wait_until() {
 	done
 }
 
+# queue_is_empty: of a test whose scheduler has a `queue`, which also fails where nobody can tell.
+queue_is_empty() {
+	local jobs
+	jobs=$(queue) || return
+	[ -z "$jobs" ] || { echo "$jobs"; return 1; }
+}
+
 # compile NAME: t/e2e/NAME.c, to $box/NAME.
 compile() {
 	command -v cc >/dev/null || skip_all 'needs a C compiler'

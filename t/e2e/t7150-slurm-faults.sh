@@ -90,13 +90,15 @@ done
 # --- no room on the disk, or no quota left ---
 
 mkdir "$box/small"
-mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small" && {
+if mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small"; then
 	slurm_config
 	sed -i "s|^data_dir = .*|data_dir = \"$box/small\"|" "$etc/jacamar-config.toml"
 	printf '%s\n' 'echo it ran' "cat /dev/zero >$box/small/zeros || exit 3" | command_job
 	check 'a script that fills the file system: its own code' '
 		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
-}
+else
+	skip 'a script that fills the file system: its own code' 'needs to mount a tmpfs'
+fi
 
 # --- what has run beside ---
 
