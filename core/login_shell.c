@@ -12,6 +12,7 @@
 
 #include "core/environment.h"
 #include "core/io.h"
+#include "core/resident.h"
 #include "core/launch.h"
 #include "core/search.h"
 #include "core/supervise.h"
@@ -160,6 +161,7 @@ static void watch(pid_t shell, int signals, const struct channel_reader *channel
 		{.fd = channel->fd, .events = POLLIN},
 	};
 	end->cancelled = channel_was_ended(channel);
+	resident_trim();
 	while (!end->cancelled) {
 		if (poll(sources, 2, -1) < 0)
 			continue;

@@ -17,6 +17,7 @@
 #include "core/environment.h"
 #include "core/io.h"
 #include "core/job.h"
+#include "core/resident.h"
 #include "core/search.h"
 #include "core/sudo.h"
 #include "core/supervise.h"
@@ -54,6 +55,7 @@ struct watch {
 	uint64_t script_left;
 	bool cancelled;
 	int64_t deadline; /* on io_now_ms's clock; -1: none */
+	bool trimmed;	  /* resident.h */
 	bool ended;	  /* the child; then: */
 	int status;
 };
@@ -274,6 +276,10 @@ static bool wait_once(struct watch *watch)
 	int left = time_left(watch);
 	if (left == 0)
 		return true;
+	if (!watch->trimmed && !has_more_to_send(watch)) {
+		watch->trimmed = true;
+		resident_trim();
+	}
 	if (poll(sources, 3, left) < 0)
 		return false;
 	struct supervise_signals seen = supervise_read_signals(watch->signals);

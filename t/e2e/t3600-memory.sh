@@ -32,6 +32,9 @@ check 'together they have less than 1.2 MiB' '
 check 'of that, less than 900 KiB are the program and what it has written' '
 	own=$(($(sum Anonymous) + $(sum Rss "/jacamar-(ci|auth)") - $(sum Anonymous "/jacamar-(ci|auth)")))
 	echo "$own KiB" && [ "$own" -gt 100 ] && [ "$own" -le 900 ]'
+check 'and of the C library they have mapped only what waiting uses' '
+	echo "$(sum Rss "/libc\\.so\\.6") KiB" && [ "$(sum Rss "/libc\\.so\\.6")" -gt 0 ] &&
+		[ "$(sum Rss "/libc\\.so\\.6")" -le 1600 ]'
 check 'they have no library mapped but five' '
 	for pid in $both; do
 		grep -o "/[^ ]*\\.so[.0-9]*$" "/proc/$pid/maps" | sort -u >"$box/libraries"
