@@ -35,26 +35,12 @@ HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) 
 FORTIFIED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=% -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=%
 # The same bytes, wherever the tree lies.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
-# Each running job keeps two processes waiting, and all of the program is mapped in both: it is
-# built to be small (the default of CFLAGS), without tables for exceptions, of which C has none, and
-# with few bytes for relocations, where the C library knows how to read them.
-UNWIND   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables)
-RELR     := $(shell grep -qs GLIBC_ABI_DT_RELR "$$($(CC) -print-file-name=libc.so.6)" && \
-	echo 'int main(void) { return 0; }' | $(CC) -x c -fPIE -pie -o /dev/null \
-	-Wl,--fatal-warnings,-z,pack-relative-relocs - 2>/dev/null && echo ,-z,pack-relative-relocs)
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) \
-	$(filter-out $(FORTIFIED),$(CFLAGS)) $(UNWIND) $(MAPPED) -MMD -MP
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack$(RELR) -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
+	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
-# What no script needs while it runs lies behind what it needs, and less of it is mapped with that.
-ASIDE := $(filter config/% core/doctor/%,$(LIBRARY_SOURCES)) \
-	$(filter-out %/batch.c %/scheduler.c %/shell.c,$(filter core/executor/%,$(LIBRARY_SOURCES))) \
-	$(patsubst %,applets/%.c,check cleanup config doctor prepare) \
-	$(patsubst %,core/%.c,audit_sink capture claims confine id_filter identity keyset \
-		keyset_cache libraries root_directory runas sudo sweep token tree words)
-LIBRARY_SOURCES := $(filter-out $(ASIDE),$(LIBRARY_SOURCES)) $(ASIDE)
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
 PROGRAM := $(BUILD)/libexec/jacamar-ci
