@@ -2,13 +2,25 @@
 # Who triggered a job is proven by its token, or the job does not run: a refusal leaves no file
 # and no process of the user, and is a system failure with one line in the job's log, neutral but
 # with -u.
-# Flavours: caps root sudo
+# Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 install_site
 open=$box/open
 mkdir -m 1777 "$open"
 $sign key --alg RS256 --kid site >"$box/attacker.jwk"
 $sign jwks "$box/attacker.jwk" >"$box/attacker.json"
+
+# Without downscoping it takes a rule that judges accounts for a token to be needed.
+rules='downscope = "'$downscope'"'
+[ "$flavour" != none ] || rules="$rules
+user_blocklist = [\"$two\"]"
+# site [GENERAL-LINES [AUTH-LINES]]: the configuration, with these lines more.
+site() {
+	write_config "data_dir = \"\$HOME\"${1:+
+$1}" "$rules${2:+
+$2}"
+}
+site
 
 # quiet_job [TOKEN]: a job that would leave a mark wherever and as whoever it ran.
 quiet_job() {
@@ -18,7 +30,8 @@ quiet_job() {
 # Where a job could have left something: the mark, a file of the user's, a process.
 no_trace() {
 	[ ! -e "$open/ran" ] && nothing_ran && ! find "$box/home/$usr" "$box/home/$two" /root/.jacamar-ci \
-		"$box/home/$runner/.jacamar-ci" -mindepth 1 -newer "$box/stamp" 2>/dev/null | grep .
+		"$box/home/$runner/.jacamar-ci" -mindepth 1 -newer "$box/stamp" \
+		! -path "$box/home/$runner/work*" ! -path "$etc*" 2>/dev/null | grep .
 }
 
 # Each job starts where none has been.
@@ -29,7 +42,7 @@ clear_traces() {
 
 # said: what the driver says but for cleanup, the reference being X.
 said() {
-	grep '^jacamar-auth: ' "$box/log" | grep -v 'config did not finish: there is nothing to clean up' |
+	grep "^$program: " "$box/log" | grep -v 'config did not finish: there is nothing to clean up' |
 		sed 's/reference [0-9a-f]\{8,\}/reference X/'
 }
 
@@ -49,14 +62,14 @@ fails_with_reason() {
 	clear_traces
 	configure
 	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && no_trace && [ "$(wc -l <"$box/log")" -eq 1 ] &&
-		said | grep -qF -- "jacamar-auth: this job was refused (reference X): $1" || {
+		said | grep -qF -- "$program: this job was refused (reference X): $1" || {
 		cat "$box/log"
 		echo "expected: $1"
 		return 1
 	}
 }
 
-neutral='jacamar-auth: this job was refused by the rules of this site; its staff finds the reason under reference X'
+neutral="$program: this job was refused by the rules of this site; its staff finds the reason under reference X"
 # Three tries of a job take their time, and say the same in each flavour: root has one of them.
 is_refused() {
 	[ "$flavour" = root ] || { fails && [ "$(said | uniq)" = "$neutral" ]; } || return 1
@@ -102,7 +115,7 @@ check 'each refusal has a reference of its own' 'fails
 # The token is there, and of this job
 quiet_job ''
 check 'refused: a job without a token, whose author is told how it gets one' '
-	fails && [ "$(said | uniq)" = "jacamar-auth: this job was refused (reference X): it has no id token; in \
+	fails && [ "$(said | uniq)" = "$program: this job was refused (reference X): it has no id token; in \
 .gitlab-ci.yml, give the job id_tokens: { SITE_ID_TOKEN: { aud: \"https://gitlab.example.com\" } }" ] &&
 	fails_with_reason "the job has no id token; it needs id_tokens: SITE_ID_TOKEN"'
 refused "another job's token, valid as it is" 'the id token is of job 981624, this is job 981625' \
@@ -240,8 +253,9 @@ done
 
 # Names
 no_name="the id token's user_login is missing or malformed"
-refused 'the login of root' 'root is root, and no job runs as root' "$(token user_login=root)"
-[ "$flavour" = root ] || refused 'the login of the service account' \
+one='jobs run as the service account'
+except none "$one" refused 'the login of root' 'root is root, and no job runs as root' "$(token user_login=root)"
+except 'root none' 'root has said so, or: '"$one" refused 'the login of the service account' \
 	"$runner is the service account" "$(token user_login="$runner")"
 refused 'a login that has no account here' "there is no local account 'nobody-here'" \
 	"$(token user_login=nobody-here)"
@@ -266,37 +280,35 @@ refused 'a login with a zero byte' \
 # Accounts
 low=jtl$$
 add_account "$low" -r -K SYS_UID_MIN=300 -K SYS_UID_MAX=999
-refused 'a uid below min_uid' "uid $(id -u "$low") of $low is below auth.min_uid, 1000" \
+except none "$one" refused 'a uid below min_uid' "uid $(id -u "$low") of $low is below auth.min_uid, 1000" \
 	"$(token user_login="$low")"
-write_config 'data_dir = "$HOME"' "$(printf 'downscope = "'$downscope'"\nmin_uid = %d' $(($(id -u "$usr") + 1)))"
-refused 'a uid just below a min_uid of the site' \
+site '' "min_uid = $(($(id -u "$usr") + 1))"
+except none "$one" refused 'a uid just below a min_uid of the site' \
 	"uid $(id -u "$usr") of $usr is below auth.min_uid, $(($(id -u "$usr") + 1))" "$(token)"
-write_config 'data_dir = "$HOME"' "$(printf 'downscope = "'$downscope'"\nmin_uid = %d' "$(id -u "$usr")")"
+site '' "min_uid = $(id -u "$usr")"
 accepted 'a uid that is min_uid' "$(token)"
-write_config
+site
 for shell in /usr/sbin/nologin /sbin/nologin /bin/false; do
 	usermod -s "$shell" "$usr"
-	refused "an account closed by $shell" "account $usr is closed: its shell is $shell" "$(token)"
+	except none "$one" refused "an account closed by $shell" "account $usr is closed: its shell is $shell" "$(token)"
 done
-write_config 'data_dir = "$HOME"' 'downscope = "'$downscope'"
-shell_allowlist = ["/bin/bash", "/bin/false"]'
+site '' 'shell_allowlist = ["/bin/bash", "/bin/false"]'
 accepted 'a closed account whose shell is in shell_allowlist' "$(token)"
 usermod -s /bin/sh "$usr"
-refused 'a shell that is not in shell_allowlist' \
+except none "$one" refused 'a shell that is not in shell_allowlist' \
 	"the shell /bin/sh of $usr is not in auth.shell_allowlist" "$(token)"
 usermod -s /bin/bash "$usr"
-write_config
+site
 quiet_job "$(token)"
 mv "$box/home/$usr" "$box/home/gone"
-failed 'an account whose home is not there' "the home directory $box/home/$usr of $usr does not exist"
+except none "$one" failed 'an account whose home is not there' "the home directory $box/home/$usr of $usr does not exist"
 touch "$box/home/$usr"
-failed 'an account whose home is a file' "the home directory $box/home/$usr of $usr does not exist"
+except none "$one" failed 'an account whose home is a file' "the home directory $box/home/$usr of $usr does not exist"
 rm "$box/home/$usr"
 mv "$box/home/gone" "$box/home/$usr"
 
 # Audiences
-write_config 'data_dir = "$HOME"
-jwt_required_aud = "https://site.example.com"'
+site 'jwt_required_aud = "https://site.example.com"'
 refused 'a token for another audience' "the id token is not for the audience 'https://site.example.com'" \
 	"$(token)"
 refused 'a token without aud' "the id token is not for the audience 'https://site.example.com'" \
@@ -310,7 +322,7 @@ accepted 'the required audience' "$(token aud=https://site.example.com)"
 accepted 'the required audience among others' "$(token aud:='["a", "https://site.example.com"]')"
 
 # What the site's keys may be
-write_config
+site
 $sign key --alg ES384 --kid ec >"$box/ec.jwk"
 $sign key --alg PS256 --kid pss >"$box/pss.jwk"
 $sign jwks "$box/key.jwk" "$box/ec.jwk" "$box/pss.jwk" >"$box/keys.json"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The keys come from the server that the site or the runner names, over TLS, and from no other,
 # whatever the job's author says; they are kept for later jobs.
-# Flavours: caps root sudo
+# Flavours: caps root sudo none
 # Where the runner is root, the keys are kept in root's home: one of this test's own.
 if [ "${FLAVOUR:-}" = root ] && [ "$(id -u)" -eq 0 ] && [ -z "${SERVER_APART:-}" ]; then
 	exec env SERVER_APART=1 unshare -m sh "$0" "$@"
@@ -152,7 +152,7 @@ job "$(token iss="$site/slow")" </dev/null
 # At a byte a second the answer would take minutes; the guard alone would end a driver that waits.
 check 'a server that answers too slowly is given up' '
 	configure & waiting=$!
-	(sleep 90; pkill -KILL -U "$runner" -x jacamar-auth) & guard=$!
+	(sleep 90; pkill -KILL -U "$runner" -x "$program") & guard=$!
 	wait $waiting; code=$?
 	pkill -P $guard; kill $guard 2>/dev/null
 	[ $code -eq 2 ] && [ ! -s "$box/answer" ] && logged "cannot get the server'"'"'s keys from $site/slow/" && nothing_ran'
