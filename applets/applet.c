@@ -50,6 +50,7 @@ static int arrive(struct invocation *call, const struct channel_header *header, 
 	struct downscope_rules rules = {
 		.kind = state->downscope,
 		.no_new_privs = state->no_new_privs,
+		.raise_stack = state->raise_stack,
 		.filters = state->filters,
 		.core_limit = call->core_limit,
 	};

@@ -16,6 +16,7 @@
 #include "core/decision.h"
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/json.h"
 #include "core/program.h"
 #include "core/root_directory.h"
 #include "core/script.h"
@@ -149,6 +150,21 @@ static int configure(const struct invocation *call)
 	return code;
 }
 
+/*
+ * Whether the site lets this sub-stage run. Runners give the script of a job's `script:` either
+ * name: a list that has the other one would otherwise let jobs succeed that never ran.
+ */
+static bool is_run_here(const struct state *job, const char *substage)
+{
+	static const char *const names[] = {"build_script", "step_script"};
+	bool listed =
+		json_array_size(job->substages) == 0 || json_has_string(job->substages, substage);
+	for (int i = 0; i < 2 && !listed; i++)
+		listed = strcmp(substage, names[i]) == 0 &&
+			 json_has_string(job->substages, names[1 - i]);
+	return listed;
+}
+
 /* Becomes the user and has the stage run; the result is what the runner is told. */
 static int run_stage(const struct invocation *call, const struct state *job)
 {
@@ -172,6 +188,8 @@ static int run_stage(const struct invocation *call, const struct state *job)
 				  side.substage);
 			return outcome_failure(call, job, &err);
 		}
+		if (!is_run_here(job, side.substage))
+			return outcome_skip(call, job);
 	}
 	if (check_downscope(call, job->downscope, &err) != 0 || decision_recheck(job, &err) != 0 ||
 	    (root_creates && root_directory_make(job, &err) != 0) ||

@@ -125,6 +125,16 @@ int outcome_allow(const struct invocation *call, const struct state *job)
 	return 0;
 }
 
+int outcome_skip(const struct invocation *call, const struct state *job)
+{
+	struct error err;
+	struct audit_record record = record_of(call, job, AUDIT_SKIPPED);
+	record.exit = 0;
+	applet_say(call, "warning: %s is not run: it is not in this site's run_stage_allowlist",
+		   call->operands[1]);
+	return audit_write(&record, &err) == 0 ? 0 : outcome_failure(call, job, &err);
+}
+
 static int write_exit_code(const char *path, int exit_code, struct error *err)
 {
 	char line[16];

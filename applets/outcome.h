@@ -34,6 +34,9 @@ int outcome_allow(const struct invocation *call, const struct state *job);
 /* The user's side has ended by itself; a script's own code goes to BUILD_EXIT_CODE_FILE. */
 int outcome_end(const struct invocation *call, const struct state *job, int exit_code);
 
+/* A sub-stage that the site does not run; its job goes on. */
+int outcome_skip(const struct invocation *call, const struct state *job);
+
 /* What is for the site's staff to know, while the stage goes on; "": nothing. */
 int outcome_warn(const struct invocation *call, const struct state *job, const char *warning,
 		 struct error *err);

@@ -128,6 +128,15 @@ bool check_is_socket_path(const char *text)
 	       strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
+const char *check_substage(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length > 64 || strspn(text, LETTERS DIGITS "_-") != length)
+		return "must be the name of a sub-stage ([A-Za-z0-9_-], at most 64)";
+	return NULL;
+}
+
 const char *check_system_call(const char *text)
 {
 	if (*text == '\0' || text[strspn(text, LETTERS DIGITS "_")] != '\0')

@@ -23,6 +23,7 @@ value_check check_message;	  /* any printable text, in lines */
 value_check check_script_setting; /* NAME=value, but of what stands for a claim */
 value_check check_server_url;
 value_check check_sha256;
+value_check check_substage;
 value_check check_system_call;
 value_check check_variable_name;
 

@@ -119,7 +119,13 @@ static bool no_script_is_asked(const struct settings *settings)
 	return settings->auth.runas.validation_script == NULL;
 }
 
+static bool no_call_is_blocked(const struct settings *settings)
+{
+	return settings->auth.seccomp.block_calls.count == 0;
+}
+
 static const char NO_CHANGE[] = "all jobs run as the service account";
+static const char BUILDS[] = "a runner has a directory for each job it runs at once, and no more";
 
 static const struct {
 	const char *table, *key;
@@ -132,9 +138,19 @@ static const struct {
 	 "no rule asks for a token, so a bot need not show one"},
 	{"auth", "lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
 	{"auth", "max_env_chars", NULL, "nothing travels in the environment"},
+	{"auth", "jwt_exp_delay", NULL, "the token is read once, before the job begins"},
+	{"auth.seccomp", "tty_rules", NULL, "those rules hold wherever filters are not disabled"},
+	{"auth.seccomp", "error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
 	{"auth.runas", "validation_env", no_script_is_asked, "no script of auth.runas is asked"},
 	{"general", "variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
+	{"general", "limit_build_dir", NULL, BUILDS},
+	{"general", "max_build_dir", NULL, BUILDS},
+	{"general", "uncap_build_dir_cleanup", NULL, BUILDS},
+	{"general", "user_enabled_limit", NULL, BUILDS},
+	{"general", "file_lock_debug", NULL, BUILDS},
 	{"batch", "ff_slurm_sacct", NULL, "the script itself tells its exit code"},
+	{"batch", "lsf_job_cancellation", NULL, "a job's end always ends what it has queued"},
+	{"batch", "disable_name_prefix", NULL, "SCHEDULER_JOB_PREFIX is not read"},
 };
 
 const char *rules_idle(const struct settings *settings, const struct schema_row *row)

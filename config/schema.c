@@ -1,5 +1,6 @@
 #include "config/schema.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,18 +69,26 @@ const struct schema_row SCHEMA[] = {
 	{"general", "retain_logs", SCHEMA_BOOLEAN, FIELD(general.retain_logs)},
 	{"general", "custom_build_dir", SCHEMA_BOOLEAN, FIELD(general.custom_build_dir)},
 	{"general", "static_builds_dir", SCHEMA_BOOLEAN, FIELD(general.static_builds_dir)},
-	{"general", "static_builds_days", SCHEMA_INTEGER,
-	 FIELD(general.static_builds_days), .minimum = 0, .maximum = DAYS_MAX, .number = 7},
+	{"general", "static_builds_days", SCHEMA_INTEGER, FIELD(general.static_builds_days),
+	 .alias = "static_min_days", .minimum = 0, .maximum = DAYS_MAX, .number = 7},
+	{"general", "limit_build_dir", SCHEMA_BOOLEAN, FIELD(general.limit_build_dir)},
+	{"general", "max_build_dir", SCHEMA_INTEGER, FIELD(general.max_build_dir),
+	 .minimum = 0, .maximum = INT64_MAX},
+	{"general", "uncap_build_dir_cleanup", SCHEMA_BOOLEAN,
+	 FIELD(general.uncap_build_dir_cleanup)},
+	{"general", "user_enabled_limit", SCHEMA_BOOLEAN, FIELD(general.user_enabled_limit)},
+	{"general", "file_lock_debug", SCHEMA_BOOLEAN, FIELD(general.file_lock_debug)},
 	{"general", "group_permissions", SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
 	{"general", "unrestricted_cmd_line", SCHEMA_BOOLEAN,
 	 FIELD(general.unrestricted_cmd_line)},
+	{"general", "set_stack_size", SCHEMA_BOOLEAN, FIELD(general.set_stack_size)},
 	{"general", "user_bash_env", SCHEMA_LIST, FIELD(general.user_bash_env),
 	 .check = check_login_setting},
 	{"general", "variable_data_dir", SCHEMA_BOOLEAN, FIELD(general.variable_data_dir)},
 	{"general", "jwt_env_variable", SCHEMA_STRING_OR_LIST,
 	 FIELD(general.jwt_env_variable), .check = check_variable_name, .list = TOKEN_VARIABLES},
 	{"general", "jwt_required_aud", SCHEMA_STRING, FIELD(general.jwt_required_aud),
-	 .check = check_line},
+	 .also_in = "auth", .check = check_line},
 
 	{"auth", "downscope", SCHEMA_CHOICE, FIELD(auth.downscope),
 	 .choices = DOWNSCOPES, .number = DOWNSCOPE_UNSET},
@@ -97,8 +106,11 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_absolute_path},
 	{"auth", "pipeline_source_allowlist", SCHEMA_LIST,
 	 FIELD(auth.pipeline_source_allowlist), .check = check_line},
+	{"auth", "run_stage_allowlist", SCHEMA_LIST, FIELD(auth.run_stage_allowlist),
+	 .check = check_substage},
 	{"auth", "downscope_env", SCHEMA_LIST, FIELD(auth.downscope_env),
 	 .check = check_variable_name},
+	{"auth", "enforce_nologin", SCHEMA_BOOLEAN, FIELD(auth.enforce_nologin)},
 	{"auth", "allow_bot_accounts", SCHEMA_BOOLEAN, FIELD(auth.allow_bot_accounts)},
 	{"auth", "lists_pre_validation", SCHEMA_BOOLEAN, FIELD(auth.lists_pre_validation)},
 	{"auth", "root_dir_creation", SCHEMA_BOOLEAN, FIELD(auth.root_dir_creation)},
@@ -108,6 +120,8 @@ const struct schema_row SCHEMA[] = {
 	 .minimum = 1, .maximum = INT64_C(0xfffffffe), .number = 1000},
 	{"auth", "max_env_chars", SCHEMA_INTEGER, FIELD(auth.max_env_chars),
 	 .minimum = 0, .maximum = INT64_MAX},
+	{"auth", "jwt_exp_delay", SCHEMA_DURATION, FIELD(auth.jwt_exp_delay_ms),
+	 .minimum = 0, .maximum = DURATION_MAX_MS},
 
 	{"auth.runas", "validation_script", SCHEMA_STRING,
 	 FIELD(auth.runas.validation_script), .check = check_absolute_path},
@@ -135,6 +149,10 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_system_call},
 	{"auth.seccomp", "allow_calls", SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
 	 .check = check_system_call},
+	/* 0 would make a call look done that was not; 4095 is the kernel's MAX_ERRNO. */
+	{"auth.seccomp", "error_num_block_actions", SCHEMA_INTEGER,
+	 FIELD(auth.seccomp.error_number), .minimum = 1, .maximum = 4095, .number = EPERM},
+	{"auth.seccomp", "tty_rules", SCHEMA_BOOLEAN, FIELD(auth.seccomp.tty_rules)},
 
 	/* The login shell reports on a descriptor below this. */
 	{"auth.limits", "nofile", SCHEMA_LIMIT, LIMIT(LIMIT_NOFILE), .minimum = 128},
@@ -148,6 +166,7 @@ const struct schema_row SCHEMA[] = {
 
 	{"batch", "arguments_variable", SCHEMA_LIST, FIELD(batch.arguments_variable),
 	 .check = check_variable_name, .list = ARGUMENT_VARIABLES},
+	{"batch", "default_args", SCHEMA_LIST, FIELD(batch.default_args), .check = check_line},
 	{"batch", "env_vars", SCHEMA_LIST, FIELD(batch.env_vars),
 	 .check = check_environment_setting},
 	{"batch", "command_delay", SCHEMA_DURATION, FIELD(batch.command_delay_ms),
@@ -159,6 +178,8 @@ const struct schema_row SCHEMA[] = {
 	{"batch", "allow_illegal_args", SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
 	{"batch", "skip_cobalt_log", SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
 	{"batch", "ff_slurm_sacct", SCHEMA_BOOLEAN, FIELD(batch.ff_slurm_sacct)},
+	{"batch", "lsf_job_cancellation", SCHEMA_BOOLEAN, FIELD(batch.lsf_job_cancellation)},
+	{"batch", "disable_name_prefix", SCHEMA_BOOLEAN, FIELD(batch.disable_name_prefix)},
 };
 /* clang-format on */
 
@@ -175,10 +196,16 @@ static bool row_has_name(const struct schema_row *row, const char *name)
 	       (row->alias != NULL && strcmp(row->alias, name) == 0);
 }
 
+static bool row_is_in(const struct schema_row *row, const char *table)
+{
+	return strcmp(row->table, table) == 0 ||
+	       (row->also_in != NULL && strcmp(row->also_in, table) == 0);
+}
+
 const struct schema_row *schema_find(const char *table, const char *name)
 {
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (strcmp(SCHEMA[i].table, table) == 0 && row_has_name(&SCHEMA[i], name))
+		if (row_is_in(&SCHEMA[i], table) && row_has_name(&SCHEMA[i], name))
 			return &SCHEMA[i];
 	}
 	return NULL;

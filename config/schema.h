@@ -35,6 +35,7 @@ struct schema_row {
 
 	/* Zero where there is none. The check is of a string or of each item of a list. */
 	const char *alias;
+	const char *also_in; /* another table in which the key means the same */
 	bool required;
 	value_check *check;
 	const struct schema_choice *choices;

@@ -54,9 +54,16 @@ struct general_settings {
 	bool static_builds_dir;
 	bool group_permissions;
 	bool unrestricted_cmd_line;
-	bool variable_data_dir; /* read, without effect: variables are always resolved */
+	bool set_stack_size;
 	int64_t static_builds_days;
 	struct string_list user_bash_env;
+	/* Read, without effect: IDLE in rules.c says why. */
+	bool variable_data_dir;
+	bool limit_build_dir;
+	int64_t max_build_dir;
+	bool uncap_build_dir_cleanup;
+	bool user_enabled_limit;
+	bool file_lock_debug;
 };
 
 struct runas_settings {
@@ -80,6 +87,8 @@ struct seccomp_settings {
 	bool limit_setuid;
 	struct string_list block_calls;
 	struct string_list allow_calls;
+	int64_t error_number; /* errno(3) of the calls of block_calls */
+	bool tty_rules;	      /* read, without effect */
 };
 
 #define LIMIT_UNLIMITED INT64_MAX
@@ -111,13 +120,17 @@ struct auth_settings {
 	struct string_list groups_blocklist;
 	struct string_list shell_allowlist;
 	struct string_list pipeline_source_allowlist;
+	struct string_list run_stage_allowlist;
 	struct string_list downscope_env;
+	bool enforce_nologin;
 	bool allow_bot_accounts;
 	bool lists_pre_validation;
 	bool root_dir_creation;
 	bool no_new_privs;
 	int64_t min_uid;
-	int64_t max_env_chars; /* read, without effect: nothing travels through the environment */
+	/* Read, without effect: */
+	int64_t max_env_chars;
+	int64_t jwt_exp_delay_ms;
 	struct runas_settings runas;
 	struct logging_settings logging;
 	struct seccomp_settings seccomp;
@@ -126,13 +139,17 @@ struct auth_settings {
 
 struct batch_settings {
 	struct string_list arguments_variable; /* never empty: the default is filled in */
+	struct string_list default_args;
 	struct string_list env_vars;
 	int64_t command_delay_ms;
 	int64_t nfs_timeout_ms;
 	char *scheduler_bin;
 	bool allow_illegal_args;
 	bool skip_cobalt_log;
-	bool ff_slurm_sacct; /* read, without effect: the script's own code is known */
+	/* Read, without effect: */
+	bool ff_slurm_sacct;
+	bool lsf_job_cancellation;
+	bool disable_name_prefix;
 };
 
 /* More than schema.c has rows, one a key. */

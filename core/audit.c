@@ -21,6 +21,7 @@ static const struct {
 	[AUDIT_ALLOWED] = {"allowed", LOG_LEVEL_INFO, true},
 	[AUDIT_OK] = {"ok", LOG_LEVEL_INFO, false},
 	[AUDIT_JOB_FAILED] = {"job failed", LOG_LEVEL_INFO, false},
+	[AUDIT_SKIPPED] = {"skipped", LOG_LEVEL_INFO, false},
 	[AUDIT_CANCELLED] = {"cancelled", LOG_LEVEL_INFO, false},
 	[AUDIT_WARNING] = {"warning", LOG_LEVEL_WARN, true},
 	[AUDIT_REFUSED] = {"refused", LOG_LEVEL_WARN, true},

@@ -41,6 +41,7 @@ enum audit_decision {
 	AUDIT_ALLOWED,	  /* "allowed": config lets the job run */
 	AUDIT_OK,	  /* "ok": a stage has done its work */
 	AUDIT_JOB_FAILED, /* "job failed": the script has ended with a code of its own */
+	AUDIT_SKIPPED,	  /* "skipped": a sub-stage that the site does not run */
 	AUDIT_CANCELLED,  /* "cancelled" */
 	AUDIT_WARNING,	  /* "warning": the stage goes on */
 	AUDIT_REFUSED,	  /* "refused": the rules forbid it */

@@ -44,6 +44,8 @@ void decision_free(struct decision *decision)
 	json_decref(decision->environment_names);
 	json_decref(decision->user_environment);
 	json_decref(decision->filters);
+	json_decref(decision->substages);
+	json_decref(decision->default_arguments);
 	json_decref(decision->argument_variables);
 	json_decref(decision->scheduler_environment);
 }
@@ -211,13 +213,16 @@ struct state decision_state(const struct decision *decision)
 		.static_builds = general->static_builds_dir,
 		.static_builds_days = general->static_builds_days,
 		.no_new_privs = auth->no_new_privs,
+		.raise_stack = general->set_stack_size,
 		.unrestricted_cmd_line = general->unrestricted_cmd_line,
+		.substages = decision->substages,
 		.environment_names = decision->environment_names,
 		.user_environment = decision->user_environment,
 		.filters = decision->filters,
 		.logging = auth->logging,
 		.executor = general->executor,
 		.scheduler_bin = batch->scheduler_bin,
+		.default_arguments = decision->default_arguments,
 		.argument_variables = decision->argument_variables,
 		.scheduler_environment = decision->scheduler_environment,
 		.command_delay_ms = batch->command_delay_ms,
@@ -289,12 +294,14 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 		program_resolve(decision->jacamar, program_use_of(settings->auth.downscope), err);
 	if (program == NULL)
 		return -1;
+	decision->substages = copy_names(&settings->auth.run_stage_allowlist);
 	decision->environment_names = copy_names(&settings->auth.downscope_env);
 	decision->user_environment = copy_names(&settings->general.user_bash_env);
 	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
 					    &decision->applicant.account, err);
 	if (decision->filters == NULL)
 		return -1;
+	decision->default_arguments = copy_names(&settings->batch.default_args);
 	decision->argument_variables = copy_names(&settings->batch.arguments_variable);
 	decision->scheduler_environment = copy_names(&settings->batch.env_vars);
 	if (names.project_path == NULL)

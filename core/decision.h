@@ -26,9 +26,11 @@ struct decision {
 	struct workspace workspace;
 	char *jacamar;
 	/* Lists of the settings, for the state. */
+	json_t *substages;
 	json_t *environment_names;
 	json_t *user_environment;
 	json_t *filters; /* of system calls: seccomp.h */
+	json_t *default_arguments;
 	json_t *argument_variables;
 	json_t *scheduler_environment;
 	char cookie[STATE_COOKIE_SIZE];

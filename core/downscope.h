@@ -68,6 +68,7 @@ int downscope_restore_core_limit(rlim_t core_limit, struct error *err);
 struct downscope_rules {
 	enum downscope_kind kind;
 	bool no_new_privs;
+	bool raise_stack;      /* its limit, as far as it goes */
 	const json_t *filters; /* of system calls: seccomp.h */
 	rlim_t core_limit;     /* what privilege_hide_memory() found */
 	struct limit_setting limits[LIMIT_COUNT];

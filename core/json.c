@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include <string.h>
+
 #include "core/text.h"
 
 bool json_id(const json_t *value, uint64_t *id)
@@ -28,4 +30,16 @@ bool json_copy_string(const json_t *object, const char *name, char *out, size_t 
 		return false;
 	}
 	return text_copy(out, size, value);
+}
+
+bool json_has_string(const json_t *array, const char *text)
+{
+	size_t index;
+	json_t *entry;
+	json_array_foreach (array, index, entry) {
+		const char *string = json_string_value(entry);
+		if (string != NULL && strcmp(string, text) == 0)
+			return true;
+	}
+	return false;
 }

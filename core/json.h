@@ -19,4 +19,7 @@ bool json_optional_id(const json_t *object, const char *name, uint64_t *id);
 /* Copies a member of type string; false where it is absent, of another type, or too long. */
 bool json_copy_string(const json_t *object, const char *name, char *out, size_t size);
 
+/* True where one of an array's strings is `text`. */
+bool json_has_string(const json_t *array, const char *text);
+
 #endif

@@ -6,9 +6,11 @@
 
 #include "core/downscope.h"
 #include "core/io.h"
+#include "core/nologin.h"
 #include "core/text.h"
 
-const struct policy_sources POLICY_SOURCES = {account_by_name, account_groups, runas_ask};
+const struct policy_sources POLICY_SOURCES = {account_by_name, account_groups, runas_ask,
+					      nologin_file};
 
 static bool is_in(const struct string_list *list, const char *name)
 {
@@ -16,6 +18,22 @@ static bool is_in(const struct string_list *list, const char *name)
 		if (strcmp(list->items[i], name) == 0)
 			return true;
 	return false;
+}
+
+/* Whoever it is: while the host is closed, a job is no way in. Its author hears why. */
+static int check_nologin(struct applicant *applicant, struct error *err)
+{
+	char text[ERROR_NOTICE_SIZE];
+	const char *file = applicant->settings->enforce_nologin
+				   ? applicant->sources->nologin(text, sizeof(text))
+				   : NULL;
+	if (file == NULL)
+		return 0;
+	if (text[0] == '\0')
+		snprintf(text, sizeof(text), "this host is closed to logins at present");
+	error_set(err, ERROR_DENIED, "%s closes this host, as auth.enforce_nologin heeds: %s", file,
+		  text);
+	return error_notify(err, text);
 }
 
 /* What started the pipeline ("push", "web", "schedule", ...); "" where the token does not say. */
@@ -251,6 +269,7 @@ static int check_uid(struct applicant *applicant, struct error *err)
  * substitute for those behind it, which judge the account that the script has given.
  */
 static int (*const RULES[])(struct applicant *applicant, struct error *err) = {
+	check_nologin,	    /* auth.enforce_nologin */
 	check_source,	    /* auth.pipeline_source_allowlist */
 	check_bot,	    /* auth.allow_bot_accounts */
 	check_lists_before, /* auth.lists_pre_validation */

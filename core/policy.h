@@ -16,13 +16,17 @@
 
 #define POLICY_TEXT_SIZE 256
 
-/* Whom the rules ask: the directory of accounts, and the site's script. The tests have others. */
+/*
+ * Whom the rules ask: the directory of accounts, the site's script, and the host whether it is
+ * closed. The tests have others.
+ */
 struct policy_sources {
 	int (*account)(const char *name, struct account *account, struct error *err);
 	gid_t *(*groups)(const struct account *account, size_t *count, struct error *err);
 	int (*runas)(const struct runas_settings *settings, const struct account *service,
 		     const struct claims *claims, const char *target, struct runas_answer *answer,
 		     struct error *err);
+	const char *(*nologin)(char *text, size_t size); /* nologin_file() */
 };
 
 extern const struct policy_sources POLICY_SOURCES;

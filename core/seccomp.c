@@ -210,12 +210,12 @@ static int add_id_filter(const struct compiler *compiler, const struct account *
 }
 
 /*
- * A call that is refused fails with EPERM. Not so clone3: for want of it, and not otherwise, a C
- * library goes on with clone.
+ * A call that is refused fails as the settings say. Not so clone3: for want of it, and not
+ * otherwise, a C library goes on with clone.
  */
-static uint32_t refusal_of(const char *name)
+static uint32_t refusal_of(const char *name, int64_t error_number)
 {
-	return strcmp(name, "clone3") == 0 ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ERRNO(EPERM);
+	return SCMP_ACT_ERRNO(strcmp(name, "clone3") == 0 ? ENOSYS : (uint32_t)error_number);
 }
 
 /*
@@ -235,7 +235,8 @@ static int add_list_filter(const struct compiler *compiler, struct error *err)
 		return fail(-ENOMEM, err);
 	for (size_t i = 0; i < list->count && (code == 0 || code == -EEXIST); i++)
 		code = compiler->library.rule_add_array(
-			context, all ? SCMP_ACT_ALLOW : refusal_of(list->items[i]),
+			context,
+			all ? SCMP_ACT_ALLOW : refusal_of(list->items[i], settings->error_number),
 			resolve(compiler, list->items[i]), 0, NULL);
 	return end(compiler, context, code == -EEXIST ? 0 : code, err);
 }

@@ -120,6 +120,7 @@ static void become_user(const struct session *session, int channel, int report)
 	struct downscope_rules rules = {
 		.kind = state->downscope,
 		.no_new_privs = state->no_new_privs,
+		.raise_stack = state->raise_stack,
 		.filters = state->filters,
 		.core_limit = session->core_limit,
 	};

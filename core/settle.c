@@ -44,6 +44,21 @@ static int refuse_limit(int name, struct error *err)
 			   LIMITS[name].option);
 }
 
+/*
+ * The kernel cuts the soft limit to 8 MiB for a program that gains privilege by its file, whatever
+ * the service has (execve(2)); what the service may have is still there as the hard one.
+ */
+static int raise_stack(struct error *err)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_STACK, &limit) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the limit of the stack");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_STACK, &limit) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot raise the limit of the stack");
+	return 0;
+}
+
 static int set_limits(const struct limit_setting *limits, struct error *err)
 {
 	for (int name = 0; name < LIMIT_COUNT; name++) {
@@ -77,7 +92,7 @@ int settle_as_login(const struct account *account, const struct downscope_rules 
 {
 	umask(0022);
 	if (downscope_restore_core_limit(rules->core_limit, err) != 0 ||
-	    set_limits(rules->limits, err) != 0)
+	    (rules->raise_stack && raise_stack(err) != 0) || set_limits(rules->limits, err) != 0)
 		return -1;
 	level_priorities();
 	if (rules->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -5,7 +5,7 @@
 
 #include "core/text.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* No account has the largest id: the identity calls take it for "leave as it is". */
 #define ID_MOST INT64_C(0xfffffffe)
@@ -65,8 +65,10 @@ static const struct field {
 	{"settings", "static_builds", BOOLEAN, AT(static_builds)},
 	{"settings", "static_builds_days", NUMBER, AT(static_builds_days), .maximum = INT32_MAX},
 	{"settings", "no_new_privs", BOOLEAN, AT(no_new_privs)},
+	{"settings", "raise_stack", BOOLEAN, AT(raise_stack)},
 	{"settings", "unrestricted_cmd_line", BOOLEAN, AT(unrestricted_cmd_line)},
 	{"settings", "limits", LIMITS, AT(limits)},
+	{"settings", "substages", NAMES, AT(substages)},
 	{"settings", "environment", NAMES, AT(environment_names)},
 	{"settings", "user_environment", NAMES, AT(user_environment)},
 	{"settings", "filters", NAMES, AT(filters)},
@@ -78,6 +80,7 @@ static const struct field {
 	{"batch", "executor", WORD, AT(executor), .minimum = EXECUTOR_SHELL,
 	 .maximum = EXECUTOR_COBALT},
 	{"batch", "scheduler_bin", PATH, AT(scheduler_bin), .optional = true},
+	{"batch", "default_arguments", NAMES, AT(default_arguments)},
 	{"batch", "arguments", NAMES, AT(argument_variables)},
 	{"batch", "environment", NAMES, AT(scheduler_environment)},
 	{"batch", "command_delay_ms", NUMBER, AT(command_delay_ms), .maximum = INT64_MAX},

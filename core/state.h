@@ -57,9 +57,11 @@ struct state {
 	bool static_builds;
 	int64_t static_builds_days; /* 0: for ever */
 	bool no_new_privs;
+	bool raise_stack; /* [general] set_stack_size */
 	bool unrestricted_cmd_line;
 	struct limit_setting limits[LIMIT_COUNT];
-	const json_t *environment_names; /* array of strings: [auth] downscope_env */
+	const json_t *substages;	 /* array of strings: [auth] run_stage_allowlist */
+	const json_t *environment_names; /* likewise of strings: [auth] downscope_env */
 	const json_t *user_environment;	 /* likewise: [general] user_bash_env */
 	const json_t *filters;		 /* of system calls: seccomp.h */
 	struct logging_settings logging;
@@ -67,6 +69,7 @@ struct state {
 	/* Of the scheduler, where `executor` is one; [batch] has the lists' meanings. */
 	enum executor_kind executor;
 	const char *scheduler_bin; /* NULL where unset */
+	const json_t *default_arguments;
 	const json_t *argument_variables;
 	const json_t *scheduler_environment;
 	int64_t command_delay_ms;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/executor/allocation.h"
+#include "core/executor/arguments.h"
 #include "core/executor/follow.h"
 #include "core/executor/queue.h"
 #include "core/executor/scheduler.h"
@@ -79,44 +80,22 @@ static void say_on_own_line(const void *context, const char *line)
 	mouth->voice->say(mouth->voice->context, line);
 }
 
-/* The author's arguments; false where they cannot be used, and why was said. */
-static bool read_arguments(const struct batch *batch, struct words *arguments)
-{
-	const struct channel_header *header = batch->call->header;
-	const struct scheduler *scheduler = batch->queue.scheduler;
-	const char *fault = NULL;
-	char reason[256];
-	size_t index;
-	json_t *entry;
-	json_array_foreach (header->arguments, index, entry) {
-		if (fault == NULL)
-			fault = words_split(arguments, json_string_value(entry));
-	}
-	if (fault == NULL && !header->state.allow_illegal_args &&
-	    !options_check(&scheduler->options, arguments, reason, sizeof(reason)))
-		fault = reason;
-	if (fault != NULL)
-		batch_say(&batch->voice, "the job's arguments for %s cannot be used: %s",
-			  scheduler->submit[0], fault);
-	return fault == NULL;
-}
-
 /* 1 where it failed for what its author asks, and that was said. */
-static int submit_with(struct batch *batch, const struct words *arguments, struct error *err)
+static int submit_with(struct batch *batch, const struct arguments *arguments, struct error *err)
 {
 	const struct batch_call *call = batch->call;
 	enum submit_fault fault = SUBMIT_UNCLEAR;
 	if (allocation_write(&batch->allocation, batch->queue.scheduler, call->header, call->script,
 			     err) != 0)
 		return -1;
-	if (queue_submit(&batch->queue, arguments, &fault, err) == 0) {
+	if (queue_submit(&batch->queue, &arguments->words, &fault, err) == 0) {
 		int result = allocation_record(&batch->allocation, err);
 		batch_say(&batch->voice, "%s", title(batch).text);
 		return result;
 	}
 	batch->is_over = fault != SUBMIT_UNCLEAR;
 	/* Without a word of the author's in it, a request is the site's own. */
-	if (fault != SUBMIT_REFUSED || arguments->count == 0)
+	if (fault != SUBMIT_REFUSED || arguments->of_author == 0)
 		return -1;
 	batch_say(&batch->voice, "%s", err->detail);
 	return 1;
@@ -124,13 +103,18 @@ static int submit_with(struct batch *batch, const struct words *arguments, struc
 
 static int submit(struct batch *batch, struct error *err)
 {
-	struct words arguments = {.count = 0};
-	int result = 1;
-	if (read_arguments(batch, &arguments))
+	const struct scheduler *scheduler = batch->queue.scheduler;
+	struct arguments arguments;
+	int result = arguments_read(scheduler, batch->call->header, &arguments, err);
+	batch->is_over = result != 0 || arguments.fault[0] != '\0';
+	if (!batch->is_over) {
 		result = submit_with(batch, &arguments, err);
-	else
-		batch->is_over = true;
-	words_free(&arguments);
+	} else if (result == 0) {
+		batch_say(&batch->voice, "the job's arguments for %s cannot be used: %s",
+			  scheduler->submit[0], arguments.fault);
+		result = 1;
+	}
+	words_free(&arguments.words);
 	return result;
 }
 

@@ -73,7 +73,7 @@ damaged() {
 }
 damaged 'a state without an account is refused' 'del(.account)' "the job's state is damaged"
 damaged 'a state without a version is refused' 'del(.version)' "the job's state is damaged"
-damaged 'a state of another version is refused' '.version = 2' "the job's state is of version 2"
+damaged 'a state of another version is refused' '.version = 1' "the job's state is of version 1"
 damaged 'a state with a negative uid is refused' '.account.uid = -1' "the job's state is damaged"
 damaged 'a state with a uid beyond 32 bits is refused' '.account.uid += 4294967296' "the job's state is damaged"
 damaged 'a state with a text for a uid is refused' '.account.uid = "0"' "the job's state is damaged"
@@ -97,7 +97,7 @@ damaged 'a state with another program is refused' ".settings.jacamar = \"$open/j
 damaged 'a state with a downscope that is none is refused' '.settings.downscope = 9' "the job's state is damaged"
 damaged 'a state with a limit that is none is refused' '.settings.limits = [[99, 1]]' "the job's state is damaged"
 damaged 'a state with an environment that is none is refused' '.settings.environment = [1]' "the job's state is damaged"
-for text in '' '{' '[]' 'null' '{"version":1}' 'root'; do
+for text in '' '{' '[]' 'null' '{"version":2}' 'root'; do
 	check "'$text' is no state" 'refuses_run "the job'"'"'s state is" env JACAMAR_CI_STATE="$text"'
 done
 twice=$(sed 's/"uid":/"uid":0,"uid":/' "$box/state")

@@ -331,6 +331,16 @@ except sudo 'sudoers says it: rlimit_core' check 'the limit of core files is the
 	cp "$box/lifted.log" "$box/log"; logged "core unlimited"'
 check 'a nice service has nice jobs' 'call_with nice -n 7 && logged "nice 7"'
 
+# The kernel cuts it for what has file capabilities, and sudo has a way of its own with it.
+small_stack() { call_with sh -c 'ulimit -H -s 131072 && ulimit -S -s 65536 && exec "$@"' -; }
+except sudo 'it is what sudo makes it' check 'the stack of a job is the one that the kernel leaves' '
+	small_stack && grep "^limits [^ ]* [^ ]* 8192 " "$box/log" || { cat "$box/log"; false; }'
+write_config 'data_dir = "$HOME"
+set_stack_size = true'
+prepare_call
+except sudo 'it is what sudo makes it' check 'or as large as the service may have it' '
+	small_stack && grep "^limits [^ ]* [^ ]* 131072 " "$box/log" || { cat "$box/log"; false; }'
+
 write_config 'data_dir = "$HOME"' "downscope = \"$downscope\"
 no_new_privs = true
 [auth.limits]

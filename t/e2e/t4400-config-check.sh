@@ -250,6 +250,102 @@ check 'jacamar-auth does not take --no-auth with it either' '
 check 'jacamar config without it still needs --no-auth' '
 	bad "are started by jacamar-auth" -- "$usr" "$jacamar" config --configuration "$file"'
 
+# A file of Jacamar CI, with the keys of its documentation
+
+content '[general]
+executor = "slurm"
+data_dir = "/ci"
+retain_logs = false
+custom_build_dir = true
+name = "login nodes"
+kill_timeout = "120s"
+shell_path = "/bin/bash"
+job_message = "hello"
+gitlab_server = "https://gitlab.example.com"
+tls-ca-file = "/etc/ca.pem"
+unrestricted_cmd_line = false
+static_builds_dir = false
+static_min_days = 14
+group_permissions = false
+jwt_env_variable = "CI_JOB_JWT"
+set_stack_size = true
+user_bash_env = ["SITE=1"]
+variable_data_dir = true
+limit_build_dir = true
+max_build_dir = 4
+uncap_build_dir_cleanup = false
+file_lock_debug = false
+user_enabled_limit = true
+[auth]
+downscope = "setuid"
+jacamar_path = "/opt/jacamar/bin"
+max_env_chars = 10000
+lists_pre_validation = true
+root_dir_creation = false
+user_allowlist = ["usr"]
+user_blocklist = ["two"]
+groups_allowlist = ["users"]
+groups_blocklist = ["guests"]
+shell_allowlist = ["/bin/bash"]
+pipeline_source_allowlist = ["push"]
+jwt_exp_delay = "15m"
+jwt_required_aud = "https://gitlab.example.com"
+allow_bot_accounts = false
+no_new_privs = true
+run_stage_allowlist = ["get_sources", "step_script"]
+enforce_nologin = true
+[auth.runas]
+validation_script = "/etc/ci/validate"
+user_variable = "RUNAS_USER"
+sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+validation_env = ["SITE=1"]
+[auth.logging]
+enabled = true
+location = "syslog"
+level = "debug"
+network = "tcp"
+address = "localhost:514"
+[auth.seccomp]
+disabled = false
+block_calls = ["ptrace"]
+block_all = false
+allow_calls = []
+error_num_block_actions = 13
+limit_setuid = true
+tty_rules = true
+[batch]
+arguments_variable = ["SITE_PARAMETERS", "SCHEDULER_PARAMETERS"]
+command_delay = "30s"
+nfs_timeout = "30s"
+scheduler_bin = "/opt/slurm/bin"
+env_vars = ["A=1"]
+allow_illegal_args = false
+skip_cobalt_log = false
+ff_slurm_sacct = true
+lsf_job_cancellation = true
+default_args = ["--qos=ci"]
+disable_name_prefix = true'
+check 'a file of Jacamar CI is read' 'good "$usr" "$jacamar" config --check "$file"'
+check 'with all that it sets' '
+	set=$(grep -c " = " "$file") && [ "$(grep -c "# line " "$box/out")" -eq "$set" ] || show_outputs'
+where() { grep -n "^$1 =" "$file" | cut -d: -f1; }
+check 'under its names' 'line general "static_builds_days = 14" "line $(where static_min_days)" &&
+	line general "jwt_required_aud = \"https://gitlab.example.com\"" "line $(where jwt_required_aud)" &&
+	line auth.seccomp "error_num_block_actions = 13" "line $(where error_num_block_actions)" &&
+	line general "limit_build_dir = true" "line $(where limit_build_dir), without effect: a runner has a directory for each job it runs at once, and no more"'
+check 'a name that has two places has one value' '
+	again=$(where jwt_required_aud) && sed -i "/^\[auth\]/i jwt_required_aud = \"x\"" "$file" &&
+	bad "$file:$((again + 1)): general.jwt_required_aud is set already, on line " -- "$usr" "$jacamar" config --check "$file"'
+for key in general.podman general.run_mechanism auth.enabled auth.run_mechanism auth.seccomp.log_allowed_actions \
+	auth.seccomp.disable_no_new_privs auth.seccomp.validation_plugin; do
+	content "general.executor = \"shell\"
+general.data_dir = \"/ci\"
+$key = true"
+	check "$key is refused, as the manual says" '
+		bad "$file:3: unknown key \"${key##*.}\" in [${key%.*}]" -- "$usr" "$jacamar" config --check "$file" &&
+		sed -n "/^\.Sh FROM JACAMAR/,/^\.Sh EX/p" "$top/man/jacamar-config.toml.5" | grep -w "${key##*.}"'
+done
+
 # What a site copies
 
 cp "$top/config/examples/jacamar-config.toml" "$file"

@@ -137,6 +137,56 @@ rules "user_allowlist = [\"$usr\"]" "groups_blocklist = [\"$club\"]" 'lists_pre_
 	'pipeline_source_allowlist = ["push"]' 'shell_allowlist = ["/bin/bash"]'
 check 'a job that all rules admit runs' 'play && grep -qx "$usr" "$box/log"'
 
+# A host that is closed to logins, in a /run and an /etc of the call's own.
+# closed FILE TEXT commands...: where FILE says so.
+closed() {
+	(file=$1 text=$2
+	shift 2
+	setpriv() {
+		file=$file text=$text command unshare -m sh -c '
+			mount --make-rprivate / && mount -t tmpfs -o mode=755 none /run &&
+			mkdir /run/upper /run/work && mount -t overlay \
+				-o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work none /etc &&
+			printf "%s" "$text" >"$file" && exec setpriv "$@"' - "$@"
+	}
+	"$@")
+}
+rm -rf "$box/home/$usr/.jacamar-ci"
+job </dev/null
+rules 'enforce_nologin = true'
+check 'a host that is open has jobs' 'configure || { cat "$box/log"; false; }'
+for file in /run/nologin /etc/nologin; do
+	check "one that $file closes has none, and says why" '
+		closed "$file" "Maintenance.
+Back at 18:00." configure
+		[ $? -eq 2 ] && nothing_ran && logged " closes this host, as auth.enforce_nologin heeds: Maintenance. Back at 18:00."'
+done
+check 'which is not kept from the author of the job, to whom reasons are not told' '
+	sed -i "s/\"-u\", *//" "$etc/config.toml"; closed /run/nologin "Back at 18:00." play; code=$?; write_runner_config
+	[ $code -eq 2 ] && nothing_ran && logged "this job was refused (reference " && logged "): Back at 18:00."'
+check 'also where the file says nothing' '
+	closed /etc/nologin "" configure; [ $? -eq 2 ] && nothing_ran && logged "this host is closed to logins at present"'
+rules
+check 'a site that does not heed it has jobs all the same' '
+	closed /run/nologin "Back at 18:00." configure || { cat "$box/log"; false; }'
+
+# What of a job is not run here
+job_extra='.scripts += ({get_sources: "get", after_script: "after", archive_cache: "archive"} |
+	map_values(["echo \(.) ran"]))'
+echo 'echo build ran' | job
+job_extra=
+for name in build_script step_script; do
+	rules "run_stage_allowlist = [\"get_sources\", \"$name\"]"
+	check "a sub-stage that is listed is run, the script as $name" '
+		rm -rf "$box/home/$usr/.jacamar-ci"; play && grep -x "get ran" "$box/log" && grep -x "build ran" "$box/log"'
+	check 'any other is not, which is told' '
+		! grep -e "^after ran" -e "^archive ran" "$box/log" &&
+		logged "warning: after_script is not run: it is not in this site'"'"'s run_stage_allowlist" &&
+		logged "warning: archive_cache is not run: "'
+done
+rm -rf "$box/home/$usr/.jacamar-ci"
+job </dev/null
+
 # The file with the capabilities is a way around all rules for who may execute it.
 [ "$flavour" = caps ] || finish
 rm -rf "$box/home/$usr/.jacamar-ci"

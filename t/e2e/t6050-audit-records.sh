@@ -67,6 +67,18 @@ check 'a cancelled job' '
 	records "[.[] | select(.substage == \"build_script\") | .decision, .exit, .reason] ==
 		[\"cancelled\", 2, \"the job was cancelled; its processes were ended\"]"'
 
+job_extra='.scripts += {after_script: ["true"]}'
+job </dev/null
+job_extra=
+write_config 'data_dir = "$HOME"' "downscope = \"$downscope\"
+run_stage_allowlist = [\"build_script\"]
+[auth.logging]
+$enabled"
+check 'a sub-stage that is not run here' '
+	recorded && each_call_has_one && records "[.[] | select(.decision == \"skipped\") | [.substage, .exit]] |
+		any(. == [\"after_script\", 0]) and all(.[0] != \"build_script\")"'
+log_to "$enabled"
+
 # config, which is told to end while it waits for a server, for the user's shell, or for anything else
 
 # config_told: config, alone and in the background, is told to end once the commands $1 return 0.

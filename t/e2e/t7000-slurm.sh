@@ -116,6 +116,19 @@ check 'a site may take back the refusal' 'plays_with "--output=/dev/null" && log
 
 # --- what a site sets ---
 
+slurm_config '' 'default_args = ["--time=9 --comment '"'two words'"'", "-n 1"]'
+check 'the site has arguments of its own' '
+	plays_with "" && logged "TimeLimit=00:09:00" && logged "Comment=two words"'
+check 'those of the job come behind, and decide' '
+	plays_with "--time=8" && logged "TimeLimit=00:08:00" && logged "Comment=two words"'
+slurm_config '' 'default_args = ["--output=x"]'
+check 'ones that would break the driver fail each job, as the fault of the site' '
+	plays_with "--time=8"; [ $? -eq 2 ] && queue_is_empty &&
+	logged "batch.default_args cannot be used for sbatch: --output=x is refused: "'
+slurm_config '' 'default_args = ["--partition=nowhere"]'
+check 'so do ones that Slurm refuses' '
+	plays_with ""; [ $? -eq 2 ] && logged "the job was not submitted: sbatch: " && logged "nvalid partition"'
+
 slurm_config 'retain_logs = true'
 echo 'echo to be kept' | job
 check 'where logs are retained, that of the allocation is, too' '

@@ -41,11 +41,13 @@ void test_header_init(struct test_header *made, const char *home)
 	state->cache_dir = made->cache_dir;
 	state->scripts_dir = made->scripts_dir;
 	state->jacamar = "/opt/jacamar/bin/jacamar";
+	state->substages = made->names;
 	state->environment_names = made->names;
 	state->user_environment = made->names;
 	state->filters = made->names; /* none */
 	state->logging.location = (char *)"syslog";
 	state->executor = EXECUTOR_SHELL;
+	state->default_arguments = made->names;
 	state->argument_variables = made->names;
 	state->scheduler_environment = made->names;
 	/* Against a hang alone. */

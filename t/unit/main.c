@@ -52,6 +52,7 @@ static Suite *(*const suites[])(void) = {
 	sudo_suite,
 	channel_suite,
 	audit_sink_suite,
+	arguments_suite,
 	audit_suite,
 	tree_suite,
 	turn_suite,

@@ -25,6 +25,7 @@ static struct {
 	struct account accounts[2];
 	gid_t groups[2][MOST_GROUPS]; /* of each; a 0 behind the last */
 	const char *answer;	      /* the script's username; NULL: it refuses */
+	const char *closed;	      /* what nologin says; NULL: the host is open */
 	int lookups, questions;
 } site;
 
@@ -82,7 +83,13 @@ static int site_runas(const struct runas_settings *settings, const struct accoun
 	return 0;
 }
 
-static const struct policy_sources SITE = {site_account, site_groups, site_runas};
+static const char *site_nologin(char *text, size_t size)
+{
+	snprintf(text, size, "%s", site.closed != NULL ? site.closed : "");
+	return site.closed != NULL ? "/etc/nologin" : NULL;
+}
+
+static const struct policy_sources SITE = {site_account, site_groups, site_runas, site_nologin};
 
 /* Whether `login`, by a pipeline of `source`, may have a job. */
 static int apply(const struct auth_settings *settings, const char *login, const char *source,
@@ -365,6 +372,7 @@ END_TEST
 
 /* One rule after the other is no longer broken: the first that still is, is what is named. */
 static const char *const IN_ORDER[] = {
+	"/etc/nologin closes this host, as auth.enforce_nologin heeds: maintenance",
 	"the pipeline's source 'web' is not in auth.pipeline_source_allowlist",
 	"project_1_bot is a bot of a project or group, and auth.allow_bot_accounts is not set",
 	"project_1_bot is in auth.user_blocklist",
@@ -385,29 +393,50 @@ START_TEST(the_first_rule_that_refuses_is_named)
 		.user_blocklist = list_of(both),
 		.lists_pre_validation = true,
 		.runas.validation_script = (char *)"/script",
+		.enforce_nologin = true,
 	};
 	struct applicant applicant;
 	struct error err = {.detail = ""};
 	open_site();
+	site.closed = _i > 0 ? NULL : "maintenance";
 	site.accounts[0] = account_with("project_1_bot", 20001, "/bin/bash");
 	site.accounts[1] = account_with("two", 998, "/sbin/nologin");
 	site.answer = NULL;
 
-	settings.allow_bot_accounts = _i > 1;
-	settings.lists_pre_validation = _i < 3;
-	if (_i > 3)
-		site.answer = "two";
+	settings.allow_bot_accounts = _i > 2;
+	settings.lists_pre_validation = _i < 4;
 	if (_i > 4)
-		settings.user_blocklist.count = 1;
+		site.answer = "two";
 	if (_i > 5)
+		settings.user_blocklist.count = 1;
+	if (_i > 6)
 		site.accounts[1] = account_with("two", 998, "/bin/bash");
 	ck_assert_int_eq(
-		apply(&settings, "project_1_bot", _i > 0 ? "push" : "web", &applicant, &err), -1);
+		apply(&settings, "project_1_bot", _i > 1 ? "push" : "web", &applicant, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 	ck_assert_str_eq(err.detail, IN_ORDER[_i]);
 	/* Who is refused before it does not have the site's script run. */
-	ck_assert_int_eq(site.questions, _i >= 3);
-	ck_assert_int_eq(applicant.asked, _i >= 3);
+	ck_assert_int_eq(site.questions, _i >= 4);
+	ck_assert_int_eq(applicant.asked, _i >= 4);
+}
+END_TEST
+
+START_TEST(a_closed_host_is_closed_where_the_site_heeds_it)
+{
+	static const char *const says[] = {"back at 18:00", ""};
+	static const char *const heard[] = {"back at 18:00",
+					    "this host is closed to logins at present"};
+	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID, .min_uid = MIN_UID};
+	struct applicant applicant;
+	struct error err;
+	open_site();
+	site.closed = says[_i];
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), 0);
+	settings.enforce_nologin = true;
+	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_DENIED);
+	ck_assert_str_eq(err.notice, heard[_i]);
+	ck_assert_int_eq(site.lookups, 1);
 }
 END_TEST
 
@@ -477,6 +506,7 @@ Suite *policy_suite(void)
 	TCase *tcase = tcase_create("policy");
 
 	tcase_add_loop_test(tcase, an_account_is_held_against_the_rules, 0, ROWS(ACCOUNTS));
+	tcase_add_loop_test(tcase, a_closed_host_is_closed_where_the_site_heeds_it, 0, 2);
 	tcase_add_loop_test(tcase, bots_get_no_job_unless_they_may, 0, ROWS(LOGINS));
 	tcase_add_loop_test(tcase, a_pipeline_comes_from_an_allowed_source, 0, ROWS(SOURCES));
 	tcase_add_test(tcase, an_unknown_group_admits_nobody);

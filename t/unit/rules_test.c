@@ -343,6 +343,10 @@ static const struct {
 	{"auth", "max_env_chars", DOWNSCOPE_SETUID, true, true, true},
 	{"general", "variable_data_dir", DOWNSCOPE_SETUID, true, true, true},
 	{"batch", "ff_slurm_sacct", DOWNSCOPE_SETUID, true, true, true},
+	{"batch", "lsf_job_cancellation", DOWNSCOPE_SETUID, true, true, true},
+	{"auth.seccomp", "error_num_block_actions", DOWNSCOPE_SETUID, true, true, true},
+	{"auth", "enforce_nologin", DOWNSCOPE_NONE, false, false, false},
+	{"auth", "run_stage_allowlist", DOWNSCOPE_NONE, false, false, false},
 	{"auth", "user_allowlist", DOWNSCOPE_NONE, true, true, false},
 	{"general", "user_bash_env", DOWNSCOPE_NONE, true, true, false},
 };

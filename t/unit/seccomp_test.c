@@ -185,7 +185,8 @@ static void call_blocked_by_32_bits(const void *argument)
 	unsigned long in = (unsigned long)low_memory(narrow, sizeof(narrow));
 	child_require(call32(I386_WAITPID, (unsigned long)-1, 0, 0) == -ECHILD);
 	child_require(call32(I386_MKNOD, name, S_IFIFO, 0) == -ENOENT);
-	enforce(&(struct seccomp_settings){.block_calls = words("mknod socket waitpid")});
+	enforce(&(struct seccomp_settings){.block_calls = words("mknod socket waitpid"),
+					   .error_number = EPERM});
 	child_require(call32(I386_WAITPID, (unsigned long)-1, 0, 0) == -EPERM);
 	child_require(call32(I386_MKNOD, name, S_IFIFO, 0) == -EPERM);
 	child_require(call32(I386_SOCKETCALL, 1, in, 0) == -EPERM);
@@ -225,9 +226,10 @@ static void call_blocked(const void *argument)
 	(void)argument;
 	child_require(refused(mkfifo("/nonexistent/fifo", 0600), ENOENT));
 	enforce(&(struct seccomp_settings){
-		.block_calls = words("mknod mknodat socket mknodat clone3 waitpid")});
-	child_require(refused(mkfifo("/nonexistent/fifo", 0600), EPERM));
-	child_require(refused(socket(AF_UNIX, SOCK_STREAM, 0), EPERM));
+		.block_calls = words("mknod mknodat socket mknodat clone3 waitpid"),
+		.error_number = EACCES});
+	child_require(refused(mkfifo("/nonexistent/fifo", 0600), EACCES));
+	child_require(refused(socket(AF_UNIX, SOCK_STREAM, 0), EACCES));
 	/* A C library goes on with clone on this error alone. */
 	child_require(refused(syscall(SYS_clone3, NULL, 0UL), ENOSYS));
 	child_require(refused(mkdir("/nonexistent/directory", 0700), ENOENT));

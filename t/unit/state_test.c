@@ -42,9 +42,11 @@ static struct state full_state(const json_t *names)
 		.static_builds = true,
 		.static_builds_days = 36500,
 		.no_new_privs = true,
+		.raise_stack = true,
 		.unrestricted_cmd_line = true,
 		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
 			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
+		.substages = names,
 		.environment_names = names,
 		.user_environment = names,
 		.filters = names,
@@ -55,6 +57,7 @@ static struct state full_state(const json_t *names)
 			    .address = (char *)"/run/log"},
 		.executor = EXECUTOR_SLURM,
 		.scheduler_bin = "/opt/slurm/bin",
+		.default_arguments = names,
 		.argument_variables = names,
 		.scheduler_environment = names,
 		.command_delay_ms = 5000,
@@ -105,11 +108,13 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_int_eq(a->static_builds, b->static_builds);
 	ck_assert_int_eq(a->static_builds_days, b->static_builds_days);
 	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
+	ck_assert_int_eq(a->raise_stack, b->raise_stack);
 	ck_assert_int_eq(a->unrestricted_cmd_line, b->unrestricted_cmd_line);
 	for (int i = 0; i < LIMIT_COUNT; i++) {
 		ck_assert_int_eq(a->limits[i].set, b->limits[i].set);
 		ck_assert_int_eq(a->limits[i].value, b->limits[i].value);
 	}
+	ck_assert(json_equal(a->substages, b->substages));
 	ck_assert(json_equal(a->environment_names, b->environment_names));
 	ck_assert(json_equal(a->user_environment, b->user_environment));
 	ck_assert(json_equal(a->filters, b->filters));
@@ -196,7 +201,7 @@ static const struct {
 	{NULL, "version", NULL},
 	{NULL, "version", "0"},
 	{NULL, "version", "1000"},
-	{NULL, "version", "\"1\""},
+	{NULL, "version", "\"2\""},
 	{NULL, "job", NULL},
 	{NULL, "job", "[]"},
 	{NULL, "account", NULL},
@@ -368,9 +373,9 @@ START_TEST(a_version_of_another_program_says_so)
 	struct state back;
 	struct error err;
 	json_t *root = state_encode(&state);
-	json_object_set_new(root, "version", json_integer(2));
+	json_object_set_new(root, "version", json_integer(1));
 	ck_assert_int_eq(state_decode(root, &back, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "is of version 2"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "is of version 1"));
 	state_free(&back);
 	json_decref(root);
 	json_decref(names);
@@ -378,7 +383,7 @@ START_TEST(a_version_of_another_program_says_so)
 END_TEST
 
 static const char *const NOT_STATES[] = {
-	"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"version\":1,\"version\":1}", "\xff",
+	"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"version\":2,\"version\":2}", "\xff",
 };
 
 START_TEST(what_is_no_state_is_refused)

@@ -7,6 +7,7 @@
 #include <check.h>
 
 Suite *account_suite(void);
+Suite *arguments_suite(void);
 Suite *audit_suite(void);
 Suite *audit_sink_suite(void);
 Suite *batch_suite(void);
