@@ -51,6 +51,7 @@ static int arrive(struct invocation *call, const struct channel_header *header, 
 		.kind = state->downscope,
 		.no_new_privs = state->no_new_privs,
 		.raise_stack = state->raise_stack,
+		.cleans_up = strcmp(call->stage, "cleanup") == 0,
 		.filters = state->filters,
 		.core_limit = call->core_limit,
 	};

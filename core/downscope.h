@@ -71,6 +71,7 @@ struct downscope_rules {
 	bool raise_stack;      /* its limit, as far as it goes */
 	const json_t *filters; /* of system calls: seccomp.h */
 	rlim_t core_limit;     /* what privilege_hide_memory() found */
+	bool cleans_up;	       /* may have the processes that jobs may not: settle.h */
 	struct limit_setting limits[LIMIT_COUNT];
 };
 

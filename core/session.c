@@ -121,6 +121,7 @@ static void become_user(const struct session *session, int channel, int report)
 		.kind = state->downscope,
 		.no_new_privs = state->no_new_privs,
 		.raise_stack = state->raise_stack,
+		.cleans_up = strcmp(session->stage, "cleanup") == 0,
 		.filters = state->filters,
 		.core_limit = session->core_limit,
 	};

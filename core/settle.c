@@ -15,6 +15,9 @@
 #define IOPRIO_CLASS_SHIFT 13
 #define IOPRIO_CLASS_RT	   1
 
+/* The user's side of cleanup, and what it may have to start: the commands of a scheduler. */
+#define KEPT_PROCESSES 8
+
 /* Each by its key, and by what the unit of a service has for it. */
 static const struct {
 	__rlimit_resource_t resource; /* glibc's own type of setrlimit's first argument */
@@ -59,10 +62,37 @@ static int raise_stack(struct error *err)
 	return 0;
 }
 
-static int set_limits(const struct limit_setting *limits, struct error *err)
+/* The most processes that an account may have here, those left out that are not for jobs. */
+static rlim_t most_processes(void)
 {
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NPROC, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
+	    limit.rlim_max < 4 * KEPT_PROCESSES)
+		return RLIM_INFINITY;
+	return limit.rlim_max - KEPT_PROCESSES;
+}
+
+static int keep_processes(rlim_t most, struct error *err)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NPROC, &limit) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the limit of processes");
+	if (limit.rlim_max <= most)
+		return 0;
+	limit.rlim_max = most;
+	if (limit.rlim_cur > most)
+		limit.rlim_cur = most;
+	if (setrlimit(RLIMIT_NPROC, &limit) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot lower the limit of processes");
+	return 0;
+}
+
+static int set_limits(const struct downscope_rules *rules, struct error *err)
+{
+	const struct limit_setting *limits = rules->limits;
+	rlim_t most = rules->cleans_up ? RLIM_INFINITY : most_processes();
 	for (int name = 0; name < LIMIT_COUNT; name++) {
-		if (!limits[name].set)
+		if (!limits[name].set || (name == LIMIT_NPROC && rules->cleans_up))
 			continue;
 		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
 								     : (rlim_t)limits[name].value;
@@ -70,7 +100,7 @@ static int set_limits(const struct limit_setting *limits, struct error *err)
 		if (setrlimit(LIMITS[name].resource, &limit) != 0)
 			return refuse_limit(name, err);
 	}
-	return 0;
+	return keep_processes(most, err);
 }
 
 /* A service may run with an edge over logins; its jobs do not. Giving it up needs no privilege. */
@@ -92,7 +122,7 @@ int settle_as_login(const struct account *account, const struct downscope_rules 
 {
 	umask(0022);
 	if (downscope_restore_core_limit(rules->core_limit, err) != 0 ||
-	    (rules->raise_stack && raise_stack(err) != 0) || set_limits(rules->limits, err) != 0)
+	    (rules->raise_stack && raise_stack(err) != 0) || set_limits(rules, err) != 0)
 		return -1;
 	level_priorities();
 	if (rules->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -300,6 +300,7 @@ check "a job cannot find a key of the service's session" '
 cat >"$box/script" <<'SCRIPT'
 grep -e NoNewPrivs -e SigBlk -e SigIgn -e Seccomp: /proc/self/status | tr '\t' ' '
 echo "umask $(umask) nice $(nice) oom $(cat /proc/self/oom_score_adj) core $(ulimit -S -c) nofile $(ulimit -n)"
+echo "processes $(ulimit -S -u) $(ulimit -H -u)"
 echo "limits $(ulimit -u) $(ulimit -f) $(ulimit -s) $(ulimit -H -c) $(ulimit -H -n)"
 pwd -P
 SCRIPT
@@ -331,6 +332,10 @@ except sudo 'sudoers says it: rlimit_core' check 'the limit of core files is the
 	cp "$box/lifted.log" "$box/log"; logged "core unlimited"'
 check 'a nice service has nice jobs' 'call_with nice -n 7 && logged "nice 7"'
 
+check 'of the processes that the service may have, some are kept from jobs' '
+	call_with prlimit --nproc=400:500 && logged "processes 400 492" || { cat "$box/log"; false; }'
+check 'but not of so few that it would be many' '
+	call_with prlimit --nproc=30 && logged "processes 30 30" || { cat "$box/log"; false; }'
 # The kernel cuts it for what has file capabilities, and sudo has a way of its own with it.
 small_stack() { call_with sh -c 'ulimit -H -s 131072 && ulimit -S -s 65536 && exec "$@"' -; }
 except sudo 'it is what sudo makes it' check 'the stack of a job is the one that the kernel leaves' '

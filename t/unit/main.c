@@ -64,6 +64,7 @@ static Suite *(*const suites[])(void) = {
 	script_suite,
 	supervise_suite,
 	login_shell_suite,
+	settle_suite,
 	shell_suite,
 	words_suite,
 	slurm_suite,

@@ -40,6 +40,7 @@ Suite *rules_suite(void);
 Suite *script_suite(void);
 Suite *seccomp_suite(void);
 Suite *settings_suite(void);
+Suite *settle_suite(void);
 Suite *shell_suite(void);
 Suite *show_suite(void);
 Suite *slurm_suite(void);

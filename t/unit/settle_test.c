@@ -1,0 +1,82 @@
+/*
+ * What a process of the user has that a login would have, and the limits that the site sets.
+ */
+#include <sys/resource.h>
+
+#include "core/settle.h"
+#include "t/unit/process.h"
+#include "t/unit/suites.h"
+
+#define NONE (-1)
+
+static const struct limits_case {
+	rlim_t soft, hard; /* of the service */
+	int64_t set;	   /* by [auth.limits]; NONE: nothing is */
+	bool cleans_up;
+	rlim_t becomes_soft, becomes_hard;
+} PROCESSES[] = {
+	{400, 500, NONE, false, 400, 492}, {500, 500, NONE, false, 492, 492},
+	{400, 500, NONE, true, 400, 500},  {400, 500, 300, false, 300, 300},
+	{400, 500, 496, false, 492, 492},  {400, 500, 300, true, 400, 500},
+	{40, 40, NONE, false, 32, 32},	   {31, 31, NONE, false, 31, 31},
+	{31, 31, 30, false, 30, 30},
+};
+
+static void settle_processes(const void *argument)
+{
+	const struct limits_case *each = argument;
+	const struct account account = {.home = "/"};
+	struct downscope_rules rules = {.cleans_up = each->cleans_up};
+	struct rlimit limit = {.rlim_cur = each->soft, .rlim_max = each->hard};
+	struct error err = {.detail = ""};
+	rules.limits[LIMIT_NPROC] =
+		(struct limit_setting){.set = each->set != NONE, .value = each->set};
+	child_require(setrlimit(RLIMIT_NPROC, &limit) == 0);
+	child_require(settle_as_login(&account, &rules, &err) == 0);
+	child_require(getrlimit(RLIMIT_NPROC, &limit) == 0);
+	child_require(limit.rlim_cur == each->becomes_soft && limit.rlim_max == each->becomes_hard);
+}
+
+START_TEST(some_processes_are_kept_for_cleanup)
+{
+	ck_assert_int_eq(process_run(settle_processes, &PROCESSES[_i]), 0);
+}
+END_TEST
+
+static void settle_stack(const void *argument)
+{
+	const bool *raised = argument;
+	const struct account account = {.home = "/"};
+	struct downscope_rules rules = {.raise_stack = *raised};
+	struct rlimit limit = {.rlim_cur = 8 << 20, .rlim_max = 64 << 20};
+	struct error err = {.detail = ""};
+	child_require(setrlimit(RLIMIT_STACK, &limit) == 0);
+	child_require(settle_as_login(&account, &rules, &err) == 0);
+	child_require(getrlimit(RLIMIT_STACK, &limit) == 0);
+	child_require(limit.rlim_cur == (*raised ? 64 << 20 : 8 << 20));
+	child_require(limit.rlim_max == 64 << 20);
+
+	/* What the site sets holds instead. */
+	rules.limits[LIMIT_STACK] = (struct limit_setting){.set = true, .value = 16 << 20};
+	child_require(settle_as_login(&account, &rules, &err) == 0);
+	child_require(getrlimit(RLIMIT_STACK, &limit) == 0);
+	child_require(limit.rlim_cur == 16 << 20 && limit.rlim_max == 16 << 20);
+}
+
+START_TEST(the_stack_is_raised_where_it_is_asked_for)
+{
+	const bool raised = _i == 1;
+	ck_assert_int_eq(process_run(settle_stack, &raised), 0);
+}
+END_TEST
+
+Suite *settle_suite(void)
+{
+	Suite *suite = suite_create("settle");
+	TCase *tcase = tcase_create("settle");
+
+	tcase_add_loop_test(tcase, some_processes_are_kept_for_cleanup, 0, ROWS(PROCESSES));
+	tcase_add_loop_test(tcase, the_stack_is_raised_where_it_is_asked_for, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
