@@ -37,7 +37,7 @@ site_config() {
 ca="tls-ca-file = \"$web/ca.pem\""
 named="gitlab_server = \"$site\""
 
-asked() { wc -l <"$web/$1.log"; }
+asked() { log_of "$1" | wc -l; }
 forget() { rm -rf "$box/home/$runner/.cache"; : >"$web/site.log"; : >"$web/attacker.log"; : >"$web/plain.log"; }
 site_job() { job "$(token iss="$site")" </dev/null; }
 succeeds() { configure "$@" && [ -s "$box/answer" ] || { cat "$box/log"; return 1; }; }
@@ -58,7 +58,7 @@ id -un
 SCRIPT
 check 'a job whose keys come over TLS succeeds' 'play && logged "$usr" || { cat "$box/log"; false; }'
 check 'the server was asked once, without any credentials' '
-	[ "$(cat "$web/site.log")" = "GET /oauth/discovery/keys \"-\" \"-\"" ] || { cat "$web/site.log"; false; }'
+	[ "$(log_of site)" = "GET /oauth/discovery/keys \"-\" \"-\"" ] || { log_of site; false; }'
 check 'the keys are kept in a private file of a private directory' '
 	[ "$(kept | wc -l)" -eq 1 ] && [ "$(stat -c "%a %U" "$(kept)")" = "600 $runner" ] &&
 	[ "$(stat -c "%a %U" "$cache")" = "700 $runner" ] &&
@@ -89,14 +89,14 @@ check "a certificate of another host is refused" '
 	fails "cannot get the server'"'"'s keys from https://127.0.0.1:$port/" && [ "$(asked site)" -eq 0 ]'
 site_config "gitlab_server = \"https://localhost:$plain_port\"" "$ca"
 check 'a server that does not speak TLS is refused' '
-	fails "cannot get the server'"'"'s keys from https://localhost:$plain_port/" && ! grep GET "$web/plain.log"'
+	fails "cannot get the server'"'"'s keys from https://localhost:$plain_port/" && ! log_of plain | grep GET'
 
 site_job
 mkdir -p "$web/site/-"
 mv "$web/site/oauth/discovery/keys" "$web/site/-/jwks"
 site_config "$named" "$ca"
 check 'an old server is asked under its other address' '
-	succeeds && [ "$(cut -d" " -f2 "$web/site.log" | tr "\n" " ")" = "/oauth/discovery/keys /-/jwks " ]'
+	succeeds && [ "$(log_of site | cut -d" " -f2 | tr "\n" " ")" = "/oauth/discovery/keys /-/jwks " ]'
 mv "$web/site/-/jwks" "$web/site/oauth/discovery/keys"
 
 # Without TLS: this machine alone
@@ -178,7 +178,7 @@ hostile_job() {
 	job "$forged" </dev/null
 	job_extra=
 }
-never_asked() { [ "$(asked attacker)" -eq 0 ] || { cat "$web/attacker.log"; return 1; }; }
+never_asked() { [ "$(asked attacker)" -eq 0 ] || { log_of attacker; return 1; }; }
 forge() { $sign claims user_login="$usr" "$@" | $sign token "$box/attacker.jwk"; }
 
 for where in "$named" 'name = "without gitlab_server"'; do
@@ -212,7 +212,7 @@ for where in "$named" 'name = "without gitlab_server"'; do
 	check "so is a token that names an attacker's keys itself ($what)" '
 		fails "the id token'"'"'s header has '"'jku'"'" $hostile_environment && never_asked'
 	check "and the site's server keeps no credentials of the job ($what)" '
-		! grep -q -e secret -e gitlab-ci-token "$web/site.log"'
+		! log_of site | grep -e secret -e gitlab-ci-token -e "does not answer"'
 done
 
 # Without gitlab_server: the server is the runner's, if the token says so, too
@@ -222,7 +222,7 @@ site_config "$ca"
 job_extra=".response.git_info.repo_url = \"https://gitlab-ci-token:secret@localhost:$port/group/project.git\""
 site_job
 check 'without gitlab_server the origin of the repository is asked' '
-	succeeds && [ "$(cat "$web/site.log")" = "GET /oauth/discovery/keys \"-\" \"-\"" ]'
+	succeeds && [ "$(log_of site)" = "GET /oauth/discovery/keys \"-\" \"-\"" ]'
 job "$(token iss=https://gitlab.example.com)" </dev/null
 check 'a token of another issuer is refused, though its signature is right' '
 	fails "was issued by https://gitlab.example.com, not by $site"'

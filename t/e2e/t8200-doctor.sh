@@ -617,7 +617,7 @@ of_server() {
 		"$1" "${2-tls-ca-file = \"$web/ca.pem\"}" >"$config"
 }
 check 'a good server is good, and is asked once, and nothing is kept of it' '
-	of_server "$site" && good && [ "$(wc -l <"$web/site.log")" = 1 ] && [ ! -e "$box/home/$runner/.cache" ] &&
+	of_server "$site" && good && [ "$(log_of site | wc -l)" = 1 ] && [ ! -e "$box/home/$runner/.cache" ] &&
 	for name in server TLS keys clock; do
 		[ "$(jq -r ".findings[] | select(.check == \"$name\").result" "$box/report")" = pass ] || exit 1
 	done'

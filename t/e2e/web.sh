@@ -54,6 +54,10 @@ http {
 		root $web/attacker;
 	}
 	server {
+		listen 127.0.0.1:$quiet_port;
+		return 204;
+	}
+	server {
 		listen 127.0.0.1:$plain_port;
 		access_log $web/plain.log asked;
 		root $web/site;
@@ -83,12 +87,20 @@ start_web_somewhere() {
 	local round
 	for round in $(seq 20); do
 		port=$(shuf -i 10000-29999 -n 1)
-		attacker_port=$((port + 1)) plain_port=$((port + 2))
+		attacker_port=$((port + 1)) plain_port=$((port + 2)) quiet_port=$((port + 3))
 		write_web_config
 		start_web && return 0
 	done
 	cat "$web/said" "$web/error.log"
 	return 1
+}
+
+# log_of SERVER: who asked for what, site's, attacker's or plain's. A request is logged once it is
+# answered; nginx has but one worker, which answers this one after that.
+log_of() {
+	bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "HEAD / HTTP/1.0\\r\\n\\r\\n" >&3 && cat <&3' - \
+		"$quiet_port" | grep -q '^HTTP/1.1 204' || echo "the web server does not answer"
+	cat "$web/$1.log"
 }
 
 # keys_of DIRECTORY KEY...: what a server answers below that path.
