@@ -6,9 +6,9 @@
 #define JACAMAR_CORE_RESIDENT_H
 
 /*
- * Lets go of the program's and the libraries' code and constants, of which the start has used far
- * more than the wait will. They are pages of files that nothing writes to, and come back, from
- * memory as a rule, when they are used again. Nothing that was written is touched.
+ * Lets go of the large parts of code and constants, of the program and its libraries: the start has
+ * used far more of them than the wait will. They are pages of files that nothing writes to, and
+ * come back, from memory as a rule, when they are used again. Nothing that was written is touched.
  */
 void resident_trim(void);
 
