@@ -61,7 +61,7 @@ struct state {
 	bool unrestricted_cmd_line;
 	struct limit_setting limits[LIMIT_COUNT];
 	const json_t *substages;	 /* array of strings: [auth] run_stage_allowlist */
-	const json_t *environment_names; /* likewise of strings: [auth] downscope_env */
+	const json_t *environment_names; /* likewise: [auth] downscope_env */
 	const json_t *user_environment;	 /* likewise: [general] user_bash_env */
 	const json_t *filters;		 /* of system calls: seccomp.h */
 	struct logging_settings logging;
