@@ -62,45 +62,51 @@ static int raise_stack(struct error *err)
 	return 0;
 }
 
-/* The most processes that an account may have here, those left out that are not for jobs. */
-static rlim_t most_processes(void)
+static rlim_t to_limit(const struct limit_setting *setting)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NPROC, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
-	    limit.rlim_max < 4 * KEPT_PROCESSES)
-		return RLIM_INFINITY;
-	return limit.rlim_max - KEPT_PROCESSES;
+	return setting->value == LIMIT_UNLIMITED ? RLIM_INFINITY : (rlim_t)setting->value;
 }
 
-static int keep_processes(rlim_t most, struct error *err)
+/*
+ * The processes of an account. Jobs get all that the site and the service allow, but for a few of
+ * the service's; cleanup gets those in addition, and need not keep to a soft limit, to which no job
+ * keeps either.
+ */
+static int set_processes(const struct downscope_rules *rules, struct error *err)
 {
+	const struct limit_setting *setting = &rules->limits[LIMIT_NPROC];
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NPROC, &limit) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot read the limit of processes");
-	if (limit.rlim_max <= most)
-		return 0;
+	rlim_t hard = limit.rlim_max;
+	bool spare = hard != RLIM_INFINITY && hard >= 4 * KEPT_PROCESSES;
+	rlim_t most = spare ? hard - KEPT_PROCESSES : hard;
+	if (setting->set && to_limit(setting) < most)
+		most = to_limit(setting);
 	limit.rlim_max = most;
-	if (limit.rlim_cur > most)
-		limit.rlim_cur = most;
-	if (setrlimit(RLIMIT_NPROC, &limit) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot lower the limit of processes");
-	return 0;
+	if (rules->cleans_up && hard - most > KEPT_PROCESSES)
+		limit.rlim_max = most + KEPT_PROCESSES;
+	else if (rules->cleans_up)
+		limit.rlim_max = hard;
+	if (setting->set || rules->cleans_up || limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	errno = EPERM;
+	bool above = setting->set && to_limit(setting) > hard;
+	return above || setrlimit(RLIMIT_NPROC, &limit) != 0 ? refuse_limit(LIMIT_NPROC, err) : 0;
 }
 
 static int set_limits(const struct downscope_rules *rules, struct error *err)
 {
 	const struct limit_setting *limits = rules->limits;
-	rlim_t most = rules->cleans_up ? RLIM_INFINITY : most_processes();
 	for (int name = 0; name < LIMIT_COUNT; name++) {
-		if (!limits[name].set || (name == LIMIT_NPROC && rules->cleans_up))
+		if (!limits[name].set || name == LIMIT_NPROC)
 			continue;
-		rlim_t value = limits[name].value == LIMIT_UNLIMITED ? RLIM_INFINITY
-								     : (rlim_t)limits[name].value;
+		rlim_t value = to_limit(&limits[name]);
 		struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
 		if (setrlimit(LIMITS[name].resource, &limit) != 0)
 			return refuse_limit(name, err);
 	}
-	return keep_processes(most, err);
+	return set_processes(rules, err);
 }
 
 /* A service may run with an edge over logins; its jobs do not. Giving it up needs no privilege. */

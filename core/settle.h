@@ -11,9 +11,9 @@
 #include "core/downscope.h"
 
 /*
- * As the user, who has no right that this could need. Where the service's limit of processes is not
- * unlimited, a few of them are left to whoever cleans up: a job that takes all there are would
- * otherwise leave none for its end.
+ * As the user, who has no right that this could need. A few of the processes that an account may
+ * have are left to whoever cleans up: a job that takes all there are would otherwise leave none for
+ * its end.
  */
 int settle_as_login(const struct account *account, const struct downscope_rules *rules,
 		    struct error *err);

@@ -111,6 +111,13 @@ limits.nproc = 1"
 	bounded_play; [ $? -eq 2 ] && logged "Resource temporarily unavailable" &&
 	! grep "the script runs" "$box/log" && nothing_left'
 write_config
+# More than the soft limit, which jobs need not keep to, and not more than a job may have.
+except none 'they would be too many for the runner as well' check 'cleanup finds a process free where a job has taken all it may have' '
+	wait_until "! pgrep -U $usr >/dev/null"
+	echo true | job && prepare_call && echo true | call && [ "$(call_exit)" = 0 ] || exit 1
+	as "$usr" sh -c "for i in \$(seq 52); do sleep 600 & done"
+	cleanup_with prlimit --nproc=45:60; result=$?; end_all; cat "$box/log"
+	[ $result -eq 0 ] && ! find "$home/.jacamar-ci/scripts" -type f | grep .'
 except none 'no place would be left for the runner either' check 'a job that leaves a bomb, which takes each place that is free, is cleaned up all the same' '
 	wait_until "! pgrep -U $usr >/dev/null"
 	echo "$box/stray daemon ignore close bomb live" | command_job

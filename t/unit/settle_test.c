@@ -1,6 +1,7 @@
 /*
  * What a process of the user has that a login would have, and the limits that the site sets.
  */
+#include <string.h>
 #include <sys/resource.h>
 
 #include "core/settle.h"
@@ -16,10 +17,12 @@ static const struct limits_case {
 	rlim_t becomes_soft, becomes_hard;
 } PROCESSES[] = {
 	{400, 500, NONE, false, 400, 492}, {500, 500, NONE, false, 492, 492},
-	{400, 500, NONE, true, 400, 500},  {400, 500, 300, false, 300, 300},
-	{400, 500, 496, false, 492, 492},  {400, 500, 300, true, 400, 500},
-	{40, 40, NONE, false, 32, 32},	   {31, 31, NONE, false, 31, 31},
-	{31, 31, 30, false, 30, 30},
+	{400, 500, NONE, true, 500, 500},  {400, 500, 300, false, 300, 300},
+	{400, 500, 300, true, 308, 308},   {400, 500, 496, false, 492, 492},
+	{400, 500, 496, true, 500, 500},   {32, 32, NONE, false, 24, 24},
+	{32, 32, NONE, true, 32, 32},	   {31, 31, NONE, false, 31, 31},
+	{31, 31, NONE, true, 31, 31},	   {31, 31, 30, false, 30, 30},
+	{31, 31, 30, true, 31, 31},	   {31, 31, 3, true, 11, 11},
 };
 
 static void settle_processes(const void *argument)
@@ -36,6 +39,28 @@ static void settle_processes(const void *argument)
 	child_require(getrlimit(RLIMIT_NPROC, &limit) == 0);
 	child_require(limit.rlim_cur == each->becomes_soft && limit.rlim_max == each->becomes_hard);
 }
+
+static void settle_above(const void *argument)
+{
+	const struct account account = {.home = "/"};
+	struct downscope_rules rules = {.cleans_up = *(const bool *)argument};
+	struct rlimit limit = {.rlim_cur = 40, .rlim_max = 50};
+	struct error err = {.detail = ""};
+	static const int64_t values[] = {51, LIMIT_UNLIMITED};
+	child_require(setrlimit(RLIMIT_NPROC, &limit) == 0);
+	for (int i = 0; i < 2; i++) {
+		rules.limits[LIMIT_NPROC] = (struct limit_setting){.set = true, .value = values[i]};
+		child_require(settle_as_login(&account, &rules, &err) == -1);
+		child_require(strstr(err.detail, "auth.limits.nproc above the 50 ") != NULL);
+	}
+}
+
+START_TEST(no_more_processes_than_the_service_has_can_be_set)
+{
+	const bool cleans_up = _i == 1;
+	ck_assert_int_eq(process_run(settle_above, &cleans_up), 0);
+}
+END_TEST
 
 START_TEST(some_processes_are_kept_for_cleanup)
 {
@@ -76,6 +101,7 @@ Suite *settle_suite(void)
 	TCase *tcase = tcase_create("settle");
 
 	tcase_add_loop_test(tcase, some_processes_are_kept_for_cleanup, 0, ROWS(PROCESSES));
+	tcase_add_loop_test(tcase, no_more_processes_than_the_service_has_can_be_set, 0, 2);
 	tcase_add_loop_test(tcase, the_stack_is_raised_where_it_is_asked_for, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
