@@ -12,8 +12,8 @@
 
 #include "core/environment.h"
 #include "core/io.h"
-#include "core/resident.h"
 #include "core/launch.h"
+#include "core/resident.h"
 #include "core/search.h"
 #include "core/supervise.h"
 

@@ -11,6 +11,7 @@
 #include "core/executor/scheduler.h"
 #include "core/executor/shell.h"
 #include "core/io.h"
+#include "core/resident.h"
 #include "core/text.h"
 
 /* How often the files are looked at: in the first minute and near the end, and else. */
@@ -343,6 +344,7 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 		return -1;
 	}
 	inquiry_init(&batch->inquiry, &batch->queue, &batch->voice);
+	resident_trim();
 	enum verdict verdict = watch(batch, exit_code, err);
 	if (verdict == GO_ON)
 		return withdraw(batch, err);
