@@ -21,12 +21,11 @@ static bool is_in(const struct string_list *list, const char *name)
 }
 
 /* Whoever it is: while the host is closed, a job is no way in. Its author hears why. */
-static int check_nologin(struct applicant *applicant, struct error *err)
+int policy_check_nologin(const struct auth_settings *settings, const struct policy_sources *sources,
+			 struct error *err)
 {
 	char text[ERROR_NOTICE_SIZE];
-	const char *file = applicant->settings->enforce_nologin
-				   ? applicant->sources->nologin(text, sizeof(text))
-				   : NULL;
+	const char *file = settings->enforce_nologin ? sources->nologin(text, sizeof(text)) : NULL;
 	if (file == NULL)
 		return 0;
 	if (text[0] == '\0')
@@ -34,6 +33,11 @@ static int check_nologin(struct applicant *applicant, struct error *err)
 	error_set(err, ERROR_DENIED, "%s closes this host, as auth.enforce_nologin heeds: %s", file,
 		  text);
 	return error_notify(err, text);
+}
+
+static int check_nologin(struct applicant *applicant, struct error *err)
+{
+	return policy_check_nologin(applicant->settings, applicant->sources, err);
 }
 
 /* What started the pipeline ("push", "web", "schedule", ...); "" where the token does not say. */

@@ -55,6 +55,9 @@ int policy_apply(struct applicant *applicant, struct error *err);
 
 /* Single rules, for doctor. */
 
+int policy_check_nologin(const struct auth_settings *settings, const struct policy_sources *sources,
+			 struct error *err);
+
 /*
  * The four lists, on the account `name` that is in `count` groups: user_blocklist refuses, then
  * user_allowlist admits, then groups_blocklist refuses, then groups_allowlist admits, and where

@@ -14,8 +14,9 @@
 /* Names the key of [auth] that refuses, out of what the rule says. */
 static void mend_rule(struct doctor *doctor, const char *reason)
 {
-	static const char *const keys[] = {"user_blocklist",   "user_allowlist", "groups_blocklist",
-					   "groups_allowlist", "min_uid",	 "shell_allowlist"};
+	static const char *const keys[] = {"enforce_nologin",  "user_blocklist",   "user_allowlist",
+					   "groups_blocklist", "groups_allowlist", "min_uid",
+					   "shell_allowlist"};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strstr(reason, keys[i]) != NULL) {
 			doctor_mend_key(doctor, "auth", keys[i], NULL);
@@ -33,7 +34,7 @@ static void check_rules(struct doctor *doctor, const struct account *account)
 	char admitted[POLICY_TEXT_SIZE];
 	size_t count = 0;
 	cleanup_free gid_t *groups = account_groups(account, &count, &err);
-	if (groups != NULL &&
+	if (groups != NULL && policy_check_nologin(auth, &POLICY_SOURCES, &err) == 0 &&
 	    policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
 		    0 &&
 	    policy_check_lists(auth, account->name, groups, count, admitted, &err) == 0) {

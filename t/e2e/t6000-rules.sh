@@ -143,14 +143,15 @@ closed() {
 	(file=$1 text=$2
 	shift 2
 	setpriv() {
-		file=$file text=$text command unshare -m sh -c '
+		file=$file text=$text mode=$mode command unshare -m sh -c '
 			mount --make-rprivate / && mount -t tmpfs -o mode=755 none /run &&
 			mkdir /run/upper /run/work && mount -t overlay \
 				-o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work none /etc &&
-			printf "%s" "$text" >"$file" && exec setpriv "$@"' - "$@"
+			printf "%s" "$text" >"$file" && chmod "${mode:-644}" "$file" && exec setpriv "$@"' - "$@"
 	}
 	"$@")
 }
+mode=
 rm -rf "$box/home/$usr/.jacamar-ci"
 job </dev/null
 rules 'enforce_nologin = true'
@@ -166,6 +167,9 @@ check 'which is not kept from the author of the job, to whom reasons are not tol
 	[ $code -eq 2 ] && nothing_ran && logged "this job was refused (reference " && logged "): Back at 18:00."'
 check 'also where the file says nothing' '
 	closed /etc/nologin "" configure; [ $? -eq 2 ] && nothing_ran && logged "this host is closed to logins at present"'
+check 'or cannot be read' '
+	mode=000; closed /etc/nologin "Back at 18:00." configure; code=$?; mode=
+	[ $code -eq 2 ] && nothing_ran && logged "this host is closed to logins at present"'
 rules
 check 'a site that does not heed it has jobs all the same' '
 	closed /run/nologin "Back at 18:00." configure || { cat "$box/log"; false; }'

@@ -506,6 +506,14 @@ check 'there is no such account' 'examine --user "no$usr" && finds fail user "th
 fault 'its shell is closed' 'usermod -s /usr/sbin/nologin "$usr"' fail shell 'is closed' "usermod -s /bin/bash $usr"
 fault 'its uid is too low' 'set_auth "min_uid = 4000000"' fail user 'is below auth.min_uid' \
 	"set auth.min_uid at $config:7" write_config
+check 'the host is closed, which the site heeds' '
+	set_auth "enforce_nologin = true"; good || exit 1
+	unshare -m sleep 60 & space=$!; inside="nsenter -t $space -m"
+	wait_until "! cmp -s /proc/self/mountinfo /proc/$space/mountinfo"
+	$inside mount -t tmpfs -o mode=755 none /run && $inside sh -c "echo Back at 18:00. >/run/nologin" && examine &&
+		finds fail user "closes this host, as auth.enforce_nologin heeds: Back at 18:00." \
+			"set auth.enforce_nologin at $config:7"
+	result=$?; kill $space; inside=; write_config; return $result'
 fault 'it is blocked' 'set_auth "user_blocklist = [\"$usr\"]"' fail user 'is in auth.user_blocklist' \
 	"set auth.user_blocklist at $config:7" write_config
 fault 'its shell is none of those allowed' 'set_auth "shell_allowlist = [\"/bin/zsh\"]"' fail shell \
