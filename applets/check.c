@@ -16,6 +16,7 @@
 #include "config/settings.h"
 #include "config/show.h"
 #include "core/account.h"
+#include "core/executor/arguments.h"
 #include "core/io.h"
 #include "core/seccomp.h"
 
@@ -101,6 +102,9 @@ int check_applet(struct invocation *call)
 	struct error err;
 	const char *fault = calling_fault(call, settings->auth.downscope);
 	if (fault == NULL && seccomp_check(&settings->auth.seccomp, &err) != 0)
+		fault = err.detail;
+	if (fault == NULL &&
+	    arguments_check(settings->general.executor, &settings->batch, &err) != 0)
 		fault = err.detail;
 	int code = call->system_failure;
 	if (fault != NULL)

@@ -15,8 +15,8 @@ enum relation { NEEDS, EXCLUDES };
 struct rule {
 	const char *table, *key;
 	enum relation relation;
-	const char *other_table, *other_key;
-	/* Where it is not the presence of both keys alone that is wrong. */
+	const char *other_table, *other_key; /* NULL: it is wrong by itself */
+	/* Where it is not the presence of the keys alone that is wrong. */
 	bool (*applies)(const struct settings *settings);
 	const char *advice;
 };
@@ -60,6 +60,17 @@ static bool root_changes_nothing(const struct settings *settings)
 	return settings->auth.downscope != DOWNSCOPE_SETUID;
 }
 
+/* No job would do anything, and each would succeed. */
+static bool runs_no_script(const struct settings *settings)
+{
+	const struct string_list *list = &settings->auth.run_stage_allowlist;
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], "build_script") == 0 ||
+		    strcmp(list->items[i], "step_script") == 0)
+			return false;
+	return true;
+}
+
 static const char FILTERS[] = "the kernel takes a filter only where no program gains privilege; "
 			      "set that to true, or remove this";
 
@@ -71,6 +82,8 @@ static const struct rule RULES[] = {
 	{"auth", "root_dir_creation", EXCLUDES, "auth", "downscope", root_changes_nothing,
 	 "root makes directories for accounts that it becomes alone; set that to \"setuid\", or "
 	 "remove this"},
+	{"auth", "run_stage_allowlist", NEEDS, NULL, NULL, runs_no_script,
+	 "has neither build_script nor step_script, without which no script of a job is run"},
 	{"auth.runas", "user_variable", NEEDS, "auth.runas", "validation_script", NULL,
 	 "the script decides who may become whom; set that, too, or remove this"},
 	{"auth.runas", "sha256", NEEDS, "auth.runas", "validation_script", NULL,
@@ -92,6 +105,7 @@ static const struct rule RULES[] = {
 	{"auth.seccomp", "block_all", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
 	{"auth.seccomp", "block_calls", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
 	{"auth.seccomp", "limit_setuid", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
+	{"auth.seccomp", "tty_rules", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
 };
 
 bool rules_need_token(const struct settings *settings)
@@ -139,7 +153,7 @@ static const struct {
 	{"auth", "lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
 	{"auth", "max_env_chars", NULL, "nothing travels in the environment"},
 	{"auth", "jwt_exp_delay", NULL, "the token is read once, before the job begins"},
-	{"auth.seccomp", "tty_rules", NULL, "those rules hold wherever filters are not disabled"},
+	{"auth.seccomp", "tty_rules", NULL, "the default filter has those rules"},
 	{"auth.seccomp", "error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
 	{"auth.runas", "validation_env", no_script_is_asked, "no script of auth.runas is asked"},
 	{"general", "variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
@@ -186,7 +200,8 @@ static bool is_set(const struct settings *settings, const char *table, const cha
 static bool is_broken(const struct rule *rule, const struct settings *settings)
 {
 	bool here = is_set(settings, rule->table, rule->key);
-	bool there = is_set(settings, rule->other_table, rule->other_key);
+	bool there =
+		rule->other_key != NULL && is_set(settings, rule->other_table, rule->other_key);
 
 	return here && there == (rule->relation == EXCLUDES) &&
 	       (rule->applies == NULL || rule->applies(settings));
@@ -197,7 +212,9 @@ static void report_rule(const struct rule *rule, const struct settings *settings
 {
 	size_t line = line_of(settings, rule->table, rule->key);
 
-	if (rule->relation == NEEDS)
+	if (rule->other_key == NULL)
+		report_add(report, line, "%s.%s %s", rule->table, rule->key, rule->advice);
+	else if (rule->relation == NEEDS)
 		report_add(report, line, "%s.%s needs %s.%s: %s", rule->table, rule->key,
 			   rule->other_table, rule->other_key, rule->advice);
 	else

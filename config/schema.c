@@ -149,9 +149,10 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_system_call},
 	{"auth.seccomp", "allow_calls", SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
 	 .check = check_system_call},
-	/* 0 would make a call look done that was not; 4095 is the kernel's MAX_ERRNO. */
+	/* 0 would make a call look done that was not; behind the last of errno(3) are the kernel's
+	   own, which no program knows. */
 	{"auth.seccomp", "error_num_block_actions", SCHEMA_INTEGER,
-	 FIELD(auth.seccomp.error_number), .minimum = 1, .maximum = 4095, .number = EPERM},
+	 FIELD(auth.seccomp.error_number), .minimum = 1, .maximum = EHWPOISON, .number = EPERM},
 	{"auth.seccomp", "tty_rules", SCHEMA_BOOLEAN, FIELD(auth.seccomp.tty_rules)},
 
 	/* The login shell reports on a descriptor below this. */
@@ -214,7 +215,7 @@ const struct schema_row *schema_find(const char *table, const char *name)
 const struct schema_row *schema_find_elsewhere(const char *table, const char *name)
 {
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (strcmp(SCHEMA[i].table, table) != 0 && row_has_name(&SCHEMA[i], name))
+		if (!row_is_in(&SCHEMA[i], table) && row_has_name(&SCHEMA[i], name))
 			return &SCHEMA[i];
 	}
 	return NULL;
@@ -315,7 +316,7 @@ const char *schema_nearest_name(const char *table, const char *name)
 	struct search search = search_begin(name);
 
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (strcmp(SCHEMA[i].table, table) == 0)
+		if (row_is_in(&SCHEMA[i], table))
 			search_try(&search, SCHEMA[i].name);
 	}
 	return search.nearest;

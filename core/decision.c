@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/rules.h"
+#include "core/executor/arguments.h"
 #include "core/io.h"
 #include "core/program.h"
 #include "core/seccomp.h"
@@ -300,6 +301,8 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
 					    &decision->applicant.account, err);
 	if (decision->filters == NULL)
+		return -1;
+	if (arguments_check(settings->general.executor, &settings->batch, err) != 0)
 		return -1;
 	decision->default_arguments = copy_names(&settings->batch.default_args);
 	decision->argument_variables = copy_names(&settings->batch.arguments_variable);

@@ -8,6 +8,7 @@
 
 #include "core/audit_sink.h"
 #include "core/doctor/doctor.h"
+#include "core/executor/arguments.h"
 #include "core/io.h"
 #include "core/program.h"
 #include "core/seccomp.h"
@@ -114,6 +115,12 @@ static bool check_use(struct doctor *doctor)
 				strstr(err.detail, "allow_calls") != NULL ? "allow_calls"
 									  : "block_calls",
 				NULL);
+		return false;
+	}
+	if (arguments_check(doctor->settings->general.executor, &doctor->settings->batch, &err) !=
+	    0) {
+		doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s", err.detail);
+		doctor_mend_key(doctor, "batch", "default_args", NULL);
 		return false;
 	}
 	if (doctor->downscope == DOWNSCOPE_UNSET && doctor->runner.count > 0) {

@@ -37,3 +37,20 @@ int arguments_read(const struct scheduler *scheduler, const struct channel_heade
 	arguments->of_author = words->count - of_site;
 	return 0;
 }
+
+int arguments_check(enum executor_kind executor, const struct batch_settings *settings,
+		    struct error *err)
+{
+	const struct scheduler *scheduler = scheduler_of(executor);
+	struct channel_header header = {.state.allow_illegal_args = settings->allow_illegal_args};
+	json_auto_t *site = json_array();
+	struct arguments arguments;
+	if (scheduler == NULL)
+		return 0;
+	for (size_t i = 0; i < settings->default_args.count; i++)
+		json_array_append_new(site, json_string(settings->default_args.items[i]));
+	header.state.default_arguments = site;
+	int result = arguments_read(scheduler, &header, &arguments, err);
+	words_free(&arguments.words);
+	return result;
+}

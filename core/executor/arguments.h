@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "config/settings.h"
 #include "core/channel.h"
 #include "core/error.h"
 #include "core/executor/scheduler.h"
@@ -22,5 +23,9 @@ struct arguments {
 /* 0, or -1 with *err where the site's cannot be used. The caller frees `words` in any case. */
 int arguments_read(const struct scheduler *scheduler, const struct channel_header *header,
 		   struct arguments *arguments, struct error *err);
+
+/* The site's alone, for the scheduler of `executor`, where it is one's: 0, or -1 with *err. */
+int arguments_check(enum executor_kind executor, const struct batch_settings *settings,
+		    struct error *err);
 
 #endif

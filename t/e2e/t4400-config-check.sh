@@ -185,6 +185,28 @@ jwks_file = \"/etc/keys.json\"
 tls-ca-file = \"/etc/ca.pem\""
 check 'keys that contradict each other are an error' '
 	bad "$file:5: general.tls-ca-file does not go with general.jwks_file on line 4: " -- "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+run_stage_allowlist = [\"get_sources\"]"
+check 'so is a list of sub-stages without the one of the script' '
+	bad "$file:6: auth.run_stage_allowlist has neither build_script nor step_script" -- "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+[auth.seccomp]
+tty_rules = true"
+check 'and rules of a filter that cannot be had' '
+	bad "$file:7: auth.seccomp.tty_rules needs auth.no_new_privs: " -- "$usr" "$jacamar" config --check "$file"'
+content "[general]
+executor = \"slurm\"
+data_dir = \"/ci\"
+[batch]
+default_args = [\"-N 1\", \"-o x\"]"
+check 'and arguments that would break the driver' '
+	bad "$file:5: batch.default_args cannot be used for sbatch: -o is refused: " -- "$usr" "$jacamar" config --check "$file"'
+check 'which another executor does not read' '
+	sed -i s/slurm/shell/ "$file" && good "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+jwt_required_aut = \"x\""
+check 'the nearest name is also one that has its entry elsewhere' '
+	bad "$file:6: unknown key \"jwt_required_aut\" in [auth]; did you mean \"jwt_required_aud\"?" -- "$usr" "$jacamar" config --check "$file"'
 content "$general"
 check 'without downscope a file is good, but not for jacamar-auth' '
 	good "$usr" "$jacamar" config --check "$file" && good "$usr" "$jacamar" --no-auth config --check "$file" &&
