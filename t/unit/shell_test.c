@@ -508,9 +508,12 @@ END_TEST
 START_TEST(a_job_has_time_to_end_by_itself)
 {
 	struct play play;
-	/* The limit of the header: nobody is killed before. */
+	/*
+	 * The limit of the header: nobody is killed before. The shell waits by `wait`, which a
+	 * signal ends: one that comes right before a `read` is noticed only behind it.
+	 */
 	pid_t job = start_long_job("trap 'echo bye >~/bye; exit' TERM; echo $$ >~/up;"
-				   " while :; do read -r line <>~/up2; done\n",
+				   " sleep 1000000 & wait\n",
 				   &play);
 	close(play.channel);
 	play.channel = -1;
