@@ -232,6 +232,7 @@ static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct erro
 {
 	struct pid_list holders = {.count = 0};
 	struct pid_list ours = {.count = 0};
+	struct pid_list after = {.count = 0};
 	int64_t now = io_now_ms();
 	int64_t waited = now - hunt->start;
 	bool late = waited > 2 * HOLDER_GRACE_MS;
@@ -254,14 +255,16 @@ static int hunt_once(struct hunt *hunt, struct login_shell_end *end, struct erro
 	pid_list_free(&holders);
 
 	/*
-	 * Once one was seen, only the sight of nothing moving tells that it is gone. Two looks may
-	 * come so fast upon each other that nothing can have moved.
+	 * Only the sight of nothing moving, before the search and while it went on, tells that
+	 * there is none. Two looks may come so fast upon each other that nothing can have moved.
 	 */
-	if (!pid_list_same(&hunt->before, &ours))
-		hunt->moved = now;
-	bool still = ours.count == 0 || now - hunt->moved >= HOLDER_POLL_MS;
+	(void)supervise_descendants(&after);
+	if (!pid_list_same(&hunt->before, &ours) || !pid_list_same(&ours, &after))
+		hunt->moved = io_now_ms();
+	bool still = after.count == 0 || now - hunt->moved >= HOLDER_POLL_MS;
 	pid_list_free(&hunt->before);
-	hunt->before = ours;
+	pid_list_free(&ours);
+	hunt->before = after;
 	bool over = late || (!found && still) ||
 		    (hunt->sightings == 0 && hunt->in_vain == HOLDER_LOOKS);
 	return result != 0 ? -1 : over;
