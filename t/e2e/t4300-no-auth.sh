@@ -99,9 +99,10 @@ check "the login shell has nothing of the runner's environment" '
 	grep -q "^HAS JACAMAR_CI_JOB=" "$box/log"'
 
 # Without capabilities the C library does not see to it that the three standard descriptors are open.
-# The profile is what runs first, and does not mind when it has nowhere to write to.
+# Each shell, the login shell first, reads the probe, which does not mind when it has nowhere to say so.
 echo true | job ''
-echo "readlink /proc/\$\$/fd/* >$work/held" >"$box/home/$runner/.bash_profile"
+echo "readlink /proc/\$\$/fd/* >>$work/held" >"$work/probe"
+settings "general.user_bash_env = [\"BASH_ENV=$work/probe\"]"
 call=$box/home/$runner/work/call
 mkdir "$call"
 [ "$(id -u)" -ne 0 ] || chown "$runner" "$call"
@@ -116,10 +117,10 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
 	check "run with $closed ends with $wanted, and leaks nothing" '
 		rm -f "$work/held"; as "$runner" sh "$call/changed.sh" sh -c "exec \"\$@\" $closed" - >"$box/log" 2>&1
 		[ $? -eq $wanted ] && [ -s "$work/held" ] &&
-		! grep -v -e "^/dev/null$" -e "^pipe:" -e "^$box/log$" -e "^$work/held$" -e "^$base/" -e "^/proc/" "$work/held" || {
+		! grep -v -e "^/dev/null$" -e "^pipe:" -e "^$box/log$" -e "^$work/held$" -e "^$work/probe$" -e "^$base/" -e "^/proc/" "$work/held" || {
 		cat "$box/log" "$work/held"; false; }'
 done
-rm "$box/home/$runner/.bash_profile"
+settings
 
 # A process that the job leaves behind ends, and nobody else's.
 as "$runner" sh -c 'echo $$ >"$1"; exec sleep 300' - "$box/home/$runner/work/other" >/dev/null 2>&1 &
