@@ -11,6 +11,7 @@
 #include "config/rules.h"
 #include "core/executor/arguments.h"
 #include "core/io.h"
+#include "core/json.h"
 #include "core/program.h"
 #include "core/seccomp.h"
 #include "core/text.h"
@@ -273,14 +274,6 @@ static int resolve_data_dir(const struct decision *decision, rlim_t core_limit, 
 	return workspace_check_resolved(data_dir, resolved, err);
 }
 
-static json_t *copy_names(const struct string_list *list)
-{
-	json_t *names = json_array();
-	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(names, json_string(list->items[i]));
-	return names;
-}
-
 int decision_plan(struct decision *decision, rlim_t core_limit, struct error *err)
 {
 	const struct settings *settings = decision->settings;
@@ -295,18 +288,18 @@ int decision_plan(struct decision *decision, rlim_t core_limit, struct error *er
 		program_resolve(decision->jacamar, program_use_of(settings->auth.downscope), err);
 	if (program == NULL)
 		return -1;
-	decision->substages = copy_names(&settings->auth.run_stage_allowlist);
-	decision->environment_names = copy_names(&settings->auth.downscope_env);
-	decision->user_environment = copy_names(&settings->general.user_bash_env);
+	decision->substages = json_from_list(&settings->auth.run_stage_allowlist);
+	decision->environment_names = json_from_list(&settings->auth.downscope_env);
+	decision->user_environment = json_from_list(&settings->general.user_bash_env);
 	decision->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
 					    &decision->applicant.account, err);
 	if (decision->filters == NULL)
 		return -1;
 	if (arguments_check(settings->general.executor, &settings->batch, err) != 0)
 		return -1;
-	decision->default_arguments = copy_names(&settings->batch.default_args);
-	decision->argument_variables = copy_names(&settings->batch.arguments_variable);
-	decision->scheduler_environment = copy_names(&settings->batch.env_vars);
+	decision->default_arguments = json_from_list(&settings->batch.default_args);
+	decision->argument_variables = json_from_list(&settings->batch.arguments_variable);
+	decision->scheduler_environment = json_from_list(&settings->batch.env_vars);
 	if (names.project_path == NULL)
 		return error_set(err, ERROR_SYSTEM,
 				 "neither the id token nor the job response name the project");

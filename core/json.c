@@ -32,6 +32,14 @@ bool json_copy_string(const json_t *object, const char *name, char *out, size_t 
 	return text_copy(out, size, value);
 }
 
+json_t *json_from_list(const struct string_list *list)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
 bool json_has_string(const json_t *array, const char *text)
 {
 	size_t index;

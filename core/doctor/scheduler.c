@@ -9,6 +9,7 @@
 #include "core/executor/command.h"
 #include "core/executor/scheduler.h"
 #include "core/io.h"
+#include "core/json.h"
 
 /* True where it is there, and nobody else can exchange it. */
 static bool check_command(struct doctor *doctor, const struct command_site *site, const char *name)
@@ -49,14 +50,6 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 			   scheduler->ask_history[0], scheduler->name);
 }
 
-static json_t *copy_list(const struct string_list *list)
-{
-	json_t *copy = json_array();
-	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(copy, json_string(list->items[i]));
-	return copy;
-}
-
 void doctor_check_scheduler(struct doctor *doctor)
 {
 	const struct settings *settings = doctor->settings;
@@ -74,7 +67,7 @@ void doctor_check_scheduler(struct doctor *doctor)
 	/* As where a job is submitted, the user's own profile plays no part. */
 	json_auto_t *environment =
 		environment_of_login(doctor->has_account ? &doctor->account : &doctor->service);
-	json_auto_t *added = copy_list(&settings->batch.env_vars);
+	json_auto_t *added = json_from_list(&settings->batch.env_vars);
 	header.environment = environment;
 	header.state.scheduler_bin = settings->batch.scheduler_bin;
 	header.state.scheduler_environment = added;

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "core/executor/options.h"
+#include "core/json.h"
 
-/* Adds the words of each text in `list`, and checks all that are there; false with `fault`. */
+/* Adds the words of each text in `list`, and checks all that are there; else false, with `fault`.
+ */
 static bool add_words(const struct scheduler *scheduler, const struct channel_header *header,
 		      const json_t *list, struct words *words, char fault[ARGUMENTS_FAULT_SIZE])
 {
@@ -32,8 +34,7 @@ int arguments_read(const struct scheduler *scheduler, const struct channel_heade
 		return error_set(err, ERROR_SYSTEM, "batch.default_args cannot be used for %s: %s",
 				 scheduler->submit[0], fault);
 	size_t of_site = words->count;
-	if (add_words(scheduler, header, header->arguments, words, fault))
-		fault[0] = '\0';
+	(void)add_words(scheduler, header, header->arguments, words, fault);
 	arguments->of_author = words->count - of_site;
 	return 0;
 }
@@ -43,12 +44,10 @@ int arguments_check(enum executor_kind executor, const struct batch_settings *se
 {
 	const struct scheduler *scheduler = scheduler_of(executor);
 	struct channel_header header = {.state.allow_illegal_args = settings->allow_illegal_args};
-	json_auto_t *site = json_array();
+	json_auto_t *site = json_from_list(&settings->default_args);
 	struct arguments arguments;
 	if (scheduler == NULL)
 		return 0;
-	for (size_t i = 0; i < settings->default_args.count; i++)
-		json_array_append_new(site, json_string(settings->default_args.items[i]));
 	header.state.default_arguments = site;
 	int result = arguments_read(scheduler, &header, &arguments, err);
 	words_free(&arguments.words);
