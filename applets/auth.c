@@ -151,18 +151,13 @@ static int configure(const struct invocation *call)
 }
 
 /*
- * Whether the site lets this sub-stage run. Runners give the script of a job's `script:` either
- * name: a list that has the other one would otherwise let jobs succeed that never ran.
+ * Whether the site lets this sub-stage run. That of the job's own script it must (config/rules.c),
+ * by either of its names: without, jobs would succeed that never ran.
  */
 static bool is_run_here(const struct state *job, const char *substage)
 {
-	static const char *const names[] = {"build_script", "step_script"};
-	bool listed =
-		json_array_size(job->substages) == 0 || json_has_string(job->substages, substage);
-	for (int i = 0; i < 2 && !listed; i++)
-		listed = strcmp(substage, names[i]) == 0 &&
-			 json_has_string(job->substages, names[1 - i]);
-	return listed;
+	return json_array_size(job->substages) == 0 || strcmp(substage, "build_script") == 0 ||
+	       strcmp(substage, "step_script") == 0 || json_has_string(job->substages, substage);
 }
 
 /* Becomes the user and has the stage run; the result is what the runner is told. */

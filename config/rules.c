@@ -6,7 +6,7 @@
 
 #include "config/schema.h"
 
-enum relation { NEEDS, EXCLUDES };
+enum relation { NEEDS, EXCLUDES, IS_WRONG };
 
 /*
  * Only what is surely a mistake stands here, because it keeps every job from running: a setting
@@ -15,7 +15,7 @@ enum relation { NEEDS, EXCLUDES };
 struct rule {
 	const char *table, *key;
 	enum relation relation;
-	const char *other_table, *other_key; /* NULL: it is wrong by itself */
+	const char *other_table, *other_key; /* NULL where it is wrong by itself */
 	/* Where it is not the presence of the keys alone that is wrong. */
 	bool (*applies)(const struct settings *settings);
 	const char *advice;
@@ -82,7 +82,7 @@ static const struct rule RULES[] = {
 	{"auth", "root_dir_creation", EXCLUDES, "auth", "downscope", root_changes_nothing,
 	 "root makes directories for accounts that it becomes alone; set that to \"setuid\", or "
 	 "remove this"},
-	{"auth", "run_stage_allowlist", NEEDS, NULL, NULL, runs_no_script,
+	{"auth", "run_stage_allowlist", IS_WRONG, NULL, NULL, runs_no_script,
 	 "has neither build_script nor step_script, without which no script of a job is run"},
 	{"auth.runas", "user_variable", NEEDS, "auth.runas", "validation_script", NULL,
 	 "the script decides who may become whom; set that, too, or remove this"},
@@ -200,11 +200,11 @@ static bool is_set(const struct settings *settings, const char *table, const cha
 static bool is_broken(const struct rule *rule, const struct settings *settings)
 {
 	bool here = is_set(settings, rule->table, rule->key);
-	bool there =
-		rule->other_key != NULL && is_set(settings, rule->other_table, rule->other_key);
+	bool wrong = rule->relation == IS_WRONG ||
+		     is_set(settings, rule->other_table, rule->other_key) ==
+			     (rule->relation == EXCLUDES);
 
-	return here && there == (rule->relation == EXCLUDES) &&
-	       (rule->applies == NULL || rule->applies(settings));
+	return here && wrong && (rule->applies == NULL || rule->applies(settings));
 }
 
 static void report_rule(const struct rule *rule, const struct settings *settings,
@@ -212,7 +212,7 @@ static void report_rule(const struct rule *rule, const struct settings *settings
 {
 	size_t line = line_of(settings, rule->table, rule->key);
 
-	if (rule->other_key == NULL)
+	if (rule->relation == IS_WRONG)
 		report_add(report, line, "%s.%s %s", rule->table, rule->key, rule->advice);
 	else if (rule->relation == NEEDS)
 		report_add(report, line, "%s.%s needs %s.%s: %s", rule->table, rule->key,
