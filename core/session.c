@@ -55,7 +55,6 @@ struct watch {
 	uint64_t script_left;
 	bool cancelled;
 	int64_t deadline; /* on io_now_ms's clock; -1: none */
-	bool trimmed;	  /* resident.h */
 	bool ended;	  /* the child; then: */
 	int status;
 };
@@ -278,10 +277,6 @@ static bool wait_once(struct watch *watch)
 	int left = time_left(watch);
 	if (left == 0)
 		return true;
-	if (!watch->trimmed && !has_more_to_send(watch)) {
-		watch->trimmed = true;
-		resident_trim();
-	}
 	if (poll(sources, 3, left) < 0)
 		return false;
 	struct supervise_signals seen = supervise_read_signals(watch->signals);
@@ -292,8 +287,13 @@ static bool wait_once(struct watch *watch)
 		wake_sudo(watch);
 	if (seen.end || sources[1].revents != 0)
 		cancel(watch);
-	if (sources[2].revents != 0 && has_more_to_send(watch) && !send_part(watch))
-		end_channel(watch);
+	if (sources[2].revents != 0 && has_more_to_send(watch)) {
+		if (!send_part(watch))
+			end_channel(watch);
+		/* From here on all that is left is to wait. */
+		if (!has_more_to_send(watch))
+			resident_trim();
+	}
 	return false;
 }
 
