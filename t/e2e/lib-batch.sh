@@ -253,8 +253,8 @@ batch_waits() {
 		cat "$box/log"; [ $played -eq 1 ] && logged "$says_cancel" && ! grep "^it ran" "$box/log"'
 	switch_on busy
 	check 'one that is cancelled while it waits is gone' '
-		bounded_play --cancel-on "$executor job"; [ $? -eq 4 ] && logged "is gone from the queue" &&
-		queue_is_empty'
+		bounded_play --cancel-on "$executor job"; code=$?; [ $code -eq 4 ] &&
+		logged "is gone from the queue" && queue_is_empty || { echo "$code"; cat "$box/log"; false; }'
 	switch_off busy
 	[ -n "${no_requeue:-}" ] || {
 		rm -f "$box/home/$usr/again"
