@@ -7,8 +7,8 @@ SERVICE_USER ?= gitlab-runner
 DESTDIR      ?=
 SECONDS      ?= 60
 
-# Said in core/version.h alone.
-VERSION := $(shell sed -n 's/.*JACAMAR_VERSION "\(.*\)"$$/\1/p' core/version.h)
+# Said in core/lib/version.h alone.
+VERSION := $(shell sed -n 's/.*JACAMAR_VERSION "\(.*\)"$$/\1/p' core/lib/version.h)
 
 BUILD := build
 ifeq ($(SANITIZE),1)
@@ -17,8 +17,10 @@ SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fr
 endif
 
 # A script that the program holds is a C string there.
-GENERATED := build/generated
-PRELUDE   := $(GENERATED)/command_line.text.h
+GENERATED := $(BUILD)/generated
+BASH_TEXT := core/workspace/command_line.bash core/executor/batch_wrapper.bash \
+	core/executor/allocation_keeper.bash
+BASH_TEXT_H := $(patsubst %.bash,$(GENERATED)/%.text.h,$(notdir $(BASH_TEXT)))
 INCLUDES  := -I. -I$(GENERATED)
 
 CFLAGS   ?= -Os -g
@@ -39,7 +41,7 @@ ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SA
 	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(LDFLAGS)
 
-LIBRARY_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c) \
+LIBRARY_SOURCES := $(sort $(wildcard core/*/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
@@ -49,19 +51,32 @@ TOOLS   := $(patsubst t/%.c,$(BUILD)/t/%,$(sort $(wildcard t/*.c)))
 TOOLS   := $(filter-out $(BUILD)/t/sanitize_options,$(TOOLS))
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-.PHONY: help all tools deps demo check bench fuzz lint clean
+.PHONY: help all tools deps demo check chaos faults bench fuzz lint clean
 help:
 	@echo 'make all           build the program (SANITIZE=1: with ASan and UBSan, CC=clang, WERROR=1)'
+	@echo 'make tools         build what the tests need: runner, sign, fault'
+	@echo 'make deps          install what all targets need; does nothing unless it runs as root'
+	@echo 'make clean         remove build/'
+	@echo
 	@echo 'make demo          install what is needed, build, and show one whole CI job'
-	@echo 'make check         install what is needed, build, and run all tests'
 	@echo 'make install       to DESTDIR and PREFIX (/opt/jacamar), for root as the service account, or sudo'
 	@echo 'make install-caps  likewise, with file capabilities for SERVICE_USER (gitlab-runner)'
+	@echo 'make uninstall     remove the files of both; configuration, logs and accounts stay'
+	@echo
+	@echo 'make quick         build, and run the most telling tests, in less than a minute'
+	@echo 'make unit          build and run the unit tests; SUITE=name: that suite alone'
+	@echo 'make t/e2e/tNNNN-name'
+	@echo '                   build, and run that end-to-end test; OPTIONS="-v -i", FLAVOUR=caps, root, sudo, none'
+	@echo 'make check         install what is needed, build, and run all tests'
+	@echo 'make chaos         random signals to the processes of JOBS=100 jobs, chosen by SEED='
+	@echo 'make faults        one failing system call a time: all, or FAULTS=N that SEED= chooses'
+	@echo '                   (both as FLAVOUR=caps, root or sudo)'
 	@echo 'make bench         measure against setpriv, runuser, su and sudo'
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
 	@echo 'make lint          check sources, scripts and man pages'
+	@echo
 	@echo 'make dist          the sources of this version, as build/jacamar-ci-VERSION.tar.gz'
 	@echo 'make rpm           its packages, jacamar-ci and jacamar-ci-caps, in build/rpm'
-	@echo 'make deps, clean   install what all targets need; remove build/'
 
 .DEFAULT_GOAL := all
 all: $(PROGRAM) $(BUILD)/bin/jacamar-auth $(BUILD)/bin/jacamar
@@ -70,12 +85,14 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# Without comments and empty lines.
-$(PRELUDE): core/command_line.bash Makefile
+# Without comments, empty lines and indentation.
+vpath %.bash $(sort $(dir $(BASH_TEXT)))
+$(GENERATED)/%.text.h: %.bash Makefile
 	@mkdir -p $(@D)
-	sed -e '/^[[:space:]]*#/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
+	sed -e 's/^[[:space:]]*//' -e '/^#/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
 
-$(call objects,core/command_line.c) build/fuzz/core/command_line.o: $(PRELUDE)
+$(call objects,core/workspace/command_line.c core/executor/batch_files.c core/executor/allocation.c): $(BASH_TEXT_H)
+build/fuzz/core/workspace/command_line.o build/fuzz/core/executor/batch_files.o build/fuzz/core/executor/allocation.o: $(BASH_TEXT_H)
 
 $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@
@@ -92,7 +109,16 @@ $(BUILD)/bin/%: $(PROGRAM)
 	ln -sf ../libexec/jacamar-ci $@
 
 $(BUILD)/t/runner: $(call objects,$(sort $(wildcard t/play/*.c)))
+$(BUILD)/t/fault: LIBS += -lseccomp
+ifdef SANITIZER
+# What only helps the tests is not under test, and takes five times as long with sanitizers.
+tools:
+	@$(MAKE) --no-print-directory SANITIZE= tools
+	@mkdir -p $(BUILD)/t
+	@cp $(patsubst $(BUILD)/%,build/%,$(TOOLS)) $(BUILD)/t/
+else
 tools: $(TOOLS)
+endif
 .SECONDARY:
 $(BUILD)/t/%: $(BUILD)/t/%.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -ljose -lcrypto
@@ -108,7 +134,17 @@ $(UNIT): $(call objects,$(sort $(wildcard t/unit/*.c))) $(LIBRARY)
 
 .PHONY: unit
 unit: $(UNIT)
-	$(UNIT)
+	$(if $(SUITE),CK_RUN_SUITE='$(SUITE)') $(UNIT)
+
+# --- tests: end to end, one ---
+
+# With and without the ending.
+E2E_TESTS := $(sort $(wildcard t/e2e/t[0-9]*.sh))
+E2E_NAMES := $(E2E_TESTS) $(E2E_TESTS:.sh=)
+.PHONY: $(E2E_NAMES)
+$(E2E_NAMES): all tools
+	@BUILD=$(CURDIR)/$(BUILD) SANITIZE=$(SANITIZE) $(if $(FLAVOUR),FLAVOUR='$(FLAVOUR)') \
+		sh $(basename $@).sh $(OPTIONS)
 
 # --- tests: fuzz ---
 
@@ -116,7 +152,7 @@ unit: $(UNIT)
 FUZZ         := build/fuzz
 FUZZ_TARGETS := $(patsubst t/fuzz/%_fuzz.c,%,$(sort $(wildcard t/fuzz/*_fuzz.c)))
 FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-FUZZ_SOURCES := $(sort $(wildcard core/*.c core/doctor/*.c core/executor/*.c config/*.c))
+FUZZ_SOURCES := $(sort $(wildcard core/*/*.c config/*.c))
 
 $(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -128,28 +164,20 @@ $(FUZZ)/bin/%: $(FUZZ)/t/fuzz/%_fuzz.o $(patsubst %.c,$(FUZZ)/%.o,$(FUZZ_SOURCES
 
 fuzz: deps
 	@$(MAKE) --no-print-directory $(addprefix $(FUZZ)/bin/,$(FUZZ_TARGETS))
-	@passed=0; failed=0; for target in $(FUZZ_TARGETS); do \
-		mkdir -p $(FUZZ)/corpus/$$target; \
-		if $(FUZZ)/bin/$$target -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
-			-artifact_prefix=$(FUZZ)/$$target- $(FUZZ)/corpus/$$target \
-			t/fuzz/corpus/$$target >$(FUZZ)/$$target.log 2>&1; \
-		then passed=$$((passed + 1)); \
-			echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' \
-				$(FUZZ)/$$target.log) inputs, no finding"; \
-		else failed=$$((failed + 1)); tail -n 40 $(FUZZ)/$$target.log; fi; done; \
-	echo "$$passed passed, $$failed failed"; [ $$failed -eq 0 ]
+	@sh t/fuzz/run.sh $(FUZZ) $(SECONDS) $(FUZZ_TARGETS)
 
 # --- what the targets need, by the package names of Debian and of RHEL (with EPEL) ---
 
 APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-ng-dev libjose-dev \
-	libcurl4-openssl-dev libseccomp-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
+	libcurl4-openssl-dev libseccomp-dev libpam0g-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
 	openssl nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy \
-	cppcheck valgrind mandoc shellcheck git systemd rpm dnf createrepo-c strace slurm-wlm munge
+	cppcheck valgrind mandoc shellcheck git systemd rpm dnf createrepo-c strace slurm-wlm munge \
+	logrotate btrfs-progs
 DNF_PACKAGES := gcc make pkgconf-pkg-config diffutils glibc-devel inih-devel jansson-devel \
-	libcap-ng-devel libjose-devel libcurl-devel libseccomp-devel openssl-devel check-devel \
+	libcap-ng-devel libjose-devel libcurl-devel libseccomp-devel pam-devel openssl-devel check-devel \
 	libcap util-linux procps-ng shadow-utils jq openssl nginx python3 sudo hyperfine clang compiler-rt \
 	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core systemd rpm-build \
-	createrepo_c strace slurm slurm-slurmctld slurm-slurmd munge
+	createrepo_c strace slurm slurm-slurmctld slurm-slurmd munge logrotate
 
 deps:
 	@if [ "$$(id -u)" -ne 0 ]; then \
@@ -173,28 +201,43 @@ check: deps
 	@$(MAKE) --no-print-directory all tools $(BUILD)/t/unit/unit
 	@BUILD=$(CURDIR)/$(BUILD) SANITIZE=$(SANITIZE) sh t/check.sh
 
+.PHONY: quick
+quick:
+	@$(MAKE) --no-print-directory all tools $(UNIT)
+	@BUILD=$(CURDIR)/$(BUILD) SANITIZE=$(SANITIZE) FLAVOUR=caps \
+		sh t/check.sh unit-quick t/e2e/t1000-job.sh t/e2e/t3000-exit-codes.sh
+
+# Figures come last: what was done, and N passed, N failed.
+chaos faults: deps
+	@$(MAKE) --no-print-directory all tools
+	@BUILD=$(CURDIR)/$(BUILD) SEED='$(SEED)' JOBS='$(JOBS)' FAULTS='$(FAULTS)' ONLY='$(ONLY)' \
+		$(if $(FLAVOUR),FLAVOUR='$(FLAVOUR)') sh t/chaos/run.sh $@
+
 bench: deps
 	@$(MAKE) --no-print-directory all tools
 	@BUILD=$(CURDIR)/$(BUILD) sh t/bench/bench.sh
 
-SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*.[ch] core/doctor/*.[ch] core/executor/*.[ch] \
+SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*/*.[ch] \
 	t/*.[ch] t/play/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/e2e/*.c))
 # What the checkers find and is left alone, with the reason:
-#  memleak, resourceLeak  cppcheck does not know __attribute__((cleanup)), of which core/io.h is made
+#  memleak, resourceLeak  cppcheck does not know __attribute__((cleanup)), of which core/lib/io.h is made
 #  readdirCalled          readdir is safe on a stream of one's own, and readdir_r is deprecated
-CPPCHECK_LEFT := --suppress=memleak --suppress=resourceLeak --suppress=readdirCalled
+#  getpwentCalled, getgrentCalled   the program has one thread
+CPPCHECK_LEFT := --suppress=memleak --suppress=resourceLeak --suppress=readdirCalled \
+	--suppress=getpwentCalled --suppress=getgrentCalled
 #  SC1091 SC2034 SC2154 SC2120 SC2010 SC2088  the tests share one library, and quote their commands
 #  SC3043                                     `local`, which every sh of Debian and RHEL has
 SHELLCHECK_LEFT := SC1091,SC3043,SC2034,SC2154,SC2120,SC2010,SC2088
-lint: deps $(PRELUDE)
+lint: deps $(BASH_TEXT_H)
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		$(CPPCHECK_LEFT) --library=posix -D__GNUC__ -D_GNU_SOURCE $(INCLUDES) applets config core
 	printf '%s\n' $(filter applets/%.c config/%.c core/%.c,$(SOURCES)) | \
 		xargs -n 8 -P "$$(nproc)" sh -c 'exec clang-tidy --quiet "$$@" -- -std=gnu17 \
 			-D_GNU_SOURCE $(INCLUDES) $(WARNINGS)' -
-	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/check.sh t/e2e/*.sh t/bench/*.sh .ci/run
-	shellcheck -s bash core/command_line.bash config/completion/*.bash
+	sh t/includes.sh
+	shellcheck -S warning -s dash -e $(SHELLCHECK_LEFT) t/*.sh t/e2e/*.sh t/bench/*.sh t/chaos/*.sh t/fuzz/*.sh .ci/run
+	shellcheck -s bash $(BASH_TEXT) config/completion/*.bash
 	mandoc -Tlint man/*.[578]
 
 clean:
@@ -236,6 +279,25 @@ install-caps: all
 		{ rm -f $(BINDIR)/jacamar-auth.new; exit 1; }
 	mv -fT $(BINDIR)/jacamar-auth.new $(BINDIR)/jacamar-auth
 
+# The files of install and install-caps, also those of one that was interrupted.
+INSTALLED := $(addprefix $(PREFIX)/,bin/jacamar bin/jacamar-auth bin/jacamar-auth.new \
+		libexec/jacamar-ci libexec/jacamar-ci.new \
+		$(patsubst config/examples/%,share/doc/jacamar-ci/%,$(wildcard config/examples/*))) \
+	$(foreach page,$(wildcard man/*.[578]),\
+		$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page))) \
+	$(addprefix $(COMPLETIONS)/,jacamar jacamar-auth jacamar-ci)
+# Their directories, the deepest ones first. Those of /usr and /usr/local are the system's.
+INSTALLED_DIRECTORIES := $(PREFIX)/share/doc/jacamar-ci $(if $(filter /usr /usr/local,$(PREFIX)),,\
+	$(addprefix $(PREFIX)/,bin libexec share/doc share/man/man5 share/man/man7 share/man/man8 \
+		share/man share/bash-completion/completions share/bash-completion share) $(PREFIX))
+
+# What the site has put beside these files stays, and so do the directories that hold it.
+.PHONY: uninstall
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	@for directory in $(addprefix $(DESTDIR),$(INSTALLED_DIRECTORIES)); do \
+		[ ! -d "$$directory" ] || rmdir --ignore-fail-on-non-empty "$$directory" || exit 1; done
+
 # --- release ---
 
 # Whoever makes it gets the same bytes: the files that git knows, in the order of their names, at
@@ -250,7 +312,7 @@ dist:
 	@mkdir -p $(BUILD)/dist/$(RELEASE)
 	@if [ -e .git ]; then $(GIT) ls-files && $(GIT) log -1 --format=%ct >$(BUILD)/dist/time; \
 		else find . -path ./build -prune -o -type f -printf '%P\n' && \
-			stat -c %Y core/version.h >$(BUILD)/dist/time; fi >$(BUILD)/dist/files
+			stat -c %Y core/lib/version.h >$(BUILD)/dist/time; fi >$(BUILD)/dist/files
 	@cp --parents $$(cat $(BUILD)/dist/files) $(BUILD)/dist/$(RELEASE)
 	@sed -i 's/^\(Version: *\).*/\1$(VERSION)/' $(BUILD)/dist/$(RELEASE)/rpm.spec
 	@tar -C $(BUILD)/dist --sort=name --format=ustar --mtime=@$$(cat $(BUILD)/dist/time) \

@@ -1,6 +1,8 @@
 #include "applets/applet.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,20 +12,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/downscope.h"
-#include "core/environment.h"
-#include "core/io.h"
+#include "config/schema.h"
+#include "core/lib/io.h"
+#include "core/lib/signals.h"
+#include "core/lib/text.h"
+#include "core/lib/version.h"
+#include "core/privilege/downscope.h"
+#include "core/process/cgroup.h"
+#include "core/process/leftovers.h"
+#include "core/protocol/environment.h"
 
 void applet_say(const struct invocation *call, const char *format, ...)
 {
 	char line[2048];
-	/* It is the caller's own choice, and may be longer than the line. */
+	/* The caller chooses the name, which may be longer than the line. */
 	int used = snprintf(line, sizeof(line), "%.100s: ", call->program);
 	va_list args;
 	va_start(args, format);
 	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
 	va_end(args);
-	/* One write: lines of other processes in the same log do not come between. */
+	/* One write, so that lines of other processes in the same log do not get into it. */
 	size_t length = strlen(line);
 	if (length == sizeof(line) - 1)
 		length--;
@@ -31,7 +39,80 @@ void applet_say(const struct invocation *call, const char *format, ...)
 	(void)io_write_all(STDERR_FILENO, line, length + 1);
 }
 
-/* A service may be spared by the kernel's search for memory; its jobs are not. */
+void applet_note_leftovers(const struct invocation *call, const struct login_shell_end *end,
+			   int scripts)
+{
+	struct error err;
+	if (end->ended_forking)
+		applet_say(call, "killed processes that kept forking with the job log open");
+	if (end->log_is_held)
+		applet_say(call,
+			   "the job log is still held open by %s (%zu in all); what is written to "
+			   "it from here on is lost",
+			   end->holder_count > 0 ? end->holders
+						 : "processes that cannot be examined",
+			   end->holder_count);
+	if (leftovers_record(scripts, &err) != 0)
+		applet_say(call, "%s", err.detail);
+}
+
+int applet_give_up(const struct invocation *call, const struct error *err)
+{
+	if (call->behind_channel)
+		applet_fail(call, err);
+	applet_say(call, "%s%s", err->detail, err->place);
+	return call->system_failure;
+}
+
+int applet_usage(const struct invocation *call, const char *command, const char *format, ...)
+{
+	char text[512];
+	struct error err;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	error_set(&err, ERROR_USAGE, "%s; see: %.100s %s--help", text, call->program, command);
+	return applet_give_up(call, &err);
+}
+
+int applet_tool_option(const struct invocation *call, int option, char **argv,
+		       void (*print_help)(const char *program))
+{
+	char command[32];
+	snprintf(command, sizeof(command), "%s ", argv[0]);
+	if (option == 'h') {
+		print_help(call->program);
+		return applet_printed(call);
+	}
+	if (option == 'V') {
+		printf("%s %s\n", call->program, JACAMAR_VERSION);
+		return applet_printed(call);
+	}
+	return applet_usage(call, command,
+			    option == ':' ? "%.100s needs a value" : "unknown option %.100s",
+			    argv[optind - 1]);
+}
+
+void applet_add_place(const char *path, const struct settings *settings, struct error *err)
+{
+	size_t line = schema_line(settings, err->key);
+	if (line > 0)
+		snprintf(err->place, sizeof(err->place), " (%s:%zu)", path, line);
+	else if (schema_find_key(err->key) != NULL)
+		snprintf(err->place, sizeof(err->place), " (not set in %s)", path);
+	text_make_printable(err->place);
+}
+
+int applet_printed(const struct invocation *call)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return 0;
+	applet_say(call, "cannot write to standard output: %s", strerror(errno));
+	return call->system_failure;
+}
+
+/* The kernel may spare a service when memory is short; its jobs must not inherit that. */
 static void level_out_of_memory_score(void)
 {
 	char text[16] = "";
@@ -41,27 +122,44 @@ static void level_out_of_memory_score(void)
 }
 
 /*
- * What the way through sudo has left open. Afterwards everything is as if jacamar-auth itself had
- * changed the account, the environment too, of which sudo has made its own.
+ * After sudo: makes everything as if jacamar-auth itself had changed the account, and replaces the
+ * environment, which sudo has set.
  */
 static int arrive(struct invocation *call, const struct channel_header *header, struct error *err)
 {
 	const struct state *state = &header->state;
-	struct downscope_rules rules = {
-		.kind = state->downscope,
-		.no_new_privs = state->no_new_privs,
-		.raise_stack = state->raise_stack,
-		.cleans_up = strcmp(call->stage, "cleanup") == 0,
-		.filters = state->filters,
-		.core_limit = call->core_limit,
-	};
-	memcpy(rules.limits, state->limits, sizeof(rules.limits));
+	struct downscope_rules rules =
+		downscope_rules_of(state, strcmp(call->stage, "cleanup") == 0);
 	if (downscope_arrive(&state->account, &rules, err) != 0)
+		return -1;
+	/* PAM may have moved this process. */
+	if (header->cgroup != NULL && cgroup_check_own(header->cgroup, err) != 0)
 		return -1;
 	if (environment_adopt(header->environment) != 0)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	umask(0077);
-	return privilege_hide_memory(&call->core_limit, err);
+	return privilege_hide_memory(err);
+}
+
+/*
+ * A process of the user may stop this one (SIGSTOP). The kernel then wakes it when the channel
+ * ends, even if jacamar-auth was killed, and it ends the job.
+ */
+static void wake_at_end_of_channel(void)
+{
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+	if (flags >= 0 && fcntl(STDIN_FILENO, F_SETOWN, getpid()) == 0 &&
+	    fcntl(STDIN_FILENO, F_SETSIG, SIGCONT) == 0)
+		(void)fcntl(STDIN_FILENO, F_SETFL, flags | O_ASYNC);
+}
+
+/*
+ * sudo stops when its child stops, and does not continue on its own: it would not notice our end.
+ * In the same session SIGCONT is permitted, and it does no harm to any other parent.
+ */
+static void wake_sudo(void)
+{
+	(void)kill(getppid(), SIGCONT);
 }
 
 int applet_open_channel(struct invocation *call, struct channel_reader *channel,
@@ -70,31 +168,49 @@ int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 	memset(header, 0, sizeof(*header));
 	*channel = (struct channel_reader){.fd = STDIN_FILENO};
 	level_out_of_memory_score();
-	if (privilege_hide_memory(&call->core_limit, err) != 0)
+	if (privilege_hide_memory(err) != 0)
 		return -1;
 	umask(0077);
-	/* Where jacamar-auth dies while we are stopped, we shall see that the channel has ended. */
-	prctl(PR_SET_PDEATHSIG, SIGCONT);
+	/* monitor.c has set it, and without a change of account it remains. We end the job first.
+	 */
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	wake_at_end_of_channel();
 	if (fcntl(STDIN_FILENO, F_SETFD, FD_CLOEXEC) != 0)
 		return error_errno(err, ERROR_SYSTEM, "standard input");
 	if (channel_read_header(channel, header, err) != 0)
 		return -1;
-	if (header->state.downscope == DOWNSCOPE_SUDO && arrive(call, header, err) != 0)
+	if (header->state.settings.auth.downscope == DOWNSCOPE_SUDO &&
+	    arrive(call, header, err) != 0)
 		return -1;
-	return channel_say(STDIN_FILENO, getpid(), err);
+	return channel_send_number(STDIN_FILENO, getpid(), err);
 }
 
 int applet_close_channel(int exit_code)
 {
-	struct error ignored; /* jacamar-auth has ended, then */
-	(void)channel_say(STDIN_FILENO, exit_code, &ignored);
+	struct error ignored; /* then jacamar-auth has ended */
+	wake_sudo();
+	(void)channel_send_number(STDIN_FILENO, exit_code, &ignored);
 	return exit_code;
+}
+
+bool applet_is_ended(const struct channel_reader *channel)
+{
+	struct pollfd end = {.fd = channel->fd, .events = POLLIN};
+	return channel_was_ended(channel) || poll(&end, 1, 0) > 0;
 }
 
 void applet_fail(const struct invocation *call, const struct error *err)
 {
-	applet_say(call, "%s", err->detail);
-	downscope_reset_signals();
-	raise(SESSION_FAILED);
+	struct stat input;
+	struct error ignored;
+	if (err->kind != ERROR_CANCELLED)
+		applet_say(call, "%s", err->detail);
+	/* Before the channel: if jacamar-auth is gone, sending ends this process by SIGPIPE. */
+	wake_sudo();
+	/* Called by hand, standard input may be a terminal. */
+	if (err->kind != ERROR_CANCELLED && fstat(STDIN_FILENO, &input) == 0 &&
+	    S_ISSOCK(input.st_mode))
+		(void)channel_send_number(STDIN_FILENO, CHANNEL_FAILED, &ignored);
+	signals_reset();
 	abort();
 }

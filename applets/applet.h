@@ -1,5 +1,5 @@
 /*
- * What main() tells an applet, and what applets share in speaking to the runner.
+ * What main() hands to an applet, and how applets report to the runner.
  */
 #ifndef JACAMAR_APPLETS_APPLET_H
 #define JACAMAR_APPLETS_APPLET_H
@@ -8,34 +8,44 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-#include "core/error.h"
-#include "core/session.h"
+#include "core/executor/login_shell.h"
+#include "core/lib/error.h"
+#include "core/process/cgroup.h"
+#include "core/stage/monitor.h"
 
-/* One call of the program, its command line taken apart. */
+/* One call of the program, with its command line parsed. */
 struct invocation {
 	const char *program; /* as messages name it: jacamar-auth, jacamar, jacamar-ci */
 	bool is_auth;	     /* called as jacamar-auth: may hold capabilities */
 	bool no_auth;
 	bool behind_channel; /* env-script: started by jacamar-auth, as the user */
 	bool unobfuscated;
-	const char *configuration; /* NULL where not given */
+	const char *configuration; /* NULL if not given */
 	const char *check;	   /* the file to be checked, likewise */
 	const char *stage;
-	char **operands;   /* behind the stage, NULL at their end */
+	char **operands;   /* after the stage; ends in NULL */
 	int build_failure; /* the runner's exit codes */
 	int system_failure;
-	rlim_t core_limit; /* downscope.h: privilege_hide_memory */
-	int64_t started;   /* on io_now_ms's clock; auth alone */
+	/* auth alone: */
+	int64_t started;	   /* on io_now_ms's clock */
+	struct cgroup_usage usage; /* of the job; CGROUP_USAGE_UNKNOWN before a stage has run */
 };
 
-/* The stages, told from the service's side: auth.c. */
+/* The stages on the service's side: auth.c. */
 int auth_applet(struct invocation *call);
 
 /* config --check: check.c. */
 int check_applet(struct invocation *call);
 
-/* doctor: doctor.c. `argv` begins with that word; the rest of the command line is its own. */
+/* Whether jacamar-auth can use these settings. */
+int applet_check_downscope(enum downscope_kind downscope, struct error *err);
+
+/* doctor: doctor.c, and explain: explain.c. `argv` begins with that word. */
 int doctor_applet(struct invocation *call, int argc, char **argv);
+int explain_applet(struct invocation *call, int argc, char **argv);
+
+/* -V: version.c. */
+int version_applet(const struct invocation *call);
 
 /* The stages as the user, started by auth over the channel; each returns its exit status. */
 int config_applet(struct invocation *call);
@@ -43,22 +53,62 @@ int prepare_applet(struct invocation *call);
 int run_applet(struct invocation *call);
 int cleanup_applet(struct invocation *call);
 
+/*
+ * Reports what a shell has left running, and records it for cleanup in the open directory of the
+ * job's scripts. The shell has ended as it has: failures are only reported.
+ */
+void applet_note_leftovers(const struct invocation *call, const struct login_shell_end *end,
+			   int scripts);
+
 /* One line on standard error, with the program's name before it. */
 void applet_say(const struct invocation *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Reports the error; returns the exit code, or does not return behind the channel (applet_fail). */
+int applet_give_up(const struct invocation *call, const struct error *err);
+
+/* Reports a wrong call; `command` is "" or, for "--help" of one command, that and a space. */
+int applet_usage(const struct invocation *call, const char *command, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /*
- * On the user's side: gives up what a service may have over a login, reads the channel's header,
- * and where sudo brought us here, proves that it did so wholly. The caller calls
+ * What all tools (doctor, explain) do with the options 'h' and 'V' of getopt_long(3), and with a
+ * fault. `argv` begins with the name of the tool. Returns the exit code.
+ */
+int applet_tool_option(const struct invocation *call, int option, char **argv,
+		       void (*print_help)(const char *program));
+
+/* Adds to the error where the configuration at `path` sets the key that the error is about. */
+void applet_add_place(const char *path, const struct settings *settings, struct error *err);
+
+/*
+ * The exit code of a call that only prints: 0, or that of a system failure, with a message, if
+ * standard output could not be written.
+ */
+int applet_printed(const struct invocation *call);
+
+/*
+ * On the user's side: gives up what a service may have and a login has not, reads the channel's
+ * header and, after sudo, proves that the account has changed completely. The caller calls
  * channel_free_header in any case.
  */
 int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 			struct channel_header *header, struct error *err);
 
-/* The end of it: says over the channel how the stage has ended, and returns that. */
+/* Sends the stage's exit code over the channel, and returns it. */
 int applet_close_channel(int exit_code);
 
-/* On the user's side: says the error in the job's log and ends with SESSION_FAILED. */
+/*
+ * On the user's side: true if jacamar-auth has ended the stage, or has ended itself. The runner may
+ * then have ended as well.
+ */
+bool applet_is_ended(const struct channel_reader *channel);
+
+/*
+ * On the user's side: writes the error to the job's log, tells jacamar-auth so over the channel,
+ * and ends by a signal, since any exit code can be a script's. jacamar-auth itself reports
+ * ERROR_CANCELLED.
+ */
 __attribute__((noreturn)) void applet_fail(const struct invocation *call, const struct error *err);
 
 #endif

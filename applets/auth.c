@@ -1,48 +1,73 @@
 /*
- * auth: the stages as the runner calls them, with the service account's identity.
+ * auth: the stages as the runner calls them, on the service's side.
  *
- * config finds out who triggered the job, whether they may have one here and where it will live,
- * and hands that on as the job's state. The later stages check the state once more and become the
- * user. `jacamar --no-auth` is the same story without the change of account.
+ * main() has already put the capabilities into reserve: they have no effect in this process, only
+ * in the children that downscope.c makes. Of the job's input this process reads a file's path, the
+ * variables CUSTOM_ENV_*, which their readers check, and the name of a sub-stage. Children without
+ * privilege parse everything else (confine.h).
+ *
+ * config decides who triggered the job, whether it may run, as which account and where, and puts
+ * the decision into the job's state. Later stages check the state again and become that account.
+ * `jacamar --no-auth` does the same without the change of account.
  */
 #include "applets/applet.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "applets/outcome.h"
-#include "config/schema.h"
-#include "core/decision.h"
-#include "core/downscope.h"
-#include "core/io.h"
-#include "core/json.h"
-#include "core/program.h"
-#include "core/root_directory.h"
-#include "core/script.h"
-#include "core/sudo.h"
-#include "core/supervise.h"
-#include "core/trust.h"
-#include "core/user_side.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/lib/signals.h"
+#include "core/lib/text.h"
+#include "core/privilege/confined_uids.h"
+#include "core/privilege/downscope.h"
+#include "core/privilege/trusted_program.h"
+#include "core/stage/plan.h"
+#include "core/stage/root_directory.h"
+#include "core/stage/stage.h"
+#include "core/stage/sudo.h"
+#include "core/workspace/script.h"
 
-/* Whether this process can do what the setting asks for. */
+/* Whether this process can change the account as auth.downscope says. */
 static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
 			   struct error *err)
 {
 	if (downscope == DOWNSCOPE_UNSET)
-		return error_set(err, ERROR_SYSTEM,
-				 "the configuration lacks auth.downscope: set it to \"setuid\", "
-				 "\"sudo\" or \"none\"");
+		return error_set_key(
+			err, "auth.downscope", ERROR_SYSTEM,
+			"the configuration lacks auth.downscope: set it to \"setuid\", "
+			"\"sudo\" or \"none\"");
+	/* The state of another program's config; this one's has "none". */
 	if (downscope != DOWNSCOPE_NONE && call->no_auth)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"auth.downscope asks for a change of account, which --no-auth leaves "
-			"out: call jacamar-auth, or set it to \"none\"");
+		return error_set(err, ERROR_SYSTEM,
+				 "config was run by jacamar-auth, but %s by jacamar --no-auth: the "
+				 "runner's config.toml must call the same program for all stages",
+				 call->stage);
 	if (downscope == DOWNSCOPE_SUDO)
 		return sudo_find(err) != NULL ? 0 : -1;
 	if (downscope == DOWNSCOPE_SETUID && !privilege_is_reserved())
-		return program_explain_privilege(err);
+		return trusted_program_explain_privilege(err);
 	return 0;
+}
+
+/* A file of Jacamar CI may set it: there, too, --no-auth changes no account. */
+static void ignore_downscope(const struct invocation *call, struct settings *settings)
+{
+	char service[ACCOUNT_NAME_SIZE] = "the service account";
+	enum downscope_kind *downscope = &settings->auth.downscope;
+	if (*downscope != DOWNSCOPE_UNSET && *downscope != DOWNSCOPE_NONE) {
+		account_name_of_process(service);
+		applet_say(call,
+			   "warning: this job runs as %s: jacamar --no-auth ignores auth.downscope",
+			   service);
+	}
+	if (settings->auth.pam_account != NULL)
+		applet_say(call, "warning: jacamar --no-auth ignores auth.pam_account: PAM is not "
+				 "asked about the account");
+	*downscope = DOWNSCOPE_NONE;
 }
 
 static struct settings *load_settings(const struct invocation *call, struct error *err)
@@ -56,75 +81,62 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 	}
 	struct settings *settings = settings_load(call->configuration, geteuid(), &messages);
 	if (settings == NULL) {
-		struct account service = {.name = "?"};
-		(void)account_of_process(&service, err);
+		char service[ACCOUNT_NAME_SIZE] = "?";
+		account_name_of_process(service);
 		outcome_say_lines(call, messages);
 		error_set(err, ERROR_SYSTEM,
 			  "the configuration cannot be used: %s (read as %s; config_args in the "
 			  "runner's config.toml name it)",
-			  call->configuration, service.name);
+			  call->configuration, service);
 		return NULL;
 	}
-	if (trust_check_way("the configuration", call->configuration, err) != 0) {
+	if (secure_path_check("the configuration", call->configuration, err) != 0 ||
+	    confined_uids_set(settings->auth.confined_uids, true, err) != 0) {
 		settings_free(settings);
 		return NULL;
 	}
-	if (settings->auth.downscope == DOWNSCOPE_UNSET && call->no_auth)
-		settings->auth.downscope = DOWNSCOPE_NONE;
+	if (call->no_auth)
+		ignore_downscope(call, settings);
 	return settings;
 }
 
-/* Who is it, may they, where does it live: the first failure ends it. */
-static int decide(const struct invocation *call, struct decision *decision, struct error *err)
+/* The first failure ends it. */
+static int decide(const struct invocation *call, struct plan *plan, struct error *err)
 {
-	decision->settings = load_settings(call, err);
-	if (decision->settings == NULL)
-		return -1;
 	struct error unread;
-	int read = decision_read_job(decision, &unread);
-	/* Nothing begins whose end could not be recorded; and the record names the job. */
-	struct state job = decision_state(decision);
-	if (outcome_begin(call, &job, err) != 0 || check_downscope(call, job.downscope, err) != 0)
+	plan->settings = load_settings(call, err);
+	if (plan->settings == NULL)
 		return -1;
-	if (read != 0)
-		return error_set(err, unread.kind, "%s", unread.detail);
-	if (decision_find_account(decision, err) != 0)
+	/* Read first, because the audit record of the begin names the job; a failure is reported
+	   after it. */
+	int read = plan_read_job(plan, &unread);
+	struct state job = plan_state(plan);
+	if (outcome_begin(call, &job, err) != 0 ||
+	    check_downscope(call, job.settings.auth.downscope, err) != 0)
 		return -1;
-	return decision_plan(decision, call->core_limit, err);
+	if (read != 0) {
+		*err = unread;
+		return -1;
+	}
+	if (plan_find_account(plan, err) != 0)
+		return -1;
+	return plan_stage(plan, err);
 }
 
-/* The same, where nobody tells this process to end: that is heard in between, and recorded. */
-static int decide_unless_told(const struct invocation *call, struct decision *decision,
-			      struct error *err)
+/* Also fails if the runner has told this process to end: such signals are blocked meanwhile. */
+static int decide_unless_cancelled(const struct invocation *call, struct plan *plan,
+				   struct error *err)
 {
-	if (decision_init(decision, err) != 0)
+	if (plan_init(plan, err) != 0)
 		return -1;
-	cleanup_close int signals = supervise_open_signals(err);
-	if (signals < 0 || decide(call, decision, err) != 0)
+	cleanup_close int signals = signals_open(err);
+	if (signals < 0 || decide(call, plan, err) != 0)
 		return -1;
-	return supervise_read_signals(signals).end
-		       ? error_set(err, ERROR_CANCELLED, "the job was cancelled")
-		       : 0;
+	return signals_read(signals).end ? error_cancelled(err) : 0;
 }
 
-/* A key that the text names is found where it is set. */
-static void name_place(const struct invocation *call, const struct settings *settings,
-		       struct error *err)
-{
-	const struct error said = *err;
-	const struct schema_row *row = schema_find_in(said.detail, settings->lines);
-	size_t line = row != NULL ? settings->lines[row - SCHEMA] : 0;
-	if (row == NULL)
-		return;
-	if (line > 0)
-		error_set(err, said.kind, "%s (%s:%zu)", said.detail, call->configuration, line);
-	else
-		error_set(err, said.kind, "%s (not set in %s)", said.detail, call->configuration);
-	error_notify(err, said.notice);
-}
-
-/* The runner's users know the variable from other sites. */
-static void say_what_is_ignored(const struct invocation *call, const struct settings *settings)
+/* Users may know the variable from other sites. */
+static void warn_of_ignored_variable(const struct invocation *call, const struct settings *settings)
 {
 	const char *custom = getenv(WORKSPACE_CUSTOM_VARIABLE);
 	if (custom != NULL && custom[0] != '\0' && !settings->general.custom_build_dir)
@@ -132,46 +144,121 @@ static void say_what_is_ignored(const struct invocation *call, const struct sett
 				 "general.custom_build_dir");
 }
 
+/*
+ * `image` and `services` of .gitlab-ci.yml: no job runs in a container. The runner sets the second
+ * variable also without services. The author of the job chooses the name of the image.
+ */
+static void warn_of_ignored_image(const struct invocation *call)
+{
+	const char *image = getenv("CUSTOM_ENV_CI_JOB_IMAGE");
+	const char *services = getenv("CUSTOM_ENV_CI_JOB_SERVICES");
+	bool has_image = image != NULL && image[0] != '\0';
+	bool has_services = services != NULL && services[0] != '\0' && strcmp(services, "[]") != 0;
+	char name[128] = "";
+	if (!has_image && !has_services)
+		return;
+	if (has_image)
+		snprintf(name, sizeof(name), "%s", image);
+	text_make_printable(name);
+	applet_say(call,
+		   "%s%s%s%s%s %s no effect: jobs run on the hosts of this site, not in containers",
+		   has_image ? "image: '" : "", name, has_image ? "'" : "",
+		   has_image && has_services ? " and " : "", has_services ? "services:" : "",
+		   has_image && !has_services ? "has" : "have");
+}
+
+/* After a failed config the runner calls cleanup without a state: so this is done here. */
+static void release_builds(const struct invocation *call, const struct state *job)
+{
+	struct error err;
+	struct stage_end end = {.found = ""};
+	const struct stage side = {.state = job, .stage = "cleanup", .output = -1};
+	if (stage_run(&side, &end, &err) != 0 || stage_check(&end, &err) != 0)
+		applet_say(call, "the job's builds directory stays locked for ten minutes: %s",
+			   err.detail);
+}
+
 static int configure(const struct invocation *call)
 {
 	struct error err;
-	struct error ignored;
-	struct decision decision;
-	int result = decide_unless_told(call, &decision, &err);
-	if (result != 0 && decision.settings != NULL)
-		name_place(call, decision.settings, &err);
-	struct state job = decision_state(&decision);
-	if (outcome_warn(call, &job, decision.identity.warning, result == 0 ? &err : &ignored) != 0)
+	struct error unwritten;
+	struct plan plan;
+	int result = decide_unless_cancelled(call, &plan, &err);
+	if (result != 0 && plan.settings != NULL)
+		applet_add_place(call->configuration, plan.settings, &err);
+	struct state job = plan_state(&plan);
+	/* A warning that cannot be recorded fails the job, unless it has failed already. */
+	if (outcome_warn(call, &job, plan.identity.warning, &unwritten) != 0 && result == 0) {
 		result = -1;
+		err = unwritten;
+	}
 	int code = result == 0 ? outcome_allow(call, &job) : outcome_failure(call, &job, &err);
+	if (code != 0 && plan.has_builds)
+		release_builds(call, &job);
+	if (code != 0)
+		plan_remove_cgroup(&plan);
 	if (result == 0)
-		say_what_is_ignored(call, decision.settings);
-	decision_free(&decision);
+		warn_of_ignored_variable(call, plan.settings);
+	plan_free(&plan);
 	return code;
 }
 
 /*
- * Whether the site lets this sub-stage run. That of the job's own script it must (config/rules.c),
- * by either of its names: without, jobs would succeed that never ran.
+ * Whether the site runs this sub-stage. build_script, also called step_script, always runs: a job
+ * whose own script is skipped would succeed (config/rules.c).
  */
 static bool is_run_here(const struct state *job, const char *substage)
 {
-	return json_array_size(job->substages) == 0 || strcmp(substage, "build_script") == 0 ||
-	       strcmp(substage, "step_script") == 0 || json_has_string(job->substages, substage);
+	const struct string_list *allowed = &job->settings.auth.run_stage_allowlist;
+	return allowed->count == 0 || strcmp(substage, "build_script") == 0 ||
+	       strcmp(substage, "step_script") == 0 || string_list_has(allowed, substage);
 }
 
-/* Becomes the user and has the stage run; the result is what the runner is told. */
-static int run_stage(const struct invocation *call, const struct state *job)
+/* Everything that must be true before anything runs as the user. */
+static int check_before_side(const struct invocation *call, const struct state *job,
+			     bool root_creates, struct error *err)
+{
+	if (check_downscope(call, job->settings.auth.downscope, err) != 0 ||
+	    plan_recheck(job, root_creates, err) != 0)
+		return -1;
+	return root_creates ? root_directory_make(job, err) : 0;
+}
+
+/* What the limits of memory are, as "a job may use 4G", or "" if there are none. */
+static void describe_limits(const struct cgroup_settings *limits, char *text, size_t size)
+{
+	const char *job = limits->job[CGROUP_MEMORY_MAX];
+	const char *user = limits->user[CGROUP_MEMORY_MAX];
+	bool has_job = job != NULL && strcmp(job, "max") != 0;
+	bool has_user = user != NULL && strcmp(user, "max") != 0;
+	snprintf(text, size, "%s%s%s%s%s", has_job ? "; a job may use " : "", has_job ? job : "",
+		 has_user ? (has_job ? ", and all" : "; all") : "",
+		 has_user ? " jobs of an account together " : "", has_user ? user : "");
+}
+
+/* The script may report only that a command of it was killed. */
+static void say_oom_kills(const struct invocation *call, const struct state *job, int64_t count)
+{
+	char limits[128];
+	if (count <= 0)
+		return;
+	describe_limits(&job->settings.auth.cgroup, limits, sizeof(limits));
+	applet_say(call, "the job ran out of memory: the kernel killed %lld of its processes%s",
+		   (long long)count, limits);
+}
+
+/* Runs a stage that comes after config as the user; returns the exit code for the runner. */
+static int run_stage(struct invocation *call, const struct state *job)
 {
 	struct error err;
-	struct session_end end;
-	struct user_side side = {
-		.state = job, .stage = call->stage, .output = -1, .core_limit = call->core_limit};
+	struct stage_end end = {.usage = CGROUP_USAGE_UNKNOWN};
+	struct stage side = {.state = job, .stage = call->stage, .output = -1};
 
+	/* Only root_directory_make needs root's CAP_CHOWN, and it gives that up itself. */
 	bool root_creates = job->root_creates_base && strcmp(call->stage, "prepare") == 0;
 	if (!root_creates && privilege_settle(&err) != 0)
 		return outcome_failure(call, job, &err);
-	/* cleanup does its work also where nobody can be told of it. */
+	/* cleanup kills the job's processes even if that cannot be recorded. */
 	if (outcome_begin(call, job, &err) != 0 && strcmp(call->stage, "cleanup") != 0)
 		return outcome_failure(call, job, &err);
 	if (call->operands[0] != NULL) {
@@ -179,18 +266,29 @@ static int run_stage(const struct invocation *call, const struct state *job)
 		side.substage = call->operands[1];
 		if (!script_is_substage(side.substage)) {
 			error_set(&err, ERROR_USAGE,
-				  "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not '%.64s'",
+				  "'%.64s' is not the name of a sub-stage: 1 to 64 characters of "
+				  "[A-Za-z0-9_-]",
 				  side.substage);
 			return outcome_failure(call, job, &err);
 		}
 		if (!is_run_here(job, side.substage))
 			return outcome_skip(call, job);
 	}
-	if (check_downscope(call, job->downscope, &err) != 0 || decision_recheck(job, &err) != 0 ||
-	    (root_creates && root_directory_make(job, &err) != 0) ||
-	    user_side_run(&side, &end, &err) != 0 || user_side_check(&end, &err) != 0)
+	int result = check_before_side(call, job, root_creates, &err);
+	if (result == 0)
+		result = stage_run(&side, &end, &err);
+	if (result == 0)
+		result = stage_check(&end, &err);
+	call->usage = end.usage;
+	say_oom_kills(call, job, end.oom_kills);
+	if (end.found[0] != '\0')
+		applet_say(call, "%s processes that the job left behind: %s",
+			   end.left ? "found" : "ended", end.found);
+	if (result != 0)
 		return outcome_failure(call, job, &err);
-	return outcome_end(call, job, end.exit_code);
+	if (strcmp(call->stage, "prepare") == 0)
+		warn_of_ignored_image(call);
+	return outcome_end(call, job, end.run.exit_code);
 }
 
 int auth_applet(struct invocation *call)
@@ -198,28 +296,32 @@ int auth_applet(struct invocation *call)
 	struct error err;
 	struct state job;
 	const struct state unknown = {.job_id = 0};
+	/* Only the runner can set it; the job's author has nothing but CUSTOM_ENV_*. */
 	const char *text = getenv(STATE_VARIABLE);
+	bool is_config = strcmp(call->stage, "config") == 0;
 
 	call->started = io_now_ms();
-	if (privilege_hide_memory(&call->core_limit, &err) != 0)
+	call->usage = CGROUP_USAGE_UNKNOWN;
+	if (signals_hold(&err) != 0 || privilege_hide_memory(&err) != 0 ||
+	    (is_config && privilege_settle(&err) != 0))
 		return outcome_failure(call, &unknown, &err);
-	if (strcmp(call->stage, "config") == 0)
-		return privilege_settle(&err) == 0 ? configure(call)
-						   : outcome_failure(call, &unknown, &err);
-	if (text != NULL) {
-		int code = state_parse(text, &job, &err) == 0
-				   ? run_stage(call, &job)
-				   : outcome_failure(call, &unknown, &err);
-		state_free(&job);
-		return code;
-	}
-	if (strcmp(call->stage, "cleanup") == 0) {
-		applet_say(call, "config did not finish: there is nothing to clean up");
+	if (is_config)
+		return configure(call);
+	/* config has failed, and has said why: there is nothing to clean up. */
+	if (text == NULL && strcmp(call->stage, "cleanup") == 0)
 		return 0;
+	if (text == NULL) {
+		error_set(&err, ERROR_SYSTEM,
+			  "%s is not set: is config_exec set in the runner's config.toml, beside "
+			  "prepare_exec, run_exec and cleanup_exec?",
+			  STATE_VARIABLE);
+		return outcome_failure(call, &unknown, &err);
 	}
-	error_set(&err, ERROR_SYSTEM,
-		  "%s is not set: is config_exec set in the runner's config.toml, beside "
-		  "prepare_exec, run_exec and cleanup_exec?",
-		  STATE_VARIABLE);
-	return outcome_failure(call, &unknown, &err);
+	int code =
+		state_parse(text, &job, &err) == 0 &&
+				confined_uids_set(job.settings.auth.confined_uids, false, &err) == 0
+			? run_stage(call, &job)
+			: outcome_failure(call, &unknown, &err);
+	state_free(&job);
+	return code;
 }

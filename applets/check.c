@@ -1,5 +1,5 @@
 /*
- * config --check FILE: what is wrong with a site's settings, or what they are.
+ * config --check FILE: prints the errors in a site's settings, or the settings in effect.
  *
  * It needs no job, no runner and no privilege, and reads the file as a job's config would.
  */
@@ -15,13 +15,15 @@
 #include "config/schema.h"
 #include "config/settings.h"
 #include "config/show.h"
-#include "core/account.h"
 #include "core/executor/arguments.h"
-#include "core/io.h"
-#include "core/seccomp.h"
+#include "core/lib/account.h"
+#include "core/lib/io.h"
+#include "core/privilege/isolation.h"
+#include "core/privilege/seccomp.h"
+#include "core/stage/pam_account.h"
 
 /*
- * Whose file it may be. root looks at that of any account, as it stands; should it change hands
+ * The account that must own the file. root may check the file of any account; if its owner changes
  * before it is opened, it is refused.
  */
 static uid_t expected_owner(const char *path)
@@ -30,51 +32,62 @@ static uid_t expected_owner(const char *path)
 	return geteuid() == 0 && stat(path, &status) == 0 ? status.st_uid : geteuid();
 }
 
-/* What keeps these settings from being used the way the program was called; NULL where nothing. */
-static const char *calling_fault(const struct invocation *call, enum downscope_kind downscope)
+int applet_check_downscope(enum downscope_kind downscope, struct error *err)
 {
-	if (call->is_auth && downscope == DOWNSCOPE_UNSET)
-		return "auth.downscope is missing, without which jacamar-auth runs no job; set it "
-		       "to \"setuid\", \"sudo\" or \"none\"";
-	if (call->no_auth && downscope != DOWNSCOPE_UNSET && downscope != DOWNSCOPE_NONE)
-		return "auth.downscope asks for a change of account, which --no-auth leaves out; "
-		       "call jacamar-auth, or set it to \"none\"";
-	return NULL;
+	if (downscope != DOWNSCOPE_UNSET)
+		return 0;
+	return error_set_key(err, "auth.downscope", ERROR_SYSTEM,
+			     "auth.downscope is missing, and jacamar-auth runs no job without it; "
+			     "set it to \"setuid\", \"sudo\" or \"none\"");
 }
 
 static int say_messages(const struct invocation *call, const char *messages)
 {
 	fprintf(stderr, "%s\n", messages != NULL ? messages : "out of memory");
-	/* root is used to reading everything, but what makes it so has been given up. */
+	/* root expects to read every file, but this process has given up that capability. */
 	if (geteuid() == 0 && access(call->check, R_OK) != 0 && errno == EACCES)
 		fprintf(stderr,
-			"%s: not even root has capabilities here; ask as the runner's account: "
-			"runuser -u ACCOUNT -- jacamar config --check FILE\n",
+			"%s: even as root this program has no capabilities; check the file as the "
+			"runner's account: runuser -u ACCOUNT -- jacamar config --check FILE\n",
 			call->check);
 	return call->system_failure;
 }
 
-/* With the line of the key that is at fault, where it has one. */
-static void say_fault(const struct invocation *call, const struct settings *settings,
-		      const char *fault)
+/* With the line of the key that it is about, where the file sets that. */
+static void say_error(const struct invocation *call, const struct settings *settings,
+		      const struct error *err)
 {
-	const struct schema_row *row = schema_find_in(fault, settings->lines);
-	size_t line = row != NULL ? settings->lines[row - SCHEMA] : 0;
+	size_t line = schema_line(settings, err->key);
 	if (line > 0)
-		fprintf(stderr, "%s:%zu: %s\n", call->check, line, fault);
+		fprintf(stderr, "%s:%zu: %s\n", call->check, line, err->detail);
 	else
-		fprintf(stderr, "%s: %s\n", call->check, fault);
+		fprintf(stderr, "%s: %s\n", call->check, err->detail);
 }
 
-/* What a job's own check would make of a file that root was let see. */
+/* root has checked another account's file: says for which runner it is valid. */
 static void print_owner(uid_t owner)
 {
 	struct account account;
 	struct error err;
 	bool named =
 		account_by_uid(owner, &account, &err) == 0 && account_name_is_valid(account.name);
-	printf("# Owned by %s%suid %u: good for jobs of a runner of that account alone.\n\n",
+	printf("# Owned by %s%suid %u: valid only for a runner of that account.\n\n",
 	       named ? account.name : "", named ? ", " : "", owner);
+}
+
+/*
+ * Without --no-auth, `jacamar` does not know which program the runner will call: a file may be
+ * right for one of them only.
+ */
+static void print_warnings(const struct invocation *call, enum downscope_kind downscope)
+{
+	struct error err;
+	if (!call->is_auth && !call->no_auth && applet_check_downscope(downscope, &err) != 0)
+		printf("# jacamar-auth refuses this file: %s.\n\n", err.detail);
+	if (!call->is_auth && downscope != DOWNSCOPE_UNSET && downscope != DOWNSCOPE_NONE)
+		printf("# %sjacamar --no-auth ignores auth.downscope: with it all jobs run as the "
+		       "service account.\n\n",
+		       call->no_auth ? "Warning: " : "");
 }
 
 static int print_settings(const struct invocation *call, const struct settings *settings,
@@ -85,30 +98,29 @@ static int print_settings(const struct invocation *call, const struct settings *
 		return say_messages(call, NULL);
 	if (owner != geteuid())
 		print_owner(owner);
+	print_warnings(call, settings->auth.downscope);
 	fputs(text, stdout);
-	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
+	return applet_printed(call);
 }
 
 int check_applet(struct invocation *call)
 {
 	cleanup_free char *messages = NULL;
 	if (strcmp(call->check, "-") == 0)
-		return say_messages(call, "-: name a file: whose it is, and who can write it, is "
-					  "checked, too");
+		return say_messages(call, "-: name a file: its owner and permissions are checked, "
+					  "too");
 	uid_t owner = expected_owner(call->check);
 	struct settings *settings = settings_load(call->check, owner, &messages);
 	if (settings == NULL)
 		return say_messages(call, messages);
 	struct error err;
-	const char *fault = calling_fault(call, settings->auth.downscope);
-	if (fault == NULL && seccomp_check(&settings->auth.seccomp, &err) != 0)
-		fault = err.detail;
-	if (fault == NULL &&
-	    arguments_check(settings->general.executor, &settings->batch, &err) != 0)
-		fault = err.detail;
 	int code = call->system_failure;
-	if (fault != NULL)
-		say_fault(call, settings, fault);
+	if ((call->is_auth && applet_check_downscope(settings->auth.downscope, &err) != 0) ||
+	    seccomp_check(&settings->auth.seccomp, &err) != 0 ||
+	    isolation_check(&settings->auth, &err) != 0 ||
+	    pam_account_check(&settings->auth, &err) != 0 ||
+	    arguments_check(settings->general.executor, &settings->batch, &err) != 0)
+		say_error(call, settings, &err);
 	else
 		code = print_settings(call, settings, owner);
 	settings_free(settings);

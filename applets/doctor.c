@@ -1,5 +1,5 @@
 /*
- * doctor: what is wrong with an installation, and the command that mends it.
+ * doctor: checks an installation and prints how to repair it.
  */
 #include "applets/applet.h"
 
@@ -11,35 +11,31 @@
 #include <unistd.h>
 
 #include "core/doctor/doctor.h"
-#include "core/io.h"
-#include "core/text.h"
-#include "core/version.h"
+#include "core/lib/io.h"
+#include "core/lib/version.h"
 
-/* How a result is told; the colours are those of every terminal (ECMA-48). */
-static const struct {
-	const char *name;
-	const char *colour;
-} RESULTS[] = {
-	[DOCTOR_PASS] = {"pass", "\033[32m"},
-	[DOCTOR_SKIP] = {"skip", "\033[2m"},
-	[DOCTOR_WARN] = {"warn", "\033[33m"},
-	[DOCTOR_FAIL] = {"fail", "\033[31m"},
+/* Every terminal has these colours (ECMA-48). */
+static const char *const COLOURS[DOCTOR_RESULTS] = {
+	[DOCTOR_PASS] = "\033[32m",
+	[DOCTOR_SKIP] = "\033[2m",
+	[DOCTOR_WARN] = "\033[33m",
+	[DOCTOR_FAIL] = "\033[31m",
 };
 
 static void print_help(const char *program)
 {
-	printf("What is wrong with an installation, and the command that mends it:\n\n"
+	printf("Check an installation, and print how to repair it:\n\n"
 	       "  %s doctor [--configuration FILE] [--runner-config FILE] [--user NAME] [--json]\n"
 	       "\n"
-	       "      --configuration FILE  jacamar-config.toml; where it is not given, the one\n"
-	       "                            that the runner's file names\n"
+	       "      --configuration FILE  jacamar-config.toml (default: the file that the\n"
+	       "                            runner's file passes to the stage config)\n"
 	       "      --runner-config FILE  the config.toml of GitLab Runner\n"
-	       "      --user NAME           an account whose jobs should run\n"
-	       "      --json                the same as JSON\n"
-	       "  -h, --help                print this\n"
+	       "      --user NAME           the account of a user whose jobs should run\n"
+	       "      --json                print JSON instead of a table\n"
+	       "  -h, --help                print this help\n"
 	       "  -V, --version             print the version\n"
 	       "\n"
-	       "Run it as the account of GitLab Runner. It changes nothing.\n"
+	       "Run it as the account of GitLab Runner, or as root. It changes nothing.\n"
 	       "See jacamar-doctor(8).\n",
 	       program);
 }
@@ -58,8 +54,8 @@ static void print_table(const struct doctor *doctor)
 			width = (int)strlen(doctor->findings[i].check);
 	for (size_t i = 0; i < doctor->count; i++) {
 		const struct doctor_finding *finding = &doctor->findings[i];
-		printf("%s%s%s  %-*s  %s\n", coloured ? RESULTS[finding->result].colour : "",
-		       RESULTS[finding->result].name, coloured ? "\033[0m" : "", width,
+		printf("%s%s%s  %-*s  %s\n", coloured ? COLOURS[finding->result] : "",
+		       DOCTOR_RESULT_NAMES[finding->result], coloured ? "\033[0m" : "", width,
 		       finding->check, text_of(finding->what));
 		if (finding->remedy != NULL)
 			printf("      %-*s  -> %s\n", width, "", finding->remedy);
@@ -72,13 +68,14 @@ static int print_json(const struct doctor *doctor)
 	for (size_t i = 0; i < doctor->count; i++) {
 		const struct doctor_finding *finding = &doctor->findings[i];
 		json_t *row = json_pack("{s:s, s:s, s:s, s:s?}", "check", finding->check, "result",
-					RESULTS[finding->result].name, "what",
+					DOCTOR_RESULT_NAMES[finding->result], "what",
 					text_of(finding->what), "remedy", finding->remedy);
 		if (json_array_append_new(findings, row) != 0)
 			return -1;
 	}
-	json_auto_t *root = json_pack("{s:s, s:s, s:O}", "version", JACAMAR_VERSION, "result",
-				      RESULTS[doctor_verdict(doctor)].name, "findings", findings);
+	json_auto_t *root =
+		json_pack("{s:s, s:s, s:O}", "version", JACAMAR_VERSION, "result",
+			  DOCTOR_RESULT_NAMES[doctor_verdict(doctor)], "findings", findings);
 	cleanup_free char *text = root != NULL ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	return text != NULL && puts(text) >= 0 ? 0 : -1;
 }
@@ -98,21 +95,6 @@ static int examine(const struct invocation *call, struct doctor *doctor, bool js
 	return doctor_verdict(doctor) == DOCTOR_FAIL ? 1 : 0;
 }
 
-static int refuse(const struct invocation *call, const char *what, const char *which)
-{
-	char text[256];
-	snprintf(text, sizeof(text), "%s%.100s; see: %s doctor --help", what, which, call->program);
-	text_make_printable(text);
-	applet_say(call, "%s", text);
-	return call->system_failure;
-}
-
-/* The exit code of a call that only prints. */
-static int printed(const struct invocation *call)
-{
-	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
-}
-
 int doctor_applet(struct invocation *call, int argc, char **argv)
 {
 	enum { CONFIGURATION = 256, RUNNER_CONFIG_FILE, USER, JSON };
@@ -128,7 +110,7 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 	bool json = false;
 	cleanup_free struct doctor *doctor = calloc(1, sizeof(*doctor));
 	if (doctor == NULL)
-		return refuse(call, "out of memory", "");
+		return applet_usage(call, "doctor ", "out of memory");
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
 		switch (option) {
@@ -144,20 +126,13 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 		case JSON:
 			json = true;
 			break;
-		case 'h':
-			print_help(call->program);
-			return printed(call);
-		case 'V':
-			printf("%s %s\n", call->program, JACAMAR_VERSION);
-			return printed(call);
-		case ':':
-			return refuse(call, "a value is missing behind ", argv[optind - 1]);
 		default:
-			return refuse(call, "there is no option ", argv[optind - 1]);
+			return applet_tool_option(call, option, argv, print_help);
 		}
 	}
 	if (optind < argc)
-		return refuse(call, "no operand belongs behind doctor: ", argv[optind]);
+		return applet_usage(call, "doctor ", "doctor takes no argument: %.100s",
+				    argv[optind]);
 	int code = examine(call, doctor, json);
 	doctor_free(doctor);
 	return code;

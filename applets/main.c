@@ -1,5 +1,5 @@
 /*
- * The one executable: by its name it is jacamar-auth, jacamar or jacamar-ci.
+ * The executable: its name makes it jacamar-auth, jacamar or jacamar-ci.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,19 +10,19 @@
 #include <unistd.h>
 
 #include "applets/applet.h"
-#include "core/downscope.h"
-#include "core/text.h"
-#include "core/version.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/privilege/downscope.h"
 
 #define ENV_SCRIPT "env-script"
 
 static const struct stage {
 	const char *name;
-	const char *operands;		     /* and options, as the usage shows them */
+	const char *operands;		     /* and options, for --help */
 	int (*as_user)(struct invocation *); /* behind the channel */
 	int count;			     /* of operands from the runner */
 	int user_count;			   /* of operands from jacamar-auth, env-script included */
-	int (*check)(struct invocation *); /* what --check FILE asks for; NULL: it does not go */
+	int (*check)(struct invocation *); /* for --check FILE; NULL: not available */
 } stages[] = {
 	{"config", "--configuration FILE", config_applet, 0, 1, check_applet},
 	{"prepare", "[--configuration FILE]", prepare_applet, 0, 1, NULL},
@@ -31,6 +31,17 @@ static const struct stage {
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
+
+/* Commands for administrators, with options of their own. */
+static const struct tool {
+	const char *name;
+	int (*run)(struct invocation *call, int argc, char **argv);
+} tools[] = {
+	{"doctor", doctor_applet},
+	{"explain", explain_applet},
+};
+
+#define TOOL_COUNT (sizeof(tools) / sizeof(tools[0]))
 
 static void print_help(const struct invocation *call)
 {
@@ -41,21 +52,24 @@ static void print_help(const struct invocation *call)
 		printf("  %s %s %s %s\n", call->program, option, stages[i].name,
 		       stages[i].operands);
 	printf("  %s config --check FILE\n", call->program);
-	if (!call->is_auth)
-		printf("  %s doctor [OPTION...]\n", call->program);
+	for (size_t i = 0; !call->is_auth && i < TOOL_COUNT; i++)
+		printf("  %s %s [OPTION...]\n", call->program, tools[i].name);
 	printf("\n"
-	       "      --configuration FILE  the site's settings; config needs them\n"
-	       "      --check FILE          print these settings, or all that is wrong with them\n"
-	       "  -u, --unobfuscated        tell the job's log why it was refused\n"
+	       "      --configuration FILE  the site's settings; required by config\n"
+	       "      --check FILE          print the settings in effect, or all errors in them\n"
+	       "  -u, --unobfuscated        say in the job's log why the job was refused\n"
 	       "      --no-auth             run jobs as this account (jacamar)\n"
 	       "  -h, --help                print this\n"
-	       "  -V, --version             print the version\n"
+	       "  -V, --version             print the version (jacamar-auth: also what the host "
+	       "has)\n"
 	       "\n"
-	       "jacamar-auth finds out who triggered a job and becomes that person; jacamar runs\n"
-	       "the job, and is its own way in on sites whose jobs all run as one account.\n"
-	       "jacamar-ci --list prints the names under which this program can be called.\n"
-	       "jacamar doctor finds what is wrong with an installation.\n"
-	       "See jacamar(8), jacamar-auth(8), jacamar-doctor(8) and jacamar-config.toml(5).\n");
+	       "jacamar-auth finds out who triggered a job and starts jacamar as that person's\n"
+	       "account; jacamar runs the job. Sites whose jobs all run as one account call\n"
+	       "jacamar --no-auth instead. jacamar-ci --list prints the commands of this program.\n"
+	       "jacamar doctor finds faults of an installation; jacamar explain shows which rule\n"
+	       "admits or refuses a job.\n"
+	       "See jacamar(8), jacamar-auth(8), jacamar-doctor(8), jacamar-explain(8) and\n"
+	       "jacamar-config.toml(5).\n");
 }
 
 static void print_list(void)
@@ -63,28 +77,24 @@ static void print_list(void)
 	printf("auth\n");
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		printf("%s\n", stages[i].name);
-	printf("doctor\n");
-}
-
-/* The exit code of a call that only prints. */
-static int printed(const struct invocation *call)
-{
-	return fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : call->system_failure;
+	for (size_t i = 0; i < TOOL_COUNT; i++)
+		printf("%s\n", tools[i].name);
 }
 
 /*
- * A caller may have closed them; a file opened later would take their place. They can only be read:
- * what somebody is to be told must not seem to have been said.
+ * The caller may have closed them, and a file that is opened later would take their place. They are
+ * opened for reading, so that writing to them fails: a message must not seem to be written.
  */
-static void open_standard_descriptors(void)
+static int open_standard_descriptors(struct error *err)
 {
 	int fd;
 	do
 		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
-		_exit(2);
+		return error_errno(err, ERROR_SYSTEM, "cannot open /dev/null");
 	close(fd);
+	return 0;
 }
 
 static const char *base_name(const char *path)
@@ -93,7 +103,7 @@ static const char *base_name(const char *path)
 	return slash != NULL ? slash + 1 : path != NULL ? path : "";
 }
 
-/* The runner says which exit codes it understands; these are what it says today. */
+/* The runner's own value, else today's. */
 static int exit_code_from(const char *variable, int otherwise)
 {
 	const char *text = getenv(variable);
@@ -102,40 +112,10 @@ static int exit_code_from(const char *variable, int otherwise)
 										    : otherwise;
 }
 
-/* Behind the channel every exit code is a script's; a failure is said by a signal. */
-static int fail(const struct invocation *call, const char *text)
-{
-	struct error err;
-	if (call->behind_channel) {
-		error_set(&err, ERROR_USAGE, "%s", text);
-		applet_fail(call, &err);
-	}
-	applet_say(call, "%s", text);
-	return call->system_failure;
-}
-
-static int advise(const struct invocation *call, const char *what, const char *which,
-		  const char *advice)
-{
-	char text[512];
-	snprintf(text, sizeof(text), "%s%.100s; %ssee: %s --help", what, which, advice,
-		 call->program);
-	text_make_printable(text);
-	return fail(call, text);
-}
-
-static int usage(const struct invocation *call, const char *what, const char *which)
-{
-	return advise(call, what, which, "");
-}
-
-/* Without its arguments from config.toml the runner's call has none, or a script's path alone. */
-static int no_stage(const struct invocation *call, const char *what, const char *which)
-{
-	return advise(call, what, which,
-		      "in the runner's config.toml it stands in config_args, prepare_args, "
-		      "run_args or cleanup_args; ");
-}
+/* Without the arguments that config.toml sets, a call has no command, or a script's path as one. */
+#define SET_BY                                                                        \
+	"the runner's config.toml sets it in config_args, prepare_args, run_args or " \
+	"cleanup_args"
 
 static bool is_behind_channel(char **argv)
 {
@@ -153,7 +133,15 @@ static const struct stage *find_stage(const char *name)
 	return NULL;
 }
 
-/* Dispatches a command line that has been taken apart. */
+static const struct tool *find_tool(const char *name)
+{
+	for (size_t i = 0; i < TOOL_COUNT; i++)
+		if (strcmp(tools[i].name, name) == 0)
+			return &tools[i];
+	return NULL;
+}
+
+/* Dispatches a parsed command line. */
 static int dispatch(struct invocation *call)
 {
 	const struct stage *stage = find_stage(call->stage);
@@ -162,34 +150,37 @@ static int dispatch(struct invocation *call)
 		count++;
 
 	if (stage == NULL)
-		return no_stage(call, "there is no stage ", call->stage);
+		return applet_usage(call, "", "unknown command \"%.100s\"; " SET_BY, call->stage);
 	if (call->is_auth && call->no_auth)
-		return usage(call, "--no-auth is an option of jacamar", "");
+		return applet_usage(call, "", "--no-auth is an option of jacamar");
 	if (call->check != NULL)
 		return stage->check != NULL && call->configuration == NULL && count == 0
 			       ? stage->check(call)
-			       : usage(call, "--check FILE belongs to config alone", "");
+			       : applet_usage(call, "",
+					      "--check FILE is an option of config only, and "
+					      "excludes other arguments");
 	if (!call->is_auth && !call->no_auth) {
 		applet_say(call,
 			   "jobs that run as the person who triggered them are started by "
-			   "jacamar-auth; "
-			   "to run them all as this account, call: jacamar --no-auth %s",
+			   "jacamar-auth; to run all jobs as this account, call: jacamar "
+			   "--no-auth %s",
 			   stage->name);
 		return call->system_failure;
 	}
 	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
 			       ? applet_close_channel(stage->as_user(call))
-			       : usage(call, "wrong operands for env-script", "");
+			       : applet_usage(call, "", "wrong arguments for env-script");
 	if (count != stage->count)
-		return usage(call,
-			     stage->count == 0 ? "no operand belongs behind "
-					       : "a SCRIPT and a SUBSTAGE belong behind ",
-			     stage->name);
+		return applet_usage(call, "",
+				    stage->count == 0
+					    ? "%s takes no arguments"
+					    : "%s needs two arguments, SCRIPT and SUBSTAGE",
+				    stage->name);
 	return auth_applet(call);
 }
 
-/* Takes the options; a result of 0 or more is the exit code, -1 means: go on. */
+/* Parses the options. Returns an exit code, or -1 with call->stage set. */
 static int parse_options(struct invocation *call, int argc, char **argv)
 {
 	enum { NO_AUTH = 256, CONFIGURATION, CHECK, LIST };
@@ -220,21 +211,22 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 			break;
 		case LIST:
 			print_list();
-			return printed(call);
+			return applet_printed(call);
 		case 'h':
 			print_help(call);
-			return printed(call);
+			return applet_printed(call);
 		case 'V':
-			printf("%s %s\n", call->program, JACAMAR_VERSION);
-			return printed(call);
+			return version_applet(call);
 		case ':':
-			return usage(call, "a value is missing behind ", argv[optind - 1]);
+			return applet_usage(call, "", "%.100s needs a value", argv[optind - 1]);
 		default:
-			return usage(call, "there is no option ", argv[optind - 1]);
+			return applet_usage(call, "", "unknown option %.100s", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)
-		return no_stage(call, "a stage is missing: config, prepare, run or cleanup", "");
+		return applet_usage(
+			call, "",
+			"the command is missing: config, prepare, run or cleanup; " SET_BY);
 	call->stage = argv[optind];
 	call->operands = argv + optind + 1;
 	return -1;
@@ -243,30 +235,33 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct error err;
+	/* A program starts with the capabilities of its file in effect; that ends here. */
+	bool lowered = privilege_lower(&err) == 0;
 	struct invocation call = {.program = base_name(argc > 0 ? argv[0] : NULL)};
 
-	open_standard_descriptors();
 	if (strcmp(call.program, "jacamar-ci") == 0 && argc > 1 && strcmp(argv[1], "auth") == 0) {
 		call.program = "jacamar-auth";
 		argc--;
 		argv++;
 	}
 	call.is_auth = strcmp(call.program, "jacamar-auth") == 0;
+	/* Before an argument is read: only jacamar-auth keeps capabilities, in reserve. */
+	bool ready =
+		lowered && (call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) == 0;
 	call.system_failure = exit_code_from("SYSTEM_FAILURE_EXIT_CODE", 2);
 	call.build_failure = exit_code_from("BUILD_FAILURE_EXIT_CODE", 1);
-
-	/* Before anything else is looked at: no name but jacamar-auth ever holds a capability. */
-	if ((call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) != 0)
-		return fail(&call, err.detail);
-	/* What the caller left open is of no use here, and would be to who takes over a parser. */
-	if (downscope_close_from(STDERR_FILENO + 1, &err) != 0)
-		return fail(&call, err.detail);
 	call.behind_channel = !call.is_auth && is_behind_channel(argv);
+	/* Descriptors that the caller left open would only help someone who takes over a parser. */
+	if (!ready || open_standard_descriptors(&err) != 0 ||
+	    io_close_from(STDERR_FILENO + 1, &err) != 0)
+		return applet_give_up(&call, &err);
 	if (argc < 1)
-		return call.system_failure;
-	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
-		return call.is_auth ? usage(&call, "doctor is a command of jacamar", "")
-				    : doctor_applet(&call, argc - 1, argv + 1);
+		return applet_usage(&call, "", "the program was called without its own name");
+	const struct tool *tool = argc > 1 ? find_tool(argv[1]) : NULL;
+	if (tool != NULL)
+		return call.is_auth
+			       ? applet_usage(&call, "", "%s is a command of jacamar", tool->name)
+			       : tool->run(&call, argc - 1, argv + 1);
 	int done = parse_options(&call, argc, argv);
-	return done >= 0 ? done : dispatch(&call);
+	return call.stage != NULL ? dispatch(&call) : done;
 }

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/audit.h"
-#include "core/io.h"
-#include "core/policy.h"
-#include "core/version.h"
+#include "core/audit/audit.h"
+#include "core/lib/io.h"
+#include "core/lib/version.h"
+#include "core/policy/policy.h"
 
 void outcome_say_lines(const struct invocation *call, const char *lines)
 {
@@ -19,7 +19,7 @@ void outcome_say_lines(const struct invocation *call, const char *lines)
 		applet_say(call, "%s", line);
 }
 
-/* What every record of this call says. */
+/* The members that every record of this call has. */
 static struct audit_record record_of(const struct invocation *call, const struct state *job,
 				     enum audit_decision decision)
 {
@@ -32,6 +32,7 @@ static struct audit_record record_of(const struct invocation *call, const struct
 		.duration_ms = io_now_ms() - call->started,
 		.exit = -1,
 		.script_exit = -1,
+		.usage = &call->usage,
 	};
 }
 
@@ -52,21 +53,25 @@ int outcome_warn(const struct invocation *call, const struct state *job, const c
 	return audit_write(&record, err);
 }
 
-static void say_failure(const struct invocation *call, const struct state *job,
-			const struct error *err)
+/* One line: what the job's author may know, and whom to ask. */
+static void say_refusal(const struct invocation *call, const struct state *job, const char *reason)
 {
 	const char *reference = job->reference != NULL ? job->reference : "";
-	if (err->kind == ERROR_DENIED && !call->unobfuscated && err->notice[0] != '\0')
-		applet_say(call, "this job was refused (reference %s): %s", reference, err->notice);
-	else if (err->kind == ERROR_DENIED && !call->unobfuscated)
-		applet_say(call,
-			   "this job was refused by the rules of this site; its staff finds the "
-			   "reason under reference %s",
-			   reference);
-	else if (err->kind == ERROR_DENIED)
-		applet_say(call, "this job was refused (reference %s): %s", reference, err->detail);
+	const char *support = job->settings.general.support;
+	applet_say(call,
+		   "this job was refused (reference %s): %s (for help, with this reference: %s)",
+		   reference, reason[0] != '\0' ? reason : "it is not permitted here",
+		   support != NULL ? support : "ask the administrators of this runner");
+}
+
+/* Only with -u does the author of the job read where the configuration is. */
+static void say_failure(const struct invocation *call, const struct state *job,
+			const struct error *err, const char *complete)
+{
+	if (err->kind == ERROR_DENIED)
+		say_refusal(call, job, call->unobfuscated ? complete : err->notice);
 	else if (err->detail[0] != '\0')
-		applet_say(call, "%s", err->detail);
+		applet_say(call, "%s", call->unobfuscated ? complete : err->detail);
 }
 
 int outcome_failure(const struct invocation *call, const struct state *job, const struct error *err)
@@ -76,17 +81,22 @@ int outcome_failure(const struct invocation *call, const struct state *job, cons
 					       err->kind == ERROR_DENIED      ? AUDIT_REFUSED
 					       : err->kind == ERROR_CANCELLED ? AUDIT_CANCELLED
 									      : AUDIT_FAILED);
-	record.reason =
-		err->detail[0] != '\0' ? err->detail : "the reason is in the log of the job";
-	record.exit = call->system_failure;
-	say_failure(call, job, err);
-	/* That may be the very failure which has just been said. */
-	if (audit_write(&record, &unwritten) != 0 && strcmp(unwritten.detail, err->detail) != 0)
+	bool is_final = err->kind == ERROR_DENIED && strcmp(call->stage, "config") == 0;
+	char complete[ERROR_TEXT_SIZE + ERROR_PLACE_SIZE];
+	snprintf(complete, sizeof(complete), "%s%s", err->detail, err->place);
+	record.reason = err->detail[0] != '\0' ? complete : "the reason is in the log of the job";
+	/* After a system failure the runner would call config twice more. */
+	record.exit = is_final ? call->build_failure : call->system_failure;
+	say_failure(call, job, err, complete);
+	if (audit_write(&record, &unwritten) == 0)
+		return record.exit;
+	/* A failure of the audit log may have been reported just now. */
+	if (strcmp(unwritten.detail, err->detail) != 0)
 		applet_say(call, "%s", unwritten.detail);
 	return call->system_failure;
 }
 
-/* New JSON of config's answer. */
+/* config's answer to the runner, in new JSON. */
 static json_t *make_answer(const struct state *job, struct error *err)
 {
 	char host[256] = "localhost";
@@ -101,9 +111,12 @@ static json_t *make_answer(const struct state *job, struct error *err)
 				   "driver", "name", JACAMAR_NAME, "version", JACAMAR_VERSION,
 				   "job_env", STATE_VARIABLE, text);
 	if (answer == NULL)
-		error_set(err, ERROR_SYSTEM,
-			  "the job's state is too large, or has text that is not UTF-8: is "
-			  "general.job_message?");
+		error_set(
+			err, ERROR_SYSTEM,
+			"the job's state is larger than %d bytes, or has text that is not UTF-8: "
+			"shorten general.job_message, the lists of [auth.seccomp], or the list of "
+			"the account's groups (%zu)",
+			STATE_MOST_SIZE, json_array_size(job->groups));
 	return answer;
 }
 
@@ -114,7 +127,7 @@ int outcome_allow(const struct invocation *call, const struct state *job)
 	record.exit = 0;
 	record.reason = job->applicant->admitted;
 	json_auto_t *answer = make_answer(job, &err);
-	/* Nothing is allowed that cannot be recorded. */
+	/* A job that cannot be recorded does not run. */
 	if (answer == NULL || audit_write(&record, &err) != 0)
 		return outcome_failure(call, job, &err);
 	if (json_dumpf(answer, stdout, JSON_COMPACT) != 0 || puts("") == EOF ||
@@ -141,9 +154,10 @@ static int write_exit_code(const char *path, int exit_code, struct error *err)
 	int length = snprintf(line, sizeof(line), "%d\n", exit_code);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot make BUILD_EXIT_CODE_FILE %s", path);
+		return error_errno(err, ERROR_SYSTEM, "cannot create BUILD_EXIT_CODE_FILE %s",
+				   path);
 	int written = io_write_all(fd, line, (size_t)length);
-	/* A file system may keep its word that it is full until the file is closed. */
+	/* Some file systems report that they are full only at close(2). */
 	if (close(fd) != 0 || written != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot write BUILD_EXIT_CODE_FILE %s", path);
 	return 0;
@@ -159,7 +173,7 @@ int outcome_end(const struct invocation *call, const struct state *job, int exit
 			  exit_code);
 		return outcome_failure(call, job, &err);
 	}
-	/* Runners before 17 do not ask for the script's own code. */
+	/* Runners before release 17 do not set the variable. */
 	if (exit_code != 0 && path != NULL && write_exit_code(path, exit_code, &err) != 0)
 		return outcome_failure(call, job, &err);
 

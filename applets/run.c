@@ -1,18 +1,20 @@
 /*
- * run, as the user: the script comes over the channel, and its exit code goes back.
+ * run, as the user: receives the script over the channel, runs it, and sends back its exit code.
  */
 #include "applets/applet.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "core/executor/batch.h"
 #include "core/executor/shell.h"
-#include "core/io.h"
-#include "core/script.h"
-#include "core/static_builds.h"
-#include "core/text.h"
+#include "core/lib/io.h"
+#include "core/lib/signals.h"
+#include "core/lib/text.h"
+#include "core/workspace/builds_lock.h"
+#include "core/workspace/script.h"
 
-/* Where the job's own output goes: the runner reads that and standard error in no order. */
+/* On standard output, like the job: the runner reads that and standard error in no fixed order. */
 static void say(const void *context, const char *line)
 {
 	const struct invocation *call = context;
@@ -21,17 +23,26 @@ static void say(const void *context, const char *line)
 		(void)io_write_all(STDOUT_FILENO, text, strlen(text));
 }
 
+/* bash gives this exit code if a signal ends it, or the last command of its script. */
+static void explain_signal(const struct invocation *call, int exit_code)
+{
+	int number = exit_code - 128;
+	if (number <= 0 || number > SIGSYS)
+		return;
+	cleanup_free char *line = text_format(
+		"exit code %d means that the signal %s ended the script or a command in it%s",
+		exit_code, signals_name(number), number == SIGKILL ? SHELL_OUT_OF_MEMORY : "");
+	if (line != NULL)
+		say(call, line);
+}
+
 static int run_here(const struct invocation *call, const struct channel_reader *channel,
 		    const struct channel_header *header, const struct script *script,
 		    int *exit_code, struct error *err)
 {
 	struct login_shell_end end;
-	int result = shell_run(script, header, channel, call->core_limit, exit_code, &end, err);
-	if (end.left_behind[0] != '\0')
-		applet_say(call,
-			   "ended processes that the script left behind with its log open, or "
-			   "closed to a look: %s",
-			   end.left_behind);
+	int result = shell_run(script, header, channel, exit_code, &end, err);
+	applet_note_leftovers(call, &end, script->directory);
 	return result;
 }
 
@@ -44,8 +55,7 @@ static int run_in_queue(const struct invocation *call, const struct channel_read
 		.script = script,
 		.header = header,
 		.channel = channel,
-		.core_limit = call->core_limit,
-		.voice = {say, call},
+		.reporter = {say, call},
 	};
 	return batch_run(&batch, exit_code, err);
 }
@@ -60,10 +70,13 @@ static int run_script(const struct invocation *call, struct channel_reader *chan
 		script_free(&script);
 		return -1;
 	}
-	bool queued = batch_takes(header->state.executor, call->operands[1]);
+	bool queued = batch_takes(header->state.settings.general.executor, call->operands[1]);
 	int result =
 		(queued ? run_in_queue : run_here)(call, channel, header, &script, exit_code, err);
-	if (!header->state.retain_logs && script_remove(&script, &not_removed) != 0)
+	if (result == 0)
+		explain_signal(call, *exit_code);
+	if (!header->state.settings.general.retain_logs &&
+	    script_remove(&script, &not_removed) != 0)
 		applet_say(call, "%s", not_removed.detail);
 	script_free(&script);
 	return result;
@@ -72,13 +85,17 @@ static int run_script(const struct invocation *call, struct channel_reader *chan
 static int run(const struct invocation *call, struct channel_reader *channel,
 	       const struct channel_header *header, int *exit_code, struct error *err)
 {
-	struct turn turn;
-	int result = static_builds_keep(&header->state, &turn, err);
+	struct builds_lock lock;
+	int result = builds_lock_keep(&header->state, BUILDS_LOCK_INTERVAL_S, &lock, err);
 	if (result == 0) {
 		result = run_script(call, channel, header, exit_code, err);
-		turn_touch(&turn);
+		/* If the runner has ended, no other stage follows. */
+		if (!applet_is_ended(channel))
+			builds_lock_pause(&lock);
 	}
-	turn_close(&turn);
+	builds_lock_close(&lock);
+	if (result != 0 && err->kind == ERROR_CANCELLED && !applet_is_ended(channel))
+		return error_set(err, ERROR_SYSTEM, "a signal to jacamar ended this stage");
 	return result;
 }
 
@@ -90,7 +107,9 @@ int run_applet(struct invocation *call)
 	int exit_code = 0;
 
 	if (!script_is_substage(call->operands[1])) {
-		error_set(&err, ERROR_USAGE, "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not '%.64s'",
+		error_set(&err, ERROR_USAGE,
+			  "'%.64s' is not the name of a sub-stage: 1 to 64 characters of "
+			  "[A-Za-z0-9_-]",
 			  call->operands[1]);
 		applet_fail(call, &err);
 	}

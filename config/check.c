@@ -1,6 +1,6 @@
 #include "config/check.h"
 
-#include <arpa/inet.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,10 +8,18 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define DIGITS	"0123456789"
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#include "config/settings.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/lib/url.h"
 
-/* True for C0, DEL and C1 (in UTF-8), less the bytes in `allowed`. */
+/* The bounds of a range of uids, and the uids of unknown accounts, which it must not include. */
+#define UIDS_FIRST     1000
+#define UIDS_LAST      INT64_C(0xfffffffe)
+#define OVERFLOW_FIRST 65534
+#define OVERFLOW_LAST  65535
+
+/* True where the text has a control character (C0, DEL, C1) that is not in `allowed`. */
 static bool has_control(const char *text, const char *allowed)
 {
 	for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
@@ -23,19 +31,10 @@ static bool has_control(const char *text, const char *allowed)
 	return false;
 }
 
-/* The length of the variable's name that `text` begins with; 0 where it is none. */
+/* Returns the length of the variable name with which `text` begins; 0 if it begins with no name. */
 static size_t variable_name_length(const char *text)
 {
-	return strspn(text, DIGITS) > 0 ? 0 : strspn(text, LETTERS DIGITS "_");
-}
-
-static bool has_parent_component(const char *path)
-{
-	for (const char *at = strstr(path, ".."); at != NULL; at = strstr(at + 1, "..")) {
-		if ((at == path || at[-1] == '/') && (at[2] == '/' || at[2] == '\0'))
-			return true;
-	}
-	return false;
+	return strspn(text, TEXT_DIGIT) > 0 ? 0 : strspn(text, TEXT_NAME);
 }
 
 const char *check_absolute_path(const char *text)
@@ -52,9 +51,71 @@ const char *check_account(const char *text)
 	return NULL;
 }
 
+/* Less memory, or fewer processes, do not suffice for a login shell and the process above it. */
+#define JOB_MEMORY_MIN	  (UINT64_C(16) << 20)
+#define JOB_PROCESSES_MIN 16
+
+/* Microseconds, as the kernel bounds them. */
+#define CPU_QUOTA_MIN  1000
+#define CPU_PERIOD_MAX 1000000
+
+const char *check_memory_size(const char *text)
+{
+	static const char units[] = "KMGT";
+	size_t length = strspn(text, TEXT_DIGIT);
+	const char *unit = text[length] != '\0' ? strchr(units, text[length]) : NULL;
+	cleanup_free char *digits = strndup(text, length);
+	int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
+	uint64_t number = 0;
+	if (strcmp(text, "max") == 0)
+		return NULL;
+	if (digits == NULL || !text_to_u64(digits, &number) || strlen(text + length) > 1 ||
+	    (unit == NULL && text[length] != '\0') || number > (uint64_t)INT64_MAX >> shift ||
+	    number << shift < JOB_MEMORY_MIN)
+		return "must be \"max\", or a number of bytes, at least 16M, that may end in K, M, "
+		       "G "
+		       "or T";
+	return NULL;
+}
+
+const char *check_process_count(const char *text)
+{
+	uint64_t number = 0;
+	if (strcmp(text, "max") != 0 &&
+	    (!text_to_u64(text, &number) || number < JOB_PROCESSES_MIN || number > INT32_MAX))
+		return "must be \"max\", or a number of processes, at least 16";
+	return NULL;
+}
+
+const char *check_cpu_weight(const char *text)
+{
+	uint64_t number = 0;
+	if (!text_to_u64(text, &number) || number < 1 || number > 10000)
+		return "must be from 1 to 10000";
+	return NULL;
+}
+
+/* "QUOTA", or "QUOTA PERIOD". */
+const char *check_cpu_max(const char *text)
+{
+	size_t length = strcspn(text, " ");
+	cleanup_free char *first = strndup(text, length);
+	uint64_t quota = CPU_QUOTA_MIN;
+	uint64_t period = CPU_QUOTA_MIN;
+	bool is_number = first != NULL && strcmp(first, "max") != 0;
+	if (first == NULL || (is_number && !text_to_u64(first, &quota)) ||
+	    (text[length] != '\0' && !text_to_u64(text + length + 1, &period)) ||
+	    quota < CPU_QUOTA_MIN || quota > UINT32_MAX || period < CPU_QUOTA_MIN ||
+	    period > CPU_PERIOD_MAX)
+		return "must be \"QUOTA PERIOD\", microseconds of at least 1000, the period at "
+		       "most "
+		       "1000000; \"200000 100000\" is two CPUs";
+	return NULL;
+}
+
 const char *check_data_dir(const char *text)
 {
-	/* The name is all that a user's shell will be asked to expand: nothing else may follow. */
+	/* A user's shell expands the name, so nothing else of the text may be for the shell. */
 	const char *rest = text;
 	if (strcmp(text, "~") == 0)
 		return NULL;
@@ -67,9 +128,12 @@ const char *check_data_dir(const char *text)
 		return "must be \"$HOME\", \"~\", an absolute path, or begin with $NAME";
 	}
 	if (strchr(rest, '$') != NULL)
-		return "must not have a $ behind its beginning";
-	if (has_parent_component(rest))
+		return "must not have a $ after its beginning";
+	if (text_has_parent_component(rest))
 		return "must not have a component \"..\"";
+	/* GitLab Runner reads a backslash as a slash. */
+	if (strchr(rest, '\\') != NULL)
+		return "must not have a backslash";
 	if (has_control(text, "") || strlen(text) >= PATH_MAX)
 		return "must be a path without control characters";
 	return NULL;
@@ -82,6 +146,12 @@ const char *check_environment_setting(const char *text)
 	if (length == 0 || text[length] != '=' || has_control(text, "\t"))
 		return "must be of the form NAME=value without control characters";
 	return NULL;
+}
+
+const char *check_id(const char *text)
+{
+	uint64_t id;
+	return *text != '0' && text_to_u64(text, &id) ? NULL : "must be a number, such as \"12\"";
 }
 
 const char *check_line(const char *text)
@@ -115,9 +185,72 @@ const char *check_message(const char *text)
 	return has_control(text, "\t\n") ? "must be text without control characters" : NULL;
 }
 
+const char *check_protected_path(const char *text)
+{
+	const char *rest = *text == '~' ? text + 1 : text;
+	bool is_home = *text == '~' && *rest == '\0';
+	if (!is_home && (*rest != '/' || has_control(text, "") || strlen(text) >= PATH_MAX))
+		return "must be an absolute path, \"~\", or begin with \"~/\"";
+	while (*rest != '\0') {
+		size_t length = strcspn(++rest, "/");
+		if (length == 0 || (rest[0] == '.' && length == 1) ||
+		    (rest[0] == '.' && rest[1] == '.' && length == 2))
+			return "must not have an empty component, \".\" or \"..\"";
+		rest += length;
+	}
+	return NULL;
+}
+
+/* The line of a refused job must have room for it. */
+const char *check_support(const char *text)
+{
+	return strlen(text) > 200 ? "must be at most 200 bytes long" : check_line(text);
+}
+
+const char *check_project_glob(const char *text)
+{
+	static const char rule[] = "must be the path of a project, such as \"group/project\", "
+				   "\"group/*\" or \"group/**\"";
+	for (const char *name = text;; name++) {
+		size_t length = strcspn(name, "/");
+		bool is_last = name[length] == '\0';
+		const char *stars = strstr(name, "**");
+		bool has_stars = stars != NULL && stars < name + length;
+		if (length == 0 || strspn(name, TEXT_WORD ".*") != length ||
+		    (name[0] == '.' && strspn(name, ".") == length) ||
+		    (has_stars && !(is_last && length == 2)))
+			return rule;
+		/* Each project is in a group or in the namespace of a user. */
+		if (is_last)
+			return name != text ? NULL : rule;
+		name += length;
+	}
+}
+
+const char *check_provider(const char *text)
+{
+	return text_is_made_of(text, TEXT_WORD ".", 63)
+		       ? NULL
+		       : "must be a provider's name as GitLab has it ([A-Za-z0-9_.-], at most 63)";
+}
+
+const char *check_rule_name(const char *text)
+{
+	return text_is_made_of(text, TEXT_WORD ".", RULE_NAME_MAX)
+		       ? NULL
+		       : "must be made of [A-Za-z0-9_.-], at most 32 characters";
+}
+
+const char *check_pam_service(const char *text)
+{
+	return text_is_made_of(text, TEXT_WORD, 63)
+		       ? NULL
+		       : "must be the name of a file in /etc/pam.d ([A-Za-z0-9_-], at most 63)";
+}
+
 const char *check_sha256(const char *text)
 {
-	if (strlen(text) != 64 || strspn(text, DIGITS "abcdefABCDEF") != 64)
+	if (!text_is_made_of(text, TEXT_DIGIT "abcdefABCDEF", 64) || strlen(text) != 64)
 		return "must be 64 hexadecimal digits";
 	return NULL;
 }
@@ -128,20 +261,25 @@ bool check_is_socket_path(const char *text)
 	       strlen(text) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
+const char *check_option(const char *text)
+{
+	return text[0] == '-' && text[strspn(text, "-")] != '\0' &&
+			       text_is_made_of(text, TEXT_WORD "-", 64)
+		       ? NULL
+		       : "must be an option with its dashes, such as \"--name\", without a value";
+}
+
 const char *check_substage(const char *text)
 {
-	size_t length = strlen(text);
-
-	if (length == 0 || length > 64 || strspn(text, LETTERS DIGITS "_-") != length)
-		return "must be the name of a sub-stage ([A-Za-z0-9_-], at most 64)";
-	return NULL;
+	return text_is_made_of(text, TEXT_WORD, 64)
+		       ? NULL
+		       : "must be the name of a sub-stage ([A-Za-z0-9_-], at most 64)";
 }
 
 const char *check_system_call(const char *text)
 {
-	if (*text == '\0' || text[strspn(text, LETTERS DIGITS "_")] != '\0')
-		return "must be the name of a system call";
-	return NULL;
+	return text_is_made_of(text, TEXT_NAME, strlen(text)) ? NULL
+							      : "must be the name of a system call";
 }
 
 const char *check_variable_name(const char *text)
@@ -153,57 +291,14 @@ const char *check_variable_name(const char *text)
 	return NULL;
 }
 
-/* True for what can only be this machine: keys that came from elsewhere need TLS. */
-static bool is_loopback(const char *host)
-{
-	struct in_addr address;
-	struct in6_addr address6;
-
-	if (strcmp(host, "localhost") == 0)
-		return true;
-	/* inet_pton takes four decimal numbers and nothing else: no 127.1, no 127.0.0.1.site. */
-	if (inet_pton(AF_INET, host, &address) == 1)
-		return ntohl(address.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, host, &address6) == 1 && IN6_IS_ADDR_LOOPBACK(&address6);
-}
-
-/* Takes the host from *rest, without the brackets of an IPv6 address, to `host`. */
-static bool take_host(const char **rest, char *host, size_t room)
-{
-	const char *begin = *rest;
-	bool bracketed = *begin == '[';
-
-	begin += bracketed;
-	size_t length = strspn(begin, bracketed ? DIGITS "abcdefABCDEF:." : LETTERS DIGITS "-.");
-	if (length == 0 || length >= room || (bracketed && begin[length] != ']'))
-		return false;
-	memcpy(host, begin, length);
-	host[length] = '\0';
-	*rest = begin + length + bracketed;
-	struct in6_addr address;
-	if (bracketed)
-		return inet_pton(AF_INET6, host, &address) == 1;
-	return *host != '.' && *host != '-' && strstr(host, "..") == NULL;
-}
-
-static bool take_port(const char **rest)
-{
-	if (**rest != ':')
-		return true;
-	const char *begin = *rest + 1;
-	size_t length = strspn(begin, DIGITS);
-	if (length < 1 || length > 5)
-		return false;
-	unsigned long port = strtoul(begin, NULL, 10);
-	*rest = begin + length;
-	return port >= 1 && port <= 65535;
-}
-
 bool check_is_host_port(const char *text)
 {
-	char host[254];
-	return take_host(&text, host, sizeof(host)) && *text == ':' && take_port(&text) &&
-	       *text == '\0';
+	struct server server;
+	struct error ignored;
+	const char *port = strrchr(text, ':');
+	cleanup_free char *url = text_format("https://%s", text);
+	return port != NULL && strpbrk(port, "]/") == NULL && url != NULL &&
+	       url_server(url, &server, &ignored) == 0;
 }
 
 const char *check_script_setting(const char *text)
@@ -215,100 +310,63 @@ const char *check_script_setting(const char *text)
 
 const char *check_server_url(const char *text)
 {
-	static const char form[] = "must be https://host, with :port or /path where needed";
-	bool secure = strncmp(text, "https://", 8) == 0;
-	char host[254];
+	struct server server;
+	struct error err;
 
-	if (!secure && strncmp(text, "http://", 7) != 0)
-		return form;
-	const char *rest = text + (secure ? 8 : 7);
-	if (!take_host(&rest, host, sizeof(host)) || !take_port(&rest))
-		return form;
-	if (*rest != '\0' && *rest != '/')
-		return form;
-	if (rest[strspn(rest, LETTERS DIGITS "/._~-")] != '\0' || has_parent_component(rest))
-		return form;
-	if (!secure && !is_loopback(host))
+	if (url_server(text, &server, &err) == 0 && !text_has_parent_component(text))
+		return NULL;
+	bool plain = strncmp(text, "http://", 7) == 0;
+	cleanup_free char *secure = plain ? text_format("https%s", text + 4) : NULL;
+	if (secure != NULL && url_server(secure, &server, &err) == 0)
 		return "must begin with https://, because http is for this machine alone "
 		       "(127.0.0.0/8, [::1], localhost)";
+	return "must be https://host, with :port or /path where needed";
+}
+
+bool project_glob_matches(const char *glob, const char *path)
+{
+	const char *after = NULL; /* in the glob: behind the last star */
+	const char *next = NULL;  /* in the path: where its part ends */
+
+	while (strncmp(glob, "**", 2) != 0) {
+		if (*glob == '*') {
+			after = ++glob;
+			next = path;
+		} else if (*glob != '\0' &&
+			   tolower((unsigned char)*glob) == tolower((unsigned char)*path)) {
+			glob++;
+			path++;
+		} else if (*glob == '\0' && *path == '\0') {
+			return true;
+		} else if (after == NULL || *next == '/' || *next == '\0') {
+			return false;
+		} else {
+			glob = after;
+			path = ++next;
+		}
+	}
+	return *path != '\0';
+}
+
+const char *parse_uid_range(const char *text, uid_t *first, uid_t *last)
+{
+	uint64_t from = 0, to = 0;
+	const char *dash = strchr(text, '-');
+	cleanup_free char *low = strndup(text, dash != NULL ? (size_t)(dash - text) : 0);
+	/* Lower uids are the system's own; no account has the largest uid_t. */
+	if (low == NULL || !text_to_u64(low, &from) || !text_to_u64(dash + 1, &to) ||
+	    from < UIDS_FIRST || to > UIDS_LAST || from > to)
+		return "must be FIRST-LAST, two uids from 1000 to 4294967294";
+	if (from <= OVERFLOW_LAST && to >= OVERFLOW_FIRST)
+		return "must be a range without 65534 and 65535";
+	*first = (uid_t)from;
+	*last = (uid_t)to;
 	return NULL;
 }
 
-static const struct {
-	const char *name; /* a unit before any that it begins with */
-	int64_t nanoseconds;
-} UNITS[] = {
-	{"ns", 1},	 {"us", 1000},	    {"\u00b5s", 1000},	{"\u03bcs", 1000},
-	{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000},
-};
-
-/* The unit that *text begins with, in nanoseconds; 0 where it is none. Moves *text behind it. */
-static int64_t take_unit(const char **text)
+const char *check_uid_range(const char *text)
 {
-	for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
-		size_t length = strlen(UNITS[i].name);
-		if (strncmp(*text, UNITS[i].name, length) == 0) {
-			*text += length;
-			return UNITS[i].nanoseconds;
-		}
-	}
-	return 0;
-}
-
-static const char NO_DURATION[] = "must be a duration such as \"90s\", \"1m30s\" or \"500ms\"";
-static const char LONG_DURATION[] = "must be at most a week (\"168h\")";
-static const char FINE_DURATION[] =
-	"must be a whole number of milliseconds, with at most six digits behind a point";
-
-/* Reads one `number unit`, moves *text behind it, and adds it to *nanoseconds. */
-static const char *take_term(const char **text, int64_t *nanoseconds)
-{
-	static const int64_t limit = DURATION_MAX_MS * 1000000;
-	const char *at = *text;
-	int64_t whole = 0, fraction = 0, scale = 1;
-	size_t digits = 0;
-	bool fine = false;
-
-	for (; *at >= '0' && *at <= '9'; at++, digits++)
-		whole = whole > limit ? whole : whole * 10 + (*at - '0');
-	if (*at == '.') {
-		for (at++; *at >= '0' && *at <= '9'; at++, digits++) {
-			/* Six digits of an hour still fit in 64 bits as nanoseconds. */
-			if (scale == 1000000) {
-				fine = fine || *at != '0';
-				continue;
-			}
-			fraction = fraction * 10 + (*at - '0');
-			scale *= 10;
-		}
-	}
-	int64_t unit = digits > 0 ? take_unit(&at) : 0;
-	if (unit == 0)
-		return NO_DURATION;
-	if (whole > limit / unit)
-		return LONG_DURATION;
-	if (fine || fraction * unit % scale != 0)
-		return FINE_DURATION;
-	*nanoseconds += whole * unit + fraction * unit / scale;
-	*text = at;
-	return *nanoseconds > limit ? LONG_DURATION : NULL;
-}
-
-const char *parse_duration(const char *text, int64_t *milliseconds)
-{
-	int64_t nanoseconds = 0;
-
-	if (*text == '\0')
-		return NO_DURATION;
-	if (strcmp(text, "0") == 0)
-		text = "";
-	while (*text != '\0') {
-		const char *fault = take_term(&text, &nanoseconds);
-		if (fault != NULL)
-			return fault;
-	}
-	if (nanoseconds % 1000000 != 0)
-		return FINE_DURATION;
-	*milliseconds = nanoseconds / 1000000;
-	return NULL;
+	uid_t first;
+	uid_t last;
+	return parse_uid_range(text, &first, &last);
 }

@@ -8,11 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/auth_rule.h"
 #include "config/report.h"
 #include "config/rules.h"
 #include "config/schema.h"
 #include "config/store.h"
 #include "config/toml_reader.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
 
 #define FILE_MAX ((size_t)1 << 20)
 
@@ -22,46 +25,79 @@ struct loading {
 	size_t general_line; /* of the header [general] */
 };
 
-/* Ends the message with a guess, where there is one. */
-static void report_unknown(struct report *report, size_t line, const char *what, const char *guess)
+/* Ends a message about an unknown name. */
+#define SEE_MANUAL  "; jacamar-config.toml(5) lists all"
+#define SEE_MIGRATE "; Jacamar CI has it: see %s under SETTINGS THAT DIFFER in jacamar-migrate(7)"
+
+/* What Jacamar CI has and this program refuses; jacamar-migrate(7) has an entry for each name. */
+static const struct {
+	const char *table;
+	const char *key; /* NULL: the table itself */
+} OF_JACAMAR_CI[] = {
+	{"general", "run_mechanism"},
+	{"general", "podman"},
+	{"general.podman", NULL},
+	{"auth", "run_mechanism"},
+	{"auth", "broker"},
+	{"auth.broker", NULL},
+	{"auth.runas", "validation_plugin"},
+	{"auth.seccomp", "validation_plugin"},
+};
+
+/* The name under which jacamar-migrate(7) has a key, or (NULL) a table; NULL if it has none. */
+static const char *name_in_jacamar_ci(const char *table, const char *key)
 {
-	if (guess != NULL)
-		report_add(report, line, "unknown %s; did you mean %s?", what, guess);
-	else
-		report_add(report, line, "unknown %s; jacamar-config.toml(5) lists all", what);
+	for (size_t i = 0; i < sizeof(OF_JACAMAR_CI) / sizeof(OF_JACAMAR_CI[0]); i++) {
+		const char *known = OF_JACAMAR_CI[i].key;
+		if (strcmp(OF_JACAMAR_CI[i].table, table) != 0 ||
+		    (known == NULL) != (key == NULL) || (key != NULL && strcmp(known, key) != 0))
+			continue;
+		return known != NULL ? known : strrchr(OF_JACAMAR_CI[i].table, '.') + 1;
+	}
+	return NULL;
 }
 
 static void report_unknown_table(struct report *report, const struct toml_entry *entry)
 {
 	const char *nearest = schema_nearest_table(entry->table);
-	char what[160], guess[80];
+	const char *foreign = name_in_jacamar_ci(entry->table, NULL);
+	bool is_rule = nearest != NULL && strcmp(nearest, RULE_TABLE) == 0;
 
-	snprintf(what, sizeof(what), "table [%.120s]", entry->table);
-	snprintf(guess, sizeof(guess), "[%s]", nearest != NULL ? nearest : "");
-	report_unknown(report, entry->line, what, nearest != NULL ? guess : NULL);
+	if (foreign != NULL)
+		report_add(report, entry->line, "unknown table [%.120s]" SEE_MIGRATE, entry->table,
+			   foreign);
+	else if (nearest != NULL)
+		report_add(report, entry->line, "unknown table [%.120s]; did you mean %s[%s]%s?",
+			   entry->table, is_rule ? "[" : "", nearest, is_rule ? "]" : "");
+	else
+		report_add(report, entry->line, "unknown table [%.120s]" SEE_MANUAL, entry->table);
 }
 
 static void report_unknown_key(struct report *report, const struct toml_entry *entry)
 {
 	const char *nearest = schema_nearest_name(entry->table, entry->key);
+	const char *foreign = name_in_jacamar_ci(entry->table, entry->key);
 	const struct schema_row *elsewhere = schema_find_elsewhere(entry->table, entry->key);
 	bool top = *entry->table == '\0';
-	char what[300], guess[300];
+	const char *quote = *entry->key == '"' ? "" : "\"";
+	char what[300];
 
 	snprintf(what, sizeof(what), "%.120s%s%.120s", entry->table, top ? "" : ".", entry->key);
 	if (schema_has_table(what)) {
 		report_add(report, entry->line, "%s is a table, not a key; write [%s]", what, what);
 		return;
 	}
-	const char *quote = *entry->key == '"' ? "" : "\"";
-	snprintf(what, sizeof(what), "key %s%.120s%s %s%s%s", quote, entry->key, quote,
+	snprintf(what, sizeof(what), "unknown key %s%.120s%s %s%s%s", quote, entry->key, quote,
 		 top ? "outside of any table" : "in [", entry->table, top ? "" : "]");
-	if (elsewhere != NULL)
-		snprintf(guess, sizeof(guess), "\"%s\" in [%s]", entry->key, elsewhere->table);
+	if (foreign != NULL)
+		report_add(report, entry->line, "%s" SEE_MIGRATE, what, foreign);
+	else if (elsewhere != NULL)
+		report_add(report, entry->line, "%s; did you mean \"%s\" in [%s]?", what,
+			   entry->key, elsewhere->table);
+	else if (nearest != NULL)
+		report_add(report, entry->line, "%s; did you mean \"%s\"?", what, nearest);
 	else
-		snprintf(guess, sizeof(guess), "\"%s\"", nearest != NULL ? nearest : "");
-	report_unknown(report, entry->line, what,
-		       elsewhere != NULL || nearest != NULL ? guess : NULL);
+		report_add(report, entry->line, "%s" SEE_MANUAL, what);
 }
 
 static void take_key(struct loading *loading, const struct schema_row *row,
@@ -69,7 +105,7 @@ static void take_key(struct loading *loading, const struct schema_row *row,
 {
 	size_t *line = &loading->settings->lines[row - SCHEMA];
 
-	/* TOML knows nothing of aliases, under which a key can be set a second time. */
+	/* Under its alias: for TOML these are two keys. */
 	if (*line != 0) {
 		report_add(&loading->report, entry->line, "%s.%s is set already, on line %zu",
 			   row->table, row->name, *line);
@@ -82,26 +118,35 @@ static void take_key(struct loading *loading, const struct schema_row *row,
 static void take_entry(void *context, struct toml_entry *entry)
 {
 	struct loading *loading = context;
+	bool is_rule = strcmp(entry->table, RULE_TABLE) == 0;
 	bool known = *entry->table == '\0' || schema_has_table(entry->table);
 
 	if (entry->key == NULL) {
 		if (!known)
 			report_unknown_table(&loading->report, entry);
+		else if (is_rule)
+			auth_rule_begin(loading->settings, entry, &loading->report);
+		else if (entry->is_element)
+			report_add(&loading->report, entry->line,
+				   "[%s] is not an array of tables; write [%s]", entry->table,
+				   entry->table);
 		if (strcmp(entry->table, "general") == 0)
 			loading->general_line = entry->line;
 		return;
 	}
 	const struct schema_row *row = schema_find(entry->table, entry->key);
-	if (row != NULL)
+	if (row != NULL && is_rule)
+		auth_rule_take(loading->settings, row, entry, &loading->report);
+	else if (row != NULL)
 		take_key(loading, row, entry);
 	else if (known)
 		report_unknown_key(&loading->report, entry);
 	else if (entry->dotted)
 		report_unknown_table(&loading->report, entry);
-	/* Else the table's header is reported, and its keys need no more words. */
+	/* Else the table's header has been reported, which is enough. */
 }
 
-/* Fills in what the file does not set, or reports it where the file must. */
+/* Sets the defaults of keys that the file does not set; reports those that it must set. */
 static void complete(struct loading *loading, enum toml_extent extent)
 {
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
@@ -111,7 +156,7 @@ static void complete(struct loading *loading, enum toml_extent extent)
 		if (row->required && extent == TOML_WHOLE)
 			report_add(&loading->report,
 				   loading->general_line > 0 ? loading->general_line : 1,
-				   "%s.%s is missing, which every file must set", row->table,
+				   "%s.%s is missing; every file must set it", row->table,
 				   row->name);
 		if (store_default(loading->settings, row) != 0)
 			loading->report.out_of_memory = true;
@@ -126,12 +171,17 @@ struct settings *settings_parse(const char *path, const char *text, size_t size,
 	loading.settings = calloc(1, sizeof(*loading.settings));
 	if (loading.settings == NULL)
 		return NULL;
-	enum toml_extent extent = toml_read(text, size, &loading.report, take_entry, &loading);
+	enum toml_extent extent =
+		toml_read(text, size, false, &loading.report, take_entry, &loading);
 	complete(&loading, extent);
-	if (extent == TOML_WHOLE)
+	if (extent == TOML_WHOLE) {
 		rules_check(loading.settings, &loading.report);
-	if (extent == TOML_WHOLE && report_is_clean(&loading.report))
+		auth_rule_check_all(loading.settings, &loading.report);
+	}
+	if (extent == TOML_WHOLE && report_is_clean(&loading.report)) {
+		rules_complete(loading.settings);
 		return loading.settings;
+	}
 
 	*messages = report_text(&loading.report);
 	report_clear(&loading.report);
@@ -139,7 +189,7 @@ struct settings *settings_parse(const char *path, const char *text, size_t size,
 	return NULL;
 }
 
-/* What speaks against the file that `descriptor` is of; NULL where nothing does. */
+/* Why the file that is open as `descriptor` cannot be used; NULL if it can. */
 static const char *file_fault(int descriptor, uid_t owner)
 {
 	struct stat status;
@@ -151,47 +201,25 @@ static const char *file_fault(int descriptor, uid_t owner)
 	if (status.st_uid != 0 && status.st_uid != owner)
 		return "owned by another account; its owner must be root or the account that "
 		       "runs this program; chown it";
-	/* Where there is an ACL the group's bits are its mask: none of its entries gives more. */
+	/* If the file has an ACL, the group's bits are its mask, which limits all its entries. */
 	if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return "writable by its group or by others; chmod go-w it";
 	if (status.st_size > (off_t)FILE_MAX)
-		return "larger than 1 MiB, which no configuration is";
+		return "larger than 1 MiB, the limit for this file";
 	return NULL;
-}
-
-/* Reads to the end of the file. Returns 0, or -1 with errno; EFBIG where it has grown too large. */
-static int read_all(int descriptor, char *text, size_t room, size_t *size)
-{
-	for (*size = 0; *size < room;) {
-		ssize_t length = read(descriptor, text + *size, room - *size);
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length <= 0)
-			return length < 0 ? -1 : 0;
-		*size += (size_t)length;
-	}
-	errno = EFBIG;
-	return -1;
 }
 
 static struct settings *load_descriptor(const char *path, int descriptor, uid_t owner,
 					char **messages)
 {
-	const char *fault = file_fault(descriptor, owner);
-	char *text = fault == NULL ? malloc(FILE_MAX + 1) : NULL;
-	struct settings *settings = NULL;
 	size_t size = 0;
-
-	if (fault == NULL && text == NULL)
-		return NULL;
-	if (fault == NULL && read_all(descriptor, text, FILE_MAX + 1, &size) != 0)
-		fault = strerror(errno);
-	if (fault == NULL)
-		settings = settings_parse(path, text, size, messages);
-	else if (asprintf(messages, "%s: %s", path, fault) < 0)
-		*messages = NULL;
-	free(text);
-	return settings;
+	const char *fault = file_fault(descriptor, owner);
+	cleanup_free char *text =
+		fault == NULL ? io_read_to_end(descriptor, FILE_MAX, &size) : NULL;
+	if (text != NULL)
+		return settings_parse(path, text, size, messages);
+	*messages = text_format("%s: %s", path, fault != NULL ? fault : strerror(errno));
+	return NULL;
 }
 
 struct settings *settings_load(const char *path, uid_t owner, char **messages)
@@ -200,7 +228,7 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 	 * A symbolic link may be the path: what counts is whose file it leads to, which is asked
 	 * of the file that is open. O_NONBLOCK, because else a FIFO would be waited for.
 	 */
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	cleanup_close int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	*messages = NULL;
 	if (descriptor < 0) {
@@ -208,14 +236,11 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 						       "be able to read it, and to enter the "
 						       "directories above it"
 						     : "";
-		if (asprintf(messages, "%s: cannot be opened: %s%s", path, strerror(errno),
-			     advice) < 0)
-			*messages = NULL;
+		*messages =
+			text_format("%s: cannot be opened: %s%s", path, strerror(errno), advice);
 		return NULL;
 	}
-	struct settings *settings = load_descriptor(path, descriptor, owner, messages);
-	close(descriptor);
-	return settings;
+	return load_descriptor(path, descriptor, owner, messages);
 }
 
 void settings_free(struct settings *settings)
@@ -224,5 +249,6 @@ void settings_free(struct settings *settings)
 		return;
 	for (size_t i = 0; i < SCHEMA_ROWS; i++)
 		store_release(settings, &SCHEMA[i]);
+	auth_rule_free_all(settings);
 	free(settings);
 }

@@ -2,24 +2,33 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/schema.h"
 
+/* When builds of general.static_builds_dir are removed, where the file does not say it. */
+#define STATIC_BUILDS_DAYS 7
+
 enum relation { NEEDS, EXCLUDES, IS_WRONG };
 
 /*
- * Only what is surely a mistake stands here, because it keeps every job from running: a setting
- * without effect that its author relies on, or two that contradict each other.
+ * Only what is surely a mistake, because it keeps every job from running: a setting that has no
+ * effect although somebody relies on it, or two settings that contradict each other.
  */
 struct rule {
-	const char *table, *key;
+	const char *key;
 	enum relation relation;
-	const char *other_table, *other_key; /* NULL where it is wrong by itself */
-	/* Where it is not the presence of the keys alone that is wrong. */
+	const char *other; /* key; NULL for IS_WRONG */
+	/* The rule applies only if this is true; NULL: always. */
 	bool (*applies)(const struct settings *settings);
 	const char *advice;
 };
+
+static size_t line_of(const struct settings *settings, const char *key)
+{
+	return settings->lines[schema_find_key(key) - SCHEMA];
+}
 
 static bool logs_to_file(const struct settings *settings)
 {
@@ -27,7 +36,7 @@ static bool logs_to_file(const struct settings *settings)
 	return location != NULL && *location == '/';
 }
 
-/* Where the one or the other is wrong itself, that has been said. */
+/* An invalid network or address has been reported already. */
 static bool network_needs_host(const struct settings *settings)
 {
 	const struct logging_settings *log = &settings->auth.logging;
@@ -42,25 +51,56 @@ static bool network_needs_socket(const struct settings *settings)
 	       !check_is_socket_path(log->address);
 }
 
+static bool server_is_not_asked(const struct settings *settings)
+{
+	return !settings->auth.confirm_job;
+}
+
 static bool filters_calls(const struct settings *settings)
 {
 	return !settings->auth.seccomp.disabled;
 }
 
-/* Below a home, or what the user's own shell makes of $NAME, root has nothing to make. */
+/* A filter needs no_new_privs, which is set with it, but not against the file's own words. */
+static bool keeps_privileges(const struct settings *settings)
+{
+	return filters_calls(settings) && line_of(settings, "auth.no_new_privs") != 0;
+}
+
+static bool is_switched_off(const struct settings *settings)
+{
+	return !settings->auth.enabled;
+}
+
+/* The settings that ask for a filter beside the default one, which needs no_new_privs as well. */
+static bool asks_for_filters(const struct settings *settings)
+{
+	const struct seccomp_settings *seccomp = &settings->auth.seccomp;
+	return !seccomp->disabled &&
+	       (seccomp->block_all || seccomp->block_calls.count > 0 || seccomp->limit_setuid ||
+		seccomp->tty_rules || seccomp->log_allowed_actions);
+}
+
+static bool disables_no_new_privs(const struct settings *settings)
+{
+	return settings->auth.seccomp.disable_no_new_privs &&
+	       (settings->auth.no_new_privs || asks_for_filters(settings));
+}
+
+/* root makes no directories in a home, or where the user's own shell says what $NAME is. */
 static bool root_follows_user(const struct settings *settings)
 {
 	const char *data_dir = settings->general.data_dir;
 	return data_dir != NULL && *data_dir != '/';
 }
 
-/* And where no account is changed, or by sudo, jacamar-auth is not root. */
-static bool root_changes_nothing(const struct settings *settings)
+/* With "sudo" or "none" jacamar-auth itself does not change to the user. */
+static bool does_not_setuid(const struct settings *settings)
 {
 	return settings->auth.downscope != DOWNSCOPE_SETUID;
 }
 
-/* No job would do anything, and each would succeed. */
+/* Every job would succeed without having run its script. */
 static bool runs_no_script(const struct settings *settings)
 {
 	const struct string_list *list = &settings->auth.run_stage_allowlist;
@@ -68,44 +108,81 @@ static bool runs_no_script(const struct settings *settings)
 		if (strcmp(list->items[i], "build_script") == 0 ||
 		    strcmp(list->items[i], "step_script") == 0)
 			return false;
-	return true;
+	return list->count > 0;
 }
 
-static const char FILTERS[] = "the kernel takes a filter only where no program gains privilege; "
+static bool runs_elsewhere(const struct settings *settings)
+{
+	return settings->general.executor != EXECUTOR_SHELL;
+}
+
+static const char FILTERS[] = "the kernel accepts a filter only if no program can gain privileges; "
 			      "set that to true, or remove this";
 
+static const char LIMITS_CGROUP[] =
+	"without it, jobs have no cgroup that could be limited; set that to true, or remove this";
+
 static const struct rule RULES[] = {
-	{"general", "tls-ca-file", EXCLUDES, "general", "jwks_file", NULL,
-	 "keys that a file holds are not fetched; remove one of the two"},
-	{"auth", "root_dir_creation", EXCLUDES, "general", "data_dir", root_follows_user,
-	 "root makes directories below an absolute path alone; name one there, or remove this"},
-	{"auth", "root_dir_creation", EXCLUDES, "auth", "downscope", root_changes_nothing,
-	 "root makes directories for accounts that it becomes alone; set that to \"setuid\", or "
+	{"general.tls-ca-file", EXCLUDES, "general.jwks_file", server_is_not_asked,
+	 "keys in a local file are not fetched; remove one of the two"},
+	{"auth.root_dir_creation", EXCLUDES, "general.data_dir", root_follows_user,
+	 "root makes directories only below an absolute path; set one there, or remove this"},
+	{"auth.root_dir_creation", EXCLUDES, "auth.downscope", does_not_setuid,
+	 "root makes directories only for accounts that it changes to; set that to \"setuid\", or "
 	 "remove this"},
-	{"auth", "run_stage_allowlist", IS_WRONG, NULL, NULL, runs_no_script,
+	{"auth.pam_account", EXCLUDES, "auth.downscope", does_not_setuid,
+	 "jacamar-auth can ask PAM only as an account that it changes to; set that to \"setuid\", "
+	 "or remove this"},
+	{"auth.run_stage_allowlist", IS_WRONG, NULL, runs_no_script,
 	 "has neither build_script nor step_script, without which no script of a job is run"},
-	{"auth.runas", "user_variable", NEEDS, "auth.runas", "validation_script", NULL,
+	{"auth.isolate", NEEDS, "auth.no_new_privs", NULL,
+	 "the kernel isolates a process only if no program can gain privileges; set that to true, "
+	 "or remove this"},
+	{"auth.isolate", EXCLUDES, "general.executor", runs_elsewhere,
+	 "the scheduler, not jacamar, starts the script of a job, which would not be isolated; set "
+	 "that to \"shell\", or remove this"},
+	{"auth.protected_paths", NEEDS, "auth.isolate", NULL,
+	 "a job could use the user's other processes to read the paths; set that to true, or "
+	 "remove this"},
+	{"auth.runas.user_variable", NEEDS, "auth.runas.validation_script", NULL,
 	 "the script decides who may become whom; set that, too, or remove this"},
-	{"auth.runas", "sha256", NEEDS, "auth.runas", "validation_script", NULL,
-	 "it is the sum of that script; set that, too, or remove this"},
-	{"auth.logging", "network", NEEDS, "auth.logging", "address", NULL,
+	{"auth.runas.sha256", NEEDS, "auth.runas.validation_script", NULL,
+	 "it is the checksum of that script; set that, too, or remove this"},
+	{"auth.logging.network", NEEDS, "auth.logging.address", NULL,
 	 "set the address of the log's server, too, or remove this"},
-	{"auth.logging", "network", EXCLUDES, "auth.logging", "location", logs_to_file,
+	{"auth.logging.network", EXCLUDES, "auth.logging.location", logs_to_file,
 	 "the log goes to one place; remove one of the two"},
-	{"auth.logging", "address", NEEDS, "auth.logging", "network", NULL,
+	{"auth.logging.address", NEEDS, "auth.logging.network", NULL,
 	 "without it the log stays on this machine; set that, too, or remove this"},
-	{"auth.logging", "address", EXCLUDES, "auth.logging", "network", network_needs_host,
+	{"auth.logging.address", EXCLUDES, "auth.logging.network", network_needs_host,
 	 "udp and tcp need \"host:port\" or \"[IPv6 address]:port\""},
-	{"auth.logging", "address", EXCLUDES, "auth.logging", "network", network_needs_socket,
+	{"auth.logging.address", EXCLUDES, "auth.logging.network", network_needs_socket,
 	 "unixgram needs a socket's absolute path, of at most 107 bytes"},
-	{"auth.seccomp", "allow_calls", EXCLUDES, "auth.seccomp", "block_calls", filters_calls,
-	 "a filter is a list of what is allowed or of what is not; remove one of the two"},
-	{"auth.seccomp", "allow_calls", NEEDS, "auth.seccomp", "block_all", filters_calls,
+	{"auth.seccomp.allow_calls", EXCLUDES, "auth.seccomp.block_calls", filters_calls,
+	 "list the allowed or the blocked calls, not both; remove one of the two"},
+	{"auth.seccomp.allow_calls", NEEDS, "auth.seccomp.block_all", filters_calls,
 	 "without it all calls are allowed; set that to true, or remove this"},
-	{"auth.seccomp", "block_all", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
-	{"auth.seccomp", "block_calls", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
-	{"auth.seccomp", "limit_setuid", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
-	{"auth.seccomp", "tty_rules", NEEDS, "auth", "no_new_privs", filters_calls, FILTERS},
+	{"auth.seccomp.block_all", NEEDS, "auth.no_new_privs", keeps_privileges, FILTERS},
+	{"auth.seccomp.block_calls", NEEDS, "auth.no_new_privs", keeps_privileges, FILTERS},
+	{"auth.seccomp.limit_setuid", NEEDS, "auth.no_new_privs", keeps_privileges, FILTERS},
+	{"auth.seccomp.tty_rules", NEEDS, "auth.no_new_privs", keeps_privileges, FILTERS},
+	{"auth.seccomp.log_allowed_actions", NEEDS, "auth.no_new_privs", keeps_privileges, FILTERS},
+	{"auth.seccomp.disable_no_new_privs", IS_WRONG, NULL, disables_no_new_privs,
+	 "contradicts the filters, or auth.no_new_privs: the kernel accepts a filter only if no "
+	 "program can gain privileges; set this to false, or remove the filters"},
+	{"auth.enabled", IS_WRONG, NULL, is_switched_off,
+	 "cannot be false: to run all jobs as the service account, call jacamar --no-auth, or set "
+	 "auth.downscope to \"none\""},
+	{"auth.cgroup.memory_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.memory_high", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.cpu_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.cpu_weight", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.pids_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.user_memory_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.user_memory_high", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.user_cpu_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.user_cpu_weight", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
+	{"auth.cgroup.user_pids_max", NEEDS, "auth.cgroup.enabled", NULL, LIMITS_CGROUP},
 };
 
 bool rules_need_token(const struct settings *settings)
@@ -115,6 +192,7 @@ bool rules_need_token(const struct settings *settings)
 	return auth->downscope != DOWNSCOPE_NONE || auth->user_allowlist.count > 0 ||
 	       auth->user_blocklist.count > 0 || auth->groups_allowlist.count > 0 ||
 	       auth->groups_blocklist.count > 0 || auth->pipeline_source_allowlist.count > 0 ||
+	       auth->rule_count > 0 || auth->identity_provider != NULL || auth->confirm_job ||
 	       auth->runas.validation_script != NULL || settings->general.jwt_required_aud != NULL;
 }
 
@@ -138,100 +216,163 @@ static bool no_call_is_blocked(const struct settings *settings)
 	return settings->auth.seccomp.block_calls.count == 0;
 }
 
+static bool log_is_off(const struct settings *settings)
+{
+	return !settings->auth.logging.enabled;
+}
+
 static const char NO_CHANGE[] = "all jobs run as the service account";
-static const char BUILDS[] = "a runner has a directory for each job it runs at once, and no more";
+static const char LOG_OFF[] = "auth.logging.enabled is false";
+static const char BUILDS[] =
+	"a runner has one directory for each job that it runs at the same time, and no more";
 
 static const struct {
-	const char *table, *key;
+	const char *key;
 	bool (*applies)(const struct settings *settings); /* NULL: always */
 	const char *why;
 } IDLE[] = {
-	{"auth", "shell_allowlist", no_account_changes, NO_CHANGE},
-	{"auth", "min_uid", no_account_changes, NO_CHANGE},
-	{"auth", "allow_bot_accounts", nobody_is_known,
+	{"auth.shell_allowlist", no_account_changes, NO_CHANGE},
+	{"auth.min_uid", no_account_changes, NO_CHANGE},
+	{"auth.allow_bot_accounts", nobody_is_known,
 	 "no rule asks for a token, so a bot need not show one"},
-	{"auth", "lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
-	{"auth", "max_env_chars", NULL, "nothing travels in the environment"},
-	{"auth", "jwt_exp_delay", NULL, "the token is read once, before the job begins"},
-	{"auth.seccomp", "tty_rules", NULL, "the default filter has those rules"},
-	{"auth.seccomp", "error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
-	{"auth.runas", "validation_env", no_script_is_asked, "no script of auth.runas is asked"},
-	{"general", "variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
-	{"general", "limit_build_dir", NULL, BUILDS},
-	{"general", "max_build_dir", NULL, BUILDS},
-	{"general", "uncap_build_dir_cleanup", NULL, BUILDS},
-	{"general", "user_enabled_limit", NULL, BUILDS},
-	{"general", "file_lock_debug", NULL, BUILDS},
-	{"batch", "ff_slurm_sacct", NULL, "the script itself tells its exit code"},
-	{"batch", "lsf_job_cancellation", NULL, "a job's end always ends what it has queued"},
-	{"batch", "disable_name_prefix", NULL, "SCHEDULER_JOB_PREFIX is not read"},
+	{"auth.allow_fork_pipelines", nobody_is_known,
+	 "no rule asks for a token, which would say whose code it is"},
+	{"auth.lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
+	{"auth.max_env_chars", NULL, "no data of a job is passed in the environment"},
+	{"auth.jwt_exp_delay", NULL, "the token is read once, before the job begins"},
+	{"auth.logging.level", log_is_off, LOG_OFF},
+	{"auth.logging.location", log_is_off, LOG_OFF},
+	{"auth.logging.network", log_is_off, LOG_OFF},
+	{"auth.logging.address", log_is_off, LOG_OFF},
+	{"auth.enabled", NULL, "jacamar-auth always checks who may run jobs"},
+	{"auth.seccomp.tty_rules", NULL, "the default filter has those rules"},
+	{"auth.seccomp.disable_no_new_privs", NULL, "filters cannot do without no_new_privs"},
+	{"auth.seccomp.error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
+	{"auth.runas.validation_env", no_script_is_asked, "no script of auth.runas is asked"},
+	{"general.variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
+	{"general.limit_build_dir", NULL, BUILDS},
+	{"general.max_build_dir", NULL, BUILDS},
+	{"general.uncap_build_dir_cleanup", NULL, BUILDS},
+	{"general.user_enabled_limit", NULL, BUILDS},
+	{"general.file_lock_debug", NULL, BUILDS},
+	{"batch.ff_slurm_sacct", NULL, "the script itself reports its exit code"},
+	{"batch.lsf_job_cancellation", NULL, "a cancelled job is always removed from the queue"},
+	{"batch.disable_name_prefix", NULL, "SCHEDULER_JOB_PREFIX is not read"},
 };
 
 const char *rules_idle(const struct settings *settings, const struct schema_row *row)
 {
 	for (size_t i = 0; i < sizeof(IDLE) / sizeof(IDLE[0]); i++) {
-		if (schema_find(IDLE[i].table, IDLE[i].key) == row &&
+		if (schema_find_key(IDLE[i].key) == row &&
 		    (IDLE[i].applies == NULL || IDLE[i].applies(settings)))
 			return IDLE[i].why;
 	}
 	return NULL;
 }
 
-#define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
-
-static size_t line_of(const struct settings *settings, const char *table, const char *key)
+/* Why no_new_privs is true although the file does not set it. */
+static void note_implied(const struct settings *settings, char *note)
 {
-	return settings->lines[schema_find(table, key) - SCHEMA];
+	if (line_of(settings, "auth.no_new_privs") == 0 && settings->auth.no_new_privs)
+		snprintf(note, RULES_NOTE_SIZE, "but true because [auth.seccomp] has filters");
 }
 
-/* A boolean that is false, and a list of nothing, are as good as not set. */
-static bool is_set(const struct settings *settings, const char *table, const char *key)
+static void note_days(const struct settings *settings, char *note)
 {
-	const struct schema_row *row = schema_find(table, key);
+	if (settings->general.static_builds_days == 0)
+		snprintf(note, RULES_NOTE_SIZE, "old builds are not removed");
+	else if (line_of(settings, "general.static_builds_days") == 0)
+		snprintf(note, RULES_NOTE_SIZE, "but %d because static_builds_dir is set",
+			 STATIC_BUILDS_DAYS);
+}
+
+static void note_both_lists(const struct settings *settings, char *note)
+{
+	const struct auth_settings *auth = &settings->auth;
+	for (size_t i = 0; i < auth->user_allowlist.count; i++) {
+		const char *name = auth->user_allowlist.items[i];
+		if (!string_list_has(&auth->user_blocklist, name))
+			continue;
+		snprintf(note, RULES_NOTE_SIZE, "%s is in user_blocklist, too, and is refused",
+			 report_excerpt(name).text);
+		return;
+	}
+}
+
+static const struct {
+	const char *key;
+	void (*write)(const struct settings *settings, char *note);
+} NOTES[] = {
+	{"general.static_builds_days", note_days},
+	{"auth.no_new_privs", note_implied},
+	{"auth.user_allowlist", note_both_lists},
+};
+
+void rules_note(const struct settings *settings, const struct schema_row *row,
+		char note[RULES_NOTE_SIZE])
+{
+	note[0] = '\0';
+	for (size_t i = 0; i < sizeof(NOTES) / sizeof(NOTES[0]); i++) {
+		if (schema_find_key(NOTES[i].key) == row)
+			NOTES[i].write(settings, note);
+	}
+}
+
+void rules_complete(struct settings *settings)
+{
+	if (asks_for_filters(settings))
+		settings->auth.no_new_privs = true;
+	if (settings->general.static_builds_dir &&
+	    line_of(settings, "general.static_builds_days") == 0)
+		settings->general.static_builds_days = STATIC_BUILDS_DAYS;
+}
+
+#define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
+
+/* A boolean that is false and an empty list count as not set. */
+static bool is_set(const struct settings *settings, const char *key)
+{
+	const struct schema_row *row = schema_find_key(key);
 	const void *field = (const char *)settings + row->offset;
 
 	if (row->type == SCHEMA_BOOLEAN)
 		return *(const bool *)field;
 	if (row->type == SCHEMA_LIST)
 		return ((const struct string_list *)field)->count > 0;
-	return line_of(settings, table, key) != 0;
+	return line_of(settings, key) != 0;
 }
 
 static bool is_broken(const struct rule *rule, const struct settings *settings)
 {
-	bool here = is_set(settings, rule->table, rule->key);
-	bool wrong = rule->relation == IS_WRONG ||
-		     is_set(settings, rule->other_table, rule->other_key) ==
-			     (rule->relation == EXCLUDES);
-
-	return here && wrong && (rule->applies == NULL || rule->applies(settings));
+	if (rule->relation == IS_WRONG)
+		return line_of(settings, rule->key) != 0 && rule->applies(settings);
+	return is_set(settings, rule->key) &&
+	       is_set(settings, rule->other) == (rule->relation == EXCLUDES) &&
+	       (rule->applies == NULL || rule->applies(settings));
 }
 
 static void report_rule(const struct rule *rule, const struct settings *settings,
 			struct report *report)
 {
-	size_t line = line_of(settings, rule->table, rule->key);
+	size_t line = line_of(settings, rule->key);
 
 	if (rule->relation == IS_WRONG)
-		report_add(report, line, "%s.%s %s", rule->table, rule->key, rule->advice);
+		report_add(report, line, "%s %s", rule->key, rule->advice);
 	else if (rule->relation == NEEDS)
-		report_add(report, line, "%s.%s needs %s.%s: %s", rule->table, rule->key,
-			   rule->other_table, rule->other_key, rule->advice);
+		report_add(report, line, "%s needs %s: %s", rule->key, rule->other, rule->advice);
 	else
-		report_add(report, line, "%s.%s does not go with %s.%s on line %zu: %s",
-			   rule->table, rule->key, rule->other_table, rule->other_key,
-			   line_of(settings, rule->other_table, rule->other_key), rule->advice);
+		report_add(report, line, "%s conflicts with %s on line %zu: %s", rule->key,
+			   rule->other, line_of(settings, rule->other), rule->advice);
 }
 
 void rules_check(const struct settings *settings, struct report *report)
 {
 	bool broken[RULE_COUNT];
 
-	/* All are asked before one is told: of one line, two rules may be broken. */
+	/* All are checked before one is reported: one line may break two rules. */
 	for (size_t i = 0; i < RULE_COUNT; i++)
-		broken[i] =
-			is_broken(&RULES[i], settings) &&
-			!report_has_line(report, line_of(settings, RULES[i].table, RULES[i].key));
+		broken[i] = is_broken(&RULES[i], settings) &&
+			    !report_has_line(report, line_of(settings, RULES[i].key));
 	for (size_t i = 0; i < RULE_COUNT; i++) {
 		if (broken[i])
 			report_rule(&RULES[i], settings, report);

@@ -1,15 +1,13 @@
 #include "config/schema.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#define FIELD(member) .offset = offsetof(struct settings, member)
-#define LIMIT(name)   FIELD(auth.limits[name])
+#include "config/duration.h"
 
-static const char *const TABLES[] = {
-	"general", "auth", "auth.runas", "auth.logging", "auth.seccomp", "auth.limits", "batch",
-};
+#define FIELD(member) .offset = offsetof(struct settings, member)
+#define LIMIT(name)   FIELD(auth.limits[name]), .later = true
+#define CGROUP(limit) FIELD(auth.cgroup.limit), .later = true
 
 static const struct schema_choice EXECUTORS[] = {
 	{"shell", EXECUTOR_SHELL},  {"slurm", EXECUTOR_SLURM},
@@ -41,22 +39,43 @@ static const struct schema_choice LOG_NETWORKS[] = {
 	{0},
 };
 
+static const struct schema_choice RULE_ACTIONS[] = {
+	{"allow", RULE_ALLOW},
+	{"deny", RULE_DENY},
+	{0},
+};
+
+/* Numbers of our own: only their order counts. */
+const struct schema_choice ACCESS_LEVELS[] = {
+	{"guest", 1},
+	{"planner", 2},
+	{"reporter", 3},
+	{"developer", 4},
+	{"maintainer", 5},
+	{"owner", 6},
+	{0},
+};
+
 static const char *const TOKEN_VARIABLES[] = {"SITE_ID_TOKEN", "CI_JOB_JWT_V2", "CI_JOB_JWT", NULL};
 static const char *const ARGUMENT_VARIABLES[] = {"SCHEDULER_PARAMETERS", NULL};
 
-/* A century: far from where days in seconds overflow. */
+/* A century; as seconds it does not overflow. */
 #define DAYS_MAX 36500
 
 /* clang-format off */
 const struct schema_row SCHEMA[] = {
-	{"general", "executor", SCHEMA_CHOICE, FIELD(general.executor),
+	{"general", "executor", SCHEMA_CHOICE, FIELD(general.executor), .later = true,
 	 .required = true, .choices = EXECUTORS},
 	{"general", "data_dir", SCHEMA_STRING, FIELD(general.data_dir),
 	 .required = true, .check = check_data_dir},
-	{"general", "name", SCHEMA_STRING, FIELD(general.name), .check = check_line},
-	{"general", "job_message", SCHEMA_STRING, FIELD(general.job_message),
+	{"general", "name", SCHEMA_STRING, FIELD(general.name), .later = true, .check = check_line},
+	{"general", "job_message", SCHEMA_STRING, FIELD(general.job_message), .later = true,
 	 .check = check_message},
-	{"general", "shell_path", SCHEMA_STRING, FIELD(general.shell_path),
+	{"general", "support", SCHEMA_STRING, FIELD(general.support), .later = true,
+	 .check = check_support},
+	{"general", "prepare_hook", SCHEMA_STRING, FIELD(general.prepare_hook), .later = true,
+	 .check = check_absolute_path},
+	{"general", "shell_path", SCHEMA_STRING, FIELD(general.shell_path), .later = true,
 	 .check = check_absolute_path},
 	{"general", "gitlab_server", SCHEMA_STRING, FIELD(general.gitlab_server),
 	 .check = check_server_url},
@@ -64,13 +83,14 @@ const struct schema_row SCHEMA[] = {
 	 .alias = "tls_ca_file", .check = check_absolute_path},
 	{"general", "jwks_file", SCHEMA_STRING, FIELD(general.jwks_file),
 	 .check = check_absolute_path},
-	{"general", "kill_timeout", SCHEMA_DURATION, FIELD(general.kill_timeout_ms),
+	{"general", "kill_timeout", SCHEMA_DURATION, FIELD(general.kill_timeout_ms), .later = true,
 	 .minimum = 1, .maximum = DURATION_MAX_MS, .number = 120000},
-	{"general", "retain_logs", SCHEMA_BOOLEAN, FIELD(general.retain_logs)},
+	{"general", "retain_logs", SCHEMA_BOOLEAN, FIELD(general.retain_logs), .later = true},
 	{"general", "custom_build_dir", SCHEMA_BOOLEAN, FIELD(general.custom_build_dir)},
-	{"general", "static_builds_dir", SCHEMA_BOOLEAN, FIELD(general.static_builds_dir)},
+	{"general", "static_builds_dir", SCHEMA_BOOLEAN, FIELD(general.static_builds_dir),
+	 .later = true},
 	{"general", "static_builds_days", SCHEMA_INTEGER, FIELD(general.static_builds_days),
-	 .alias = "static_min_days", .minimum = 0, .maximum = DAYS_MAX, .number = 7},
+	 .later = true, .alias = "static_min_days", .minimum = 0, .maximum = DAYS_MAX},
 	{"general", "limit_build_dir", SCHEMA_BOOLEAN, FIELD(general.limit_build_dir)},
 	{"general", "max_build_dir", SCHEMA_INTEGER, FIELD(general.max_build_dir),
 	 .minimum = 0, .maximum = INT64_MAX},
@@ -78,11 +98,12 @@ const struct schema_row SCHEMA[] = {
 	 FIELD(general.uncap_build_dir_cleanup)},
 	{"general", "user_enabled_limit", SCHEMA_BOOLEAN, FIELD(general.user_enabled_limit)},
 	{"general", "file_lock_debug", SCHEMA_BOOLEAN, FIELD(general.file_lock_debug)},
-	{"general", "group_permissions", SCHEMA_BOOLEAN, FIELD(general.group_permissions)},
+	{"general", "group_permissions", SCHEMA_BOOLEAN, FIELD(general.group_permissions),
+	 .later = true},
 	{"general", "unrestricted_cmd_line", SCHEMA_BOOLEAN,
-	 FIELD(general.unrestricted_cmd_line)},
-	{"general", "set_stack_size", SCHEMA_BOOLEAN, FIELD(general.set_stack_size)},
-	{"general", "user_bash_env", SCHEMA_LIST, FIELD(general.user_bash_env),
+	 FIELD(general.unrestricted_cmd_line), .later = true},
+	{"general", "set_stack_size", SCHEMA_BOOLEAN, FIELD(general.set_stack_size), .later = true},
+	{"general", "user_bash_env", SCHEMA_LIST, FIELD(general.user_bash_env), .later = true,
 	 .check = check_login_setting},
 	{"general", "variable_data_dir", SCHEMA_BOOLEAN, FIELD(general.variable_data_dir)},
 	{"general", "jwt_env_variable", SCHEMA_STRING_OR_LIST,
@@ -90,7 +111,8 @@ const struct schema_row SCHEMA[] = {
 	{"general", "jwt_required_aud", SCHEMA_STRING, FIELD(general.jwt_required_aud),
 	 .also_in = "auth", .check = check_line},
 
-	{"auth", "downscope", SCHEMA_CHOICE, FIELD(auth.downscope),
+	{"auth", "enabled", SCHEMA_BOOLEAN, FIELD(auth.enabled), .number = true},
+	{"auth", "downscope", SCHEMA_CHOICE, FIELD(auth.downscope), .later = true,
 	 .choices = DOWNSCOPES, .number = DOWNSCOPE_UNSET},
 	{"auth", "jacamar_path", SCHEMA_STRING, FIELD(auth.jacamar_path),
 	 .check = check_absolute_path},
@@ -106,18 +128,29 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_absolute_path},
 	{"auth", "pipeline_source_allowlist", SCHEMA_LIST,
 	 FIELD(auth.pipeline_source_allowlist), .check = check_line},
-	{"auth", "run_stage_allowlist", SCHEMA_LIST, FIELD(auth.run_stage_allowlist),
+	{"auth", "run_stage_allowlist", SCHEMA_LIST, FIELD(auth.run_stage_allowlist), .later = true,
 	 .check = check_substage},
-	{"auth", "downscope_env", SCHEMA_LIST, FIELD(auth.downscope_env),
+	{"auth", "downscope_env", SCHEMA_LIST, FIELD(auth.downscope_env), .later = true,
 	 .check = check_variable_name},
 	{"auth", "enforce_nologin", SCHEMA_BOOLEAN, FIELD(auth.enforce_nologin)},
+	{"auth", "pam_account", SCHEMA_STRING, FIELD(auth.pam_account),
+	 .check = check_pam_service},
 	{"auth", "allow_bot_accounts", SCHEMA_BOOLEAN, FIELD(auth.allow_bot_accounts)},
+	{"auth", "allow_fork_pipelines", SCHEMA_BOOLEAN, FIELD(auth.allow_fork_pipelines)},
+	{"auth", "confirm_job", SCHEMA_BOOLEAN, FIELD(auth.confirm_job)},
+	{"auth", "identity_provider", SCHEMA_STRING, FIELD(auth.identity_provider),
+	 .check = check_provider},
 	{"auth", "lists_pre_validation", SCHEMA_BOOLEAN, FIELD(auth.lists_pre_validation)},
 	{"auth", "root_dir_creation", SCHEMA_BOOLEAN, FIELD(auth.root_dir_creation)},
-	{"auth", "no_new_privs", SCHEMA_BOOLEAN, FIELD(auth.no_new_privs)},
+	{"auth", "no_new_privs", SCHEMA_BOOLEAN, FIELD(auth.no_new_privs), .later = true},
+	{"auth", "isolate", SCHEMA_BOOLEAN, FIELD(auth.isolate), .later = true},
+	{"auth", "protected_paths", SCHEMA_LIST, FIELD(auth.protected_paths), .later = true,
+	 .check = check_protected_path},
 	/* The largest uid_t is no account's: the identity calls take it for "leave as it is". */
-	{"auth", "min_uid", SCHEMA_INTEGER, FIELD(auth.min_uid),
+	{"auth", "min_uid", SCHEMA_INTEGER, FIELD(auth.min_uid), .later = true,
 	 .minimum = 1, .maximum = INT64_C(0xfffffffe), .number = 1000},
+	{"auth", "confined_uids", SCHEMA_STRING, FIELD(auth.confined_uids), .later = true,
+	 .check = check_uid_range},
 	{"auth", "max_env_chars", SCHEMA_INTEGER, FIELD(auth.max_env_chars),
 	 .minimum = 0, .maximum = INT64_MAX},
 	{"auth", "jwt_exp_delay", SCHEMA_DURATION, FIELD(auth.jwt_exp_delay_ms),
@@ -132,14 +165,14 @@ const struct schema_row SCHEMA[] = {
 	{"auth.runas", "validation_env", SCHEMA_LIST, FIELD(auth.runas.validation_env),
 	 .check = check_script_setting},
 
-	{"auth.logging", "enabled", SCHEMA_BOOLEAN, FIELD(auth.logging.enabled)},
-	{"auth.logging", "level", SCHEMA_CHOICE, FIELD(auth.logging.level),
+	{"auth.logging", "enabled", SCHEMA_BOOLEAN, FIELD(auth.logging.enabled), .later = true},
+	{"auth.logging", "level", SCHEMA_CHOICE, FIELD(auth.logging.level), .later = true,
 	 .choices = LOG_LEVELS, .number = LOG_LEVEL_INFO},
-	{"auth.logging", "location", SCHEMA_STRING, FIELD(auth.logging.location),
+	{"auth.logging", "location", SCHEMA_STRING, FIELD(auth.logging.location), .later = true,
 	 .check = check_log_location, .text = "syslog"},
-	{"auth.logging", "network", SCHEMA_CHOICE, FIELD(auth.logging.network),
+	{"auth.logging", "network", SCHEMA_CHOICE, FIELD(auth.logging.network), .later = true,
 	 .choices = LOG_NETWORKS, .number = LOG_NETWORK_UNSET},
-	{"auth.logging", "address", SCHEMA_STRING, FIELD(auth.logging.address),
+	{"auth.logging", "address", SCHEMA_STRING, FIELD(auth.logging.address), .later = true,
 	 .check = check_line},
 
 	{"auth.seccomp", "disabled", SCHEMA_BOOLEAN, FIELD(auth.seccomp.disabled)},
@@ -149,13 +182,16 @@ const struct schema_row SCHEMA[] = {
 	 .check = check_system_call},
 	{"auth.seccomp", "allow_calls", SCHEMA_LIST, FIELD(auth.seccomp.allow_calls),
 	 .check = check_system_call},
-	/* 0 would make a call look done that was not; behind the last of errno(3) are the kernel's
-	   own, which no program knows. */
+	/* 0 would mean success. Numbers above the last one of errno(3) are the kernel's own. */
 	{"auth.seccomp", "error_num_block_actions", SCHEMA_INTEGER,
 	 FIELD(auth.seccomp.error_number), .minimum = 1, .maximum = EHWPOISON, .number = EPERM},
 	{"auth.seccomp", "tty_rules", SCHEMA_BOOLEAN, FIELD(auth.seccomp.tty_rules)},
+	{"auth.seccomp", "log_allowed_actions", SCHEMA_BOOLEAN,
+	 FIELD(auth.seccomp.log_allowed_actions)},
+	{"auth.seccomp", "disable_no_new_privs", SCHEMA_BOOLEAN,
+	 FIELD(auth.seccomp.disable_no_new_privs)},
 
-	/* The login shell reports on a descriptor below this. */
+	/* The login shell uses a descriptor below this for its report. */
 	{"auth.limits", "nofile", SCHEMA_LIMIT, LIMIT(LIMIT_NOFILE), .minimum = 128},
 	{"auth.limits", "nproc", SCHEMA_LIMIT, LIMIT(LIMIT_NPROC)},
 	{"auth.limits", "core", SCHEMA_LIMIT, LIMIT(LIMIT_CORE)},
@@ -165,31 +201,90 @@ const struct schema_row SCHEMA[] = {
 	{"auth.limits", "stack", SCHEMA_LIMIT, LIMIT(LIMIT_STACK)},
 	{"auth.limits", "fsize", SCHEMA_LIMIT, LIMIT(LIMIT_FSIZE)},
 
-	{"batch", "arguments_variable", SCHEMA_LIST, FIELD(batch.arguments_variable),
+	{"auth.cgroup", "enabled", SCHEMA_BOOLEAN, FIELD(auth.cgroup.enabled), .later = true},
+	{"auth.cgroup", "memory_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(job[CGROUP_MEMORY_MAX]), .check = check_memory_size},
+	{"auth.cgroup", "memory_high", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(job[CGROUP_MEMORY_HIGH]), .check = check_memory_size},
+	{"auth.cgroup", "cpu_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(job[CGROUP_CPU_MAX]), .check = check_cpu_max},
+	{"auth.cgroup", "cpu_weight", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(job[CGROUP_CPU_WEIGHT]), .check = check_cpu_weight},
+	{"auth.cgroup", "pids_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(job[CGROUP_PIDS_MAX]), .check = check_process_count},
+	{"auth.cgroup", "user_memory_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(user[CGROUP_MEMORY_MAX]), .check = check_memory_size},
+	{"auth.cgroup", "user_memory_high", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(user[CGROUP_MEMORY_HIGH]), .check = check_memory_size},
+	{"auth.cgroup", "user_cpu_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(user[CGROUP_CPU_MAX]), .check = check_cpu_max},
+	{"auth.cgroup", "user_cpu_weight", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(user[CGROUP_CPU_WEIGHT]), .check = check_cpu_weight},
+	{"auth.cgroup", "user_pids_max", SCHEMA_STRING_OR_INTEGER,
+	 CGROUP(user[CGROUP_PIDS_MAX]), .check = check_process_count},
+
+	{"batch", "arguments_variable", SCHEMA_LIST, FIELD(batch.arguments_variable), .later = true,
 	 .check = check_variable_name, .list = ARGUMENT_VARIABLES},
-	{"batch", "default_args", SCHEMA_LIST, FIELD(batch.default_args), .check = check_line},
-	{"batch", "env_vars", SCHEMA_LIST, FIELD(batch.env_vars),
+	{"batch", "default_args", SCHEMA_LIST, FIELD(batch.default_args),
+	 .later = true, .check = check_line},
+	{"batch", "flag_options", SCHEMA_LIST, FIELD(batch.flag_options), .later = true,
+	 .check = check_option},
+	{"batch", "env_vars", SCHEMA_LIST, FIELD(batch.env_vars), .later = true,
 	 .check = check_environment_setting},
-	{"batch", "command_delay", SCHEMA_DURATION, FIELD(batch.command_delay_ms),
+	{"batch", "command_delay", SCHEMA_DURATION, FIELD(batch.command_delay_ms), .later = true,
 	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 5000},
-	{"batch", "nfs_timeout", SCHEMA_DURATION, FIELD(batch.nfs_timeout_ms),
+	{"batch", "nfs_timeout", SCHEMA_DURATION, FIELD(batch.nfs_timeout_ms), .later = true,
 	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 30000},
-	{"batch", "scheduler_bin", SCHEMA_STRING, FIELD(batch.scheduler_bin),
+	{"batch", "submit_timeout", SCHEMA_DURATION, FIELD(batch.submit_timeout_ms), .later = true,
+	 .minimum = 0, .maximum = DURATION_MAX_MS, .number = 120000},
+	{"batch", "max_pending", SCHEMA_DURATION, FIELD(batch.max_pending_ms), .later = true,
+	 .minimum = 0, .maximum = DURATION_MAX_MS},
+	{"batch", "allocation_idle", SCHEMA_DURATION, FIELD(batch.allocation_idle_ms),
+	 .later = true, .minimum = 1000, .maximum = DURATION_MAX_MS, .number = 600000},
+	{"batch", "scheduler_bin", SCHEMA_STRING, FIELD(batch.scheduler_bin), .later = true,
 	 .check = check_absolute_path},
-	{"batch", "allow_illegal_args", SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args)},
-	{"batch", "skip_cobalt_log", SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log)},
+	{"batch", "allow_illegal_args", SCHEMA_BOOLEAN, FIELD(batch.allow_illegal_args),
+	 .later = true},
+	{"batch", "skip_cobalt_log", SCHEMA_BOOLEAN, FIELD(batch.skip_cobalt_log), .later = true},
 	{"batch", "ff_slurm_sacct", SCHEMA_BOOLEAN, FIELD(batch.ff_slurm_sacct)},
 	{"batch", "lsf_job_cancellation", SCHEMA_BOOLEAN, FIELD(batch.lsf_job_cancellation)},
 	{"batch", "disable_name_prefix", SCHEMA_BOOLEAN, FIELD(batch.disable_name_prefix)},
 };
+
+#undef FIELD
+#define FIELD(member) .offset = offsetof(struct auth_rule, member)
+
+/* An empty list would be a condition that no job meets, or none at all: it is refused. */
+const struct schema_row RULE_SCHEMA[] = {
+	{"auth.rule", "name", SCHEMA_STRING, FIELD(name), .required = true,
+	 .check = check_rule_name},
+	{"auth.rule", "action", SCHEMA_CHOICE, FIELD(action), .required = true,
+	 .choices = RULE_ACTIONS},
+	{"auth.rule", "projects", SCHEMA_LIST, FIELD(projects), .minimum = 1,
+	 .check = check_project_glob},
+	{"auth.rule", "ref_protected", SCHEMA_BOOLEAN, FIELD(ref_protected)},
+	{"auth.rule", "min_access_level", SCHEMA_CHOICE, FIELD(min_access_level),
+	 .choices = ACCESS_LEVELS},
+	{"auth.rule", "runner_ids", SCHEMA_LIST, FIELD(runner_ids), .minimum = 1,
+	 .check = check_id},
+	{"auth.rule", "pipeline_sources", SCHEMA_LIST, FIELD(pipeline_sources), .minimum = 1,
+	 .check = check_line},
+	{"auth.rule", "fork", SCHEMA_BOOLEAN, FIELD(fork)},
+	{"auth.rule", "identity_providers", SCHEMA_LIST, FIELD(identity_providers), .minimum = 1,
+	 .check = check_provider},
+	{"auth.rule", "users", SCHEMA_LIST, FIELD(users), .minimum = 1, .check = check_account},
+	{"auth.rule", "groups", SCHEMA_LIST, FIELD(groups), .minimum = 1, .check = check_account},
+};
 /* clang-format on */
 
 const size_t SCHEMA_ROWS = sizeof(SCHEMA) / sizeof(SCHEMA[0]);
+const size_t RULE_SCHEMA_ROWS = sizeof(RULE_SCHEMA) / sizeof(RULE_SCHEMA[0]);
 _Static_assert(sizeof(SCHEMA) / sizeof(SCHEMA[0]) <= SCHEMA_ROWS_MAX,
 	       "SCHEMA_ROWS_MAX is too small");
 
-/* A choice is stored as unsigned int, which is what an enum without negative values is. */
+/* A choice is stored as an unsigned int; that is the type of an enum without negative values. */
 _Static_assert(sizeof(enum executor_kind) == sizeof(unsigned int), "an enum of another size");
+_Static_assert(sizeof(enum rule_action) == sizeof(unsigned int), "an enum of another size");
 
 static bool row_has_name(const struct schema_row *row, const char *name)
 {
@@ -203,80 +298,70 @@ static bool row_is_in(const struct schema_row *row, const char *table)
 	       (row->also_in != NULL && strcmp(row->also_in, table) == 0);
 }
 
+/* The rows of both schemas, one after the other; NULL at their end. */
+static const struct schema_row *row_at(size_t i)
+{
+	if (i < SCHEMA_ROWS)
+		return &SCHEMA[i];
+	return i - SCHEMA_ROWS < RULE_SCHEMA_ROWS ? &RULE_SCHEMA[i - SCHEMA_ROWS] : NULL;
+}
+
 const struct schema_row *schema_find(const char *table, const char *name)
 {
-	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (row_is_in(&SCHEMA[i], table) && row_has_name(&SCHEMA[i], name))
-			return &SCHEMA[i];
+	const struct schema_row *row;
+	for (size_t i = 0; (row = row_at(i)) != NULL; i++) {
+		if (row_is_in(row, table) && row_has_name(row, name))
+			return row;
 	}
 	return NULL;
 }
 
 const struct schema_row *schema_find_elsewhere(const char *table, const char *name)
 {
+	const struct schema_row *row;
+	for (size_t i = 0; (row = row_at(i)) != NULL; i++) {
+		if (!row_is_in(row, table) && row_has_name(row, name))
+			return row;
+	}
+	return NULL;
+}
+
+const struct schema_row *schema_find_key(const char *key)
+{
 	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (!row_is_in(&SCHEMA[i], table) && row_has_name(&SCHEMA[i], name))
+		size_t length = strlen(SCHEMA[i].table);
+		if (strncmp(key, SCHEMA[i].table, length) == 0 && key[length] == '.' &&
+		    strcmp(key + length + 1, SCHEMA[i].name) == 0)
 			return &SCHEMA[i];
 	}
 	return NULL;
 }
 
-/* Where `text` names the row's key last, as a whole and not quoted or in a path; NULL: nowhere. */
-static const char *find_name(const char *text, const struct schema_row *row)
+size_t schema_line(const struct settings *settings, const char *key)
 {
-	static const char word[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-'/@";
-	const char *last = NULL;
-	char name[80];
-	size_t length = (size_t)snprintf(name, sizeof(name), "%s.%s", row->table, row->name);
-
-	for (const char *at = text; (at = strstr(at, name)) != NULL; at += length) {
-		bool begins = at == text || strchr(word, at[-1]) == NULL;
-		if (begins && (at[length] == '\0' || strchr(word, at[length]) == NULL))
-			last = at;
-	}
-	return last;
-}
-
-const struct schema_row *schema_find_in(const char *text, const size_t *lines)
-{
-	const struct schema_row *found = NULL;
-	const char *last = NULL;
-
-	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		const char *at = find_name(text, &SCHEMA[i]);
-		bool better = found == NULL || (lines[i] > 0) > (lines[found - SCHEMA] > 0) ||
-			      ((lines[i] > 0) == (lines[found - SCHEMA] > 0) && at > last);
-		if (at == NULL || !better)
-			continue;
-		found = &SCHEMA[i];
-		last = at;
-	}
-	return found;
+	const struct schema_row *row = schema_find_key(key);
+	for (size_t i = 0; i < settings->auth.rule_count; i++)
+		if (strcmp(settings->auth.rules[i].key, key) == 0)
+			return settings->auth.rules[i].line;
+	return row != NULL ? settings->lines[row - SCHEMA] : 0;
 }
 
 bool schema_has_table(const char *table)
 {
-	for (size_t i = 0; i < sizeof(TABLES) / sizeof(TABLES[0]); i++) {
-		if (strcmp(TABLES[i], table) == 0)
+	const struct schema_row *row;
+	for (size_t i = 0; (row = row_at(i)) != NULL; i++) {
+		if (strcmp(row->table, table) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* A search for the name at the least edit distance from `name`. */
-struct search {
-	const char *name;
-	const char *nearest;
-	size_t distance; /* of the nearest; a worse one is not taken */
-};
-
-#define SEARCH_MAX 64 /* bytes; no known name is nearly as long */
+#define NEAR_SIZE 64 /* bytes; no known name is nearly as long */
 
 /* The least number of letters to insert, remove or replace that makes `from` to `to`. */
 static size_t edit_distance(const char *from, const char *to)
 {
-	size_t row[SEARCH_MAX + 1];
+	size_t row[NEAR_SIZE + 1];
 	size_t columns = strlen(to);
 
 	for (size_t k = 0; k <= columns; k++)
@@ -294,39 +379,45 @@ static size_t edit_distance(const char *from, const char *to)
 	return row[columns];
 }
 
-static void search_try(struct search *search, const char *candidate)
+/* Makes `candidate` *nearest if it is nearer to `name` than *distance, that of *nearest. */
+static void take_nearer(const char *name, const char *candidate, const char **nearest,
+			size_t *distance)
 {
-	if (strlen(search->name) > SEARCH_MAX || strlen(candidate) > SEARCH_MAX)
+	size_t found = strlen(name) <= NEAR_SIZE && strlen(candidate) <= NEAR_SIZE
+			       ? edit_distance(name, candidate)
+			       : SIZE_MAX;
+	if (found >= *distance)
 		return;
-	size_t distance = edit_distance(search->name, candidate);
-	if (distance < search->distance) {
-		search->nearest = candidate;
-		search->distance = distance;
-	}
+	*nearest = candidate;
+	*distance = found;
 }
 
-/* Begins with a limit on the distance: a name in which every second letter differs is no hint. */
-static struct search search_begin(const char *name)
+/* From this distance on, a name is no useful hint. */
+static size_t too_far(const char *name)
 {
-	return (struct search){.name = name, .distance = strlen(name) / 2 + 1};
+	return strlen(name) / 2 + 1;
 }
 
 const char *schema_nearest_name(const char *table, const char *name)
 {
-	struct search search = search_begin(name);
+	const struct schema_row *row;
+	const char *nearest = NULL;
+	size_t distance = too_far(name);
 
-	for (size_t i = 0; i < SCHEMA_ROWS; i++) {
-		if (row_is_in(&SCHEMA[i], table))
-			search_try(&search, SCHEMA[i].name);
+	for (size_t i = 0; (row = row_at(i)) != NULL; i++) {
+		if (row_is_in(row, table))
+			take_nearer(name, row->name, &nearest, &distance);
 	}
-	return search.nearest;
+	return nearest;
 }
 
 const char *schema_nearest_table(const char *table)
 {
-	struct search search = search_begin(table);
+	const struct schema_row *row;
+	const char *nearest = NULL;
+	size_t distance = too_far(table);
 
-	for (size_t i = 0; i < sizeof(TABLES) / sizeof(TABLES[0]); i++)
-		search_try(&search, TABLES[i]);
-	return search.nearest;
+	for (size_t i = 0; (row = row_at(i)) != NULL; i++)
+		take_nearer(table, row->table, &nearest, &distance);
+	return nearest;
 }

@@ -1,5 +1,5 @@
 /*
- * The keys of jacamar-config.toml: one row a key.
+ * The keys of jacamar-config.toml, a row for each.
  */
 #ifndef JACAMAR_CONFIG_SCHEMA_H
 #define JACAMAR_CONFIG_SCHEMA_H
@@ -13,7 +13,8 @@
 
 enum schema_type {
 	SCHEMA_STRING,
-	SCHEMA_CHOICE, /* a string of `choices`; its field is an enum */
+	SCHEMA_STRING_OR_INTEGER, /* its field is a string */
+	SCHEMA_CHOICE,		  /* a string of `choices`; its field is an enum */
 	SCHEMA_BOOLEAN,
 	SCHEMA_INTEGER,
 	SCHEMA_DURATION,
@@ -33,13 +34,16 @@ struct schema_row {
 	enum schema_type type;
 	size_t offset; /* of the field in struct settings */
 
-	/* Zero where there is none. The check is of a string or of each item of a list. */
+	/* All of these are optional. The check is for a string, or for each item of a list. */
 	const char *alias;
 	const char *also_in; /* another table in which the key means the same */
 	bool required;
+	bool later; /* stages after config need it, too: core/protocol/state.c hands it on */
 	value_check *check;
 	const struct schema_choice *choices;
-	int64_t minimum, maximum; /* of an integer, or of a duration in milliseconds */
+	/* Of an integer, or of a duration in milliseconds. A list with a minimum may not be empty.
+	 */
+	int64_t minimum, maximum;
 
 	/* The default. A list that has one may not be empty. */
 	int64_t number;
@@ -50,18 +54,28 @@ struct schema_row {
 extern const struct schema_row SCHEMA[];
 extern const size_t SCHEMA_ROWS;
 
-/* The row of the key `name` in `table`, or NULL. */
+/* The keys of each table [[auth.rule]]. The offsets are those of struct auth_rule. */
+#define RULE_TABLE "auth.rule"
+extern const struct schema_row RULE_SCHEMA[];
+extern const size_t RULE_SCHEMA_ROWS;
+
+/* Of min_access_level, from the lowest. */
+extern const struct schema_choice ACCESS_LEVELS[];
+
+/* The row of the key `name` in `table`, which may be RULE_TABLE, or NULL. */
 const struct schema_row *schema_find(const char *table, const char *name);
 
-/* Of all keys named so the first in another table than `table`, or NULL. */
+/* The first row of a key `name` in another table than `table`, or NULL. */
 const struct schema_row *schema_find_elsewhere(const char *table, const char *name);
 
+/* The row of SCHEMA of `key`, which is "table.name", or NULL. */
+const struct schema_row *schema_find_key(const char *key);
+
 /*
- * Of the keys that `text` names, as table.key, the last that the file sets, else the last; NULL
- * where it names none. What is quoted, or in a path, names none, and what comes first does not
- * count: a job's author chooses such words. `lines` is as in struct settings.
+ * The line that sets `key`, or of the rule with that key; 0 if the file does not have it, or there
+ * is no such key.
  */
-const struct schema_row *schema_find_in(const char *text, const size_t *lines);
+size_t schema_line(const struct settings *settings, const char *key);
 
 bool schema_has_table(const char *table);
 

@@ -1,5 +1,5 @@
 /*
- * The settings of one jacamar-config.toml, typed: one struct a table of the file.
+ * The settings of one jacamar-config.toml, typed: a struct for each table of the file.
  *
  * jacamar-config.toml(5) says what each key means; schema.c binds the key's name to its field. A
  * `struct settings` comes from settings_load() only, and every string in it is owned by it.
@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "core/lib/string_list.h"
 
 enum executor_kind {
 	EXECUTOR_SHELL = 1,
@@ -31,18 +33,15 @@ enum downscope_kind {
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum log_network { LOG_NETWORK_UNSET, LOG_NETWORK_UDP, LOG_NETWORK_TCP, LOG_NETWORK_UNIXGRAM };
 
-struct string_list {
-	char **items; /* NULL where count is 0 */
-	size_t count;
-};
-
 struct general_settings {
 	enum executor_kind executor;
 	char *data_dir;
 	/* NULL where the file does not set them: */
 	char *name;
 	char *job_message;
+	char *support;
 	char *shell_path;
+	char *prepare_hook;
 	char *gitlab_server;
 	char *tls_ca_file;
 	char *jwks_file;
@@ -83,17 +82,20 @@ struct logging_settings {
 
 struct seccomp_settings {
 	bool disabled;
+	bool log_allowed_actions;
 	bool block_all;
 	bool limit_setuid;
 	struct string_list block_calls;
 	struct string_list allow_calls;
-	int64_t error_number; /* errno(3) of the calls of block_calls */
-	bool tty_rules;	      /* read, without effect */
+	int64_t error_number; /* the errno(3) of blocked calls */
+	/* Read, without effect: */
+	bool tty_rules;
+	bool disable_no_new_privs;
 };
 
 #define LIMIT_UNLIMITED INT64_MAX
 
-/* One row of [auth.limits]: a limit as setrlimit(2) has it, where the file sets it. */
+/* A key of [auth.limits]. */
 struct limit_setting {
 	bool set;
 	int64_t value; /* setrlimit's own unit, or LIMIT_UNLIMITED */
@@ -111,9 +113,52 @@ enum limit_name {
 	LIMIT_COUNT
 };
 
+/* A limit of [auth.cgroup], for a job or for all jobs of an account together. */
+enum cgroup_limit {
+	CGROUP_MEMORY_MAX,
+	CGROUP_MEMORY_HIGH,
+	CGROUP_CPU_MAX,
+	CGROUP_CPU_WEIGHT,
+	CGROUP_PIDS_MAX,
+	CGROUP_LIMIT_COUNT
+};
+
+struct cgroup_settings {
+	bool enabled;
+	/* As the kernel's files take them; NULL where unset. */
+	char *job[CGROUP_LIMIT_COUNT];
+	char *user[CGROUP_LIMIT_COUNT];
+};
+
+enum rule_action { RULE_UNSET, RULE_ALLOW, RULE_DENY };
+
+#define RULE_NAME_MAX 32
+
+/* A table [[auth.rule]]; auth_rule_has() says which of its conditions are set. */
+struct auth_rule {
+	char *name;
+	enum rule_action action;
+	struct string_list projects;
+	bool ref_protected;
+	unsigned int min_access_level; /* a value of ACCESS_LEVELS (schema.h) */
+	struct string_list runner_ids;
+	struct string_list pipeline_sources;
+	bool fork;
+	struct string_list identity_providers;
+	struct string_list users;
+	struct string_list groups;
+
+	char key[sizeof("auth.rule.") + RULE_NAME_MAX]; /* "auth.rule.NAME", of its errors */
+	size_t line;					/* of its header */
+	unsigned int set;				/* a bit for each row of RULE_SCHEMA */
+};
+
+#define RULES_MAX 100
+
 struct auth_settings {
 	enum downscope_kind downscope;
-	char *jacamar_path; /* NULL where unset */
+	char *jacamar_path;	 /* NULL where unset */
+	char *identity_provider; /* likewise */
 	struct string_list user_allowlist;
 	struct string_list user_blocklist;
 	struct string_list groups_allowlist;
@@ -122,27 +167,41 @@ struct auth_settings {
 	struct string_list pipeline_source_allowlist;
 	struct string_list run_stage_allowlist;
 	struct string_list downscope_env;
+	struct string_list protected_paths;
+	char *pam_account; /* a service of PAM; NULL: none */
 	bool enforce_nologin;
 	bool allow_bot_accounts;
+	bool allow_fork_pipelines;
+	bool confirm_job;
 	bool lists_pre_validation;
 	bool root_dir_creation;
-	bool no_new_privs;
+	bool no_new_privs; /* also true if [auth.seccomp] has filters */
+	bool isolate;
 	int64_t min_uid;
+	char *confined_uids; /* "FIRST-LAST"; NULL where unset */
 	/* Read, without effect: */
+	bool enabled;
 	int64_t max_env_chars;
 	int64_t jwt_exp_delay_ms;
 	struct runas_settings runas;
 	struct logging_settings logging;
 	struct seccomp_settings seccomp;
 	struct limit_setting limits[LIMIT_COUNT];
+	struct cgroup_settings cgroup;
+	struct auth_rule *rules; /* in their order; NULL: none */
+	size_t rule_count;
 };
 
 struct batch_settings {
 	struct string_list arguments_variable; /* never empty: the default is filled in */
 	struct string_list default_args;
+	struct string_list flag_options;
 	struct string_list env_vars;
 	int64_t command_delay_ms;
 	int64_t nfs_timeout_ms;
+	int64_t submit_timeout_ms;
+	int64_t max_pending_ms;	    /* 0: no limit */
+	int64_t allocation_idle_ms; /* at least a second */
 	char *scheduler_bin;
 	bool allow_illegal_args;
 	bool skip_cobalt_log;
@@ -152,14 +211,14 @@ struct batch_settings {
 	bool disable_name_prefix;
 };
 
-/* More than schema.c has rows, one a key. */
+/* schema.c has fewer rows. */
 #define SCHEMA_ROWS_MAX 128
 
 struct settings {
 	struct general_settings general;
 	struct auth_settings auth;
 	struct batch_settings batch;
-	/* The line that sets the key of each row of SCHEMA; 0 where its default holds. */
+	/* For each row of SCHEMA the line that sets its key; 0 for a default. */
 	size_t lines[SCHEMA_ROWS_MAX];
 };
 

@@ -7,34 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/auth_rule.h"
 #include "config/rules.h"
 #include "config/schema.h"
+#include "core/lib/text.h"
 
-/* Where the comments stand, but for those behind a longer value. */
+/* The column of the comments, unless a value is longer. */
 #define COMMENT_COLUMN 48
 
-/* Reads one character of UTF-8 and moves *text behind it. The text ends with NUL. */
-static uint32_t take_character(const unsigned char **text)
-{
-	uint32_t lead = *(*text)++;
-	if (lead < 0xc0)
-		return lead;
-	size_t more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-	uint32_t code = lead & (0x3fU >> more);
-	for (; more > 0 && (**text & 0xc0) == 0x80; more--)
-		code = code << 6 | (*(*text)++ & 0x3f);
-	return code;
-}
-
-/* A basic string of TOML 1.0, in which nothing is hidden: a terminal shows it as it is. */
+/* A basic string of TOML 1.0 in ASCII: no character of it is hidden, or drives a terminal. */
 static void write_string(FILE *out, const char *string)
 {
 	static const char names[] = "btnfr\"\\", bytes[] = "\b\t\n\f\r\"\\";
-	const unsigned char *at = (const unsigned char *)string;
+	uint32_t code;
 
 	fputc('"', out);
-	while (*at != '\0') {
-		uint32_t code = take_character(&at);
+	while (*string != '\0') {
+		size_t length = text_character(string, strlen(string), &code);
+		/* The file is UTF-8; a byte that is not stays visible all the same. */
+		if (length == 0)
+			code = (unsigned char)*string;
+		string += length > 0 ? length : 1;
 		const char *known = code < 0x7f ? strchr(bytes, (int)code) : NULL;
 		if (known != NULL)
 			fprintf(out, "\\%c", names[known - bytes]);
@@ -79,7 +72,7 @@ static void write_duration(FILE *out, int64_t milliseconds)
 	fputs("s\"", out);
 }
 
-/* The first name of a choice's value; NULL for the value that stands for none. */
+/* The first name of a choice's value; NULL if it is unset. */
 static const char *choice_name(const struct schema_row *row, const void *field)
 {
 	const struct schema_choice *choice = row->choices;
@@ -93,6 +86,7 @@ static bool has_value(const struct schema_row *row, const void *field)
 {
 	switch (row->type) {
 	case SCHEMA_STRING:
+	case SCHEMA_STRING_OR_INTEGER:
 		return *(char *const *)field != NULL;
 	case SCHEMA_CHOICE:
 		return choice_name(row, field) != NULL;
@@ -109,6 +103,7 @@ static void write_value(FILE *out, const struct schema_row *row, const void *fie
 
 	switch (row->type) {
 	case SCHEMA_STRING:
+	case SCHEMA_STRING_OR_INTEGER:
 		write_string(out, *(char *const *)field);
 		break;
 	case SCHEMA_CHOICE:
@@ -154,9 +149,26 @@ static void write_row(FILE *out, const struct schema_row *row, const struct sett
 		fprintf(out, "line %zu", line);
 	else
 		fputs("default", out);
-	/* A default that stands for "not set" is without effect anyway. */
+	/* A default of 0 stands for "not set": it never has an effect. */
 	const char *idle = line > 0 || row->number != 0 ? rules_idle(settings, row) : NULL;
-	fprintf(out, "%s%s\n", idle != NULL ? ", without effect: " : "", idle != NULL ? idle : "");
+	fprintf(out, "%s%s", idle != NULL ? ", without effect: " : "", idle != NULL ? idle : "");
+	char note[RULES_NOTE_SIZE];
+	rules_note(settings, row, note);
+	fprintf(out, "%s%s\n", note[0] != '\0' ? ", " : "", note);
+}
+
+/* Only what it sets. */
+static void write_rule(FILE *out, const struct auth_rule *rule)
+{
+	fprintf(out, "\n%-*s  # line %zu\n", COMMENT_COLUMN, "[[" RULE_TABLE "]]", rule->line);
+	for (size_t i = 0; i < RULE_SCHEMA_ROWS; i++) {
+		const struct schema_row *row = &RULE_SCHEMA[i];
+		if (!auth_rule_has(rule, row->name))
+			continue;
+		fprintf(out, "%s = ", row->name);
+		write_value(out, row, (const char *)rule + row->offset);
+		fputc('\n', out);
+	}
 }
 
 char *show_settings(const struct settings *settings)
@@ -173,6 +185,8 @@ char *show_settings(const struct settings *settings)
 		table = SCHEMA[i].table;
 		write_row(out, &SCHEMA[i], settings);
 	}
+	for (size_t i = 0; i < settings->auth.rule_count; i++)
+		write_rule(out, &settings->auth.rules[i]);
 	bool failed = ferror(out) != 0;
 	if (fclose(out) != 0 || failed) {
 		free(text);

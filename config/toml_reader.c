@@ -1,99 +1,297 @@
 #include "config/toml_reader.h"
 
 #include <ini.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "config/toml_tree.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
 
 #if defined(INI_HANDLER_LINENO) && INI_HANDLER_LINENO
 #error "inih must be built with its default handler, without a line number"
 #endif
 
-struct delivery {
-	struct toml_document *document;
-	size_t given; /* entries that inih got */
-	bool opened;  /* entry `given` is a header, and inih got its section line */
-	size_t taken; /* entries that came back */
-	bool broken;
+/* Ten times what all our keys together need. */
+#define NODES_MAX 1000
+
+/* inih has room for 49 bytes of a name. */
+#define CARRIED_SIZE 50
+
+struct reading {
+	struct toml_cursor cursor;
+	struct toml_tree tree;
+	struct toml_path path; /* of the last header */
+	size_t section;	       /* number of that header; 0 is the top */
+	bool table_known;      /* false under a header that could not be read */
+	bool bracketed;	       /* the statement may go on over further lines */
+	/*
+	 * Some text could not be understood so far that its table and key are known: of a key
+	 * that was not visited one cannot say that the file does not set it.
+	 */
+	bool lost;
+	struct toml_entry entry; /* the one that inih has a line of */
+	bool is_pending;	 /* inih has not handed it on yet */
+	bool is_broken;		 /* inih has handed on something else */
 	toml_visitor *visit;
 	void *context;
 };
 
+static void free_entry(struct toml_entry *entry)
+{
+	free(entry->table);
+	free(entry->key);
+	toml_value_free(&entry->value);
+	*entry = (struct toml_entry){0};
+}
+
+static int read_name(struct toml_cursor *cursor, struct toml_path *path)
+{
+	size_t size = strspn(cursor->at, TEXT_WORD);
+	cleanup_free char *name = NULL;
+
+	if (*cursor->at == '"' || *cursor->at == '\'') {
+		if (toml_string_read(cursor, &name) != 0)
+			return -1;
+	} else if (size == 0) {
+		return toml_fail(cursor, cursor->line,
+				 "the name of a key or table is missing here");
+	} else {
+		name = strndup(cursor->at, size);
+		if (name == NULL)
+			return toml_no_memory(cursor);
+		cursor->at += size;
+	}
+	return toml_path_append(path, name, cursor);
+}
+
+/* Reads names joined by dots, and appends them to `path`. */
+static int read_path(struct toml_cursor *cursor, struct toml_path *path)
+{
+	for (;;) {
+		toml_skip_blanks(cursor);
+		if (read_name(cursor, path) != 0)
+			return -1;
+		toml_skip_blanks(cursor);
+		if (*cursor->at != '.')
+			return 0;
+		cursor->at++;
+	}
+}
+
+/* Makes the path's first `depth` names the entry's table; the last name is the key, if it is one.
+ */
+static int name_entry(struct reading *reading, size_t depth)
+{
+	const struct toml_path *path = &reading->path;
+	size_t size = depth > 0 ? path->ends[depth - 1] : 0;
+
+	reading->entry.table = strndup(path->text, size);
+	if (depth < path->count)
+		reading->entry.key = strdup(path->text + size + (size > 0 ? 1 : 0));
+	if (reading->entry.table == NULL || (depth < path->count && reading->entry.key == NULL))
+		return toml_no_memory(&reading->cursor);
+	reading->is_pending = true;
+	return 0;
+}
+
+static int read_header(struct reading *reading)
+{
+	struct toml_cursor *cursor = &reading->cursor;
+	size_t line = cursor->line;
+	bool is_element = cursor->at[1] == '[';
+	const char *end = is_element ? "]]" : "]";
+
+	toml_path_cut(&reading->path, 0);
+	reading->table_known = false;
+	cursor->at += strlen(end);
+	if (read_path(cursor, &reading->path) != 0)
+		return -1;
+	if (strncmp(cursor->at, end, strlen(end)) != 0)
+		return toml_fail(cursor, line, "the closing bracket of a table's name is missing");
+	cursor->at += strlen(end);
+	reading->section++;
+	reading->table_known = true;
+	/* Where the table is defined already, its keys are still examined. */
+	int status = toml_tree_table(&reading->tree, &reading->path, is_element, cursor);
+	reading->entry = (struct toml_entry){.line = line, .is_element = is_element};
+	return name_entry(reading, reading->path.count) != 0 ? -1 : status;
+}
+
+/* Reads ` = value`. */
+static int read_assignment(struct reading *reading)
+{
+	struct toml_cursor *cursor = &reading->cursor;
+
+	if (*cursor->at != '=')
+		return toml_fail(cursor, cursor->line, "a key needs an equals sign and a value");
+	cursor->at++;
+	toml_skip_blanks(cursor);
+	reading->bracketed = *cursor->at == '[' || *cursor->at == '{';
+	return toml_value_read(cursor, &reading->entry.value);
+}
+
+/* A key whose value could not be read is visited, too, with the kind TOML_INVALID. */
+static int read_pair(struct reading *reading)
+{
+	struct toml_cursor *cursor = &reading->cursor;
+	struct toml_path *path = &reading->path;
+	size_t above = path->count;
+	size_t line = cursor->line;
+	int status = read_path(cursor, path);
+
+	reading->entry = (struct toml_entry){.line = line, .dotted = path->count > above + 1};
+	if (status != 0) {
+		reading->lost = true;
+	} else {
+		status = read_assignment(reading);
+		if (!reading->table_known ||
+		    toml_tree_key(&reading->tree, path, above, reading->section, line, cursor) !=
+			    0 ||
+		    name_entry(reading, path->count - 1) != 0)
+			free_entry(&reading->entry);
+	}
+	toml_path_cut(path, above);
+	return status;
+}
+
+/* Reads what may follow a statement on its line: blanks, a comment. */
+static int read_line_end(struct toml_cursor *cursor)
+{
+	toml_skip_comment(cursor);
+	if (*cursor->at == '\n' || *cursor->at == '\0')
+		return 0;
+	return toml_fail(cursor, cursor->line, "unexpected text %s after the end of a statement",
+			 report_excerpt((char[]){*cursor->at, '\0'}).text);
+}
+
+static bool begins_statement(const char *text)
+{
+	text += strspn(text, " \t");
+	if (*text == '[')
+		return strspn(text + 1, TEXT_WORD) > 0;
+	size_t size = strspn(text, TEXT_WORD);
+	text += size;
+	text += strspn(text, " \t");
+	return size > 0 && (*text == '=' || *text == '.');
+}
+
+/*
+ * Goes on after a statement that could not be read: with the next line, or where brackets were
+ * open, with the next line that looks like a statement. It is a guess, and all it decides is which
+ * further errors are reported.
+ */
+static void recover(struct reading *reading)
+{
+	struct toml_cursor *cursor = &reading->cursor;
+
+	toml_next_line(cursor);
+	while (reading->bracketed && *cursor->at != '\0' && !begins_statement(cursor->at))
+		toml_next_line(cursor);
+}
+
+/* Goes on to the next statement that can be visited; false at the end. */
+static bool read_statement(struct reading *reading)
+{
+	struct toml_cursor *cursor = &reading->cursor;
+
+	while (!reading->is_pending && !cursor->report->out_of_memory) {
+		toml_skip_lines(cursor);
+		if (*cursor->at == '\0')
+			return false;
+		if (reading->tree.count >= NODES_MAX) {
+			reading->lost = true;
+			toml_fail(cursor, cursor->line, "more than %d keys and tables", NODES_MAX);
+			return false;
+		}
+		reading->bracketed = false;
+		bool is_header = *cursor->at == '[';
+		int status = is_header ? read_header(reading) : read_pair(reading);
+		reading->lost = reading->lost || (is_header && !reading->table_known);
+		if (status != 0 || read_line_end(cursor) != 0)
+			recover(reading);
+	}
+	return reading->is_pending;
+}
+
+/* A name as inih can carry it. */
+static const char *carried(const char *name)
+{
+	size_t size = strlen(name);
+	return size < CARRIED_SIZE && strspn(name, TEXT_WORD ".") == size ? name : "?";
+}
+
+static void visit(struct reading *reading)
+{
+	reading->visit(reading->context, &reading->entry);
+	free_entry(&reading->entry);
+	reading->is_pending = false;
+}
+
 /* inih's reader, like fgets: the next line. */
 static char *give_line(char *line, int room, void *stream)
 {
-	struct delivery *delivery = stream;
+	struct reading *reading = stream;
+	const struct toml_entry *entry = &reading->entry;
 	int length;
 
-	if (delivery->given == delivery->document->count || room <= 0)
+	/* The key of the line before should have come back. */
+	if (reading->is_pending || reading->is_broken || !read_statement(reading))
 		return NULL;
-	const struct toml_entry *entry = &delivery->document->entries[delivery->given];
-	if (entry->key == NULL && !delivery->opened) {
-		delivery->opened = true;
-		length = snprintf(line, (size_t)room, "[%zu]\n", entry->section);
+	if (entry->key != NULL) {
+		length = snprintf(line, (size_t)room, "%s=\n", carried(entry->key));
 	} else {
-		length = snprintf(line, (size_t)room, "%s=%zu\n", entry->key ? "key" : "table",
-				  delivery->given);
-		delivery->opened = false;
-		delivery->given++;
+		length = snprintf(line, (size_t)room, "[%s]\n", carried(entry->table));
+		visit(reading);
 	}
-	if (length < 0 || length >= room)
-		return NULL;
-	return line;
-}
-
-/* True where these are what was given to inih for the entry that is due. */
-static bool is_due(const struct delivery *delivery, const char *section, const char *name,
-		   const char *value)
-{
-	char due_section[32] = "", due_value[32];
-
-	if (delivery->taken == delivery->document->count || name == NULL || value == NULL)
-		return false;
-	const struct toml_entry *entry = &delivery->document->entries[delivery->taken];
-	if (entry->section > 0)
-		snprintf(due_section, sizeof(due_section), "%zu", entry->section);
-	snprintf(due_value, sizeof(due_value), "%zu", delivery->taken);
-	return strcmp(section, due_section) == 0 && strcmp(value, due_value) == 0 &&
-	       strcmp(name, entry->key != NULL ? "key" : "table") == 0;
+	reading->is_broken = length < 0 || length >= room;
+	return reading->is_broken ? NULL : line;
 }
 
 /* inih's handler. Returns 0 where what comes is not what was given. */
-static int take_entry(void *user, const char *section, const char *name, const char *value)
+static int take_key(void *user, const char *section, const char *name, const char *value)
 {
-	struct delivery *delivery = user;
+	struct reading *reading = user;
+	const char *table = reading->path.count > 0 ? reading->path.text : "";
 
 	if (name == NULL && value == NULL)
 		return 1; /* some builds announce a section so */
-	if (delivery->broken || !is_due(delivery, section, name, value)) {
-		delivery->broken = true;
+	if (!reading->is_pending || reading->is_broken || name == NULL ||
+	    strcmp(section, carried(table)) != 0 ||
+	    strcmp(name, carried(reading->entry.key)) != 0) {
+		reading->is_broken = true;
 		return 0;
 	}
-	delivery->visit(delivery->context, &delivery->document->entries[delivery->taken++]);
+	visit(reading);
 	return 1;
 }
 
-enum toml_extent toml_read(const char *text, size_t size, struct report *report,
-			   toml_visitor *visit, void *context)
+enum toml_extent toml_read(const char *text, size_t size, bool any, struct report *report,
+			   toml_visitor *visitor, void *context)
 {
-	struct toml_document document = {0};
-	struct delivery delivery = {.document = &document, .visit = visit, .context = context};
-	enum toml_extent extent = TOML_PARTLY;
-	char *clean = toml_text_clean(text, size, report);
+	cleanup_free char *clean = toml_text_clean(text, size, report);
+	cleanup_free char *scratch = malloc(size + 1);
+	struct reading reading = {
+		.cursor =
+			{.at = clean, .line = 1, .any = any, .scratch = scratch, .report = report},
+		.table_known = true,
+		.visit = visitor,
+		.context = context,
+	};
 
-	if (clean != NULL && toml_document_read(&document, clean, report) == 0) {
-		int status = ini_parse_stream(give_line, &delivery, take_entry, &delivery);
-		bool whole = status == 0 && !delivery.broken && delivery.taken == document.count;
-		if (!whole)
-			report_add(report, 1,
-				   "the inih library handed on %zu of %zu entries (status %d); "
-				   "nothing of the file is used",
-				   delivery.taken, document.count, status);
-		else if (!document.lost)
-			extent = TOML_WHOLE;
+	if (clean == NULL || scratch == NULL) {
+		report->out_of_memory = true;
+		return TOML_PARTLY;
 	}
-	toml_document_free(&document);
-	free(clean);
-	return extent;
+	int status = ini_parse_stream(give_line, &reading, take_key, &reading);
+	bool whole = status == 0 && !reading.is_broken && !reading.is_pending;
+	if (!whole)
+		report_add(report, reading.cursor.line,
+			   "the inih library did not return the key before this line; nothing of "
+			   "the file is used");
+	free_entry(&reading.entry);
+	toml_path_free(&reading.path);
+	toml_tree_free(&reading.tree);
+	return whole && !reading.lost ? TOML_WHOLE : TOML_PARTLY;
 }

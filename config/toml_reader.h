@@ -1,27 +1,35 @@
 /*
- * TOML through inih.
+ * A TOML file through inih, one statement at a time.
  *
- * inih knows sections, names and values, and calls a handler for each; but it cuts lines, names
- * and comments in ways of its own that differ from build to build, and differ from TOML. So our
- * reader settles what the text means (toml_document.h) and gives inih only numbers to carry, in
- * lines that no build of it can misread:
- *
- *     [1]            the first header
- *     table=0        entry 0 is that header
- *     key=1          entry 1 is a key under it
- *
- * What comes back is compared with what was given. Any difference refuses the file.
+ * inih alone misreads TOML: it takes an indented key for the rest of the value before it, cuts
+ * lines, names and text behind a semicolon, and does so differently from build to build. So the
+ * adapter joins the lines of a statement and reads its value; inih gets one line for each header
+ * and key, without a value, and hands on each key with its section. A name that inih could not
+ * carry is replaced by a sign on that way. What comes back is compared with what was given.
  */
 #ifndef JACAMAR_CONFIG_TOML_READER_H
 #define JACAMAR_CONFIG_TOML_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/report.h"
-#include "config/toml_document.h"
+#include "config/toml_value.h"
 
-/* Called for each entry in the order of the file. It may take strings and arrays of the value
- * for its own by setting them to zero. */
+/* A header, [table] or [[table]], or a key with its value. */
+struct toml_entry {
+	size_t line;
+	char *table;	 /* canonical path (toml_tree.h); "" is the top */
+	char *key;	 /* canonical name; NULL for a header */
+	bool is_element; /* of a header: [[table]] */
+	bool dotted;	 /* the key names a table too, as in `runas.sha256 = ".."` */
+	struct toml_value value;
+};
+
+/*
+ * Called for each entry in the order of the file. It may take strings and arrays of the value
+ * for its own by setting them to zero.
+ */
 typedef void toml_visitor(void *context, struct toml_entry *entry);
 
 enum toml_extent {
@@ -30,10 +38,11 @@ enum toml_extent {
 };
 
 /*
- * Reads the `size` bytes at `text`, reports all that TOML 1.0 or this file's needs forbid, and
- * visits what is well-formed. Only where the report is clean was the file read right.
+ * Reads the `size` bytes at `text`, reports what TOML 1.0 forbids, and visits what is well-formed.
+ * With `any` it takes all values that TOML has; else only what our own keys need. Only where the
+ * report is clean was the file read right.
  */
-enum toml_extent toml_read(const char *text, size_t size, struct report *report,
+enum toml_extent toml_read(const char *text, size_t size, bool any, struct report *report,
 			   toml_visitor *visit, void *context);
 
 #endif

@@ -3,40 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The well-formed byte sequences of UTF-8, by their first byte (Unicode, table 3-7). */
-static const struct {
-	unsigned char first, last; /* first byte */
-	unsigned char low, high;   /* second byte; all further ones are 80..bf */
-	size_t length;
-} SHAPES[] = {
-	{0x01, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-	{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-	{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-};
+#include "core/lib/text.h"
 
-/* The length of the character that `text` begins with; 0 where it is none. */
-static size_t character_length(const char *text, size_t size)
-{
-	const unsigned char *bytes = (const unsigned char *)text;
-
-	for (size_t i = 0; i < sizeof(SHAPES) / sizeof(SHAPES[0]); i++) {
-		if (bytes[0] < SHAPES[i].first || bytes[0] > SHAPES[i].last)
-			continue;
-		size_t length = SHAPES[i].length;
-		if (length > size)
-			return 0;
-		if (length > 1 && (bytes[1] < SHAPES[i].low || bytes[1] > SHAPES[i].high))
-			return 0;
-		for (size_t k = 2; k < length; k++) {
-			if ((bytes[k] & 0xc0) != 0x80)
-				return 0;
-		}
-		return length;
-	}
-	return 0;
-}
-
-/* Why the character at the beginning of `text` may not stand in a TOML file; NULL where it may. */
+/* Why TOML forbids the character at the beginning of `text`; NULL if it does not. */
 static const char *character_fault(const char *text, size_t length)
 {
 	if (*text == '\0')
@@ -65,7 +34,8 @@ char *toml_text_clean(const char *text, size_t size, struct report *report)
 	while (i < size) {
 		if (text[i] == '\r' && i + 1 < size && text[i + 1] == '\n')
 			i++;
-		size_t length = character_length(text + i, size - i);
+		uint32_t code;
+		size_t length = text_character(text + i, size - i, &code);
 		const char *fault = character_fault(text + i, length);
 		if (fault != NULL) {
 			if (reported != line)

@@ -1,23 +1,21 @@
 /*
- * The text of a TOML file, and the place one has come to in it.
+ * The text of a TOML file, and a place in it.
  *
  * TOML 1.0 (https://toml.io/en/v1.0.0) is UTF-8 without control characters other than tab and
- * newline. That is settled here for the whole text at once, so that nothing above sees another
- * byte and none has to ask again.
+ * newline. The whole text is checked for that first, so that the code that reads it need not.
  */
 #ifndef JACAMAR_CONFIG_TOML_TEXT_H
 #define JACAMAR_CONFIG_TOML_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/report.h"
 
-/* What a key or a table's name may consist of where it stands without quotes. */
-#define TOML_BARE "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-
 struct toml_cursor {
 	const char *at; /* the text ends with NUL, and has no other */
 	size_t line;
+	bool any;      /* all of TOML is wanted, not only what our own keys need */
 	char *scratch; /* as large as the text: what is decoded is never longer than its source */
 	struct report *report;
 };
@@ -42,8 +40,8 @@ void toml_skip_lines(struct toml_cursor *cursor);
 void toml_next_line(struct toml_cursor *cursor);
 
 /*
- * Reports what breaks TOML's grammar. Of one line only the first such finding is kept, because
- * the others are most often echoes of it. Returns -1.
+ * Reports what breaks TOML's grammar. Only the first such finding of a line is kept: most others
+ * follow from it. Returns -1.
  */
 int toml_fail(struct toml_cursor *cursor, size_t line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,9 +1,10 @@
 #include "config/toml_tree.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/lib/text.h"
 
 int toml_path_append(struct toml_path *path, const char *name, struct toml_cursor *cursor)
 {
@@ -18,7 +19,7 @@ int toml_path_append(struct toml_path *path, const char *name, struct toml_curso
 		return toml_fail(cursor, cursor->line, "more than %d names joined by dots",
 				 TOML_DEPTH_MAX);
 	report_escape(escaped, sizeof(escaped), name, size);
-	const char *quote = size > 0 && strspn(name, TOML_BARE) == size ? "" : "\"";
+	const char *quote = size > 0 && strspn(name, TEXT_WORD) == size ? "" : "\"";
 	int length = asprintf(&text, "%s%s%s%s%s", path->count > 0 ? path->text : "",
 			      path->count > 0 ? "." : "", quote, escaped, quote);
 	if (length < 0)
@@ -29,16 +30,11 @@ int toml_path_append(struct toml_path *path, const char *name, struct toml_curso
 	return 0;
 }
 
-int toml_path_copy(struct toml_path *copy, const struct toml_path *path, struct toml_cursor *cursor)
+void toml_path_cut(struct toml_path *path, size_t count)
 {
-	*copy = *path;
-	if (path->count == 0)
-		return 0;
-	copy->text = strdup(path->text);
-	if (copy->text != NULL)
-		return 0;
-	copy->count = 0;
-	return toml_no_memory(cursor);
+	path->count = count;
+	if (path->text != NULL)
+		path->text[count > 0 ? path->ends[count - 1] : 0] = '\0';
 }
 
 void toml_path_free(struct toml_path *path)
@@ -64,7 +60,7 @@ static struct toml_node *find_node(struct toml_tree *tree, const struct toml_pat
 static int add_node(struct toml_tree *tree, const struct toml_path *path, size_t depth,
 		    struct toml_node node, struct toml_cursor *cursor)
 {
-	/* Grows at the powers of two. */
+	/* Doubles its size at the powers of two. */
 	if ((tree->count & (tree->count - 1)) == 0) {
 		size_t room = tree->count > 0 ? 2 * tree->count : 1;
 		struct toml_node *nodes = reallocarray(tree->nodes, room, sizeof(*nodes));
@@ -86,49 +82,74 @@ static int redefined(const struct toml_node *node, size_t line, struct toml_curs
 			 node->line);
 }
 
-int toml_tree_table(struct toml_tree *tree, const struct toml_path *path,
+/* Goes through the tables above the path's last name, and defines those that are new as `above`. */
+static int define_above(struct toml_tree *tree, const struct toml_path *path, size_t depth,
+			struct toml_node above, struct toml_cursor *cursor)
+{
+	for (; depth < path->count; depth++) {
+		const struct toml_node *node = find_node(tree, path, depth);
+		if (node == NULL && add_node(tree, path, depth, above, cursor) != 0)
+			return -1;
+		bool fits = node == NULL ||
+			    (above.kind == TOML_NODE_PASSED
+				     ? node->kind != TOML_NODE_VALUE
+				     : node->kind == above.kind && node->section == above.section);
+		if (!fits)
+			return redefined(node, above.line, cursor);
+	}
+	return 0;
+}
+
+/* What is below a new element of an array has not been defined yet. */
+static void forget_below(struct toml_tree *tree, const struct toml_path *path)
+{
+	size_t size = strlen(path->text);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		char *known = tree->nodes[i].path;
+		if (strncmp(known, path->text, size) == 0 && known[size] == '.')
+			free(known);
+		else
+			tree->nodes[kept++] = tree->nodes[i];
+	}
+	tree->count = kept;
+}
+
+int toml_tree_table(struct toml_tree *tree, const struct toml_path *path, bool is_element,
 		    struct toml_cursor *cursor)
 {
-	size_t line = cursor->line;
+	struct toml_node above = {.kind = TOML_NODE_PASSED, .line = cursor->line};
+	struct toml_node table = {.kind = is_element ? TOML_NODE_ARRAY : TOML_NODE_TABLE,
+				  .line = cursor->line};
 
-	for (size_t depth = 1; depth < path->count; depth++) {
-		const struct toml_node *node = find_node(tree, path, depth);
-		struct toml_node passed = {.kind = TOML_NODE_PASSED, .line = line};
-		if (node == NULL && add_node(tree, path, depth, passed, cursor) != 0)
-			return -1;
-		if (node != NULL && node->kind == TOML_NODE_VALUE)
-			return redefined(node, line, cursor);
-	}
-
+	if (define_above(tree, path, 1, above, cursor) != 0)
+		return -1;
 	struct toml_node *node = find_node(tree, path, path->count);
-	struct toml_node table = {.kind = TOML_NODE_TABLE, .line = line};
 	if (node == NULL)
 		return add_node(tree, path, path->count, table, cursor);
-	if (node->kind != TOML_NODE_PASSED)
-		return redefined(node, line, cursor);
-	node->kind = TOML_NODE_TABLE;
-	node->line = line;
+	if (is_element && node->kind == TOML_NODE_ARRAY) {
+		forget_below(tree, path);
+		return 0;
+	}
+	if (is_element || node->kind != TOML_NODE_PASSED)
+		return redefined(node, cursor->line, cursor);
+	node->kind = table.kind;
+	node->line = table.line;
 	return 0;
 }
 
 int toml_tree_key(struct toml_tree *tree, const struct toml_path *path, size_t above,
 		  size_t section, size_t line, struct toml_cursor *cursor)
 {
-	for (size_t depth = above + 1; depth < path->count; depth++) {
-		const struct toml_node *node = find_node(tree, path, depth);
-		struct toml_node dotted = {
-			.kind = TOML_NODE_DOTTED, .line = line, .section = section};
-		if (node == NULL && add_node(tree, path, depth, dotted, cursor) != 0)
-			return -1;
-		if (node != NULL && (node->kind != TOML_NODE_DOTTED || node->section != section))
-			return redefined(node, line, cursor);
-	}
-
-	const struct toml_node *node = find_node(tree, path, path->count);
+	struct toml_node dotted = {.kind = TOML_NODE_DOTTED, .line = line, .section = section};
 	struct toml_node value = {.kind = TOML_NODE_VALUE, .line = line};
-	if (node != NULL)
-		return redefined(node, line, cursor);
-	return add_node(tree, path, path->count, value, cursor);
+
+	if (define_above(tree, path, above + 1, dotted, cursor) != 0)
+		return -1;
+	const struct toml_node *node = find_node(tree, path, path->count);
+	return node != NULL ? redefined(node, line, cursor)
+			    : add_node(tree, path, path->count, value, cursor);
 }
 
 void toml_tree_free(struct toml_tree *tree)

@@ -2,7 +2,7 @@
  * What a TOML file has defined so far, so that nothing in it is defined twice.
  *
  * TOML's rules: a table is defined once, by its header or by dotted keys, and a key is set once. A
- * header may go through tables that only a longer header or a dotted key has named. We are
+ * header may go through tables that only a longer header or a dotted key has named. This is
  * stricter in one thing: a dotted key may not add to a table that any header has named.
  */
 #ifndef JACAMAR_CONFIG_TOML_TREE_H
@@ -12,13 +12,13 @@
 
 #include "config/toml_text.h"
 
-/* Far more than any key of ours has; together with TOML_NAME_MAX they bound the time and memory. */
+/* These bound the time and memory that a file can take; no key of ours is nearly as long. */
 #define TOML_DEPTH_MAX 16
 #define TOML_NAME_MAX  255
 
 /*
- * A dotted path. Its text is canonical: names of [A-Za-z0-9_-] stand as they are, all others in
- * quotes and escaped, so that equal texts are equal paths, and any is fit to be printed.
+ * A dotted path. Its text is canonical: names of [A-Za-z0-9_-] are as in the file, all others are
+ * in quotes and escaped. So equal texts are equal paths, and all are printable.
  */
 struct toml_path {
 	char *text; /* NULL where count is 0 */
@@ -27,13 +27,13 @@ struct toml_path {
 };
 
 int toml_path_append(struct toml_path *path, const char *name, struct toml_cursor *cursor);
-int toml_path_copy(struct toml_path *copy, const struct toml_path *path,
-		   struct toml_cursor *cursor);
+void toml_path_cut(struct toml_path *path, size_t count); /* to its first `count` names */
 void toml_path_free(struct toml_path *path);
 
 enum toml_node_kind {
 	TOML_NODE_PASSED, /* a table that only the header of one of its sub-tables names */
 	TOML_NODE_TABLE,
+	TOML_NODE_ARRAY,  /* of tables; what is below is of its last element */
 	TOML_NODE_DOTTED, /* a table that a dotted key has made */
 	TOML_NODE_VALUE,
 };
@@ -50,8 +50,11 @@ struct toml_tree {
 	size_t count;
 };
 
-/* Defines the table of a header. Returns 0, or -1 with a finding where it may not be defined. */
-int toml_tree_table(struct toml_tree *tree, const struct toml_path *path,
+/*
+ * Defines the table of a header, or an element of an array of tables, below which all names are
+ * free again. Returns 0, or -1 with a finding where it may not be defined.
+ */
+int toml_tree_table(struct toml_tree *tree, const struct toml_path *path, bool is_element,
 		    struct toml_cursor *cursor);
 
 /*

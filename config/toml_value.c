@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+
 #define NUMBER_MAX 160 /* bytes: 64 binary digits with an underscore between any two */
 
 /* Reads the `digits` hexadecimal digits of \u or \U and writes their character as UTF-8. */
@@ -72,7 +75,7 @@ static int read_one_line(struct toml_cursor *cursor, char quote, char **out)
 	return 0;
 }
 
-/* A backslash at the end of a line takes with it all blanks and newlines up to the next text. */
+/* A backslash at the end of a line removes all blanks and newlines up to the next text. */
 static int skip_folded_lines(struct toml_cursor *cursor)
 {
 	cursor->at++;
@@ -97,7 +100,7 @@ static int read_many_lines(struct toml_cursor *cursor, char quote, char **out)
 	if (*cursor->at == '\n')
 		toml_next_line(cursor);
 	while (*cursor->at != '\0') {
-		/* Up to two quotes may stand right before the closing three. */
+		/* Up to two quotes may precede the closing three. */
 		size_t run = strspn(cursor->at, quotes);
 		size_t closing = run < 3 ? 0 : run < 5 ? run : 5;
 		size_t inside = closing > 0 ? closing - 3 : run;
@@ -151,7 +154,7 @@ static int read_string(struct toml_cursor *cursor, struct toml_value *value)
 	return keep_string(cursor, out, &value->string);
 }
 
-/* The digits of `text` in `base`, without the underscores that stand between any two of them. */
+/* Copies digits of `base`, without the underscores between any two of them. */
 static bool plain_digits(const char *text, size_t size, int base, char *plain)
 {
 	static const char digits[] = "0123456789abcdefABCDEF";
@@ -196,19 +199,22 @@ static int parse_integer(const char *token, size_t size, int64_t *integer)
 	return errno == 0 ? 1 : -1;
 }
 
+static const char A_FLOAT[] = "a float, which no key takes";
+static const char A_DATE[] = "a date or a time, which no key takes";
+
 /* Says what an unquoted value that is neither integer nor boolean was probably meant to be. */
 static const char *bare_fault(const char *token)
 {
 	const char *body = token + (*token == '+' || *token == '-');
-	size_t digits = strspn(body, "0123456789_");
+	size_t digits = strspn(body, TEXT_DIGIT "_");
 
 	if (*token == '\0')
 		return "a value is missing";
 	if (strcmp(body, "inf") == 0 || strcmp(body, "nan") == 0 ||
 	    (digits > 0 && body[digits] != '\0' && strchr(".eE", body[digits]) != NULL))
-		return "a float, which no key takes";
+		return A_FLOAT;
 	if ((digits == 4 && body[4] == '-') || (digits == 2 && body[2] == ':'))
-		return "a date or a time, which no key takes";
+		return A_DATE;
 	if (digits > 1 && *body == '0' && body[digits] == '\0')
 		return "an integer with a leading zero, which TOML forbids";
 	if (digits > 0 || body > token)
@@ -235,26 +241,20 @@ static int read_bare(struct toml_cursor *cursor, struct toml_value *value)
 		return 0;
 	}
 
-	char *copy = strndup(token, size);
+	cleanup_free char *copy = strndup(token, size);
 	if (copy == NULL)
 		return toml_no_memory(cursor);
-	toml_fail(cursor, cursor->line, "%s%s%s", size > 0 ? report_excerpt(copy).text : "",
-		  size > 0 ? " is " : "", bare_fault(copy));
-	free(copy);
-	return -1;
-}
-
-static int append_string(struct toml_cursor *cursor, struct string_list *list, char *string)
-{
-	/* Grows at the powers of two, so that a long array costs few copies. */
-	if ((list->count & (list->count - 1)) == 0) {
-		size_t room = list->count > 0 ? 2 * list->count : 1;
-		char **items = reallocarray(list->items, room, sizeof(*items));
-		if (items == NULL)
-			return toml_no_memory(cursor);
-		list->items = items;
-	}
-	list->items[list->count++] = string;
+	const char *fault = bare_fault(copy);
+	bool is_other = (fault == A_FLOAT || fault == A_DATE) &&
+			strspn(copy, TEXT_DIGIT "+-_.:eEinfaTtZz") == size;
+	if (!cursor->any || !is_other)
+		return toml_fail(cursor, cursor->line, "%s%s%s",
+				 size > 0 ? report_excerpt(copy).text : "", size > 0 ? " is " : "",
+				 fault);
+	/* A blank may stand between a date and its time. */
+	if (fault == A_DATE && cursor->at[0] == ' ' && strspn(cursor->at + 1, TEXT_DIGIT) == 2)
+		cursor->at += 1 + strspn(cursor->at + 1, TEXT_DIGIT ":.+-Zz");
+	value->kind = TOML_OTHER;
 	return 0;
 }
 
@@ -267,23 +267,59 @@ static int read_item(struct toml_cursor *cursor, struct string_list *list)
 				 "an array may hold strings only, each in quotes");
 	if (read_string(cursor, &item) != 0)
 		return -1;
-	if (append_string(cursor, list, item.string) != 0) {
+	if (!string_list_append(list, item.string)) {
 		free(item.string);
-		return -1;
+		return toml_no_memory(cursor);
 	}
+	return 0;
+}
+
+/* Goes behind the bracket that closes the one at the cursor; what is between is not examined. */
+static int skip_brackets(struct toml_cursor *cursor, struct toml_value *value)
+{
+	size_t opened = cursor->line;
+	size_t depth = 0;
+
+	do {
+		char byte = *cursor->at;
+		if (byte == '\0')
+			return toml_fail(cursor, opened,
+					 "a bracket that opens here and is never closed");
+		if (byte == '"' || byte == '\'') {
+			if (read_string(cursor, value) != 0)
+				return -1;
+			toml_value_free(value);
+			continue;
+		}
+		if (byte == '#') {
+			toml_skip_comment(cursor);
+			continue;
+		}
+		depth += byte == '[' || byte == '{' ? 1 : 0;
+		depth -= byte == ']' || byte == '}' ? 1 : 0;
+		if (byte == '\n')
+			cursor->line++;
+		cursor->at++;
+	} while (depth > 0);
+	value->kind = TOML_OTHER;
 	return 0;
 }
 
 static int read_array(struct toml_cursor *cursor, struct toml_value *value)
 {
-	size_t opened = cursor->line;
+	const struct toml_cursor opened = *cursor;
 
 	cursor->at++;
 	toml_skip_lines(cursor);
 	while (*cursor->at != ']') {
 		if (*cursor->at == '\0')
-			return toml_fail(cursor, opened,
+			return toml_fail(cursor, opened.line,
 					 "an array that opens here and is never closed");
+		if (cursor->any && *cursor->at != '"' && *cursor->at != '\'') {
+			toml_value_free(value);
+			*cursor = opened;
+			return skip_brackets(cursor, value);
+		}
 		if (read_item(cursor, &value->array) != 0)
 			return -1;
 		toml_skip_lines(cursor);
@@ -309,6 +345,8 @@ int toml_value_read(struct toml_cursor *cursor, struct toml_value *value)
 		status = read_string(cursor, value);
 	else if (*cursor->at == '[')
 		status = read_array(cursor, value);
+	else if (*cursor->at == '{' && cursor->any)
+		status = skip_brackets(cursor, value);
 	else if (*cursor->at == '{')
 		status = toml_fail(cursor, cursor->line,
 				   "an inline table, which no key takes; write a [table]");
@@ -317,14 +355,6 @@ int toml_value_read(struct toml_cursor *cursor, struct toml_value *value)
 	if (status != 0)
 		toml_value_free(value);
 	return status;
-}
-
-void string_list_free(struct string_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (struct string_list){0};
 }
 
 void toml_value_free(struct toml_value *value)

@@ -1,7 +1,7 @@
 /*
  * The values of a TOML file, as far as our keys need them: strings of all four kinds, integers,
  * booleans, arrays of strings. Floats, dates, inline tables and other arrays are refused with a
- * line that says so.
+ * line that says so; where all of TOML is wanted (toml_text.h) they are read, but not kept.
  */
 #ifndef JACAMAR_CONFIG_TOML_VALUE_H
 #define JACAMAR_CONFIG_TOML_VALUE_H
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/settings.h"
 #include "config/toml_text.h"
+#include "core/lib/string_list.h"
 
 enum toml_kind {
 	TOML_INVALID, /* refused, and reported already */
@@ -18,6 +18,7 @@ enum toml_kind {
 	TOML_INTEGER,
 	TOML_BOOLEAN,
 	TOML_ARRAY,
+	TOML_OTHER, /* a float, a date or time, an inline table, another array */
 };
 
 struct toml_value {
@@ -38,7 +39,5 @@ int toml_value_read(struct toml_cursor *cursor, struct toml_value *value);
 int toml_string_read(struct toml_cursor *cursor, char **string);
 
 void toml_value_free(struct toml_value *value);
-
-void string_list_free(struct string_list *list);
 
 #endif

@@ -1,32 +1,41 @@
 #!/bin/sh
-# Runs all tests, or those named, and ends in one line that counts them: N passed, N failed.
+# Runs all tests, or those named, and ends in a line for each that failed, and one that counts them:
+# N passed, N failed, N skipped.
 #
-#   sh t/check.sh [unit] [t/e2e/tNNNN-name.sh ...]
+#   sh t/check.sh [unit | unit-quick] [t/e2e/tNNNN-name.sh ...]
 #
+# unit-quick is the unit tests without those that mostly wait.
 # A script runs once for each flavour that its line "# Flavours: ..." names, or for $FLAVOUR alone.
-# Some more than twice as many as there are processors run at once, up to ten: they mostly wait.
-# JOBS says otherwise.
+# Three times as many as there are processors run at once, up to 12: they mostly wait. JOBS changes
+# that.
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$top/build}
 
 # A build with sanitizers takes its time: these run in a second flavour, all others in the first.
 sanitized='t1000-job t3000-exit-codes t3400-killed'
 
-# Check's summary: "97%: Checks: 40, Failures: 1, Errors: 0".
+# Unit tests that mostly wait have one of these tags, and run side by side.
+waiting='waits-1 waits-2 waits-3 waits-4 waits-5'
+
+# run_unit TAG, others or quick: the tests with that tag, with none of them, or all but the slow ones.
+# Check's summary is "97%: Checks: 40, Failures: 1, Errors: 0", followed by a line for each failure.
 run_unit() {
-	# Those that mostly wait run beside all others.
 	case $1 in
-	waiting) CK_INCLUDE_TAGS=slow "$build/t/unit/unit" >"$output" 2>&1 ;;
-	*) CK_EXCLUDE_TAGS=slow "$build/t/unit/unit" >"$output" 2>&1 ;;
+	others) CK_EXCLUDE_TAGS=$waiting "$build/t/unit/unit" >"$output" 2>&1 ;;
+	quick) CK_EXCLUDE_TAGS=slow "$build/t/unit/unit" >"$output" 2>&1 ;;
+	*) CK_INCLUDE_TAGS=$1 "$build/t/unit/unit" >"$output" 2>&1 ;;
 	esac
 	code=$?
+	sed -n 's/^[^ :]*:[0-9]*:[FE]:/unit: &/p' "$output" >"$failures"
 	# A run that does not come to its end has no summary, and counts as a failure.
 	# shellcheck disable=SC2046 # three numbers, or nothing
 	set -- $(sed -n 's/^[0-9]*%: Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\)$/\1 \2 \3/p' "$output")
-	good=0 bad=1 left_out=$(grep -c '^# skipped: ' "$output")
-	[ $# -eq 3 ] || return
-	bad=$(($2 + $3)) good=$(($1 - $2 - $3))
-	[ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+	good=0 bad=0 left_out=$(grep -c '^# skipped: ' "$output")
+	[ $# -ne 3 ] || bad=$(($2 + $3)) good=$(($1 - $2 - $3))
+	if [ $# -ne 3 ] || { [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+		echo "unit: it did not come to its end (exit code $code)" >>"$failures"
+		bad=1
+	fi
 }
 
 run_script() {
@@ -37,18 +46,19 @@ run_script() {
 	good=$(($(grep -c '^ok ' "$output") - left_out))
 	planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$output" | tail -n 1)
 	grep -q '^1\.\.0 # SKIP' "$output" && left_out=1 planned=1
+	sed -n "s/^not ok [0-9]* - /$title: /p" "$output" >"$failures"
 	# A script that stops early has not run what it planned.
 	if [ "$bad" -eq 0 ] && { [ "$code" -ne 0 ] || [ "${planned:-0}" -ne $((good + left_out)) ]; }; then
-		echo "# $(basename "$1") did not come to its end (exit code $code)" >>"$output"
+		echo "$title: it did not come to its end (exit code $code)" | tee -a "$output" >"$failures"
 		bad=1
 	fi
 }
 
 # run_one TEST [FLAVOUR]: one of those that run at once; its output comes in one piece.
 run_one() {
-	output=$results/$$.output
+	output=$results/$$.output failures=$results/$$.failures
 	began=$(date +%s)
-	name=$(basename "$1" .sh)
+	title=$(basename "$1" .sh)${2:+ ($2)}
 	if [ "$1" = unit ]; then
 		run_unit "$2"
 	else
@@ -58,7 +68,7 @@ run_one() {
 	echo "$good $bad $left_out" >"$results/$$.counts"
 	{
 		flock 9
-		echo "== $name${2:+ ($2)}: $(($(date +%s) - began)) s"
+		echo "== $title: $(($(date +%s) - began)) s"
 		cat "$output"
 	} 9>"$results/lock"
 }
@@ -81,11 +91,10 @@ flavours_of() {
 # What is to be run, a line each.
 list_tests() {
 	for test; do
-		if [ "$test" = unit ]; then
-			echo unit waiting
-			echo unit others
-			continue
-		fi
+		case $test in
+		unit) printf 'unit %s\n' others $waiting && continue ;;
+		unit-quick) echo unit quick && continue ;;
+		esac
 		flavours=$(flavours_of "$test")
 		[ -n "$flavours" ] || echo "$test"
 		for flavour in $flavours; do
@@ -106,12 +115,15 @@ results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- unit "$top"/t/e2e/t[0-9]*.sh
-jobs=$(($(nproc) * 5 / 2))
-[ "$jobs" -le 10 ] || jobs=10
+jobs=$(($(nproc) * 3))
+[ "$jobs" -le 12 ] || jobs=12
 # Those with a high number take longest, and would keep all others waiting at the end. One that was
 # killed itself has left no counts.
-list_tests "$@" | sort -r | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results" ||
+if ! list_tests "$@" | sort -r | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results"; then
 	echo 0 1 0 >"$results/lost.counts"
+	echo 'a test was killed: its output is missing above' >"$results/lost.failures"
+fi
+cat "$results"/*.failures | sort | sed 's/^/FAILED: /'
 awk '{ passed += $1; failed += $2; skipped += $3 }
 	END { print passed + 0 " passed, " failed + 0 " failed, " skipped + 0 " skipped"
 		exit failed > 0 || passed == 0 }' "$results"/*.counts

@@ -1,8 +1,7 @@
 /*
- * Plays GitLab Runner's custom executor for one job: the calls it makes of a driver, in its order,
- * with its environment, its files, its scripts, and its way to end them. Here are the options and
- * the result; t/play/course.c tells the story of a job. What GitLab Runner does is taken from its
- * release 19.4.
+ * Plays GitLab Runner's custom executor for one job, as release 19.4 does: it makes the same calls
+ * of a driver, in the same order, with the same environment, files and scripts, and ends them the
+ * same way. This file has the options and the result; t/play/course.c has the course of a job.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "core/lib/io.h"
 #include "t/play/course.h"
 
 static const char USAGE[] =
@@ -27,6 +27,9 @@ static const char USAGE[] =
 	"  --timeout SECONDS       of the whole job (default: the response's, or 3600)\n"
 	"  --kill-grace SECONDS    from SIGTERM to SIGKILL (default: the configuration's, or 600)\n"
 	"  --eof-timeout SECONDS   give up on pipes that stay open after their process ended\n"
+	"  --report-late FIFO      of a call that lives 10 s after SIGTERM, or whose output is "
+	"open\n"
+	"                          10 s after its end: write its pid and its pipes' inodes there\n"
 	"  --retry-delay MS        between two tries to prepare (default: 3000)\n"
 	"  --log FILE              copy of the job's log, which is on standard output\n"
 	"  --result FILE           every call and what came of it, as JSON\n"
@@ -101,88 +104,62 @@ static int64_t milliseconds_of(const char *text, double factor)
 	return (int64_t)(value * factor);
 }
 
-static void set_option(struct options *options, struct watch *watch, int option)
-{
-	switch (option) {
-	case 'a':
-		watch->cancel_at = milliseconds_now() + milliseconds_of(optarg, 1000);
-		return;
-	case 'o':
-		watch->cancel_text = optarg;
-		return;
-	case 'A':
-		watch->abort = true;
-		return;
-	case 't':
-		options->timeout = milliseconds_of(optarg, 1000);
-		return;
-	case 'g':
-		options->grace = milliseconds_of(optarg, 1000);
-		return;
-	case 'e':
-		watch->eof_timeout = milliseconds_of(optarg, 1000);
-		return;
-	case 'd':
-		options->retry_delay = milliseconds_of(optarg, 1);
-		return;
-	case 'l':
-		options->log = optarg;
-		return;
-	case 'r':
-		options->result = optarg;
-		return;
-	case 'p':
-		options->prepare_only = optarg;
-		return;
-	case 's':
-		options->substage = optarg;
-		return;
-	case 'L':
-		options->legacy = true;
-		return;
-	case 'k':
-		options->keep = true;
-		return;
-	case 'S':
-		options->show_stages = true;
-		return;
-	case 'h':
-		fputs(USAGE, stdout);
-		exit(EXIT_SUCCESS);
-	default:
-		usage();
-	}
-}
+enum kind { FLAG, TEXT, SECONDS, MILLISECONDS };
 
-static struct options read_options(int argc, char **argv, struct watch *watch)
+/* An option's value goes to the member of struct session at `offset`. */
+#define MEMBER(member) offsetof(struct session, member)
+static const struct {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+} OPTIONS[] = {
+	{"cancel-after", SECONDS, MEMBER(watch.cancel_at)}, /* made a time of the clock later */
+	{"cancel-on", TEXT, MEMBER(watch.cancel_text)},
+	{"abort", FLAG, MEMBER(watch.abort)},
+	{"timeout", SECONDS, MEMBER(options.timeout)},
+	{"kill-grace", SECONDS, MEMBER(options.grace)},
+	{"eof-timeout", SECONDS, MEMBER(watch.eof_timeout)},
+	{"report-late", TEXT, MEMBER(watch.late_fifo)},
+	{"retry-delay", MILLISECONDS, MEMBER(options.retry_delay)},
+	{"log", TEXT, MEMBER(options.log)},
+	{"result", TEXT, MEMBER(options.result)},
+	{"prepare-only", TEXT, MEMBER(options.prepare_only)},
+	{"substage", TEXT, MEMBER(options.substage)},
+	{"legacy", FLAG, MEMBER(options.legacy)},
+	{"keep", FLAG, MEMBER(options.keep)},
+	{"show-stages", FLAG, MEMBER(options.show_stages)},
+};
+#define OPTION_COUNT (sizeof(OPTIONS) / sizeof(OPTIONS[0]))
+
+static void read_options(int argc, char **argv, struct session *session)
 {
-	static const struct option OPTIONS[] = {{"cancel-after", required_argument, NULL, 'a'},
-						{"cancel-on", required_argument, NULL, 'o'},
-						{"abort", no_argument, NULL, 'A'},
-						{"timeout", required_argument, NULL, 't'},
-						{"kill-grace", required_argument, NULL, 'g'},
-						{"eof-timeout", required_argument, NULL, 'e'},
-						{"retry-delay", required_argument, NULL, 'd'},
-						{"log", required_argument, NULL, 'l'},
-						{"result", required_argument, NULL, 'r'},
-						{"prepare-only", required_argument, NULL, 'p'},
-						{"substage", required_argument, NULL, 's'},
-						{"legacy", no_argument, NULL, 'L'},
-						{"keep", no_argument, NULL, 'k'},
-						{"show-stages", no_argument, NULL, 'S'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	struct options options = {
-		.substage = "build_script", .timeout = -1, .grace = -1, .retry_delay = 3000};
+	struct option options[OPTION_COUNT + 2] = {{"help", no_argument, NULL, 'h'}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1)
-		set_option(&options, watch, option);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		options[i + 1] = (struct option){
+			OPTIONS[i].name, OPTIONS[i].kind == FLAG ? no_argument : required_argument,
+			NULL, (int)i};
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(USAGE, stdout);
+			exit(EXIT_SUCCESS);
+		}
+		if (option == '?')
+			usage();
+		void *member = (char *)session + OPTIONS[option].offset;
+		if (OPTIONS[option].kind == FLAG)
+			*(bool *)member = true;
+		else if (OPTIONS[option].kind == TEXT)
+			*(const char **)member = optarg;
+		else
+			*(int64_t *)member =
+				milliseconds_of(optarg, OPTIONS[option].kind == SECONDS ? 1000 : 1);
+	}
 	if (argc - optind != 2)
 		usage();
-	options.config = argv[optind];
-	options.job = argv[optind + 1];
-	return options;
+	session->options.config = argv[optind];
+	session->options.job = argv[optind + 1];
 }
 
 static void open_session(struct session *session)
@@ -202,7 +179,9 @@ static void open_session(struct session *session)
 		if (options->prepare_only == NULL)
 			die(EXIT_USAGE, "--prepare-only: %s", strerror(errno));
 	}
-	watch->deadline = milliseconds_now() + options->timeout;
+	if (watch->cancel_at >= 0)
+		watch->cancel_at += io_now_ms();
+	watch->deadline = io_now_ms() + options->timeout;
 	watch->grace = options->grace >= 0 ? options->grace
 					   : (int64_t)session->config.graceful_kill_timeout * 1000;
 	watch->force = (int64_t)session->config.force_kill_timeout * 1000;
@@ -228,10 +207,14 @@ static void close_session(struct session *session)
 int main(int argc, char **argv)
 {
 	struct session session = {
+		.options = {.substage = "build_script",
+			    .timeout = -1,
+			    .grace = -1,
+			    .retry_delay = 3000},
 		.watch = {.log = -1, .deadline = -1, .cancel_at = -1, .eof_timeout = -1}};
 	struct verdict verdict;
 
-	session.options = read_options(argc, argv, &session.watch);
+	read_options(argc, argv, &session);
 	open_session(&session);
 	verdict = course_play(&session);
 	say_verdict(&session, verdict);

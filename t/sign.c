@@ -1,9 +1,9 @@
 /*
  * Keys, key sets and tokens for the tests, good ones and forged ones.
  *
- * The pieces of a token (RFC 7515, compact form) are put together here byte by byte, not by a JWS
- * library: a test has to be able to sign what no sane library would, e.g. a header that names one
- * member twice.
+ * The parts of a token (RFC 7515, compact form) are assembled here byte by byte, not by a JWS
+ * library: a test must be able to sign what a library would refuse, such as a header with a
+ * duplicate member.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,7 +29,8 @@
 
 enum family { FAMILY_NONE, FAMILY_HMAC, FAMILY_RSA, FAMILY_PSS, FAMILY_EC };
 
-/* RFC 7518, section 3.1; `half` is the length in bytes of each of an EC signature's two numbers. */
+/* RFC 7518, section 3.1; `half` is the size in bytes of each of the two numbers of an EC signature.
+ */
 static const struct algorithm {
 	const char *name;
 	enum family family;
@@ -174,7 +175,7 @@ static int key_command(int argc, char **argv)
 	}
 	if (alg == NULL || optind != argc)
 		usage();
-	/* José chooses the length of an RSA key by the algorithm, unless it is told of none. */
+	/* Given an algorithm, José chooses the length of an RSA key itself. */
 	if (bits != NULL) {
 		json_object_set_new(key, "kty", json_string("RSA"));
 		json_object_set_new(key, "bits", json_integer(strtol(bits, NULL, 10)));
@@ -254,7 +255,7 @@ static char *base64url(const void *data, size_t length)
 	return text;
 }
 
-/* OpenSSL gives an EC signature as ASN.1, JWS wants the two numbers side by side (RFC 7518 3.4). */
+/* OpenSSL makes an EC signature in ASN.1; JWS needs the two numbers in a row (RFC 7518, 3.4). */
 static void flatten_ec_signature(struct bytes *signature, int half)
 {
 	const unsigned char *der = signature->data;
@@ -401,7 +402,7 @@ static json_t *random_uuid(void)
 			    b[11], b[12], b[13], b[14], b[15]);
 }
 
-/* What GitLab puts into an id token: identifiers are strings there, but for the runner's. */
+/* The claims of GitLab's id tokens. Ids are strings, except the runner's. */
 static json_t *default_claims(json_int_t now)
 {
 	static const char *const TEXTS[][2] = {

@@ -12,11 +12,11 @@ _jacamar()
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		config | prepare | run | cleanup | doctor) stage=${COMP_WORDS[i]} ;;
+		config | prepare | run | cleanup | doctor | explain) stage=${COMP_WORDS[i]} ;;
 		esac
 	done
 
-	if [[ $before == --configuration || $before == --runner-config || $before == --check || ($stage == run && $word != -*) ]]; then
+	if [[ $before =~ ^--(configuration|runner-config|check|token|response|replay|jwks)$ || ($stage == run && $word != -*) ]]; then
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
@@ -29,13 +29,19 @@ _jacamar()
 		return
 	fi
 
+	if [[ $stage == explain ]]; then
+		words='--configuration --token --response --replay --jwks --run-script --no-auth --help --version'
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+		return
+	fi
+
 	words='--configuration --unobfuscated --help --version'
 	[[ -z $stage ]] && words+=' config prepare run cleanup'
 	[[ $stage == config ]] && words+=' --check'
 	case ${1##*/}:${COMP_WORDS[1]} in
 	jacamar-auth:* | jacamar-ci:auth) ;;
-	jacamar-ci:*) words+=' --no-auth --list' && ((COMP_CWORD == 1)) && words+=' auth doctor' ;;
-	*) words+=' --no-auth' && ((COMP_CWORD == 1)) && words+=' doctor' ;;
+	jacamar-ci:*) words+=' --no-auth --list' && ((COMP_CWORD == 1)) && words+=' auth doctor explain' ;;
+	*) words+=' --no-auth' && ((COMP_CWORD == 1)) && words+=' doctor explain' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

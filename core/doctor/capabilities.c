@@ -14,13 +14,13 @@ int capabilities_of_file(const char *path, struct file_capabilities *found, stru
 	if (size < 0 && (errno == ENODATA || errno == EOPNOTSUPP))
 		return 0;
 	if (size < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot see the capabilities of %s", path);
+		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities of %s", path);
 	uint32_t version = le32toh(data.magic_etc) & VFS_CAP_REVISION_MASK;
 	if (size < (ssize_t)XATTR_CAPS_SZ_2 ||
 	    (version != VFS_CAP_REVISION_2 && version != VFS_CAP_REVISION_3))
-		return error_set(err, ERROR_SYSTEM, "the capabilities of %s are of an unknown form",
+		return error_set(err, ERROR_SYSTEM, "the capabilities of %s have an unknown format",
 				 path);
-	/* Those of another namespace than ours are void here. */
+	/* Capabilities of another user namespace have no effect here. */
 	if (version == VFS_CAP_REVISION_3 && data.rootid != 0)
 		return 0;
 	for (int i = 0; i < 2; i++) {

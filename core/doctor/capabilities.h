@@ -1,5 +1,6 @@
 /*
- * The capabilities that a file gives to who executes it: capabilities(7), "File capabilities".
+ * The capabilities that a process gets when it executes a file: capabilities(7), "File
+ * capabilities".
  */
 #ifndef JACAMAR_CORE_DOCTOR_CAPABILITIES_H
 #define JACAMAR_CORE_DOCTOR_CAPABILITIES_H
@@ -7,17 +8,17 @@
 #include <linux/capability.h>
 #include <stdint.h>
 
-#include "core/error.h"
+#include "core/lib/error.h"
 
 struct file_capabilities {
-	uint64_t permitted; /* a bit each, as linux/capability.h numbers them; 0: none */
+	uint64_t permitted; /* one bit each, numbered as in linux/capability.h; 0: none */
 	uint64_t inheritable;
 };
 
-/* The two that changing an account takes. */
+/* A process needs both to change its account. */
 #define CAPABILITIES_NEEDED (UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID)
 
-/* 0, also for a file without any; -1 where that cannot be found out. */
+/* 0, also if the file has none; -1 with *err if they cannot be read. */
 int capabilities_of_file(const char *path, struct file_capabilities *found, struct error *err);
 
 #endif

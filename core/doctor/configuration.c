@@ -1,29 +1,30 @@
 /*
- * jacamar-config.toml: whose it is, and what it says.
+ * jacamar-config.toml: its owner, its mode and its contents.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/audit_sink.h"
-#include "core/doctor/doctor.h"
+#include "config/rules.h"
+#include "core/audit/audit_sink.h"
+#include "core/doctor/checks.h"
 #include "core/executor/arguments.h"
-#include "core/io.h"
-#include "core/program.h"
-#include "core/seccomp.h"
-#include "core/text.h"
-#include "core/trust.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/lib/text.h"
+#include "core/privilege/seccomp.h"
+#include "core/privilege/trusted_program.h"
 
-/* Who has more of them is better served by config --check. */
+/* config --check prints all errors. */
 #define ERRORS_MOST 20
 
 static void mend_reading(struct doctor *doctor, bool foreign, const struct stat *found)
 {
 	struct doctor_word file = doctor_quote(doctor->configuration);
-	/* What the runner's file names may be any file of the system. */
+	/* The runner's file may name any file of the system. */
 	if (!doctor->asked_for_configuration)
-		doctor_mend(doctor, "set config_args, in %s, to a file that %s can read",
+		doctor_mend(doctor, "set config_args in %s to a file that %s can read",
 			    doctor_quote(doctor->runner_file).text,
 			    doctor_quote(doctor->service.name).text);
 	else if (foreign)
@@ -35,32 +36,33 @@ static void mend_reading(struct doctor *doctor, bool foreign, const struct stat 
 			    file.text, file.text);
 }
 
-/* Whose it is, and who may write and read it. True where its text may be looked at. */
+/* Its owner and mode. True if its contents may be checked. */
 static bool check_file(struct doctor *doctor, const struct stat *found)
 {
 	const char *path = doctor->configuration;
 	const struct account *service = &doctor->service;
 	bool foreign = found->st_uid != 0 && found->st_uid != service->uid;
-	bool open = (found->st_mode & 022) != 0;
-	/* Who asks knows better than the mode, which says nothing of lists of access. */
+	bool open = secure_path_others_write(found->st_mode);
+	/* The service account itself can ask the kernel; the mode does not show an ACL. */
 	bool shut =
 		!foreign && (doctor->as_service ? access(path, R_OK) != 0
 						: (doctor_permissions(found, service) & 4) == 0);
 	if (foreign)
 		doctor_say(doctor, DOCTOR_FAIL, "configuration owner",
-			   "%s belongs to uid %u, neither to root nor to %s", path,
+			   "%s is owned by uid %u, not by root or %s", path,
 			   (unsigned int)found->st_uid, service->name);
 	else if (shut)
-		doctor_say(doctor, DOCTOR_FAIL, "configuration owner", "%s cannot be read by %s",
+		doctor_say(doctor, DOCTOR_FAIL, "configuration owner", "%s is not readable by %s",
 			   path, service->name);
 	else
-		doctor_say(doctor, DOCTOR_PASS, "configuration owner", "%s belongs to %s", path,
+		doctor_say(doctor, DOCTOR_PASS, "configuration owner", "%s is owned by %s", path,
 			   found->st_uid == 0 ? "root" : service->name);
 	if (foreign || shut)
 		mend_reading(doctor, foreign, found);
 	if (open) {
 		doctor_say(doctor, DOCTOR_FAIL, "configuration mode",
-			   "%s can be written by others (mode %04o)", path, found->st_mode & 07777);
+			   "%s is writable by %s (mode %04o)", path, doctor_writers(found->st_mode),
+			   found->st_mode & 07777);
 		if (foreign)
 			mend_reading(doctor, foreign, found);
 		else
@@ -69,8 +71,8 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 		doctor_say(doctor, DOCTOR_PASS, "configuration mode", "%s has mode %04o", path,
 			   found->st_mode & 07777);
 	}
-	doctor_say(doctor, DOCTOR_PASS, "configuration parents",
-		   "nobody else can put another file in the place of %s", path);
+	doctor_say(doctor, DOCTOR_PASS, "configuration parents", "no other account can replace %s",
+		   path);
 	return !foreign && !open && !shut;
 }
 
@@ -100,11 +102,12 @@ static void say_errors(struct doctor *doctor)
 		say_error(doctor, line);
 	if (next == NULL)
 		return;
-	doctor_say(doctor, DOCTOR_FAIL, "configuration", "and more, of which each is told by:");
+	doctor_say(doctor, DOCTOR_FAIL, "configuration",
+		   "there are more errors; this command prints all of them:");
 	doctor_mend(doctor, "jacamar config --check %s", doctor_quote(doctor->configuration).text);
 }
 
-/* What is no fault of the file's text alone; true where nothing is wrong. */
+/* Reports errors that depend on this host, too, not on the file alone. True if it found none. */
 static bool check_use(struct doctor *doctor)
 {
 	const struct auth_settings *auth = &doctor->settings->auth;
@@ -125,45 +128,124 @@ static bool check_use(struct doctor *doctor)
 	}
 	if (doctor->downscope == DOWNSCOPE_UNSET && doctor->runner.count > 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "configuration",
-			   "auth.downscope is missing, without which jacamar-auth runs no job");
+			   "auth.downscope is missing; jacamar-auth cannot run jobs without it");
 		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
 		return false;
 	}
 	if (auth->root_dir_creation && doctor->service.uid != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "configuration",
-			   "auth.root_dir_creation needs a jacamar-auth that is root");
+			   "auth.root_dir_creation needs a jacamar-auth that runs as root");
 		doctor_mend_key(doctor, "auth", "root_dir_creation", "false");
 		return false;
 	}
 	return true;
 }
 
-/* The script that judges each job is the service account's or root's, by the rules for programs. */
-static void check_script(struct doctor *doctor)
+static void check_downscope(struct doctor *doctor)
 {
-	const char *script = doctor->settings->auth.runas.validation_script;
-	struct error err = {.detail = ""};
-	struct trust_fault fault;
-	if (script == NULL)
+	if (!doctor->ignores_downscope)
 		return;
-	cleanup_free char *resolved = program_resolve(script, PROGRAM_OF_SERVICE, &err);
-	if (resolved != NULL) {
-		doctor_say(doctor, DOCTOR_PASS, "validation script", "%s is fit to be executed",
-			   script);
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "validation script", "%s", err.detail);
-	const struct trust_terms terms = {.what = "a program", .owner = doctor->service.uid};
-	cleanup_free char *trusted = trust_examine(script, &terms, &fault, &err);
-	if (fault.entry[0] != '\0')
-		doctor_mend_fault(doctor, &fault);
-	else if (trusted != NULL)
-		doctor_mend(doctor, "chmod a+x %s", doctor_quote(trusted).text);
-	else
-		doctor_mend_key(doctor, "auth.runas", "validation_script", NULL);
+	doctor_say(doctor, DOCTOR_WARN, "downscope",
+		   "jacamar --no-auth ignores auth.downscope: all jobs run as %s",
+		   doctor->service.name);
+	doctor_mend(doctor, "call jacamar-auth in %s, or set auth.downscope = \"none\" in %s",
+		    doctor->runner_file != NULL ? doctor_quote(doctor->runner_file).text
+						: "the runner's config.toml",
+		    doctor_quote(doctor->configuration).text);
 }
 
-/* Without opening it: what a job would append to must be there to be written, or to be made. */
+/* A login is only as trustworthy as the rules of GitLab, which cannot be seen from here. */
+static void check_logins(struct doctor *doctor)
+{
+	const char *provider = doctor->settings->auth.identity_provider;
+	if (provider != NULL) {
+		doctor_say(doctor, DOCTOR_PASS, "GitLab accounts",
+			   "a job's account is taken from the identity at %s, not from the GitLab "
+			   "login",
+			   provider);
+		return;
+	}
+	if (!rules_need_token(doctor->settings))
+		return;
+	doctor_say(
+		doctor, DOCTOR_SKIP, "GitLab accounts",
+		"cannot be checked here: without auth.identity_provider, GitLab must forbid users "
+		"to change their login, and group owners to create service accounts");
+	doctor_mend_key(doctor, "auth", "identity_provider", NULL);
+}
+
+/*
+ * A group that does not exist on this host admits nobody. In the blocklist it makes every job fail,
+ * because nobody can tell who its members would be.
+ */
+static void check_group_list(struct doctor *doctor, const char *key,
+			     const struct string_list *names, enum doctor_result result)
+{
+	bool good = true;
+	for (size_t i = 0; i < names->count; i++) {
+		struct account_group group;
+		struct error err = {.detail = ""};
+		int found = account_group_by_name(names->items[i], NULL, &group, &err);
+		if (found == 0)
+			continue;
+		good = false;
+		if (found < 0) {
+			doctor_say(doctor, DOCTOR_FAIL, "groups", "%s", err.detail);
+			continue;
+		}
+		doctor_say(doctor, result, "groups", "the group %s does not exist on this host",
+			   names->items[i]);
+		doctor_mend_key(doctor, "auth", key, NULL);
+	}
+	if (good && names->count > 0)
+		doctor_say(doctor, DOCTOR_PASS, "groups", "all groups of auth.%s exist", key);
+}
+
+static void check_groups(struct doctor *doctor)
+{
+	const struct auth_settings *auth = &doctor->settings->auth;
+	check_group_list(doctor, "groups_allowlist", &auth->groups_allowlist, DOCTOR_WARN);
+	check_group_list(doctor, "groups_blocklist", &auth->groups_blocklist, DOCTOR_FAIL);
+}
+
+/* The rules for programs that are executed for each job apply to a program of the site. */
+static void check_program(struct doctor *doctor, const char *title, const char *script,
+			  enum trusted_program_use use, const char *table, const char *key)
+{
+	struct error err = {.detail = ""};
+	struct secure_path_fault fault;
+	if (script == NULL)
+		return;
+	cleanup_free char *resolved = trusted_program_resolve(script, use, &err);
+	if (resolved != NULL) {
+		doctor_say(doctor, DOCTOR_PASS, title,
+			   "%s is executable, and no other account can replace it", script);
+		return;
+	}
+	const struct secure_path_terms terms = {.what = "a program", .owner = doctor->service.uid};
+	struct error ignored;
+	cleanup_free char *trusted = secure_path_examine(script, &terms, &fault, &ignored);
+	if (fault.entry[0] != '\0') {
+		doctor_say_fault(doctor, title, script, &fault);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, title, "%s", err.detail);
+	if (trusted != NULL)
+		doctor_mend(doctor, "chmod a+x %s", doctor_quote(trusted).text);
+	else
+		doctor_mend_key(doctor, table, key, NULL);
+}
+
+static void check_programs(struct doctor *doctor)
+{
+	const struct settings *settings = doctor->settings;
+	check_program(doctor, "validation script", settings->auth.runas.validation_script,
+		      PROGRAM_OF_SERVICE, "auth.runas", "validation_script");
+	check_program(doctor, "prepare hook", settings->general.prepare_hook, PROGRAM_PREPARE_HOOK,
+		      "general", "prepare_hook");
+}
+
+/* Does not open the file: it must be writable, or it must be possible to create it. */
 static void check_log_file(struct doctor *doctor, const char *path)
 {
 	struct stat found;
@@ -190,16 +272,37 @@ static void check_log_file(struct doctor *doctor, const char *path)
 			    doctor_quote(doctor->service.name).text, file.text);
 }
 
+/* If the log is off, the reasons of refusals go to the local syslog, if there is one. */
+static void check_syslog(struct doctor *doctor)
+{
+	const struct logging_settings local = {.location = (char *)"syslog"};
+	struct error ignored;
+	if (audit_sink_check(&local, &ignored) == 0) {
+		doctor_say(doctor, DOCTOR_PASS, "audit log",
+			   "the local syslog accepts records of refusals");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_WARN, "audit log",
+		   "the reasons of refusals are lost: auth.logging.enabled is false, and no syslog "
+		   "daemon of this host takes them");
+	doctor_mend(doctor,
+		    "set auth.logging.enabled = true and auth.logging.location = \"/LOG/FILE\" in "
+		    "%s",
+		    doctor_quote(doctor->configuration).text);
+}
+
 static void check_log(struct doctor *doctor)
 {
 	const struct logging_settings *log = &doctor->settings->auth.logging;
 	struct error err = {.detail = ""};
-	if (!log->enabled)
+	if (!log->enabled) {
+		check_syslog(doctor);
 		return;
+	}
 	if (log->location[0] == '/') {
 		check_log_file(doctor, log->location);
 	} else if (audit_sink_check(log, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "audit log", "%s takes it", log->location);
+		doctor_say(doctor, DOCTOR_PASS, "audit log", "%s accepts records", log->location);
 	} else {
 		doctor_say(doctor, DOCTOR_FAIL, "audit log", "%s", err.detail);
 		doctor_mend_key(doctor, "auth.logging", "location", NULL);
@@ -210,16 +313,20 @@ static void say_missing(struct doctor *doctor, int why)
 {
 	const char *path = doctor->configuration;
 	if (why == EACCES && !doctor->as_service) {
-		doctor_leave_to_service(doctor, "configuration", "the file is not for you");
+		doctor_leave_to_service(doctor, "configuration",
+					"you have no permission to read the file");
 		return;
 	}
+	const char *other = doctor->runner_configuration;
+	bool is_other = other != NULL && access(other, F_OK) == 0;
 	doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s: %s", path, strerror(why));
-	if (why != EACCES)
-		doctor_mend(doctor, "\"${EDITOR:-vi}\" %s", doctor_quote(path).text);
-	else if (doctor->asked_for_configuration)
+	if (!doctor->asked_for_configuration)
+		mend_reading(doctor, false, NULL);
+	else if (why == EACCES)
 		doctor_mend_closed(doctor, path);
 	else
-		mend_reading(doctor, false, NULL);
+		doctor_mend(doctor, "jacamar doctor --configuration %s",
+			    is_other ? doctor_quote(other).text : "FILE");
 }
 
 void doctor_check_configuration(struct doctor *doctor)
@@ -227,32 +334,38 @@ void doctor_check_configuration(struct doctor *doctor)
 	struct stat found;
 	const char *path = doctor->configuration;
 	if (path == NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "configuration", "no file was named");
+		doctor_say(doctor, DOCTOR_SKIP, "configuration", "no configuration file was named");
 		doctor_mend(doctor, "jacamar doctor --configuration FILE");
 		return;
 	}
-	/* Behind such a way another file may be there by the time that a remedy is used. */
+	/* Otherwise the file could be replaced before somebody uses a remedy. */
 	if (!doctor_check_way(doctor, "configuration parents", path)) {
 		doctor->refused_configuration = true;
 		return;
 	}
 	if (stat(path, &found) != 0) {
-		say_missing(doctor, errno);
+		int why = errno;
+		doctor->refused_configuration = why != EACCES;
+		say_missing(doctor, why);
 		return;
 	}
 	doctor->refused_configuration = !check_file(doctor, &found);
 	if (doctor->settings != NULL) {
 		if (check_use(doctor))
-			doctor_say(doctor, DOCTOR_PASS, "configuration", "%s has no error", path);
+			doctor_say(doctor, DOCTOR_PASS, "configuration", "%s has no errors", path);
+		check_downscope(doctor);
+		check_logins(doctor);
+		check_groups(doctor);
 		if (doctor->as_service) {
-			check_script(doctor);
+			check_programs(doctor);
 			check_log(doctor);
 		}
 	} else if (doctor->refused_configuration) {
 		doctor_say(doctor, DOCTOR_SKIP, "configuration",
-			   "its text is looked at once that is mended");
+			   "contents not checked until the above is fixed");
 	} else if (!doctor->as_service && access(path, R_OK) != 0) {
-		doctor_leave_to_service(doctor, "configuration", "the file is not for you");
+		doctor_leave_to_service(doctor, "configuration",
+					"you have no permission to read the file");
 	} else {
 		say_errors(doctor);
 	}

@@ -1,6 +1,6 @@
 /*
- * Where the files of a user's jobs would live: whether the user has that directory, or can make it,
- * and nobody could exchange it.
+ * The directory for the files of a user's jobs: the user must own it or be able to create it, and
+ * no other account must be able to replace it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,12 +10,14 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
-#include "core/doctor/doctor.h"
-#include "core/io.h"
-#include "core/trust.h"
-#include "core/workspace.h"
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/lib/writers.h"
+#include "core/workspace/workspace.h"
+#include "core/workspace/workspace_directories.h"
 
-/* A user's way to the base of a workspace. */
+/* The path of a user to the base of a workspace. */
 struct place {
 	struct doctor *doctor;
 	const struct account *account;
@@ -23,7 +25,7 @@ struct place {
 	char *parent;
 };
 
-/* What goes before a command on a file of that owner, who else could lead root astray with it. */
+/* The prefix of a command on a file of that owner, who could misdirect a command of root's. */
 static struct doctor_word as_owner(uid_t owner)
 {
 	struct doctor_word word = {.text = ""};
@@ -40,18 +42,18 @@ static struct doctor_word as_owner(uid_t owner)
 	return word;
 }
 
-/* True where root and the service account alone lead there. */
+/* True if only root and the service account can change where the path leads. */
 static bool is_of_site(const struct place *place, const char *path)
 {
-	struct trust_fault fault;
+	struct secure_path_fault fault;
 	struct error err;
-	const struct trust_terms terms = {
+	const struct secure_path_terms terms = {
 		.what = "a directory", .owner = place->doctor->service.uid, .sticky = true};
-	cleanup_free char *trusted = trust_examine(path, &terms, &fault, &err);
+	cleanup_free char *trusted = secure_path_examine(path, &terms, &fault, &err);
 	return trusted != NULL;
 }
 
-/* By the site: each directory is new, or nothing goes on, and the last is given away. */
+/* root creates each missing directory, and gives the last one to the user. */
 static void mend_by_site(const struct place *place, const char *above)
 {
 	char missing[DOCTOR_WORD_SIZE] = "";
@@ -75,13 +77,15 @@ static void mend_by_site(const struct place *place, const char *above)
 		    base.text);
 }
 
-/* The base is to be made, by whoever has the directory that is there. */
+/* The owner of the last existing directory on the path must create the base. */
 static void mend_place(const struct place *place)
 {
 	struct stat found;
 	cleanup_free char *above = strdup(place->parent);
-	while (above != NULL && stat(above, &found) != 0 && strrchr(above, '/') != above)
-		*strrchr(above, '/') = '\0';
+	while (above != NULL && stat(above, &found) != 0 && strcmp(above, "/") != 0) {
+		char *slash = strrchr(above, '/');
+		slash[slash == above ? 1 : 0] = '\0';
+	}
 	if (above == NULL || stat(above, &found) != 0)
 		return;
 	struct doctor_word user = as_owner(place->account->uid);
@@ -101,8 +105,9 @@ static void say_closed(const struct place *place, const char *at, const struct s
 {
 	struct doctor *doctor = place->doctor;
 	bool own = found->st_uid == place->account->uid;
-	doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is closed to %s", at, place->account->name);
-	/* What another has closed is not for us to open. */
+	doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is not accessible to %s", at,
+		   place->account->name);
+	/* A directory that another account has closed stays closed. */
 	if (own || is_of_site(place, at))
 		doctor_mend(doctor, "%schmod %s+x %s", as_owner(found->st_uid).text,
 			    own ? "u" : "a", doctor_quote(at).text);
@@ -110,31 +115,41 @@ static void say_closed(const struct place *place, const char *at, const struct s
 		doctor_mend_key(doctor, "general", "data_dir", NULL);
 }
 
-/* Whoever could rename what lies on the way could exchange all that is below it. */
-static bool check_exchange(const struct place *place)
+/* An account that can rename a directory on the path can replace everything below it. */
+static void say_exchange(const struct place *place, const struct secure_path_fault *fault)
 {
 	struct doctor *doctor = place->doctor;
-	struct trust_fault fault;
+	struct stat found;
+	if (fault->foreign) {
+		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
+			   "%s is owned by uid %u and is in a directory that others can write to",
+			   fault->entry, (unsigned int)fault->owner);
+		doctor_mend_key(doctor, "general", "data_dir", NULL);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "data_dir",
+		   "%s is writable by %s without the sticky bit: they could replace its contents",
+		   fault->entry,
+		   stat(fault->entry, &found) == 0 ? doctor_writers(found.st_mode)
+						   : "other accounts");
+	/* In a directory of the user, no other account needs to create files. */
+	doctor_mend(doctor, "%schmod %s %s", as_owner(fault->owner).text,
+		    fault->owner == place->account->uid ? "go-w" : "+t",
+		    doctor_quote(fault->entry).text);
+}
+
+static bool check_exchange(const struct place *place)
+{
+	struct secure_path_fault fault;
 	struct error err = {.detail = ""};
-	free(workspace_examine_way(place->parent, place->account->uid, &fault, &err));
+	free(workspace_examine_way(place->parent, place->account, &fault, &err));
 	if (fault.entry[0] == '\0')
 		return true;
-	if (fault.foreign) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s belongs to uid %u, who made it where others can write", fault.entry,
-			   (unsigned int)fault.owner);
-		doctor_mend_key(doctor, "general", "data_dir", NULL);
-	} else {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s can be written by others, who could exchange what is in it",
-			   fault.entry);
-		doctor_mend(doctor, "%schmod +t %s", as_owner(fault.owner).text,
-			    doctor_quote(fault.entry).text);
-	}
+	say_exchange(place, &fault);
 	return false;
 }
 
-/* Each directory down to the parent must be the user's to pass. */
+/* The user must be able to enter each directory down to the parent. */
 static bool check_passage(const struct place *place, const char *parent)
 {
 	struct doctor *doctor = place->doctor;
@@ -145,7 +160,8 @@ static bool check_passage(const struct place *place, const char *parent)
 		size_t length = end != NULL ? (size_t)(end - parent) : strlen(parent);
 		snprintf(at, sizeof(at), "%.*s", (int)length, parent);
 		if (stat(at, &found) != 0 && errno == EACCES) {
-			doctor_say(doctor, DOCTOR_SKIP, "data_dir", "%s is not for you to see", at);
+			doctor_say(doctor, DOCTOR_SKIP, "data_dir",
+				   "you have no permission to see %s", at);
 			doctor_mend(doctor, "sudo -u %s ls -ld %s",
 				    doctor_quote(place->account->name).text,
 				    doctor_quote(place->base).text);
@@ -153,7 +169,9 @@ static bool check_passage(const struct place *place, const char *parent)
 		}
 		if (stat(at, &found) != 0 || !S_ISDIR(found.st_mode)) {
 			doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-				   "%s is not there, and no job makes it", at);
+				   "%s does not exist (jobs do not create it; is its file "
+				   "system mounted?)",
+				   at);
 			mend_place(place);
 			return false;
 		}
@@ -165,43 +183,74 @@ static bool check_passage(const struct place *place, const char *parent)
 	return true;
 }
 
-/* One that is there must be the user's own, as each stage demands it. */
-static void check_base(const struct place *place, const struct stat *found)
+/*
+ * The user must own a base that exists, as each stage checks. `at` is the base, or the directory to
+ * which it leads as a link of the user.
+ */
+static void check_base(const struct place *place, const char *at, const struct stat *found)
 {
 	struct doctor *doctor = place->doctor;
 	struct doctor_word base = doctor_quote(place->base);
 	struct stat parent = {.st_uid = 0};
+	struct error ignored;
 	const char *fault = !S_ISDIR(found->st_mode) ? "is a link or a file, not a directory"
-			    : found->st_uid != place->account->uid ? "belongs to another account"
+			    : found->st_uid != place->account->uid ? "is owned by another account"
 								   : NULL;
 	if (fault != NULL) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s %s (uid %u), where %s's own belongs", place->base, fault,
+			   "%s %s (uid %u); it must be a directory owned by %s", at, fault,
 			   (unsigned int)found->st_uid, place->account->name);
-		/* With all that is in it. */
+		/* Its contents stay in it. */
 		(void)stat(place->parent, &parent);
 		doctor_mend(doctor, "%smv -T %s %s.old", as_owner(parent.st_uid).text, base.text,
 			    base.text);
-	} else if ((found->st_mode & 022) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s can be written by others",
-			   place->base);
-		doctor_mend(doctor, "%schmod go-w %s", as_owner(found->st_uid).text, base.text);
+	} else if (writers_check(at, -1, found, place->account, &ignored) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is writable by %s", at,
+			   doctor_writers(found->st_mode));
+		doctor_mend(doctor, "%schmod go-w %s", as_owner(found->st_uid).text,
+			    doctor_quote(at).text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s is there, and is %s's own",
-			   place->base, place->account->name);
+		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s exists and is owned by %s", at,
+			   place->account->name);
 	}
 }
 
-/* By root, which trusts nobody else with what is above. */
+/* False if the base is not a link of the user. */
+static bool check_link(const struct place *place)
+{
+	struct secure_path_fault fault;
+	struct stat found;
+	struct error err;
+	cleanup_free char *target =
+		workspace_follow_base(place->base, place->account, &fault, &err);
+	if (target == NULL && err.detail[0] == '\0')
+		return false;
+	if (target != NULL && strcmp(target, "/") != 0 && lstat(target, &found) == 0) {
+		check_base(place, target, &found);
+		return true;
+	}
+	if (fault.entry[0] != '\0') {
+		say_exchange(place, &fault);
+		return true;
+	}
+	doctor_say(place->doctor, DOCTOR_FAIL, "data_dir", "%s is a link to no directory of %s",
+		   place->base, place->account->name);
+	doctor_mend(place->doctor, "%srm %s", as_owner(place->account->uid).text,
+		    doctor_quote(place->base).text);
+	return true;
+}
+
+/* root creates it, and trusts only directories that root owns. */
 static void check_made_by_root(const struct place *place)
 {
 	struct doctor *doctor = place->doctor;
-	struct trust_fault fault;
-	const struct trust_terms terms = {.what = "directories that root makes", .owner = 0};
+	struct secure_path_fault fault;
+	const struct secure_path_terms terms = {.what = "directories that root creates",
+						.owner = 0};
 	struct error err = {.detail = ""};
-	cleanup_free char *above = trust_examine(place->parent, &terms, &fault, &err);
+	cleanup_free char *above = secure_path_examine(place->parent, &terms, &fault, &err);
 	doctor_say(doctor, above != NULL ? DOCTOR_PASS : DOCTOR_FAIL, "data_dir", "%s%s",
-		   above != NULL ? "root will make " : "",
+		   above != NULL ? "root will create " : "",
 		   above != NULL ? place->base : err.detail);
 	if (fault.entry[0] != '\0')
 		doctor_mend_fault(doctor, &fault);
@@ -209,13 +258,12 @@ static void check_made_by_root(const struct place *place)
 		mend_place(place);
 }
 
-/* What is not there must be the user's to make. */
+/* The user must be able to create a base that does not exist. */
 static void check_parent(const struct place *place)
 {
 	struct doctor *doctor = place->doctor;
 	struct stat found;
 	struct statvfs system;
-	struct doctor_word parent = doctor_quote(place->parent);
 	bool fixed = statvfs(place->parent, &system) == 0 && (system.f_flag & ST_RDONLY) != 0;
 	bool open = stat(place->parent, &found) == 0 &&
 		    (doctor_permissions(&found, place->account) & 3) == 3;
@@ -224,15 +272,13 @@ static void check_parent(const struct place *place)
 	if (fixed) {
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is mounted read-only",
 			   place->parent);
-		doctor_mend(doctor, "mount -o remount,rw \"$(findmnt -n -o TARGET -T %s)\"",
-			    parent.text);
 	} else if (open) {
-		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s can make %s", place->account->name,
-			   place->base);
+		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s can create %s",
+			   place->account->name, place->base);
 	} else {
 		doctor_say(doctor, listed ? DOCTOR_WARN : DOCTOR_FAIL, "data_dir",
-			   "%s cannot make %s%s", place->account->name, place->base,
-			   listed ? ", unless the list of access of what is above says so" : "");
+			   "%s cannot create %s%s", place->account->name, place->base,
+			   listed ? ", unless an ACL of the directory above permits it" : "");
 		mend_place(place);
 	}
 }
@@ -244,22 +290,24 @@ static void check_place(struct place *place)
 	bool by_root = settings->auth.root_dir_creation && place->doctor->service.uid == 0 &&
 		       settings->general.data_dir[0] == '/';
 	cleanup_free char *resolved = realpath(place->parent, NULL);
-	/* By a link it is another way, too. */
+	/* If a link is on the path, its target is another path to check. */
 	if (!check_passage(place, place->parent) ||
 	    (resolved != NULL && strcmp(resolved, place->parent) != 0 &&
 	     !check_passage(place, resolved)) ||
 	    !check_exchange(place))
 		return;
-	/* What only its owner can look into holds nothing of anybody else. */
+	/* A parent that only its owner can look into has no files of other accounts. */
+	if (check_link(place))
+		return;
 	if (lstat(place->base, &found) == 0)
-		check_base(place, &found);
+		check_base(place, place->base, &found);
 	else if (by_root)
 		check_made_by_root(place);
 	else
 		check_parent(place);
 }
 
-/* False where memory is short. */
+/* False if memory is short. */
 static bool set_base(struct place *place, const char *base)
 {
 	place->base = base;
@@ -273,7 +321,7 @@ static bool set_base(struct place *place, const char *base)
 void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 {
 	const char *data_dir = doctor->settings->general.data_dir;
-	/* Names of any job: only the base is of interest. */
+	/* Example names: only the base is used. */
 	struct workspace_names names = {
 		.short_token = "short", .concurrent = "0", .project_path = "group/project"};
 	struct workspace workspace;
@@ -281,8 +329,7 @@ void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 	struct error err = {.detail = ""};
 	if (workspace_needs_shell(data_dir)) {
 		doctor_say(doctor, DOCTOR_SKIP, "data_dir",
-			   "the login shell of %s says what %s is, and is not asked here",
-			   account->name, data_dir);
+			   "only the login shell of %s can expand %s", account->name, data_dir);
 		return;
 	}
 	if (workspace_plan(data_dir, account, &names, &workspace, &err) == 0) {
@@ -292,10 +339,6 @@ void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s", err.detail);
 		if (account->home[0] == '/' && set_base(&place, account->home))
 			mend_place(&place);
-		else
-			doctor_mend(doctor, "usermod -d /home/%s %s",
-				    doctor_quote(account->name).text,
-				    doctor_quote(account->name).text);
 	}
 	free(place.parent);
 	workspace_free(&workspace);

@@ -1,293 +1,23 @@
 #include "core/doctor/doctor.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "config/schema.h"
 #include "core/doctor/capabilities.h"
-#include "core/io.h"
-#include "core/login_shell.h"
-#include "core/program.h"
-#include "core/text.h"
+#include "core/doctor/checks.h"
+#include "core/doctor/service.h"
+#include "core/privilege/confined_uids.h"
 
-/* In the order in which they are told. */
+/* In the order of the report. */
 static void (*const SUBJECTS[])(struct doctor *) = {
-	doctor_check_service, doctor_check_program, doctor_check_configuration,
-	doctor_check_runner,  doctor_check_kernel,  doctor_check_sudo,
-	doctor_check_server,  doctor_check_user,    doctor_check_scheduler,
+	doctor_check_service,	doctor_check_program, doctor_check_configuration,
+	doctor_check_runner,	doctor_check_kernel,  doctor_check_cgroup,
+	doctor_check_sudo,	doctor_check_server,  doctor_check_user,
+	doctor_check_scheduler,
 };
 
-__attribute__((format(printf, 1, 0))) static char *make_line(const char *format, va_list args)
-{
-	char *text = NULL;
-	if (vasprintf(&text, format, args) < 0)
-		return NULL;
-	text_make_printable(text);
-	return text;
-}
-
-void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
-		const char *format, ...)
-{
-	va_list args;
-	doctor->is_full = doctor->count == DOCTOR_FINDINGS_MAX;
-	/* The last place keeps the worst, for the verdict. */
-	if (doctor->is_full) {
-		struct doctor_finding *last = &doctor->findings[doctor->count - 1];
-		last->result = result > last->result ? result : last->result;
-		return;
-	}
-	va_start(args, format);
-	doctor->findings[doctor->count++] = (struct doctor_finding){
-		.result = result, .check = check, .what = make_line(format, args)};
-	va_end(args);
-}
-
-void doctor_mend(struct doctor *doctor, const char *format, ...)
-{
-	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
-	va_list args;
-	/* The finding was not kept. */
-	if (doctor->is_full)
-		return;
-	va_start(args, format);
-	free(last->remedy);
-	last->remedy = make_line(format, args);
-	va_end(args);
-}
-
-void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value)
-{
-	const struct schema_row *row = schema_find(table, key);
-	size_t line =
-		doctor->settings != NULL && row != NULL ? doctor->settings->lines[row - SCHEMA] : 0;
-	struct doctor_word file = doctor_quote(doctor->configuration);
-	const char *before = value != NULL ? " = " : "";
-	const char *after = value != NULL ? value : "";
-	if (line > 0)
-		doctor_mend(doctor, "set %s.%s%s%s at %s:%zu", table, key, before, after, file.text,
-			    line);
-	else
-		doctor_mend(doctor, "set %s.%s%s%s in %s", table, key, before, after, file.text);
-}
-
-struct doctor_word doctor_quote(const char *text)
-{
-	struct doctor_word word = {.text = ""};
-	/* No option of a command: vi executes what stands behind +! */
-	cleanup_free char *operand =
-		text[0] == '-' || text[0] == '+' ? text_format("./%s", text) : NULL;
-	if (operand != NULL)
-		text = operand;
-	if (text_is_made_of(text, TEXT_WORD "./:=,@%+", sizeof(word.text) - 1)) {
-		memcpy(word.text, text, strlen(text) + 1);
-		return word;
-	}
-	cleanup_free char *quoted = login_shell_quote(text);
-	if ((text_is_printable(text) || text[0] == '\0') && quoted != NULL &&
-	    text_copy(word.text, sizeof(word.text), quoted))
-		return word;
-	/* What a terminal would not show: by number, as bash and its kin take it. */
-	size_t used = (size_t)snprintf(word.text, sizeof(word.text), "$'");
-	for (; *text != '\0' && used + 6 < sizeof(word.text); text++)
-		used += (size_t)snprintf(word.text + used, sizeof(word.text) - used, "\\%03o",
-					 (unsigned int)(unsigned char)*text);
-	/* A command about a part of a name would be about another file. */
-	if (*text != '\0')
-		text_copy(word.text, sizeof(word.text), "$(name-too-long)");
-	else
-		memcpy(word.text + used, "'", 2);
-	return word;
-}
-
-unsigned int doctor_permissions(const struct stat *file, const struct account *account)
-{
-	struct error err;
-	size_t count = 0;
-	if (account->uid == 0)
-		return (file->st_mode & 0111) != 0 || S_ISDIR(file->st_mode) ? 7 : 6;
-	if (file->st_uid == account->uid)
-		return file->st_mode >> 6 & 7;
-	cleanup_free gid_t *groups = account_groups(account, &count, &err);
-	for (size_t i = 0; groups != NULL && i < count; i++)
-		if (groups[i] == file->st_gid)
-			return file->st_mode >> 3 & 7;
-	return file->st_mode & 7;
-}
-
-void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what)
-{
-	struct error err;
-	cleanup_free char *self = program_find(NULL, &err);
-	char options[3 * PATH_MAX] = "";
-	const char *const given[][2] = {{"--configuration", doctor->configuration},
-					{"--runner-config", doctor->runner_file},
-					{"--user", doctor->user}};
-	size_t used = 0;
-	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
-		if (given[i][1] != NULL && used < sizeof(options))
-			used += (size_t)snprintf(options + used, sizeof(options) - used, " %s %s",
-						 given[i][0], doctor_quote(given[i][1]).text);
-	doctor_say(doctor, DOCTOR_SKIP, check, "%s", what);
-	doctor_mend(doctor, "%s %s%s %s doctor%s", geteuid() == 0 ? "runuser -u" : "sudo -u",
-		    doctor_quote(doctor->service.name).text, geteuid() == 0 ? " --" : "",
-		    doctor_quote(self != NULL ? self : "jacamar").text, options);
-}
-
-/* What users live and work in is left to them: it is the other thing that is in the wrong place. */
-static bool is_of_users(const struct trust_fault *fault)
-{
-	struct account owner;
-	struct error err;
-	size_t length = strlen(fault->entry);
-	if (fault->is_shared)
-		return true;
-	return fault->foreign && !fault->is_link &&
-	       account_by_uid(fault->owner, &owner, &err) == 0 &&
-	       strncmp(owner.home, fault->entry, length) == 0 &&
-	       (owner.home[length] == '/' || owner.home[length] == '\0');
-}
-
-void doctor_mend_fault(struct doctor *doctor, const struct trust_fault *fault)
-{
-	struct doctor_word entry = doctor_quote(fault->entry);
-	struct stat found;
-	bool is_file = lstat(fault->entry, &found) == 0 && S_ISREG(found.st_mode);
-	if (is_of_users(fault))
-		doctor_mend(doctor, "use a place in which root alone writes, not %s", entry.text);
-	/* What was another's may be anything. */
-	else if (fault->foreign && is_file)
-		doctor_mend_copy(doctor, fault->entry,
-				 (found.st_mode & 0111) != 0 ? "0755" : "0644", "root");
-	else if (fault->foreign)
-		doctor_mend(doctor, "chown -h root %s", entry.text);
-	else
-		doctor_mend(doctor, "chmod go-w %s", entry.text);
-}
-
-void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode, const char *owner)
-{
-	struct doctor_word file = doctor_quote(path);
-	doctor_mend(doctor,
-		    "install -m %s -o %s %s %s.new && \"${EDITOR:-vi}\" %s.new && mv -f %s.new %s",
-		    mode, doctor_quote(owner).text, file.text, file.text, file.text, file.text,
-		    file.text);
-}
-
-struct doctor_word doctor_group(const struct doctor *doctor)
-{
-	struct error err;
-	char name[ACCOUNT_NAME_SIZE];
-	if (account_group_name(doctor->service.gid, name, &err) != 0)
-		snprintf(name, sizeof(name), "%u", (unsigned int)doctor->service.gid);
-	return doctor_quote(name);
-}
-
-void doctor_mend_closed(struct doctor *doctor, const char *path)
-{
-	struct stat found;
-	cleanup_free char *closed = doctor_find_closed(path);
-	struct doctor_word directory = doctor_quote(closed != NULL ? closed : path);
-	if (closed != NULL && stat(closed, &found) == 0 && found.st_uid == doctor->service.uid)
-		doctor_mend(doctor, "chmod u+x %s", directory.text);
-	else
-		doctor_mend(doctor, "setfacl -m u:%s:x %s", doctor_quote(doctor->service.name).text,
-			    directory.text);
-}
-
-char *doctor_find_own(const struct doctor *doctor)
-{
-	struct error err;
-	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
-	cleanup_free char *own = program_find(NULL, &err);
-	if (own == NULL)
-		return NULL;
-	return text_format("%s%s", own,
-			   name != NULL && strcmp(name, "/jacamar") == 0 ? "" : "-auth");
-}
-
-bool doctor_is_same_file(const char *one, const char *other)
-{
-	struct stat here;
-	struct stat there;
-	return strcmp(one, other) == 0 ||
-	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
-		here.st_ino == there.st_ino);
-}
-
-bool doctor_is_own(const struct doctor *doctor)
-{
-	struct error err;
-	cleanup_free char *own = program_find(NULL, &err);
-	const char *slash = strrchr(doctor->program, '/');
-	cleanup_free char *beside =
-		slash != NULL ? text_format("%.*s/jacamar", (int)(slash - doctor->program),
-					    doctor->program)
-			      : NULL;
-	return own != NULL && beside != NULL && doctor_is_same_file(beside, own);
-}
-
-char *doctor_find_closed(const char *path)
-{
-	cleanup_free char *at = strdup(path);
-	char *slash = at;
-	while (slash != NULL) {
-		slash = strchr(slash + 1, '/');
-		if (slash == NULL)
-			break;
-		*slash = '\0';
-		if (access(at, X_OK) != 0)
-			return strdup(at);
-		*slash = '/';
-	}
-	return NULL;
-}
-
-void doctor_examine_way(const char *path, uid_t owner, struct trust_fault *fault)
-{
-	struct error err;
-	const struct trust_terms terms = {.what = "it", .owner = owner, .sticky = true};
-	cleanup_free char *whole = trust_make_absolute(path);
-	cleanup_free char *file = realpath(path, NULL);
-	*fault = (struct trust_fault){.entry = ""};
-	if (whole != NULL)
-		free(trust_examine(whole, &terms, fault, &err));
-	/* The file itself has checks of its own. */
-	if (file != NULL && strcmp(fault->entry, file) == 0)
-		fault->entry[0] = '\0';
-}
-
-void doctor_say_fault(struct doctor *doctor, const char *check, const char *path,
-		      const struct trust_fault *fault)
-{
-	if (fault->foreign)
-		doctor_say(doctor, DOCTOR_FAIL, check,
-			   "%s, on the way to %s, belongs to uid %u, not to root", fault->entry,
-			   path, (unsigned int)fault->owner);
-	else
-		doctor_say(doctor, DOCTOR_FAIL, check,
-			   "%s, on the way to %s, can be written by others", fault->entry, path);
-	doctor_mend_fault(doctor, fault);
-}
-
-bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
-{
-	struct trust_fault fault;
-	doctor_examine_way(path, doctor->service.uid, &fault);
-	if (fault.entry[0] == '\0')
-		return true;
-	doctor_say_fault(doctor, check, path, &fault);
-	return false;
-}
-
-/* --- what all checks go by --- */
-
-/* As the runner's file names it, else beside this program. */
+/* The program that the runner's file names, or else the one next to this program. */
 static void find_program(struct doctor *doctor)
 {
 	for (size_t i = 0; i < doctor->runner.count && doctor->program == NULL; i++) {
@@ -299,15 +29,16 @@ static void find_program(struct doctor *doctor)
 		doctor->program = doctor_find_own(doctor);
 }
 
-/* The file that the runner gives to our stage config. */
 static void find_configuration(struct doctor *doctor)
 {
-	for (size_t i = 0; doctor->configuration == NULL && i < doctor->runner.count; i++) {
+	for (size_t i = 0; doctor->runner_configuration == NULL && i < doctor->runner.count; i++) {
 		const struct runner *runner = &doctor->runner.runners[i];
 		if (runner_is_ours(runner))
-			doctor->configuration =
+			doctor->runner_configuration =
 				runner_read_call(&runner->arguments[RUNNER_CONFIG]).configuration;
 	}
+	if (doctor->configuration == NULL)
+		doctor->configuration = doctor->runner_configuration;
 }
 
 static void find_settings(struct doctor *doctor)
@@ -318,15 +49,21 @@ static void find_settings(struct doctor *doctor)
 		settings_load(doctor->configuration, doctor->service.uid, &doctor->settings_error);
 	if (doctor->settings == NULL)
 		return;
-	/* jacamar --no-auth takes what is unset for that. */
+	/* An invalid range is an error of the configuration. */
+	struct error ignored;
+	(void)confined_uids_set(doctor->settings->auth.confined_uids, true, &ignored);
+	/* jacamar --no-auth changes no account, whatever the key says. */
 	enum downscope_kind *downscope = &doctor->settings->auth.downscope;
 	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
-	if (*downscope == DOWNSCOPE_UNSET && name != NULL && strcmp(name, "/jacamar") == 0)
+	if (name != NULL && strcmp(name, "/jacamar") == 0) {
+		doctor->ignores_downscope =
+			*downscope != DOWNSCOPE_UNSET && *downscope != DOWNSCOPE_NONE;
 		*downscope = DOWNSCOPE_NONE;
+	}
 	doctor->downscope = *downscope;
 }
 
-/* Without the settings: a file with capabilities has them for a purpose. */
+/* Without the settings: a program with capabilities changes accounts with them. */
 static void guess_downscope(struct doctor *doctor)
 {
 	struct file_capabilities capabilities;
@@ -347,11 +84,14 @@ void doctor_run(struct doctor *doctor)
 	find_program(doctor);
 	find_configuration(doctor);
 	doctor_find_service(doctor);
+	if (geteuid() == 0 && doctor->has_service && !doctor->as_service &&
+	    doctor_ask_as_service(doctor))
+		return;
 	find_settings(doctor);
 	guess_downscope(doctor);
 	doctor->has_account =
 		doctor->user != NULL && account_by_name(doctor->user, &doctor->account, &err) == 0;
-	/* All but the first are about what the service account may and should. */
+	/* All but the first need the service account. */
 	for (size_t i = 0; i < (doctor->has_service ? sizeof(SUBJECTS) / sizeof(SUBJECTS[0]) : 1);
 	     i++)
 		SUBJECTS[i](doctor);
@@ -359,14 +99,12 @@ void doctor_run(struct doctor *doctor)
 
 void doctor_free(struct doctor *doctor)
 {
-	for (size_t i = 0; i < doctor->count; i++) {
-		free(doctor->findings[i].what);
-		free(doctor->findings[i].remedy);
-	}
+	doctor_clear(doctor);
 	runner_file_free(&doctor->runner);
 	settings_free(doctor->settings);
 	free(doctor->settings_error);
 	free(doctor->program);
+	json_decref(doctor->answer);
 }
 
 enum doctor_result doctor_verdict(const struct doctor *doctor)

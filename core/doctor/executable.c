@@ -1,6 +1,6 @@
 /*
- * What the runner executes: whose it is, who may execute it, what it may do, and whether the kernel
- * lets it.
+ * The program that the runner executes: its owner, who may execute it, its capabilities, and its
+ * mount options.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,42 +15,42 @@
 #include <unistd.h>
 
 #include "core/doctor/capabilities.h"
-#include "core/doctor/doctor.h"
-#include "core/io.h"
-#include "core/program.h"
-#include "core/trust.h"
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/privilege/trusted_program.h"
 
 #define SETCAP "setcap cap_setgid,cap_setuid=ep"
 
-/* The program under examination. */
+/* The program that is checked. */
 struct examined {
 	struct doctor *doctor;
 	const char *path; /* as the runner names it */
 	char *real;	  /* the file behind that */
 	struct stat file;
 	struct file_capabilities capabilities;
-	bool by_file; /* it changes accounts by capabilities of its file */
+	bool by_file; /* it changes accounts with the capabilities of its file */
 	bool linked;  /* `path` is a symbolic link */
-	bool ours;    /* root's, and by no other name anybody else's */
-	bool foreign; /* neither root's nor, where all jobs are the service account's, its own */
+	bool ours;    /* root owns it, and it is neither a link nor has a hard link */
+	bool foreign; /* owned by an account that must not own it */
 };
 
-/* This program's own file, where nobody but root could have put it there. */
+/* The path of this program. True if only root could have put it there. */
 static bool find_source(char *path, size_t size)
 {
-	struct trust_fault fault;
+	struct secure_path_fault fault;
 	struct error err;
-	const struct trust_terms terms = {.what = "a program", .owner = 0, .sticky = true};
+	const struct secure_path_terms terms = {.what = "a program", .owner = 0, .sticky = true};
 	ssize_t length = readlink("/proc/self/exe", path, size - 1);
 	path[length > 0 ? length : 0] = '\0';
-	cleanup_free char *trusted = trust_examine(path, &terms, &fault, &err);
+	cleanup_free char *trusted = secure_path_examine(path, &terms, &fault, &err);
 	return trusted != NULL;
 }
 
 /*
- * This program's file in place of what is there, with the two capabilities where it needs them: the
- * one command that is right whatever it was. Whoever holds the old file by another name is left
- * with none.
+ * The remedy that is right whatever the file was: a copy of this program replaces it, with the two
+ * capabilities if it needs them. The old file loses its capabilities, because it may have another
+ * name.
  */
 static void mend_anew(const struct examined *it)
 {
@@ -62,7 +62,7 @@ static void mend_anew(const struct examined *it)
 	struct doctor_word group = it->by_file ? doctor_group(it->doctor) : doctor_quote("root");
 	bool had = it->capabilities.permitted != 0;
 	if (!is_trusted) {
-		doctor_mend(it->doctor, "use a program that root has installed anew, not %s",
+		doctor_mend(it->doctor, "use a program that root has newly installed, not %s",
 			    source.text);
 		return;
 	}
@@ -73,7 +73,7 @@ static void mend_anew(const struct examined *it)
 		    path.text, it->by_file ? " && " SETCAP " " : "", it->by_file ? path.text : "");
 }
 
-/* The same for what is not there, or no program of ours: that of this installation. */
+/* The remedy for a program that is missing or is not ours: the one of this installation. */
 static void mend_missing(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
@@ -95,21 +95,28 @@ static void check_owner(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
 	struct error err;
+	struct account_groups groups;
 	struct doctor_word real = doctor_quote(it->real);
 	struct doctor_word group = doctor_group(doctor);
 	if (it->foreign) {
-		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s belongs to uid %u, not to root",
+		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s is owned by uid %u, not by root",
 			   it->real, (unsigned int)it->file.st_uid);
-		/* What was another's may be anything. */
+		/* A file that another account owned may contain anything. */
 		mend_anew(it);
 		return;
 	}
-	if (it->by_file && program_check_group(&it->file, it->real, &doctor->service, &err) == 0) {
+	if (it->by_file && account_groups(&doctor->service, &groups, &err) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s", err.detail);
+		doctor_mend(doctor, "id %s", doctor_quote(doctor->service.name).text);
+		return;
+	}
+	if (it->by_file && trusted_program_check_group(&it->file, it->real, &doctor->service,
+						       &groups, &err) == 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "owner",
-			   "%s is not for a group of %s to execute (gid %u, mode %04o)", it->real,
+			   "%s is not executable by a group of %s (gid %u, mode %04o)", it->real,
 			   doctor->service.name, (unsigned int)it->file.st_gid,
 			   it->file.st_mode & 07777);
-		/* A change of owner takes the capabilities away. */
+		/* A change of owner removes the capabilities. */
 		if (it->ours)
 			doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
 				    group.text, real.text, real.text, real.text);
@@ -117,11 +124,11 @@ static void check_owner(const struct examined *it)
 			mend_anew(it);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "owner", "%s belongs to %s", it->real,
+	doctor_say(doctor, DOCTOR_PASS, "owner", "%s is owned by %s", it->real,
 		   it->file.st_uid != 0 ? doctor->service.name : "root");
 }
 
-/* Besides its owner and group, by a list of access. */
+/* True if an ACL permits other accounts to execute it. */
 static bool is_for_listed(const struct examined *it)
 {
 	return getxattr(it->real, "system.posix_acl_access", NULL, 0) > 0;
@@ -133,26 +140,27 @@ static void check_mode(const struct examined *it)
 	struct error err;
 	mode_t mode = it->file.st_mode & 07777;
 	const char *fault = NULL;
+	char writable[64];
+	snprintf(writable, sizeof(writable), "is writable by %s", doctor_writers(mode));
 	if ((mode & 06000) != 0)
-		fault = "has a set-id bit, which it never needs";
-	else if ((mode & 022) != 0)
-		fault = "can be written by others than its owner";
-	else if (it->by_file && program_check_everyone(&it->file, it->real, &err) != 0)
-		fault = "may be executed by everyone, who could become anybody with it";
+		fault = "has a set-user-ID or set-group-ID bit, which it never needs";
+	else if (secure_path_others_write(mode))
+		fault = writable;
+	else if (it->by_file && trusted_program_check_everyone(&it->file, it->real, &err) != 0)
+		fault = "is executable by everyone: every account could become any other with it";
 	else if (it->by_file && is_for_listed(it))
-		fault = "has a list of access, and who may execute it could become anybody";
+		fault = "has an ACL: an account that it permits could become any other";
 	else if ((doctor_permissions(&it->file, &doctor->service) & 1) == 0 && !it->by_file)
-		fault = "is not for the service account to execute";
+		fault = "is not executable by the service account";
 	if (fault == NULL) {
 		doctor_say(doctor, DOCTOR_PASS, "mode", "%s has mode %04o", it->real, mode);
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "mode", "%s %s (mode %04o)", it->real, fault, mode);
 	struct doctor_word real = doctor_quote(it->real);
-	if (it->foreign || (it->by_file && !it->ours))
+	/* A new file has no ACL; setfacl(1) may not be installed. */
+	if (it->foreign || (it->by_file && (!it->ours || is_for_listed(it))))
 		mend_anew(it);
-	else if (it->by_file && is_for_listed(it))
-		doctor_mend(doctor, "setfacl -b %s && chmod 0750 %s", real.text, real.text);
 	else
 		doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755", real.text);
 }
@@ -161,22 +169,23 @@ static void check_needless(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
 	struct error err;
-	bool everyone = program_check_everyone(&it->file, it->real, &err) != 0;
+	bool everyone = trusted_program_check_everyone(&it->file, it->real, &err) != 0;
 	bool none = (it->capabilities.permitted | it->capabilities.inheritable) == 0;
 	if (none && doctor->downscope == DOWNSCOPE_UNSET) {
 		doctor_say(doctor, DOCTOR_SKIP, "capabilities",
-			   "%s has none; whether it needs any stands in the configuration",
+			   "%s has no capabilities; name the configuration to check whether it "
+			   "needs them",
 			   it->real);
 		return;
 	}
 	if (none) {
-		doctor_say(doctor, DOCTOR_PASS, "capabilities", "%s has none, and needs none",
-			   it->real);
+		doctor_say(doctor, DOCTOR_PASS, "capabilities",
+			   "%s has no capabilities and needs none", it->real);
 		return;
 	}
 	doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
-		   "%s has capabilities, which nothing here needs%s", it->real,
-		   everyone ? ", and everyone may execute it" : "");
+		   "%s has capabilities that it does not need%s", it->real,
+		   everyone ? ", and everyone can execute it" : "");
 	doctor_mend(doctor, "setcap -r %s", doctor_quote(it->real).text);
 }
 
@@ -192,7 +201,7 @@ static void check_capabilities(const struct examined *it)
 	}
 	if (missing == 0 && more == 0) {
 		doctor_say(doctor, DOCTOR_PASS, "capabilities",
-			   "%s has cap_setgid and cap_setuid, and no other", it->real);
+			   "%s has cap_setgid and cap_setuid, and no others", it->real);
 		return;
 	}
 	if (missing != 0)
@@ -202,16 +211,18 @@ static void check_capabilities(const struct examined *it)
 			   (missing & UINT64_C(1) << CAP_SETUID) != 0 ? "cap_setuid" : "");
 	else
 		doctor_say(doctor, DOCTOR_WARN, "capabilities",
-			   "%s has more than cap_setgid and cap_setuid, and uses none of it",
+			   "%s has more capabilities than cap_setgid and cap_setuid, and does not "
+			   "need them",
 			   it->real);
-	/* Not to a file that is also what everyone calls, or is another's. */
+	/* Not for a file that everyone can execute under another name, or that another account
+	 * owns. */
 	if (!it->ours)
 		mend_anew(it);
 	else
 		doctor_mend(doctor, SETCAP " %s", doctor_quote(it->real).text);
 }
 
-/* `jacamar`, which everyone may call, must not be the very file that has capabilities. */
+/* `jacamar`, which everyone may execute, must not be the file that has capabilities. */
 static void check_inode(const struct examined *it, const char *jacamar)
 {
 	struct doctor *doctor = it->doctor;
@@ -219,26 +230,28 @@ static void check_inode(const struct examined *it, const char *jacamar)
 	bool same = jacamar != NULL && stat(jacamar, &other) == 0 &&
 		    other.st_dev == it->file.st_dev && other.st_ino == it->file.st_ino;
 	if (!it->by_file) {
-		doctor_say(doctor, DOCTOR_PASS, "inode", "without capabilities it may be shared");
+		doctor_say(doctor, DOCTOR_PASS, "inode",
+			   "the program has no capabilities, so it can have hard links");
 		return;
 	}
 	if (!same && it->file.st_nlink == 1) {
-		doctor_say(doctor, DOCTOR_PASS, "inode", "%s has an inode of its own", it->real);
+		doctor_say(doctor, DOCTOR_PASS, "inode", "%s has no other hard link", it->real);
 		return;
 	}
 	if (same)
-		doctor_say(doctor, DOCTOR_FAIL, "inode",
-			   "%s is the same file as %s, which everyone may call, and capabilities "
-			   "belong to the file",
-			   it->path, jacamar);
+		doctor_say(
+			doctor, DOCTOR_FAIL, "inode",
+			"%s is the same file as %s, which everyone can execute, and capabilities "
+			"belong to the file",
+			it->path, jacamar);
 	else
 		doctor_say(doctor, DOCTOR_FAIL, "inode",
-			   "%s has %u names, and capabilities belong to all of them", it->real,
+			   "%s has %u hard links, and all of them have the capabilities", it->real,
 			   (unsigned int)it->file.st_nlink);
 	mend_anew(it);
 }
 
-/* Where the file system that has `path` is mounted: the last mount of the longest name above it. */
+/* The mount point of `path`: the longest one above it, and of several, the last. */
 static void find_mount(const char *path, char *mount, size_t size)
 {
 	char room[PATH_MAX * 2];
@@ -275,7 +288,7 @@ static void check_mount(const struct examined *it)
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "mount", "%s is mounted with %s, %s", mount,
 		   nosuid ? "nosuid" : "noexec",
-		   nosuid ? "which makes capabilities void" : "so that nothing there is executed");
+		   nosuid ? "which disables capabilities" : "so its programs cannot be executed");
 	doctor_mend(doctor, "mount -o remount,%s%s%s %s", nosuid ? "suid" : "",
 		    nosuid && noexec ? "," : "", noexec ? "exec" : "", doctor_quote(mount).text);
 }
@@ -288,10 +301,11 @@ static char *read_program(const char *path, size_t *size)
 	return fd >= 0 ? io_read_to_end(fd, PROGRAM_MOST_SIZE, size) : NULL;
 }
 
-/* Beside this program, what has its bytes is the same version; what calls itself so may be none. */
+/* A program next to this one must have the same bytes, or else it is another version. */
 static void check_contents(const struct examined *it)
 {
-	static const char variable[] = "JOB_RESPONSE_FILE"; /* which every such program reads */
+	static const char variable[] =
+		"JOB_RESPONSE_FILE"; /* each version of the program reads this variable */
 	struct doctor *doctor = it->doctor;
 	size_t size = 0;
 	size_t own_size = 0;
@@ -299,17 +313,17 @@ static void check_contents(const struct examined *it)
 	cleanup_free char *own = read_program("/proc/self/exe", &own_size);
 	bool same =
 		bytes != NULL && own != NULL && size == own_size && memcmp(bytes, own, size) == 0;
-	/* What is not for the caller to read is the service account's to compare. */
+	/* Only the service account can compare a file that the caller cannot read. */
 	if (same || bytes == NULL || own == NULL || !doctor_is_own(doctor)) {
 		doctor_say(doctor, DOCTOR_PASS, "executable", "the runner executes %s", it->path);
 		return;
 	}
 	if (memmem(bytes, size, variable, sizeof(variable) - 1) == NULL)
-		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is another program by that name",
-			   it->path);
+		doctor_say(doctor, DOCTOR_FAIL, "executable",
+			   "%s is another program with this name", it->path);
 	else
 		doctor_say(doctor, DOCTOR_WARN, "executable",
-			   "%s is of another version, or build, than this program", it->path);
+			   "%s has another version or build than this program", it->path);
 	mend_anew(it);
 }
 
@@ -318,17 +332,16 @@ static void examine(struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct error err;
 	struct stat link;
-	doctor_say(doctor, DOCTOR_PASS, "parents",
-		   "nobody else can put another file in the place of %s", it->path);
+	doctor_say(doctor, DOCTOR_PASS, "parents", "no other account can replace %s", it->path);
 	if (stat(it->real, &it->file) != 0 || !S_ISREG(it->file.st_mode)) {
-		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is not a program", it->path);
+		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is not a regular file", it->path);
 		mend_missing(it);
 		return;
 	}
-	/* By a link it may be any file of the system. */
+	/* A link may lead to any file of the system. */
 	if (strncmp(strrchr(it->real, '/'), "/jacamar", 8) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "executable",
-			   "%s is %s, not jacamar-auth or jacamar", it->path, it->real);
+			   "%s leads to %s, not to jacamar-auth or jacamar", it->path, it->real);
 		mend_missing(it);
 		return;
 	}
@@ -355,7 +368,8 @@ static void say_missing(const struct examined *it, int why)
 {
 	struct doctor *doctor = it->doctor;
 	if (why == EACCES && !doctor->as_service) {
-		doctor_leave_to_service(doctor, "executable", "the program is not for you to see");
+		doctor_leave_to_service(doctor, "executable",
+					"you have no permission to see the program");
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "executable", "%s: %s", it->path, strerror(why));
@@ -369,7 +383,7 @@ static void say_missing(const struct examined *it, int why)
 void doctor_check_program(struct doctor *doctor)
 {
 	struct examined it = {.doctor = doctor, .path = doctor->program};
-	/* Behind such a way another file may be there by the time that a remedy is used. */
+	/* Otherwise the file could be replaced before somebody uses a remedy. */
 	if (it.path == NULL || !doctor_check_way(doctor, "parents", it.path))
 		return;
 	it.by_file = doctor->downscope == DOWNSCOPE_SETUID && doctor->service.uid != 0;

@@ -6,22 +6,22 @@
 #include <sys/stat.h>
 
 #include "core/doctor/capabilities.h"
-#include "core/doctor/doctor.h"
-#include "core/io.h"
-#include "core/program.h"
-#include "core/trust.h"
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/privilege/trusted_program.h"
 
 char *doctor_find_jacamar(const struct doctor *doctor)
 {
 	struct error err;
 	cleanup_free char *beside = doctor->program != NULL ? strdup(doctor->program) : NULL;
 	if (doctor->settings != NULL && doctor->settings->auth.jacamar_path != NULL)
-		return program_find(doctor->settings->auth.jacamar_path, &err);
+		return trusted_program_find(doctor->settings->auth.jacamar_path, &err);
 	char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
 	if (slash == NULL)
 		return NULL;
 	slash[slash == beside ? 1 : 0] = '\0';
-	return program_find(beside, &err);
+	return trusted_program_find(beside, &err);
 }
 
 static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, const char *resolved)
@@ -30,8 +30,8 @@ static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, con
 	struct file_capabilities capabilities = {.permitted = 0};
 	if (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
 	    capabilities.permitted == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "jacamar_path", "%s is fit to be executed",
-			   jacamar);
+		doctor_say(doctor, DOCTOR_PASS, "jacamar_path",
+			   "%s is executable, and no other account can replace it", jacamar);
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s has capabilities, which it never needs",
@@ -39,21 +39,21 @@ static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, con
 	doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
 }
 
-/* The program that is executed as the user, by the rules of those who execute it. */
+/* By the same rules as when a job executes it. */
 void doctor_check_jacamar(struct doctor *doctor)
 {
 	cleanup_free char *jacamar = doctor_find_jacamar(doctor);
 	struct error err = {.detail = ""};
 	struct error ignored;
-	struct trust_fault fault = {.entry = ""};
+	struct secure_path_fault fault = {.entry = ""};
 	struct stat file;
 	const char *setting = doctor->settings != NULL ? doctor->settings->auth.jacamar_path : NULL;
 	if (jacamar == NULL)
 		return;
-	enum program_use use = program_use_of(doctor->downscope);
-	const struct trust_terms terms = {.what = "a program", .owner = doctor->service.uid};
-	cleanup_free char *resolved = program_resolve(jacamar, use, &err);
-	cleanup_free char *trusted = trust_examine(jacamar, &terms, &fault, &ignored);
+	enum trusted_program_use use = trusted_program_use_of(doctor->downscope);
+	const struct secure_path_terms terms = {.what = "a program", .owner = doctor->service.uid};
+	cleanup_free char *resolved = trusted_program_resolve(jacamar, use, &err);
+	cleanup_free char *trusted = secure_path_examine(jacamar, &terms, &fault, &ignored);
 	if (resolved != NULL && (trusted != NULL || use == PROGRAM_OF_SAME_ACCOUNT)) {
 		check_jacamar_itself(doctor, jacamar, resolved);
 		return;
@@ -62,17 +62,21 @@ void doctor_check_jacamar(struct doctor *doctor)
 	bool set_id = there && (file.st_mode & 06000) != 0;
 	if (!doctor->as_service && trusted != NULL && there && !set_id &&
 	    (file.st_mode & 001) != 0) {
-		doctor_leave_to_service(doctor, "jacamar_path", "it belongs to that account");
+		doctor_leave_to_service(doctor, "jacamar_path",
+					"the program is owned by the service account");
 		return;
 	}
-	/* What is the caller's own is only to the caller as it should be. */
-	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s",
-		   resolved != NULL ? ignored.detail : err.detail);
+	/* A file that the caller owns passes only for the caller. */
+	if (fault.entry[0] != '\0')
+		doctor_say_fault(doctor, "jacamar_path", jacamar, &fault);
+	else
+		doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s",
+			   resolved != NULL ? ignored.detail : err.detail);
 	if (fault.foreign && there && lstat(fault.entry, &file) == 0 && S_ISREG(file.st_mode))
-		doctor_mend(doctor, "use a program that root has installed anew, not %s",
+		doctor_mend(doctor, "use a program that root has newly installed, not %s",
 			    doctor_quote(fault.entry).text);
 	else if (fault.entry[0] != '\0')
-		doctor_mend_fault(doctor, &fault);
+		return;
 	else if (trusted != NULL && set_id)
 		doctor_mend(doctor, "chmod ug-s %s", doctor_quote(trusted).text);
 	else if (setting != NULL)

@@ -1,5 +1,5 @@
 /*
- * GitLab Runner's config.toml: whether it calls us as it should.
+ * GitLab Runner's config.toml: whether it calls our program correctly.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,64 +9,82 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/doctor.h"
+#include "core/doctor/checks.h"
 #include "core/doctor/runner_file.h"
-#include "core/io.h"
+#include "core/lib/io.h"
 
-/* One [[runners]] that names us, and the file it stands in. */
+/* A [[runners]] section that executes our program. */
 struct reading {
 	struct doctor *doctor;
 	const struct runner *runner;
 };
 
-/* The remedy for a key of the runner's; `value` is what it must be, as TOML has it. */
-__attribute__((format(printf, 4, 5))) static void mend_line(struct doctor *doctor, const char *key,
-							    size_t line, const char *format, ...)
+/*
+ * The remedy for a key of the runner's file: `format` makes its value, in TOML. A key without a
+ * line is added after the line `above`, which is in its table.
+ */
+__attribute__((format(printf, 5, 6))) static void
+mend_key(struct doctor *doctor, const char *key, size_t line, size_t above, const char *format, ...)
 {
 	char value[DOCTOR_WORD_SIZE];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(value, sizeof(value), format, args);
 	va_end(args);
-	doctor_mend(doctor, "set %s = %s at %s:%zu", key, value,
-		    doctor_quote(doctor->runner_file).text, line);
+	doctor_mend(doctor, "%s %s = %s %s %s:%zu", line != 0 ? "set" : "add", key, value,
+		    line != 0 ? "at" : "after", doctor_quote(doctor->runner_file).text,
+		    line != 0 ? line : above);
 }
 
-/* The remedy for what only the administrator can write, in the runner's file. */
+/*
+ * A line of [runners.custom] after which a key can be added: the command of this stage, or else of
+ * another one. It is not the arguments, whose array may continue on the next line.
+ */
+static size_t find_custom_line(const struct runner *runner, int stage)
+{
+	size_t line = runner->exec[stage].line;
+	for (int i = 0; line == 0 && i < RUNNER_STAGES; i++)
+		line = runner->exec[i].line;
+	return line;
+}
+
+/* The remedy for a value in the runner's file that only the administrator knows. */
 static void mend_by_hand(struct doctor *doctor, size_t line)
 {
 	doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", line,
 		    doctor_quote(doctor->runner_file).text);
 }
 
-/* It has the runner's token, and says what is executed. False where somebody else wrote it. */
+/* It holds the runner's token. False if another account could have written it. */
 static bool check_file(struct doctor *doctor)
 {
 	const char *path = doctor->runner_file;
 	struct stat found;
 	if (!doctor_check_way(doctor, "runner's file", path))
 		return false;
-	/* What reading it says is told. */
+	/* The error of reading it is reported. */
 	if (stat(path, &found) != 0)
 		return true;
 	if (found.st_uid != 0 && found.st_uid != doctor->service.uid) {
-		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s belongs to uid %u, not to %s",
+		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s is owned by uid %u, not by %s",
 			   path, (unsigned int)found.st_uid, doctor->service.name);
 		doctor_mend_copy(doctor, path, "0600", doctor->service.name);
 		return false;
 	}
 	if ((found.st_mode & 077) != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "runner's file",
-			   "%s has the runner's token, and is for others, too (mode %04o)", path,
-			   found.st_mode & 07777);
+			   "%s holds the runner's token, but other accounts have access to it "
+			   "(mode %04o)",
+			   path, found.st_mode & 07777);
 		doctor_mend(doctor, "chmod 0600 %s", doctor_quote(path).text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "runner's file", "%s is for its owner alone", path);
+		doctor_say(doctor, DOCTOR_PASS, "runner's file", "only its owner has access to %s",
+			   path);
 	}
 	return true;
 }
 
-/* The runner reads nothing of a file that is not TOML. */
+/* The runner rejects a file that is not TOML. */
 static void check_text(struct doctor *doctor)
 {
 	if (doctor->runner.fault_line == 0)
@@ -76,7 +94,7 @@ static void check_text(struct doctor *doctor)
 	mend_by_hand(doctor, doctor->runner.fault_line);
 }
 
-/* As the sample has it, which is no token of any server. */
+/* The sample has a placeholder, which is not a token. */
 static void check_token(const struct reading *reading)
 {
 	const struct runner_value *token = &reading->runner->token;
@@ -84,8 +102,7 @@ static void check_token(const struct reading *reading)
 	if (text != NULL && text[0] != '<' && text[0] != '\0')
 		return;
 	doctor_say(reading->doctor, DOCTOR_FAIL, "runner's file",
-		   text != NULL && text[0] != '\0' ? "its token is still \"%s\", in place of the "
-						     "runner's own"
+		   text != NULL && text[0] != '\0' ? "its token is still the placeholder \"%s\""
 						   : "it has no token%s",
 		   text != NULL ? text : "");
 	mend_by_hand(reading->doctor, token->line != 0 ? token->line : reading->runner->line);
@@ -97,17 +114,16 @@ static void check_executor(const struct reading *reading)
 	const struct runner_value *executor = &reading->runner->executor;
 	const char *name = runner_string(executor);
 	if (name != NULL && strcmp(name, "custom") == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "runner's executor", "it is \"custom\"");
+		doctor_say(doctor, DOCTOR_PASS, "runner's executor", "the executor is \"custom\"");
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "runner's executor",
-		   "it is \"%s\", so that the commands of [runners.custom] are not called",
+		   "the executor is \"%s\", so the commands of [runners.custom] are not called",
 		   name != NULL ? name : "");
-	mend_line(doctor, "executor", executor->line != 0 ? executor->line : reading->runner->line,
-		  "\"custom\"");
+	mend_key(doctor, "executor", executor->line, reading->runner->line, "\"custom\"");
 }
 
-/* What is wrong with what a stage executes; NULL: nothing. */
+/* What is wrong with the program of a stage; NULL: nothing. */
 static const char *exec_fault(const struct reading *reading, const char *path)
 {
 	struct stat found;
@@ -116,28 +132,29 @@ static const char *exec_fault(const struct reading *reading, const char *path)
 	if (path[0] != '/')
 		return "is not an absolute path";
 	if (stat(path, &found) != 0 && errno == ENOENT)
-		return "is not there";
-	return strcmp(path, reading->doctor->program) != 0 ? "is not what the other stages execute"
-							   : NULL;
+		return "does not exist";
+	return strcmp(path, reading->doctor->program) != 0
+		       ? "is not the program of the other stages"
+		       : NULL;
 }
 
-/* A jacamar-auth beside another jacamar than this one, which root calls only if it is root's. */
+/* The runner may execute another installation. Only a program that root owns is a remedy. */
 static void check_installation(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
-	struct trust_fault fault;
+	struct secure_path_fault fault;
 	struct error err;
 	const char *slash = strrchr(doctor->program, '/');
 	char beside[PATH_MAX];
 	if (doctor_is_own(doctor) || slash == NULL)
 		return;
-	const struct trust_terms terms = {.what = "a program", .owner = 0};
+	const struct secure_path_terms terms = {.what = "a program", .owner = 0};
 	snprintf(beside, sizeof(beside), "%.*s/jacamar", (int)(slash - doctor->program),
 		 doctor->program);
 	cleanup_free char *own = doctor_find_own(doctor);
-	cleanup_free char *trusted = trust_examine(beside, &terms, &fault, &err);
+	cleanup_free char *trusted = secure_path_examine(beside, &terms, &fault, &err);
 	doctor_say(doctor, DOCTOR_WARN, "runner's commands",
-		   "%s is of another installation than this program, %s", doctor->program,
+		   "%s belongs to another installation than this program, %s", doctor->program,
 		   own != NULL ? own : "");
 	if (trusted != NULL)
 		doctor_mend(doctor, "%s doctor --runner-config %s", doctor_quote(beside).text,
@@ -148,7 +165,7 @@ static void check_commands(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
 	bool good = true;
-	/* That of this installation, where the other is not there. */
+	/* The program of this installation, if the other one does not exist. */
 	cleanup_free char *own = doctor_find_own(doctor);
 	bool there = access(doctor->program, F_OK) == 0 || errno != ENOENT;
 	const char *right = there || own == NULL ? doctor->program : own;
@@ -163,11 +180,11 @@ static void check_commands(const struct reading *reading)
 		snprintf(key, sizeof(key), "%s_exec", RUNNER_STAGE_NAMES[stage]);
 		doctor_say(doctor, DOCTOR_FAIL, "runner's commands", "%s%s%s %s", key,
 			   path != NULL ? " " : "", path != NULL ? path : "", fault);
-		mend_line(doctor, key, exec->line != 0 ? exec->line : reading->runner->line,
-			  "\"%s\"", right);
+		mend_key(doctor, key, exec->line, find_custom_line(reading->runner, stage),
+			 "\"%s\"", right);
 	}
 	if (good)
-		doctor_say(doctor, DOCTOR_PASS, "runner's commands", "all four are %s",
+		doctor_say(doctor, DOCTOR_PASS, "runner's commands", "all four stages execute %s",
 			   doctor->program);
 	check_installation(reading);
 }
@@ -182,16 +199,18 @@ static const char *call_fault(const struct reading *reading, int stage,
 	if (call->stage == NULL || strcmp(call->stage, RUNNER_STAGE_NAMES[stage]) != 0)
 		return "does not name the stage";
 	if (call->odd != NULL)
-		return "has what does not belong there";
+		return "has an argument that does not belong there";
 	if (call->no_auth == is_auth)
-		return is_auth ? "has --no-auth, which is for jacamar"
-			       : "lacks --no-auth, without which jacamar runs no stage";
+		return is_auth ? "has --no-auth, which only jacamar accepts"
+			       : "lacks --no-auth, which jacamar needs";
 	if (call->configuration == NULL)
 		return stage == RUNNER_CONFIG ? "lacks --configuration" : NULL;
 	if (access(call->configuration, F_OK) != 0 && errno == ENOENT)
-		return "names a configuration that is not there";
-	if (examined != NULL && !doctor_is_same_file(call->configuration, examined))
-		return "names another configuration than the one examined";
+		return "names a configuration file that does not exist";
+	/* A missing file that the caller has named may be a misspelling of the caller's. */
+	if (examined != NULL && access(examined, F_OK) == 0 &&
+	    !doctor_is_same_file(call->configuration, examined))
+		return "names another configuration file than the one that is checked";
 	return NULL;
 }
 
@@ -200,9 +219,10 @@ static void check_arguments(const struct reading *reading)
 	struct doctor *doctor = reading->doctor;
 	const char *name = strrchr(doctor->program, '/');
 	bool is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0;
-	const char *configuration = doctor->configuration != NULL && !doctor->refused_configuration
-					    ? doctor->configuration
-					    : "FILE";
+	bool usable = doctor->configuration != NULL && !doctor->refused_configuration;
+	cleanup_free char *absolute =
+		usable ? secure_path_make_absolute(doctor->configuration) : NULL;
+	const char *configuration = absolute != NULL ? absolute : "FILE";
 	bool good = true;
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *arguments = &reading->runner->arguments[stage];
@@ -215,28 +235,29 @@ static void check_arguments(const struct reading *reading)
 		good = false;
 		snprintf(key, sizeof(key), "%s_args", RUNNER_STAGE_NAMES[stage]);
 		doctor_say(doctor, DOCTOR_FAIL, "runner's arguments", "%s %s", key, fault);
-		mend_line(doctor, key,
-			  arguments->line != 0 ? arguments->line : reading->runner->line,
-			  "[%s\"%s\"%s%s%s]", is_auth ? "" : "\"--no-auth\", ",
-			  RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
-			  named ? configuration : "", named ? "\"" : "");
+		mend_key(doctor, key, arguments->line, find_custom_line(reading->runner, stage),
+			 "[%s\"%s\"%s%s%s]", is_auth ? "" : "\"--no-auth\", ",
+			 RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
+			 named ? configuration : "", named ? "\"" : "");
 	}
 	if (good)
 		doctor_say(doctor, DOCTOR_PASS, "runner's arguments",
-			   "each stage is called as it should be");
+			   "each stage has the right arguments");
 }
 
-/* Within general.kill_timeout a job is ended; who is killed before cannot do that. */
+/* The runner kills a stage after these timeouts, but ending a job may take kill_timeout. */
 static void check_timeouts(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
 	const struct {
 		const char *key;
 		const struct runner_value *value;
+		int64_t preset; /* seconds, the runner's default; 0: only a set value is checked */
 	} timeouts[] = {
-		{"graceful_kill_timeout", &reading->runner->graceful_kill_timeout},
-		{"cleanup_exec_timeout", &reading->runner->cleanup_exec_timeout},
-		{"shutdown_timeout", &doctor->runner.shutdown_timeout},
+		{"graceful_kill_timeout", &reading->runner->graceful_kill_timeout, 600},
+		{"cleanup_exec_timeout", &reading->runner->cleanup_exec_timeout, 3600},
+		/* It matters only to a runner that is stopped by force. */
+		{"shutdown_timeout", &doctor->runner.shutdown_timeout, 0},
 	};
 	bool good = true;
 	if (doctor->settings == NULL)
@@ -244,33 +265,44 @@ static void check_timeouts(const struct reading *reading)
 	int64_t least = doctor->settings->general.kill_timeout_ms / 1000;
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
 		const struct runner_value *value = timeouts[i].value;
-		/* What is not positive is the runner's own default. */
-		if (value->line == 0 || value->value.integer <= 0 || value->value.integer > least)
+		/* The runner ignores a value that is not positive. */
+		bool is_set = value->line != 0 && value->value.integer > 0;
+		int64_t seconds = is_set ? value->value.integer : timeouts[i].preset;
+		if (seconds == 0 || seconds > least)
 			continue;
 		good = false;
 		doctor_say(doctor, DOCTOR_WARN, "runner's timeouts",
-			   "%s is %" PRId64 " s, which must be more than general.kill_timeout, "
+			   "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
 			   "%" PRId64 " s",
-			   timeouts[i].key, value->value.integer, least);
-		mend_line(doctor, timeouts[i].key, value->line, "%" PRId64, least + 60);
+			   timeouts[i].key, seconds, is_set ? "" : " by default", least);
+		mend_key(doctor, timeouts[i].key, value->line,
+			 find_custom_line(reading->runner, RUNNER_CLEANUP), "%" PRId64, least + 60);
 	}
 	if (good)
 		doctor_say(doctor, DOCTOR_PASS, "runner's timeouts",
-			   "a job can be ended before the runner kills");
+			   "the runner waits longer than general.kill_timeout");
 }
 
 static void say_unread(struct doctor *doctor)
 {
 	const char *path = doctor->runner_file;
-	bool shut = access(path, R_OK) != 0 && errno == EACCES;
-	bool there = access(path, F_OK) == 0;
-	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s", doctor->runner_error);
-	if (shut && there)
-		doctor_mend(doctor, "chmod u+r %s", doctor_quote(path).text);
-	else if (shut)
-		doctor_mend_closed(doctor, path);
-	else
+	const char *service = doctor->service.name;
+	struct stat found;
+	bool is_denied = access(path, R_OK) != 0 && errno == EACCES;
+	if (!is_denied) {
+		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s", doctor->runner_error);
 		doctor_mend(doctor, "jacamar doctor --runner-config FILE");
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s is not readable by %s", path, service);
+	if (lstat(path, &found) != 0)
+		doctor_mend_closed(doctor, path);
+	else if (found.st_uid == doctor->service.uid)
+		doctor_mend(doctor, "chmod u+r %s", doctor_quote(path).text);
+	/* Behind a link there may be any file of the system. */
+	else if (S_ISREG(found.st_mode) && found.st_nlink == 1)
+		doctor_mend(doctor, "chown -h %s %s", doctor_quote(service).text,
+			    doctor_quote(path).text);
 }
 
 void doctor_check_runner(struct doctor *doctor)
@@ -281,7 +313,8 @@ void doctor_check_runner(struct doctor *doctor)
 		return;
 	if (doctor->runner_error[0] != '\0') {
 		if (!doctor->as_service && access(path, R_OK) != 0 && errno == EACCES)
-			doctor_leave_to_service(doctor, "runner's file", "the file is not for you");
+			doctor_leave_to_service(doctor, "runner's file",
+						"you have no permission to read the file");
 		else
 			say_unread(doctor);
 		return;
@@ -300,8 +333,8 @@ void doctor_check_runner(struct doctor *doctor)
 	if (reading.runner != NULL)
 		return;
 	doctor_say(doctor, DOCTOR_FAIL, "runner's commands",
-		   "no [[runners]] of %s executes jacamar-auth or jacamar", path);
-	mend_line(doctor, "config_exec",
-		  doctor->runner.count > 0 ? doctor->runner.runners[0].line : 1, "\"%s\"",
-		  doctor->program != NULL ? doctor->program : "/opt/jacamar/bin/jacamar-auth");
+		   "no [[runners]] section of %s executes jacamar-auth or jacamar", path);
+	doctor_mend(doctor, "set config_exec = \"%s\" in [runners.custom] of %s",
+		    doctor->program != NULL ? doctor->program : "/opt/jacamar/bin/jacamar-auth",
+		    doctor_quote(path).text);
 }

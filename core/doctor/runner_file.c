@@ -3,18 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config/report.h"
-#include "config/toml_text.h"
-#include "core/io.h"
-#include "core/text.h"
+#include "config/toml_reader.h"
+#include "core/lib/io.h"
 
 #define FILE_MOST_SIZE (1024 * 1024)
-#define PATH_ROOM      256
-#define NAMES_MOST     1024
 
 const char *const RUNNER_STAGE_NAMES[RUNNER_STAGES] = {"config", "prepare", "run", "cleanup"};
 
@@ -43,231 +38,56 @@ static const struct {
 
 #define KEY_COUNT (sizeof(KEYS) / sizeof(KEYS[0]))
 
-/* Where a key's value belongs; NULL: it is of no interest. */
-static struct runner_value *place_of(struct runner_file *file, const char *path,
-				     enum toml_kind kind)
+struct reading {
+	struct runner_file *file;
+	struct runner *runner; /* the last [[runners]]; NULL: none yet, or beyond RUNNERS_MAX */
+};
+
+/* Where the value of a key is kept; NULL: it is not needed. */
+static struct runner_value *place_of(const struct reading *reading, const struct toml_entry *entry)
 {
-	if (strcmp(path, "shutdown_timeout") == 0)
-		return kind == TOML_INTEGER ? &file->shutdown_timeout : NULL;
-	if (file->count == 0)
+	char path[64];
+	int length = snprintf(path, sizeof(path), "%s%s%s", entry->table,
+			      entry->table[0] != '\0' ? "." : "", entry->key);
+	if (length < 0 || (size_t)length >= sizeof(path))
 		return NULL;
-	char *runner = (char *)&file->runners[file->count - 1];
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(path, KEYS[i].path) == 0)
-			return kind == KEYS[i].kind
-				       ? (struct runner_value *)(runner + KEYS[i].offset)
-				       : NULL;
+	if (strcmp(path, "shutdown_timeout") == 0 && entry->value.kind == TOML_INTEGER)
+		return &reading->file->shutdown_timeout;
+	for (size_t i = 0; reading->runner != NULL && i < KEY_COUNT; i++)
+		if (strcmp(path, KEYS[i].path) == 0 && entry->value.kind == KEYS[i].kind)
+			return (struct runner_value *)((char *)reading->runner + KEYS[i].offset);
 	return NULL;
 }
 
-/* The file on its way through. */
-struct scan {
-	struct toml_cursor cursor;
-	struct runner_file *file;
-	char table[PATH_ROOM];
-	/* Names that were come by, each behind the number of the elements before it. */
-	char *seen[NAMES_MOST];
-	size_t seen_count;
-	size_t elements;
-};
-
-/* A name may stand once in an element; beyond NAMES_MOST names nobody looks. */
-static void note_name(struct scan *scan, const char *what, const char *name, size_t line)
+static void take_entry(void *context, struct toml_entry *entry)
 {
-	char *noted = text_format("%zu %s %s", scan->elements, what, name);
-	for (size_t i = 0; noted != NULL && i < scan->seen_count; i++)
-		if (strcmp(scan->seen[i], noted) == 0) {
-			toml_fail(&scan->cursor, line, "the %s %s stands there twice", what,
-				  report_excerpt(name).text);
-			break;
-		}
-	if (noted != NULL && scan->seen_count < NAMES_MOST)
-		scan->seen[scan->seen_count++] = noted;
-	else
-		free(noted);
-}
-
-/* Appends the name up to one of `stop` without blanks and quotes; what is too long is cut. */
-static void take_name(struct toml_cursor *cursor, const char *stop, char *path, size_t room)
-{
-	size_t used = strlen(path);
-	char quote = '\0'; /* that is open */
-	for (; *cursor->at != '\0' && *cursor->at != '\n'; cursor->at++) {
-		char byte = *cursor->at;
-		bool quotes = quote != '\0' ? byte == quote : byte == '"' || byte == '\'';
-		if (quote == '\0' && strchr(stop, byte) != NULL)
-			break;
-		if (quotes && quote != '\0')
-			quote = '\0';
-		else if (quotes)
-			quote = byte;
-		else if ((quote != '\0' || strchr(" \t", byte) == NULL) && used + 1 < room)
-			path[used++] = byte;
-	}
-	path[used] = '\0';
-}
-
-static void expect_end(struct toml_cursor *cursor)
-{
-	toml_skip_comment(cursor);
-	if (*cursor->at != '\0' && *cursor->at != '\n')
-		toml_fail(cursor, cursor->line, "text where the line should end");
-}
-
-static void take_header(struct scan *scan)
-{
-	struct toml_cursor *cursor = &scan->cursor;
-	struct runner_file *file = scan->file;
-	bool element = cursor->at[1] == '[';
-	const char *end = element ? "]]" : "]";
-	cursor->at += strlen(end);
-	scan->table[0] = '\0';
-	take_name(cursor, "]", scan->table, PATH_ROOM);
-	if (strncmp(cursor->at, end, strlen(end)) != 0 || scan->table[0] == '\0') {
-		toml_fail(cursor, cursor->line, "a table without its name or its closing %s", end);
-		return;
-	}
-	cursor->at += strlen(end);
-	if (element)
-		scan->elements++;
-	else
-		note_name(scan, "table", scan->table, cursor->line);
-	if (element && strcmp(scan->table, "runners") == 0 && file->count < RUNNERS_MAX)
-		file->runners[file->count++].line = cursor->line;
-	expect_end(cursor);
-}
-
-/* Up to the bracket that closes the one at the cursor; what is between is not looked at. */
-static int skip_brackets(struct toml_cursor *cursor)
-{
-	struct toml_value string;
-	size_t opened = cursor->line;
-	size_t depth = 0;
-	do {
-		char byte = *cursor->at;
-		if (byte == '"' || byte == '\'') {
-			if (toml_value_read(cursor, &string) != 0)
-				return -1;
-			toml_value_free(&string);
-			continue;
-		}
-		depth += byte == '[' || byte == '{' ? 1 : 0;
-		depth -= byte == ']' || byte == '}' ? 1 : 0;
-		if (byte == '\0')
-			return toml_fail(cursor, opened,
-					 "a bracket that opens here and is never closed");
-		if (byte == '\n')
-			toml_next_line(cursor);
-		else
-			cursor->at++;
-		if (*cursor->at == '#')
-			toml_skip_comment(cursor);
-	} while (depth > 0);
-	return 0;
-}
-
-/* What is neither a string nor a bracket: a number, a boolean, a date with a blank in it. */
-static int skip_bare(struct toml_cursor *cursor)
-{
-	static const char *const words[] = {"true", "false", "inf", "nan"};
-	size_t size = strcspn(cursor->at, " \t\n#");
-	const char *word = cursor->at;
-	bool known = word[0] != '\0' && strchr(TEXT_DIGIT "+-", word[0]) != NULL;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		known = known || (strlen(words[i]) == size && strncmp(word, words[i], size) == 0);
-	if (!known || size == 0)
-		return toml_fail(cursor, cursor->line,
-				 "what is no value of TOML; a string needs quotes");
-	cursor->at += size;
-	if (cursor->at[0] == ' ' && size == strlen("1979-05-27"))
-		cursor->at += 1 + strspn(cursor->at + 1, TEXT_DIGIT ":.+-Z");
-	return 0;
-}
-
-/* Of a kind that is of interest, or -1 with the cursor behind it, whatever it is. */
-static int read_value(struct toml_cursor *cursor, struct toml_value *value)
-{
-	struct report ignored = {.path = ""};
-	struct toml_cursor trial = *cursor;
-	char first = *cursor->at;
-	if (first == '"' || first == '\'')
-		return toml_value_read(cursor, value);
-	trial.report = &ignored;
-	int result = toml_value_read(&trial, value);
-	report_clear(&ignored);
-	if (result == 0)
-		*cursor =
-			(struct toml_cursor){trial.at, trial.line, cursor->scratch, cursor->report};
-	else if (first == '[' || first == '{')
-		(void)skip_brackets(cursor);
-	else
-		(void)skip_bare(cursor);
-	return result;
-}
-
-static void take_key(struct scan *scan)
-{
-	struct toml_cursor *cursor = &scan->cursor;
-	struct toml_value value;
-	char path[2 * PATH_ROOM];
-	size_t line = cursor->line;
-	snprintf(path, sizeof(path), "%s%s", scan->table, scan->table[0] != '\0' ? "." : "");
-	size_t above = strlen(path);
-	take_name(cursor, "=", path, sizeof(path));
-	if (*cursor->at != '=' || path[above] == '\0') {
-		toml_fail(cursor, line, "neither a [table] nor a key with a value");
-		return;
-	}
-	note_name(scan, "key", path, line);
-	cursor->at++;
-	toml_skip_blanks(cursor);
-	int result = read_value(cursor, &value);
-	expect_end(cursor);
-	if (result != 0)
-		return;
-	struct runner_value *place = place_of(scan->file, path, value.kind);
-	if (place == NULL || place->line != 0) {
-		toml_value_free(&value);
-		return;
-	}
-	*place = (struct runner_value){.value = value, .line = line};
-}
-
-static void scan_lines(struct scan *scan)
-{
-	for (;;) {
-		toml_skip_lines(&scan->cursor);
-		if (*scan->cursor.at == '\0')
+	struct reading *reading = context;
+	struct runner_file *file = reading->file;
+	if (entry->key != NULL) {
+		struct runner_value *place = place_of(reading, entry);
+		if (place == NULL)
 			return;
-		if (*scan->cursor.at == '[')
-			take_header(scan);
-		else
-			take_key(scan);
-		toml_next_line(&scan->cursor);
+		*place = (struct runner_value){.value = entry->value, .line = entry->line};
+		entry->value = (struct toml_value){.kind = TOML_INVALID};
+	} else if (entry->is_element && strcmp(entry->table, "runners") == 0) {
+		reading->runner = file->count < RUNNERS_MAX ? &file->runners[file->count++] : NULL;
+		if (reading->runner != NULL)
+			reading->runner->line = entry->line;
 	}
 }
 
 int runner_file_parse(const char *text, size_t size, struct runner_file *file, struct error *err)
 {
 	struct report report = {.path = ""};
+	struct reading reading = {.file = file};
 
 	memset(file, 0, sizeof(*file));
-	cleanup_free struct scan *scan = calloc(1, sizeof(*scan));
-	cleanup_free char *clean = toml_text_clean(text, size, &report);
-	cleanup_free char *scratch = malloc(size + 1);
-	bool read = scan != NULL && clean != NULL && scratch != NULL;
-	if (read) {
-		scan->cursor = (struct toml_cursor){clean, 1, scratch, &report};
-		scan->file = file;
-		scan_lines(scan);
-		while (scan->seen_count > 0)
-			free(scan->seen[--scan->seen_count]);
-	}
+	(void)toml_read(text, size, true, &report, take_entry, &reading);
 	if (report.count > 0) {
 		file->fault_line = report.findings[0].line;
 		snprintf(file->fault, sizeof(file->fault), "%s", report.findings[0].text);
 	}
-	read = read && !report.out_of_memory;
+	bool read = !report.out_of_memory;
 	report_clear(&report);
 	return read ? 0 : error_set(err, ERROR_SYSTEM, "out of memory");
 }

@@ -1,7 +1,7 @@
 /*
- * GitLab Runner's config.toml, as far as it names us: TOML with an array of tables, which our own
- * configuration has none of. What is not of interest here is passed over, whatever its value is; it
- * must be TOML, since the runner reads nothing of a file that is not.
+ * GitLab Runner's config.toml, as far as it is about jacamar: the keys of each [[runners]] that
+ * doctor checks. All other keys are ignored, whatever their values are. The file must be valid
+ * TOML: otherwise the runner itself rejects all of it.
  */
 #ifndef JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
 #define JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "config/toml_value.h"
-#include "core/error.h"
+#include "core/lib/error.h"
 
 enum runner_stage {
 	RUNNER_CONFIG,
@@ -47,7 +47,7 @@ struct runner_file {
 	struct runner_value shutdown_timeout;
 	struct runner runners[RUNNERS_MAX];
 	size_t count;
-	/* The first thing by which it is not TOML; the line is 0 where there is none. */
+	/* The first error in its TOML; the line is 0 if there is none. */
 	size_t fault_line;
 	char fault[256];
 };
@@ -57,19 +57,19 @@ int runner_file_read(const char *path, struct runner_file *file, struct error *e
 int runner_file_parse(const char *text, size_t size, struct runner_file *file, struct error *err);
 void runner_file_free(struct runner_file *file);
 
-/* True where a stage executes what is named like our programs. */
+/* True if a stage executes a program whose name begins with jacamar. */
 bool runner_is_ours(const struct runner *runner);
 
-/* The arguments of a stage, taken apart; they borrow from the value. */
+/* The arguments of a stage; the strings are borrowed from the value. */
 struct runner_call {
 	bool no_auth;
 	const char *stage;
 	const char *configuration;
-	const char *odd; /* what does not belong there */
+	const char *odd; /* an argument that does not belong there */
 };
 struct runner_call runner_read_call(const struct runner_value *arguments);
 
-/* The string of a value, or NULL where it is none. */
+/* The value as a string; NULL if it is of another type. */
 const char *runner_string(const struct runner_value *value);
 
 #endif

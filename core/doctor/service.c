@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "core/doctor/capabilities.h"
-#include "core/doctor/doctor.h"
-#include "core/io.h"
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
 
 enum service_source service_choose(const struct service_clues *clues)
 {
@@ -15,12 +16,12 @@ enum service_source service_choose(const struct service_clues *clues)
 	bool is_root = clues->caller == 0;
 	if (is_reserved && clues->has_group)
 		return SERVICE_OF_GROUP;
-	/* Root may execute anything. */
+	/* root may execute every program. */
 	if (clues->is_private && clues->is_let_in && !is_root)
 		return SERVICE_OF_CALLER;
 	if (clues->has_runner_file)
 		return SERVICE_OF_RUNNER_FILE;
-	/* It is for somebody else, unless root keeps it to itself; a root needs no capabilities. */
+	/* It is for another account, unless only root can execute it and it has no capabilities. */
 	if (is_reserved && !(is_root && clues->is_of_root && !clues->is_capable))
 		return SERVICE_UNKNOWN;
 	if (clues->configuration_owner != 0 && clues->configuration_owner != clues->caller)
@@ -28,7 +29,7 @@ enum service_source service_choose(const struct service_clues *clues)
 	return SERVICE_OF_CALLER;
 }
 
-/* The account that has the name of the file's group. */
+/* The account that is named like the group of the file. */
 static bool find_group_account(const struct stat *file, struct account *account)
 {
 	struct error err;
@@ -53,14 +54,14 @@ static void look_at_program(const char *path, struct service_clues *clues, struc
 }
 
 /*
- * Whose the file is; where it is not for the caller to see, whose the directory is that keeps it.
- * Root's may keep the file of anybody.
+ * The owner of the file, or if the caller cannot see it, of the first directory above that the
+ * caller can see. A directory of root's does not count: it may contain files of any account.
  */
 static bool find_owner(const char *path, uid_t *owner)
 {
 	struct stat found;
 	bool is_hidden = false;
-	cleanup_free char *at = strdup(path);
+	cleanup_free char *at = secure_path_make_absolute(path);
 	while (at != NULL && at[0] != '\0') {
 		*owner = 0;
 		if (stat(at, &found) == 0) {
@@ -76,9 +77,10 @@ static bool find_owner(const char *path, uid_t *owner)
 	return false;
 }
 
-static bool find_file_owner(const struct doctor *doctor, uid_t *owner, struct trust_fault *fault)
+static bool find_file_owner(const struct doctor *doctor, uid_t *owner,
+			    struct secure_path_fault *fault)
 {
-	*fault = (struct trust_fault){.entry = ""};
+	*fault = (struct secure_path_fault){.entry = ""};
 	if (doctor->runner_file == NULL || !find_owner(doctor->runner_file, owner))
 		return false;
 	doctor_examine_way(doctor->runner_file, *owner, fault);
@@ -88,7 +90,7 @@ static bool find_file_owner(const struct doctor *doctor, uid_t *owner, struct tr
 void doctor_find_service(struct doctor *doctor)
 {
 	struct error err;
-	struct trust_fault fault;
+	struct secure_path_fault fault;
 	uid_t owner = 0;
 	struct account group = {.uid = 0};
 	struct service_clues clues = {.caller = geteuid()};
@@ -122,33 +124,37 @@ static void check_home(struct doctor *doctor)
 		return;
 	if (!seen || !S_ISDIR(found.st_mode)) {
 		doctor_say(doctor, DOCTOR_WARN, "service home",
-			   "%s, the home of %s, is no directory: key sets are not kept",
+			   "%s, the home directory of %s, does not exist or is not a directory: "
+			   "key sets are not cached",
 			   service->home, service->name);
 		doctor_mend(doctor, "install -d -m 0755 -o %s %s", name.text, home.text);
 	} else if (found.st_uid != service->uid && found.st_uid != 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home of %s, belongs to uid %u", service->home, service->name,
-			   (unsigned int)found.st_uid);
-		doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
-	} else if ((found.st_mode & 022) != 0) {
+			   "%s, the home directory of %s, is owned by uid %u", service->home,
+			   service->name, (unsigned int)found.st_uid);
+		doctor_mend(doctor, "use a home directory for %s that %s owns", name.text,
+			    name.text);
+	} else if (secure_path_others_write(found.st_mode)) {
 		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home of %s, can be written by others", service->home,
-			   service->name);
-		/* One like /tmp is everyone's. */
+			   "%s, the home directory of %s, is writable by %s", service->home,
+			   service->name, doctor_writers(found.st_mode));
+		/* A directory like /tmp is for everyone. */
 		if ((found.st_mode & S_ISVTX) != 0)
-			doctor_mend(doctor, "usermod -d /home/%s %s", name.text, name.text);
+			doctor_mend(doctor,
+				    "use a home directory for %s that others cannot write to",
+				    name.text);
 		else
 			doctor_mend(doctor, "chmod go-w %s", home.text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "service home", "%s is for %s alone to write",
-			   service->home, service->name);
+		doctor_say(doctor, DOCTOR_PASS, "service home", "only %s can write to %s",
+			   service->name, service->home);
 	}
 }
 
-/* What is wrong with the runner's own file, which would say it, is told in place of it. */
+/* If a fault of the runner's file is why its owner is not used, that fault is reported. */
 static void say_unknown(struct doctor *doctor)
 {
-	struct trust_fault fault;
+	struct secure_path_fault fault;
 	uid_t owner = 0;
 	const char *file = doctor->runner_file;
 	(void)find_file_owner(doctor, &owner, &fault);
@@ -156,11 +162,11 @@ static void say_unknown(struct doctor *doctor)
 		doctor_say_fault(doctor, "service account", file, &fault);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "service account",
-		   "the runner may be of an account that neither the program's group nor who asks "
-		   "tells; %s%s",
-		   file != NULL ? "it is not told either by " : "its own file does",
-		   file != NULL ? file : "");
+	doctor_say(
+		doctor, DOCTOR_FAIL, "service account",
+		"cannot determine the account of GitLab Runner from the group of the program%s%s",
+		file != NULL ? ", the calling account or " : " or the calling account",
+		file != NULL ? file : "");
 	doctor_mend(doctor, "jacamar doctor --runner-config FILE");
 }
 
@@ -168,11 +174,11 @@ static const char *describe_source(const struct doctor *doctor)
 {
 	switch (doctor->source) {
 	case SERVICE_OF_GROUP:
-		return "for whose group the program is";
+		return "the group of the program";
 	case SERVICE_OF_RUNNER_FILE:
-		return "whose the runner's file is";
+		return "the owner of the runner's file";
 	default:
-		return "who asks";
+		return "the calling account";
 	}
 }
 
@@ -185,22 +191,28 @@ void doctor_check_service(struct doctor *doctor)
 	}
 	if (!doctor->has_service) {
 		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "the runner's uid is %u, and no account has it",
+			   "the runner has uid %u, but no account has this uid",
 			   (unsigned int)service->uid);
-		doctor_mend(doctor, "useradd -r -m -U -u %u gitlab-runner",
-			    (unsigned int)service->uid);
 		return;
 	}
 	if (doctor->downscope == DOWNSCOPE_NONE && service->uid == 0) {
 		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "auth.downscope is \"none\", and no job runs as root");
+			   "auth.downscope is \"none\", but jobs cannot run as root");
 		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "service account", "the runner is %s (uid %u), %s",
-		   service->name, (unsigned int)service->uid, describe_source(doctor));
+	doctor_say(doctor, DOCTOR_PASS, "service account",
+		   "the runner runs as %s (uid %u), according to %s", service->name,
+		   (unsigned int)service->uid, describe_source(doctor));
 	check_home(doctor);
-	if (!doctor->as_service)
-		doctor_leave_to_service(doctor, "identity",
-					"what only the service account sees is left out");
+	if (doctor->service_error[0] != '\0') {
+		doctor_say(doctor, DOCTOR_FAIL, "identity",
+			   "checks that only %s can make are skipped: %s", service->name,
+			   doctor->service_error);
+		doctor_mend_as_service(doctor);
+	} else if (!doctor->as_service) {
+		doctor_leave_to_service(
+			doctor, "identity",
+			"checks that only the service account can make are skipped");
+	}
 }

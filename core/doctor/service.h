@@ -1,6 +1,7 @@
 /*
- * Whom the runner runs as. Remedies let that account become every other, so who owns a file that
- * was named does not say it.
+ * Finds out which account GitLab Runner runs as (the service account). If root follows the remedies
+ * that doctor prints, this account can become every other account. So the fact that an account owns
+ * a file is never enough to choose it.
  */
 #ifndef JACAMAR_CORE_DOCTOR_SERVICE_H
 #define JACAMAR_CORE_DOCTOR_SERVICE_H
@@ -8,25 +9,19 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What says it. */
-enum service_source {
-	SERVICE_UNKNOWN,
-	SERVICE_OF_GROUP,	/* it is the account that root's program is for */
-	SERVICE_OF_CALLER,	/* who asks */
-	SERVICE_OF_RUNNER_FILE, /* whose it is */
-};
+#include "core/doctor/findings.h"
 
 struct service_clues {
 	uid_t caller;
-	/* Of the program that the runner executes; without one none is set. */
+	/* About the program that the runner executes; all are false without a program. */
 	bool is_private; /* not everyone may execute it */
 	bool is_capable; /* its file has capabilities */
-	bool is_let_in;	 /* who asks may execute it */
-	bool is_of_root; /* so are its file and its group */
-	bool has_group;	 /* it is root's, and an account that is not root has its group's name */
+	bool is_let_in;	 /* the caller may execute it */
+	bool is_of_root; /* its owner and its group are root */
+	bool has_group;	 /* root owns it, and an account other than root is named like its group */
 
-	bool has_runner_file;	   /* it was named, and nobody but its owner had a hand in it */
-	uid_t configuration_owner; /* root where it is not there */
+	bool has_runner_file;	   /* it was named, and only its owner could have put it there */
+	uid_t configuration_owner; /* root if the file does not exist */
 };
 
 enum service_source service_choose(const struct service_clues *clues);

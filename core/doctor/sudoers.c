@@ -1,6 +1,6 @@
 /*
- * The way through sudo: whether sudoers lets the service account go it. sudo itself is asked what
- * it would allow; nothing is executed by it.
+ * Whether sudoers lets the service account run the stages. sudo is asked what it would allow; it
+ * executes nothing.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -8,18 +8,19 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include "core/capture.h"
-#include "core/doctor/doctor.h"
+#include "core/doctor/checks.h"
 #include "core/doctor/sudo_listing.h"
-#include "core/io.h"
-#include "core/program.h"
-#include "core/sudo.h"
-#include "core/text.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/privilege/run_unprivileged.h"
+#include "core/privilege/trusted_program.h"
+#include "core/stage/sudo.h"
 
 #define SUDO_LIMIT_MS 20000
 
-/* What the channel carries behind each stage, in sudoers and in a call of it. */
+/* What follows each stage, in sudoers and in a call. */
 static const struct {
 	const char *stage;
 	const char *rule;
@@ -33,20 +34,20 @@ static const struct {
 
 #define CALL_COUNT (sizeof(CALLS) / sizeof(CALLS[0]))
 
-/* Options of sudoers under which every job fails: jacamar-auth(8), SUDO. */
+/* Options of sudoers with which every job fails: SUDO in jacamar-auth(8). */
 static const char *const FATAL[] = {"requiretty", "log_input", "stay_setuid", "preserve_groups"};
 
 struct asking {
 	struct doctor *doctor;
 	const char *sudo;
 	char *jacamar;
-	struct captured *captured;
+	struct unprivileged_output *captured;
 };
 
-/* Asks sudo; what it lists is in captured->output. -1 with *err where it could not be asked. */
+/* Asks sudo; its list is in captured->output. -1 with *err if it could not be asked. */
 static int ask(const struct asking *asking, const char *const *arguments, struct error *err)
 {
-	struct capture capture = {
+	struct unprivileged_run capture = {
 		.program = asking->sudo,
 		.descriptor = -1,
 		.arguments = (char *const *)arguments,
@@ -54,14 +55,18 @@ static int ask(const struct asking *asking, const char *const *arguments, struct
 		.limit_ms = SUDO_LIMIT_MS,
 		.may_gain = true,
 	};
-	return capture_run(&capture, asking->captured, err);
+	return run_unprivileged(&capture, asking->captured, err);
 }
 
-/* Appends the line. In sudoers a comma, a blank, and more, are no part of a path. */
+/*
+ * Appends the line to sudoers. The line is not composed if it would need quoting: sudoers does not
+ * read a comma or a blank as a part of a path, and sudoers and echo change a backslash.
+ */
 static void mend_file(const struct asking *asking, const char *line)
 {
 	bool plain = text_is_made_of(asking->jacamar, TEXT_WORD "./+", PATH_MAX) &&
-		     account_name_is_valid(asking->doctor->service.name);
+		     account_name_is_valid(asking->doctor->service.name) &&
+		     strchr(line, '\\') == NULL;
 	if (plain)
 		doctor_mend(asking->doctor,
 			    "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
@@ -80,7 +85,7 @@ static void mend_line(const struct asking *asking, size_t call)
 	mend_file(asking, line);
 }
 
-/* True where the user's every stage is allowed. */
+/* True if each stage is allowed as the user. */
 static bool check_allowed(const struct asking *asking)
 {
 	struct doctor *doctor = asking->doctor;
@@ -103,7 +108,7 @@ static bool check_allowed(const struct asking *asking)
 		if (result == 0 && asking->captured->status == 0)
 			continue;
 		all = false;
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not call the stage %s as %s%s%s",
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not run the stage %s as %s%s%s",
 			   doctor->service.name, CALLS[i].stage, doctor->user,
 			   result != 0 ? ": " : "", result != 0 ? err.detail : "");
 		mend_line(asking, i);
@@ -123,7 +128,7 @@ static bool check_passwords(const struct asking *asking, const char *listing)
 			continue;
 		none = false;
 		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
-			   "for the stage %s a password is asked for: NOPASSWD is missing",
+			   "sudo asks for a password for the stage %s: NOPASSWD is missing",
 			   CALLS[i].stage);
 		mend_line(asking, i);
 	}
@@ -139,11 +144,11 @@ static bool check_options(const struct asking *asking, const char *listing)
 			continue;
 		good = false;
 		char line[PATH_MAX + 64];
-		/* The one is of who calls, the others are of what is called. */
+		/* The first one applies to the caller, the others to the command. */
 		snprintf(line, sizeof(line), "Defaults%s%s !%s", i == 0 ? ":" : "!",
 			 i == 0 ? doctor->service.name : asking->jacamar, FATAL[i]);
 		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
-			   "the option %s is in force, under which every job fails", FATAL[i]);
+			   "the option %s is in effect, with which every job fails", FATAL[i]);
 		mend_file(asking, line);
 	}
 	return good;
@@ -155,7 +160,7 @@ static void ask_all(const struct asking *asking)
 	struct doctor *doctor = asking->doctor;
 	struct error err = {.detail = ""};
 	if (ask(asking, arguments, &err) != 0 || asking->captured->status != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may use nothing of sudo%s%s",
+		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not use sudo%s%s",
 			   doctor->service.name, asking->captured->errors[0] != '\0' ? ": " : "",
 			   asking->captured->errors);
 		mend_line(asking, 2);
@@ -169,23 +174,25 @@ static void ask_all(const struct asking *asking)
 	if (!check_allowed(asking) || !good)
 		return;
 	if (doctor->has_account)
-		doctor_say(doctor, DOCTOR_PASS, "sudoers", "%s may call each stage as %s",
+		doctor_say(doctor, DOCTOR_PASS, "sudoers", "%s may run each stage as %s",
 			   doctor->service.name, doctor->user);
 	else
 		doctor_say(doctor, DOCTOR_SKIP, "sudoers",
-			   "whose jobs should run was not said: --user NAME");
+			   "not checked for a user: use --user NAME");
 }
 
 static void check_sudo_itself(struct doctor *doctor, const char *sudo)
 {
 	struct statvfs system;
 	if (statvfs(sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "sudo", "%s is on a mount with nosuid", sudo);
+		doctor_say(doctor, DOCTOR_FAIL, "sudo",
+			   "the file system of %s is mounted with nosuid", sudo);
 		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
 			    doctor_quote(sudo).text);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "sudo", "%s is root's, with the set-user-id bit", sudo);
+	doctor_say(doctor, DOCTOR_PASS, "sudo", "%s is owned by root and has the set-user-ID bit",
+		   sudo);
 }
 
 void doctor_check_sudo(struct doctor *doctor)
@@ -197,12 +204,16 @@ void doctor_check_sudo(struct doctor *doctor)
 	asking.sudo = sudo_find(&err);
 	if (asking.sudo == NULL) {
 		doctor_say(doctor, DOCTOR_FAIL, "sudo", "%s", err.detail);
-		doctor_mend(doctor, "chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo");
+		if (access("/usr/bin/sudo", F_OK) == 0)
+			doctor_mend(doctor,
+				    "chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo");
 		return;
 	}
 	check_sudo_itself(doctor, asking.sudo);
 	if (!doctor->as_service) {
-		doctor_leave_to_service(doctor, "sudoers", "sudo says it to that account alone");
+		doctor_leave_to_service(
+			doctor, "sudoers",
+			"sudo lists permissions only to the service account itself");
 		return;
 	}
 	asking.jacamar = doctor_find_jacamar(doctor);

@@ -1,49 +1,71 @@
 /*
  * One user: whether a job may run as that account, and in which shell.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/doctor/doctor.h"
-#include "core/io.h"
-#include "core/login_shell.h"
-#include "core/policy.h"
-#include "core/program.h"
+#include "core/doctor/checks.h"
+#include "core/executor/login_shell.h"
+#include "core/lib/io.h"
+#include "core/policy/policy.h"
+#include "core/privilege/trusted_program.h"
 
-/* Names the key of [auth] that refuses, out of what the rule says. */
-static void mend_rule(struct doctor *doctor, const char *reason)
+/* Names the key of [auth] that refuses. Some accounts are refused whatever the settings are. */
+static void mend_rule(struct doctor *doctor, const struct error *err)
 {
-	static const char *const keys[] = {"enforce_nologin",  "user_blocklist",   "user_allowlist",
-					   "groups_blocklist", "groups_allowlist", "min_uid",
-					   "shell_allowlist"};
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strstr(reason, keys[i]) != NULL) {
-			doctor_mend_key(doctor, "auth", keys[i], NULL);
-			return;
-		}
-	/* It is not for any setting to allow. */
-	doctor_mend(doctor, "jacamar doctor --user NAME");
+	if (strncmp(err->key, "auth.", 5) == 0)
+		doctor_mend_key(doctor, "auth", err->key + 5, NULL);
 }
 
-/* The rules for an account, but for that of its shell. */
+/* "; its groups: staff, cs", as far as they fit; "" if no list of groups is set. */
+static void describe_groups(const struct doctor *doctor, const struct account_groups *groups,
+			    char *text, size_t size)
+{
+	const struct auth_settings *auth = &doctor->settings->auth;
+	char name[ACCOUNT_NAME_SIZE];
+	struct error ignored;
+	size_t used = 0;
+	text[0] = '\0';
+	if (auth->groups_allowlist.count == 0 && auth->groups_blocklist.count == 0)
+		return;
+	for (size_t i = 0; i < groups->count && used < size; i++) {
+		if (account_group_name(groups->gids[i], name, &ignored) != 0)
+			snprintf(name, sizeof(name), "%u", (unsigned int)groups->gids[i]);
+		used += (size_t)snprintf(text + used, size - used, "%s%s",
+					 i == 0 ? "; its groups: " : ", ", name);
+	}
+}
+
+/* All rules for an account except that of its shell. */
 static void check_rules(struct doctor *doctor, const struct account *account)
 {
 	const struct auth_settings *auth = &doctor->settings->auth;
 	struct error err = {.detail = ""};
-	char admitted[POLICY_TEXT_SIZE];
-	size_t count = 0;
-	cleanup_free gid_t *groups = account_groups(account, &count, &err);
-	if (groups != NULL && policy_check_nologin(auth, &POLICY_SOURCES, &err) == 0 &&
-	    policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
+	char its_groups[512];
+	struct applicant applicant = {
+		.settings = auth, .sources = &POLICY_SOURCES, .person = *account};
+	memcpy(applicant.name, account->name, sizeof(applicant.name));
+	if (account_groups(account, &applicant.groups, &err) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+		return;
+	}
+	/* Why a host is closed is for its administrators to know: nothing is advised. */
+	if (policy_check_nologin(&applicant, &err) != 0) {
+		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+		return;
+	}
+	if (policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
 		    0 &&
-	    policy_check_lists(auth, account->name, groups, count, admitted, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "user", "jobs may run as %s (uid %u)",
+	    policy_check_lists(&applicant, &err) == 0) {
+		doctor_say(doctor, DOCTOR_PASS, "user", "jobs can run as %s (uid %u)",
 			   account->name, (unsigned int)account->uid);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
-	mend_rule(doctor, err.detail);
+	describe_groups(doctor, &applicant.groups, its_groups, sizeof(its_groups));
+	doctor_say(doctor, DOCTOR_FAIL, "user", "%s%s", err.detail, its_groups);
+	mend_rule(doctor, &err);
 }
 
 static void check_reach(struct doctor *doctor, const struct account *account)
@@ -54,10 +76,14 @@ static void check_reach(struct doctor *doctor, const struct account *account)
 	if (doctor->downscope != DOWNSCOPE_SETUID || doctor->service.uid == 0 ||
 	    doctor->program == NULL || stat(doctor->program, &file) != 0)
 		return;
-	if (program_check_group(&file, doctor->program, account, &err) == 0)
+	struct account_groups groups;
+	if (account_groups(account, &groups, &err) == 0 &&
+	    trusted_program_check_group(&file, doctor->program, account, &groups, &err) == 0)
 		return;
 	doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
-	if (account_group_name(file.st_gid, group, &err) == 0)
+	/* No command takes away the primary group. */
+	if (err.kind == ERROR_DENIED && account->gid != file.st_gid &&
+	    account_group_name(file.st_gid, group, &err) == 0)
 		doctor_mend(doctor, "gpasswd -d %s %s", doctor_quote(account->name).text,
 			    doctor_quote(group).text);
 }
@@ -65,29 +91,33 @@ static void check_reach(struct doctor *doctor, const struct account *account)
 static void check_shell(struct doctor *doctor, const struct account *account)
 {
 	const struct settings *settings = doctor->settings;
+	struct applicant applicant = {.settings = &settings->auth, .account = *account};
 	struct error err = {.detail = ""};
 	struct stat found;
-	/* Where the rules for the uid refuse, that was said. */
+	/* A refusal by the uid is a finding of its own. */
 	if (policy_check_uid(account, &doctor->service, doctor->downscope, settings->auth.min_uid,
 			     &err) == 0 &&
-	    policy_check_shell(&settings->auth, account, &err) != 0) {
+	    policy_check_shell(&applicant, &err) != 0) {
+		if (settings->auth.shell_allowlist.count == 0) {
+			/* An administrator has closed the account: nothing is advised. */
+			doctor_say(doctor, DOCTOR_FAIL, "shell",
+				   "account %s is closed: its shell is %s", account->name,
+				   account->shell);
+			return;
+		}
 		doctor_say(doctor, DOCTOR_FAIL, "shell", "%s", err.detail);
-		if (settings->auth.shell_allowlist.count > 0)
-			mend_rule(doctor, err.detail);
-		else
-			doctor_mend(doctor, "usermod -s /bin/bash %s",
-				    doctor_quote(account->name).text);
+		mend_rule(doctor, &err);
 		return;
 	}
 	const char *bash = login_shell_find(settings->general.shell_path);
 	bool there = stat(bash, &found) == 0;
 	if (there && S_ISREG(found.st_mode) && (doctor_permissions(&found, account) & 1) != 0) {
-		doctor_say(doctor, DOCTOR_PASS, "shell", "%s is what runs the scripts of %s", bash,
+		doctor_say(doctor, DOCTOR_PASS, "shell", "%s runs the scripts of %s", bash,
 			   account->name);
 		return;
 	}
 	doctor_say(doctor, DOCTOR_FAIL, "shell", "%s, which runs scripts, %s", bash,
-		   there ? "is no program that the user may execute" : "is not there");
+		   there ? "is not a program that the user can execute" : "does not exist");
 	if (settings->general.shell_path != NULL)
 		doctor_mend_key(doctor, "general", "shell_path", "\"/bin/bash\"");
 	else
@@ -101,18 +131,18 @@ void doctor_check_user(struct doctor *doctor)
 	const struct account *account = none ? &doctor->service : &doctor->account;
 	struct error err = {.detail = ""};
 	if (doctor->user == NULL && !none) {
-		doctor_say(doctor, DOCTOR_SKIP, "user", "nobody was named whose jobs should run");
+		doctor_say(doctor, DOCTOR_SKIP, "user", "no user was named");
 		doctor_mend(doctor, "jacamar doctor --user NAME");
 		return;
 	}
 	if (!none && !doctor->has_account) {
 		(void)account_by_name(doctor->user, &doctor->account, &err);
 		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
-		doctor_mend(doctor, "useradd -m %s", doctor_quote(doctor->user).text);
 		return;
 	}
 	if (doctor->settings == NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "user", "the configuration was not read");
+		doctor_say(doctor, DOCTOR_SKIP, "user",
+			   "not checked, because the configuration could not be read");
 		return;
 	}
 	if (none && doctor->user != NULL && strcmp(doctor->user, account->name) != 0)

@@ -1,270 +1,411 @@
 #include "core/executor/allocation.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/executor/shell.h"
-#include "core/io.h"
-#include "core/text.h"
+#include "core/executor/login_shell.h"
+#include "core/lib/io.h"
+#include "core/lib/remove_tree.h"
+#include "core/lib/text.h"
+#include "core/protocol/environment.h"
+#include "core/workspace/builds_lock.h"
+#include "core/workspace/workspace_directories.h"
 
-/* Names of files: a sub-stage's with a suffix. */
-#define NAME_SIZE (SCRIPT_SUBSTAGE_MOST + 32)
+/* How often a lock or a file is looked at that another process holds. */
+#define LOOK_MS 200
 
-/*
- * What the scheduler runs. The node writes into the log by itself, so that no scheduler needs to;
- * its own name for the log is for what it has to say itself. A file that is read elsewhere is
- * renamed when it is whole, and synchronized before: on NFS, what another file says is not true
- * for others until then. What tells the end has its place on the disk before the script may fill
- * that, or use up its quota. The signals by which schedulers end a job are noted, since who is told
- * to end has not ended by itself; the others are for the script to know what to do about. Some
- * schedulers feed it to a shell: within braces, it is read before it has another standard input.
- */
-static const char WRAPPER[] =
+/* How long the scheduler may take to say whether an allocation still exists. */
+#define ANSWER_MS 15000
+
+/* The keeper confirms the end of a script in less time; else the scheduler is asked about it. */
+#define CONFIRM_MS 5000
+
+static const char END[] = "end\n";
+
+/* The variables that allocation_keeper.bash needs; it follows without its comments. */
+static const char KEEPER[] =
 	"#!/bin/bash\n"
-	"# Made by jacamar: runs a sub-stage's script in this allocation, and tells how it ended.\n"
-	"{\n"
-	"terminated=\n"
-	"trap 'terminated=\" terminated\"' TERM USR2 XCPU\n"
-	"trap : HUP INT QUIT USR1\n"
-	"here=%s\n"
-	"exec >>\"$here.log\" 2>&1 </dev/null || exit 1\n"
-	"command -p rm -f \"$here.exit\"\n"
-	"printf '%%64s\\n' '' >\"$here.exit.new\"\n"
-	"printf '%%64s\\n' '' >\"$here.report\"\n"
-	"printf '%%s %%(%%s)T.%%s\\n' \"${%s:-$HOSTNAME}\" -1 \"$$\" >\"$here.start.new\"\n"
-	"command -p mv -f \"$here.start.new\" \"$here.start\"\n"
-	"%s %s <\"$here.feed\" 79<>\"$here.report\"\n"
-	"status=$?\n"
-	"code=\n"
-	"read -r code <\"$here.report\"\n"
-	"command -p sync \"$here.log\"\n"
-	"size=$(command -p stat -c %%s \"$here.log\")\n"
-	"printf '%%s %%s %%s%%s\\n' \"${code:--}\" \"${size:-0}\" \"$status\" \"$terminated\" "
-	"1<>\"$here.exit.new\" &&\n"
-	"command -p sync \"$here.exit.new\" &&\n"
-	"command -p mv -f \"$here.exit.new\" \"$here.exit\" ||\n"
-	"printf 'jacamar: cannot tell how the script ended; is the file system full?\\n'\n"
-	"exit \"${code:-1}\"\n"
-	"}\n";
+	"# Made by jacamar: holds an allocation for the CI jobs of a pipeline.\n"
+	"here=%s own=%s node=${%s:-$HOSTNAME} idle=%" PRId64 " patience=%" PRId64 "\n"
+	"%s";
+static const char KEEPER_BODY[] =
+#include "allocation_keeper.text.h"
+	;
 
-static const char *const SUFFIXES[] = {"batch", "feed",	     "report",	"start",
-				       "exit",	"start.new", "exit.new"};
+struct allocation {
+	const struct channel_header *header;
+	const struct batch_reporter *reporter;
+	const struct state *state;
+	struct scheduler_client *client;
+	struct batch_files keeper;  /* in `directory` */
+	struct batch_files request; /* in `requests` */
+	int directory;		    /* -1: there is no such allocation */
+	int requests;
+	char *above; /* the path of the directory of all allocations */
+	char *path;  /* of this one */
+	char *requests_path;
+	const char *key;	 /* the last component of the path */
+	struct builds_lock lock; /* its directory is `above`, while it is held */
+};
 
-static const char *name_of(const struct allocation *allocation, const char *suffix,
-			   char name[NAME_SIZE])
+bool allocation_is_name(const char *name)
 {
-	snprintf(name, NAME_SIZE, "%s.%s", allocation->name, suffix);
-	return name;
+	return text_is_made_of(name, TEXT_WORD ".", ALLOCATION_NAME_MOST);
 }
 
-static void unlink_file(const struct allocation *allocation, const char *suffix)
+/* The caller calls allocation_free also after a failure. */
+static int allocation_init(struct allocation *a, const struct channel_header *header,
+			   const struct batch_reporter *reporter, struct scheduler_client *client,
+			   struct error *err)
 {
-	char name[NAME_SIZE];
-	(void)unlinkat(allocation->directory, name_of(allocation, suffix, name), 0);
-}
-
-int allocation_init(struct allocation *allocation, int directory, const char *scripts_dir,
-		    const char *substage, struct error *err)
-{
-	*allocation = (struct allocation){.directory = directory};
-	allocation->name = strdup(substage);
-	allocation->here = text_format("%s/%s", scripts_dir, substage);
-	allocation->wrapper = text_format("%s/%s.batch", scripts_dir, substage);
-	allocation->log = text_format("%s/%s.log", scripts_dir, substage);
-	allocation->journal = text_format("%s/%s.journal", scripts_dir, substage);
-	if (allocation->name == NULL || allocation->here == NULL || allocation->wrapper == NULL ||
-	    allocation->log == NULL || allocation->journal == NULL)
+	const struct state *state = &header->state;
+	char job[24];
+	*a = (struct allocation){
+		.header = header,
+		.reporter = reporter,
+		.state = state,
+		.client = client,
+		.directory = -1,
+		.requests = -1,
+		.above = text_format("%s/allocations/%s", state->base, state->short_token),
+		.lock = {.directory = -1, .fd = -1},
+	};
+	a->path = text_format("%s/%" PRIu64 "-%" PRIu64 "-%s", a->above, state->project_id,
+			      state->pipeline_id, header->allocation);
+	a->requests_path = text_format("%s/requests", a->path);
+	if (a->above == NULL || a->path == NULL || a->requests_path == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	/* Schedulers fill in such names by themselves. */
-	if (strpbrk(scripts_dir, "%\\") != NULL)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"the job's directory has a %% or a \\, which a scheduler would not "
-			"take as it is: %s",
-			scripts_dir);
+	a->key = a->path + strlen(a->above) + 1;
+	snprintf(job, sizeof(job), "%" PRIu64, state->job_id);
+	if (batch_files_init(&a->keeper, -1, a->path, "keeper", err) != 0 ||
+	    batch_files_init(&a->request, -1, a->requests_path, job, err) != 0)
+		return -1;
+	/* The keeper prints nothing; on NFS, its directory cannot go while a log in it is open. */
+	free(a->keeper.log);
+	free(a->keeper.journal);
+	a->keeper.log = strdup("/dev/null");
+	a->keeper.journal = strdup("/dev/null");
+	if (a->keeper.log == NULL || a->keeper.journal == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	/* By this, some schedulers find a job whose number was lost. */
+	snprintf(client->name, sizeof(client->name), "ci-%" PRIu64 "-%s", state->pipeline_id,
+		 header->allocation);
 	return 0;
 }
 
-void allocation_free(struct allocation *allocation)
+static void allocation_close(struct allocation *a)
 {
-	free(allocation->name);
-	free(allocation->here);
-	free(allocation->wrapper);
-	free(allocation->log);
-	free(allocation->journal);
+	if (a->directory >= 0)
+		close(a->directory);
+	if (a->requests >= 0)
+		close(a->requests);
+	a->directory = a->requests = -1;
 }
 
-/* Writes a file anew: whole, on the disk, or not there. */
-static int write_file(const struct allocation *allocation, const char *suffix, mode_t mode,
-		      const char *text, struct error *err)
+static void allocation_free(struct allocation *a)
 {
-	char name[NAME_SIZE];
-	char new_name[NAME_SIZE + 8];
-	snprintf(new_name, sizeof(new_name), "%s.new", name_of(allocation, suffix, name));
-	(void)unlinkat(allocation->directory, new_name, 0);
-	int fd = openat(allocation->directory, new_name,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot make %s.%s", allocation->here,
-				   suffix);
-	int failed = io_write_all(fd, text, strlen(text)) != 0 || fsync(fd) != 0;
-	if (close(fd) != 0 || failed ||
-	    renameat(allocation->directory, new_name, allocation->directory, name) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot write %s.%s", allocation->here,
-				   suffix);
-	return fsync(allocation->directory) == 0
-		       ? 0
-		       : error_errno(err, ERROR_SYSTEM, "cannot write %s.%s", allocation->here,
-				     suffix);
+	allocation_close(a);
+	builds_lock_remove(&a->lock);
+	batch_files_free(&a->keeper);
+	batch_files_free(&a->request);
+	free(a->above);
+	free(a->path);
+	free(a->requests_path);
 }
 
-static char *compose_wrapper(const struct allocation *allocation, const struct scheduler *scheduler,
-			     const struct channel_header *header)
+/* Opens the directories, again if they were open; -1 in a->directory if there are none. */
+static int open_directories(struct allocation *a, bool make, struct error *err)
 {
-	const char *shell = header->state.shell_path;
-	cleanup_free char *here = login_shell_quote(allocation->here);
-	cleanup_free char *bash = login_shell_quote(shell != NULL ? shell : "/bin/bash");
-	if (here == NULL || bash == NULL)
-		return NULL;
-	return text_format(WRAPPER, here, scheduler->node_variable, bash,
-			   header->profile == PROFILE_LOGIN ? "--login" : "--noprofile");
+	allocation_close(a);
+	if (workspace_open_private(a->state, a->requests_path, make, &a->requests, err) != 0 ||
+	    workspace_open_private(a->state, a->path, make, &a->directory, err) != 0)
+		return -1;
+	a->keeper.directory = a->directory;
+	a->request.directory = a->requests;
+	return 0;
 }
 
-int allocation_write(const struct allocation *allocation, const struct scheduler *scheduler,
-		     const struct channel_header *header, const struct script *script,
-		     struct error *err)
+/* Waits until the lock is free: until `deadline`, or, if that is -1, until the job is cancelled. */
+static int lock_allocation(struct allocation *a, int64_t deadline, struct error *err)
 {
-	cleanup_free char *feed = shell_compose_lines(script, header);
-	cleanup_free char *wrapper = compose_wrapper(allocation, scheduler, header);
-	if (feed == NULL || wrapper == NULL)
+	char name[sizeof(a->lock.name)];
+	bool impatient = false;
+	snprintf(name, sizeof(name), "%s,lock", a->key);
+	for (;;) {
+		int above;
+		if (workspace_open_private(a->state, a->above, true, &above, err) != 0)
+			return -1;
+		int result = builds_lock_take_file(above, name, a->state, impatient, &a->lock, err);
+		if (result <= 0)
+			return result;
+		/* No other stage of that job continues what it has begun here. */
+		impatient = a->lock.holder.interrupted;
+		builds_lock_close(&a->lock);
+		if (deadline < 0 && a->client->cancelled)
+			return error_cancelled(err);
+		if (deadline >= 0 && io_now_ms() >= deadline)
+			return error_set(err, ERROR_SYSTEM,
+					 "another process keeps the lock file %s/%s", a->above,
+					 name);
+		scheduler_client_wait(a->client, LOOK_MS, false);
+	}
+}
+
+static int remove_allocation(struct allocation *a, struct error *err)
+{
+	allocation_close(a);
+	if (remove_tree(a->lock.directory, a->key, -1) == 0 || errno == ENOENT)
+		return 0;
+	return error_errno(err, ERROR_SYSTEM, "cannot remove %s", a->path);
+}
+
+/* Ends the keeper's job, even if its number was lost, and removes the directory. */
+static int end_allocation(struct allocation *a, int64_t limit_ms, struct error *err)
+{
+	a->client->files = &a->keeper;
+	(void)batch_files_recall(&a->keeper);
+	if (scheduler_client_withdraw(a->client, limit_ms, err) != 0)
+		return -1;
+	if (a->keeper.number[0] != '\0')
+		batch_report(a->reporter, "%s job %s is gone from the queue",
+			     a->client->scheduler->name, a->keeper.number);
+	return remove_allocation(a, err);
+}
+
+/* Under the lock: 1 if there is an allocation to join, 0 if not, -1 if that is unknown. */
+static int find_allocation(struct allocation *a, struct error *err)
+{
+	struct error ignored;
+	if (open_directories(a, false, err) != 0)
+		return -1;
+	if (a->directory < 0)
+		return 0;
+	a->client->files = &a->keeper;
+	/* The job that submitted it died before the number was on the disk. */
+	if (a->requests < 0 || !batch_files_recall(&a->keeper) || a->keeper.number[0] == '\0')
+		return end_allocation(a, scheduler_client_patience(a->client), err);
+	/* If the scheduler does not answer, batch.c asks it again. */
+	if (!scheduler_client_is_gone(a->client, io_now_ms() + ANSWER_MS, &ignored))
+		return 1;
+	return remove_allocation(a, err);
+}
+
+static int write_request(struct allocation *a, const struct batch_files *files, struct error *err)
+{
+	cleanup_free char *line = text_format("%s %s\n", a->state->cookie, files->here);
+	if (line == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	/* A sub-stage that is tried again may find the files of its first attempt. */
-	allocation_close(allocation, false);
-	/* Some schedulers execute it where it is. */
-	if (write_file(allocation, "feed", 0600, feed, err) != 0 ||
-	    write_file(allocation, "batch", 0700, wrapper, err) != 0)
+	if (a->header->release && batch_files_put(&a->keeper, "release", 0600, "", err) != 0)
 		return -1;
-	return write_file(allocation, "job", 0600, "\n", err);
+	return batch_files_put(&a->request, "run", 0600, line, err);
 }
 
-int allocation_record(const struct allocation *allocation, struct error *err)
+/* For each attempt to submit the keeper. */
+static int write_keeper(void *context, struct error *err)
 {
-	char line[BATCH_NUMBER_SIZE + 2];
-	snprintf(line, sizeof(line), "%s\n", allocation->number);
-	return write_file(allocation, "job", 0600, line, err);
+	const struct allocation *a = context;
+	const struct settings *settings = &a->state->settings;
+	cleanup_free char *here = login_shell_quote(a->path);
+	cleanup_free char *own = login_shell_quote(a->keeper.wrapper);
+	cleanup_free char *text =
+		here == NULL || own == NULL
+			? NULL
+			: text_format(KEEPER, here, own, a->client->scheduler->node_variable,
+				      (settings->batch.allocation_idle_ms + 999) / 1000,
+				      (settings->general.kill_timeout_ms + 3999) / 4000,
+				      KEEPER_BODY);
+	if (text == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	/* Others take an old lock for that of a dead job. */
+	(void)futimens(a->lock.fd, NULL);
+	return batch_files_put_wrapper(&a->keeper, text, err);
 }
 
-int allocation_open(const struct allocation *allocation, const char *suffix)
+/* The keeper outlives this job: it must not be found as a process that the job has left. */
+static void leave_out_cookie(struct argv *environment)
 {
-	char name[NAME_SIZE];
-	struct stat found;
-	cleanup_close int directory =
-		openat(allocation->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return -1;
-	int fd = openat(directory, name_of(allocation, suffix, name),
-			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && (fstat(fd, &found) != 0 || !S_ISREG(found.st_mode))) {
-		close(fd);
-		return -1;
+	for (size_t i = 0; i < environment->count; i++)
+		if (strncmp(environment->items[i], ENVIRONMENT_COOKIE "=",
+			    sizeof(ENVIRONMENT_COOKIE)) == 0) {
+			free(environment->items[i]);
+			environment->items[i--] = environment->items[--environment->count];
+			environment->items[environment->count] = NULL;
+		}
+}
+
+/* Under the lock: submits the keeper, which finds the request of this job. */
+static int make_allocation(struct allocation *a, const struct submission *job,
+			   const struct batch_files *files, enum submit_fault *fault,
+			   struct error *err)
+{
+	struct error ignored;
+	const struct submission keeper = {
+		.client = a->client,
+		.header = a->header,
+		.arguments = job->arguments,
+		.reporter = a->reporter,
+		.write = write_keeper,
+		.context = a,
+	};
+	a->keeper.number[0] = '\0';
+	memcpy(a->keeper.cluster, files->cluster, sizeof(a->keeper.cluster));
+	int result = open_directories(a, true, err);
+	if (result == 0)
+		result = write_request(a, files, err);
+	if (result == 0) {
+		a->client->files = &a->keeper;
+		leave_out_cookie(&a->client->site.environment);
+		result = submission_make(&keeper, fault, err);
+		/* Without its number, nobody could join or end it. */
+		if (result == 0 && batch_files_record(&a->keeper, err) != 0) {
+			(void)end_allocation(a, scheduler_client_patience(a->client), &ignored);
+			return -1;
+		}
 	}
-	return fd;
+	if (result == 0)
+		batch_report(a->reporter, "allocation %s: made by this job", a->header->allocation);
+	else if (*fault != SUBMIT_UNCLEAR)
+		(void)remove_allocation(a, &ignored);
+	else
+		(void)batch_files_put(&a->keeper, "release", 0600, "", &ignored);
+	return result;
 }
 
-/* A file's first line; false where there is no whole one. */
-static bool read_line(int fd, char *line, size_t size)
+int allocation_join(const struct submission *job, enum submit_fault *fault, struct error *err)
 {
-	ssize_t got = fd >= 0 ? io_read_full(fd, line, size - 1) : -1;
-	line[got > 0 ? got : 0] = '\0';
-	char *end = strchr(line, '\n');
-	if (end == NULL)
-		return false;
-	*end = '\0';
-	return true;
+	struct allocation a;
+	const struct channel_header *header = job->header;
+	struct scheduler_client *client = job->client;
+	struct batch_files *files = client->files;
+	*fault = SUBMIT_NOT_ASKED;
+	if (header->state.pipeline_id == 0 || header->state.project_id == 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "JACAMAR_ALLOCATION needs the numbers of the project and the "
+				 "pipeline, which neither the id token nor the job response has");
+	if (batch_files_write(files, client->scheduler, header, job->script, err) != 0)
+		return -1;
+	int result = allocation_init(&a, header, job->reporter, client, err);
+	if (result == 0)
+		result = lock_allocation(&a, -1, err);
+	if (result == 0)
+		result = find_allocation(&a, err);
+	if (result == 0) {
+		result = make_allocation(&a, job, files, fault, err);
+	} else if (result > 0) {
+		result = write_request(&a, files, err);
+		if (result == 0)
+			batch_report(job->reporter,
+				     "allocation %s: made by an earlier job of this pipeline, with "
+				     "the arguments of that job",
+				     header->allocation);
+	}
+	if (result == 0) {
+		memcpy(files->number, a.keeper.number, sizeof(files->number));
+		memcpy(files->cluster, a.keeper.cluster, sizeof(files->cluster));
+	}
+	allocation_free(&a);
+	client->files = files;
+	return result;
 }
 
-bool allocation_recall(struct allocation *allocation)
+static bool has_file(const struct batch_files *files, const char *suffix)
 {
-	char line[BATCH_NUMBER_SIZE + 1];
-	allocation->number[0] = '\0';
-	cleanup_close int fd = allocation_open(allocation, "job");
-	/*
-	 * What is no number, the job's author has put there; it is then looked for in the queue.
-	 * Torque's qdel takes "all", and LSF's bkill 0, for all of the account's jobs.
+	cleanup_close int fd = batch_files_open(files, suffix);
+	return fd >= 0;
+}
+
+/* True if there is a job that has not left; this one has. */
+static bool is_used(const struct allocation *a)
+{
+	int copy = openat(a->requests, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	bool used = listing == NULL;
+	while (!used && (entry = readdir(listing)) != NULL) {
+		char text[sizeof(END)] = "";
+		size_t length = strcspn(entry->d_name, ".");
+		if (strcmp(entry->d_name + length, ".run") != 0)
+			continue;
+		cleanup_close int fd = openat(a->requests, entry->d_name,
+					      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		ssize_t got = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : 0;
+		used = got > 0 && strcmp(text, END) != 0;
+	}
+	if (listing != NULL)
+		closedir(listing);
+	return used;
+}
+
+/* Waits until the keeper has confirmed that nothing of this job runs. */
+static int await_end(struct allocation *a, int64_t deadline, struct error *err)
+{
+	int64_t ask_at = io_now_ms() + CONFIRM_MS;
+	struct error ignored;
+	a->client->files = &a->keeper;
+	(void)batch_files_recall(&a->keeper);
+	/* A keeper that starts later finds the line "end". */
+	bool is_over = !has_file(&a->keeper, "start");
+	while (!is_over && has_file(&a->request, "run")) {
+		int64_t now = io_now_ms();
+		if (now >= deadline)
+			return error_set(err, ERROR_SYSTEM,
+					 "the script may still run in the allocation %s, %s job %s",
+					 a->header->allocation, a->client->scheduler->name,
+					 a->keeper.number);
+		if (now >= ask_at) {
+			is_over = scheduler_client_is_gone(a->client, deadline, &ignored);
+			ask_at = io_now_ms() + CONFIRM_MS;
+		}
+		scheduler_client_wait(a->client, LOOK_MS, false);
+	}
+	if (is_over)
+		batch_files_remove(&a->request, "run");
+	return 0;
+}
+
+static int leave(struct allocation *a, enum allocation_leave how, int64_t deadline,
+		 struct error *err)
+{
+	struct error ignored;
+	if (open_directories(a, false, err) != 0)
+		return -1;
+	if (!has_file(&a->request, "run"))
+		return 0;
+	if (how == ALLOCATION_END)
+		(void)batch_files_put(&a->keeper, "release", 0600, "", &ignored);
+	/* On a full disk, the keeper ends the script as well, but cannot confirm it. */
+	int result = batch_files_put(&a->request, "run", 0600, END, err);
+	if (result != 0)
+		batch_files_remove(&a->request, "run");
+	/* A job that asks for the end later does so before it leaves, and finds that this one has.
 	 */
-	if (read_line(fd, line, sizeof(line)) &&
-	    (line[0] == 'f' || (line[0] >= '0' && line[0] <= '9')) &&
-	    line[strspn(line, "0")] != '\0' &&
-	    text_is_made_of(line, TEXT_WORD ".", BATCH_NUMBER_SIZE - 1))
-		(void)text_copy(allocation->number, sizeof(allocation->number), line);
-	return fd >= 0;
-}
-
-bool allocation_read_exit(const struct allocation *allocation, struct allocation_exit *ended)
-{
-	char line[128];
-	uint64_t code = 0;
-	uint64_t status = 0;
-	struct stat file;
-	cleanup_close int fd = allocation_open(allocation, "exit");
-	if (fd < 0 || fstat(fd, &file) != 0 || !read_line(fd, line, sizeof(line)))
-		return false;
-	char *rest = line;
-	const char *words[4] = {"", "", "", ""};
-	for (size_t i = 0; i < 4 && rest != NULL; i++)
-		words[i] = strsep(&rest, " ");
-	bool reported = strcmp(words[0], "-") != 0;
-	*ended = (struct allocation_exit){.code = -1, .file = file.st_ino};
-	if ((reported && (!text_to_u64(words[0], &code) || code > 255)) ||
-	    !text_to_u64(words[1], &ended->size) || !text_to_u64(words[2], &status) || status > 255)
-		return false;
-	ended->code = reported ? (int)code : -1;
-	ended->status = (int)status;
-	ended->terminated = strcmp(words[3], "terminated") == 0;
-	return true;
-}
-
-bool allocation_read_start(const struct allocation *allocation, struct allocation_start *seen)
-{
-	char line[sizeof(seen->node) + sizeof(seen->since)];
-	cleanup_close int fd = allocation_open(allocation, "start");
-	if (!read_line(fd, line, sizeof(line)))
-		return false;
-	text_make_printable(line);
-	char *since = strchr(line, ' ');
-	if (since == NULL || strcmp(seen->since, since + 1) == 0)
-		return false;
-	*since++ = '\0';
-	return text_copy(seen->node, sizeof(seen->node), line) &&
-	       text_copy(seen->since, sizeof(seen->since), since);
-}
-
-bool allocation_has_started(const struct allocation *allocation)
-{
-	cleanup_close int fd = allocation_open(allocation, "start");
-	return fd >= 0;
-}
-
-void allocation_forget_exit(const struct allocation *allocation,
-			    const struct allocation_exit *ended)
-{
-	struct allocation_exit found;
-	if (allocation_read_exit(allocation, &found) && found.file == ended->file)
-		unlink_file(allocation, "exit");
-}
-
-void allocation_close(const struct allocation *allocation, bool keep_logs)
-{
-	for (size_t i = 0; i < sizeof(SUFFIXES) / sizeof(SUFFIXES[0]); i++)
-		unlink_file(allocation, SUFFIXES[i]);
-	if (!keep_logs) {
-		unlink_file(allocation, "log");
-		unlink_file(allocation, "journal");
+	if (how == ALLOCATION_END || (how == ALLOCATION_LEAVE && has_file(&a->keeper, "release"))) {
+		if (lock_allocation(a, deadline, err) != 0 || open_directories(a, false, err) != 0)
+			return -1;
+		if (a->directory < 0)
+			return 0;
+		if (!is_used(a))
+			return end_allocation(a, deadline - io_now_ms(), err);
+		builds_lock_remove(&a->lock);
 	}
-	/* Last: as long as it is there, cleanup looks after the rest. */
-	unlink_file(allocation, "job");
+	return result == 0 ? await_end(a, deadline, err) : -1;
+}
+
+int allocation_leave(const struct batch_call *call, struct scheduler_client *client,
+		     enum allocation_leave how, struct error *err)
+{
+	struct allocation a;
+	struct batch_files *files = client->files;
+	int64_t deadline = io_now_ms() + scheduler_client_patience(client);
+	int result = allocation_init(&a, call->header, &call->reporter, client, err);
+	if (result == 0)
+		result = leave(&a, how, deadline, err);
+	allocation_free(&a);
+	client->files = files;
+	return result;
 }

@@ -1,89 +1,75 @@
 /*
- * One sub-stage's job in the scheduler, as files in the scripts directory. By them the login node
- * and the nodes of the allocation speak to each other, whatever the scheduler does meanwhile.
+ * One allocation for several jobs of a pipeline. The job's author names it in JACAMAR_ALLOCATION.
  *
- *   NAME.batch   what the scheduler runs
- *   NAME.feed    what the login shell in there is fed
- *   NAME.job     there from before the submit until the end; holds the job's number
- *   NAME.log     the job's standard output and standard error
- *   NAME.journal what the scheduler notes of the job, where it does
- *   NAME.start   the node, once it runs
- *   NAME.report  the code that the login shell reported
- *   NAME.exit    how it ended, whole as soon as it is there
+ * The first job of that name submits a batch job (the keeper, allocation_keeper.bash), with its own
+ * arguments, and with that holds the nodes. The keeper starts the scripts of all jobs, each with
+ * its usual wrapper (batch_wrapper.bash): a script finds the same environment as in a batch job of
+ * its own, and srun, flux run or mpiexec use the nodes of the allocation. So this works with every
+ * scheduler. batch.c follows a script by its files as always, and asks the scheduler about the
+ * keeper's job.
+ *
+ * All of this is on the user's side; the service's side passes on the two variables, unchecked. The
+ * allocation has a directory of the user's own:
+ *
+ *   <base>/allocations/<short token>/<project id>-<pipeline id>-<name>/
+ *     keeper.batch, keeper.job, keeper.start    as those of another job: batch_files.h
+ *     keeper.release                            its end was asked for
+ *     requests/<job id>.run                     a job that uses it: see below
+ *   <base>/allocations/<short token>/<project id>-<pipeline id>-<name>,lock
+ *
+ * The ids are those that the id token proves (with `jacamar --no-auth`, of the job response): a job
+ * of another pipeline does not find the directory, whatever its variables say; and another account
+ * cannot open it. (Processes of the same account could always use each other's allocations: for the
+ * scheduler, they are the same user.)
+ *
+ * The file of a job exists from when it joins until it has left. It has one line: the job's cookie
+ * and the path of the sub-stage's files, for which the keeper starts the wrapper once; or "end",
+ * after which the keeper kills what is left of the job, and then removes the file.
+ *
+ * Who makes, joins or leaves holds the lock (builds_lock.h), so that of two jobs that start at once
+ * one submits and the other waits for the number. A job that joins waits for its script's start in
+ * the queue, like the one that submitted. If the scheduler says that the allocation is over, a job
+ * that wants to join makes a new one; a job that has joined ends as if the batch job were its own.
+ *
+ * The allocation ends
+ * - when no script has run in it for batch.allocation_idle: the keeper then removes the directory;
+ * - when the last job leaves it, if one of its jobs had JACAMAR_ALLOCATION_RELEASE=true, or was
+ *   cancelled. When a pipeline is cancelled, each of its running jobs is. Without such a job nobody
+ *   can know whether another follows.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_ALLOCATION_H
 #define JACAMAR_CORE_EXECUTOR_ALLOCATION_H
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include "core/channel.h"
-#include "core/error.h"
-#include "core/executor/scheduler.h"
-#include "core/script.h"
+#include "core/executor/batch.h"
+#include "core/executor/scheduler_client.h"
+#include "core/executor/submission.h"
+#include "core/lib/error.h"
 
-struct allocation {
-	int directory; /* borrowed */
-	char *here;    /* the path of the files, without what follows the name; owned, as is: */
-	char *name;    /* of the sub-stage */
-	char *wrapper;
-	char *log;
-	char *journal;
-	char number[BATCH_NUMBER_SIZE]; /* "" while it is not known */
+#define ALLOCATION_NAME_MOST 64
+
+/* True for 1 to 64 bytes of [A-Za-z0-9._-]. */
+bool allocation_is_name(const char *name);
+
+/*
+ * Runs the script in the allocation that job->header->allocation names; the name must be valid. If
+ * this allocation does not exist yet, submits it. Writes its number to the files of job->client.
+ * The caller uses this in place of submission_make.
+ */
+int allocation_join(const struct submission *job, enum submit_fault *fault, struct error *err);
+
+enum allocation_leave {
+	ALLOCATION_RETRY, /* only for a while: the job will join it again */
+	ALLOCATION_LEAVE,
+	ALLOCATION_END, /* the allocation shall end when no other job uses it, or has ended */
 };
 
 /*
- * `directory` is open on the scripts directory. The caller calls allocation_free also after a
- * failure.
+ * Ends the script of this job in the allocation, and, if it is the last job and the allocation
+ * shall end, the allocation. Waits until that is done. Without effect if the job has not joined.
  */
-int allocation_init(struct allocation *allocation, int directory, const char *scripts_dir,
-		    const char *substage, struct error *err);
-void allocation_free(struct allocation *allocation);
-
-/* Before the submit: makes the wrapper, the feed, and the job's file without a number. */
-int allocation_write(const struct allocation *allocation, const struct scheduler *scheduler,
-		     const struct channel_header *header, const struct script *script,
-		     struct error *err);
-
-/* After it: the number is on the disk when this returns. */
-int allocation_record(const struct allocation *allocation, struct error *err);
-
-/* Reads it; false where there is no job's file. */
-bool allocation_recall(struct allocation *allocation);
-
-struct allocation_exit {
-	int code;	 /* of the script: 0-255; -1: the login shell ended before it did */
-	int status;	 /* of the login shell */
-	uint64_t size;	 /* of the log until then */
-	bool terminated; /* somebody told it to end */
-	ino_t file;	 /* that tells it: each start has its own */
-};
-
-/* True where it is there, and what it should be. */
-bool allocation_read_exit(const struct allocation *allocation, struct allocation_exit *ended);
-
-/* The node that it runs on; true where that is news: another start than `seen` tells. */
-struct allocation_start {
-	char node[256];
-	char since[32];
-};
-bool allocation_read_start(const struct allocation *allocation, struct allocation_start *seen);
-
-/* True where a node has it, or had it. */
-bool allocation_has_started(const struct allocation *allocation);
-
-/* Forgets how a start ended that is not the last, unless the next one has ended as well by now. */
-void allocation_forget_exit(const struct allocation *allocation,
-			    const struct allocation_exit *ended);
-
-/* The scheduler has nothing more to do with it: removes its files, the logs only on demand. */
-void allocation_close(const struct allocation *allocation, bool keep_logs);
-
-/*
- * Opens one of its files to be read, -1 where there is none. NFS: opening the directory anew is
- * what makes a name be looked for that was not there a moment ago.
- */
-int allocation_open(const struct allocation *allocation, const char *suffix);
+int allocation_leave(const struct batch_call *call, struct scheduler_client *client,
+		     enum allocation_leave how, struct error *err);
 
 #endif

@@ -3,38 +3,236 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/executor/options.h"
-#include "core/json.h"
+#include "core/lib/text.h"
 
-/* Adds the words of each text in `list`, and checks all that are there; else false, with `fault`.
- */
-static bool add_words(const struct scheduler *scheduler, const struct channel_header *header,
-		      const json_t *list, struct words *words, char fault[ARGUMENTS_FAULT_SIZE])
+static const char UNKNOWN[] = "jacamar does not know this option";
+
+/* One argument while it is checked. */
+struct check {
+	const struct option_rules *rules;
+	const struct string_list *flags; /* of the site: options without a value */
+	const char *word;
+	const char *next; /* the word after it; "" after the last one */
+	bool takes_next;  /* which is its value */
+	char *cluster;	  /* NULL: nobody asks */
+	char *fault;
+	size_t size;
+};
+
+static bool refuse(const struct check *check, const char *reason)
 {
-	size_t index;
-	json_t *text;
-	json_array_foreach (list, index, text) {
-		const char *reason = words_split(words, json_string_value(text));
-		if (reason == NULL)
-			continue;
-		snprintf(fault, ARGUMENTS_FAULT_SIZE, "%s", reason);
-		return false;
+	snprintf(check->fault, check->size, "%.80s is refused: %s", check->word, reason);
+	return false;
+}
+
+/* The word after an option, if the option has a value, is that; otherwise it is an option. */
+static bool refuse_value(const struct check *check, const char *before)
+{
+	snprintf(check->fault, check->size,
+		 "%.60s is refused: it could be the value of %.60s; write %.60s=value, or, if that "
+		 "has no value, ask the site to add it to batch.flag_options",
+		 check->word, before, before);
+	return false;
+}
+
+/* Also for an abbreviation: the scheduler refuses an ambiguous one. */
+static bool is_bare(const struct option_rules *rules, const char *name)
+{
+	for (const char *const *bare = rules->bare; *bare != NULL; bare++)
+		if (strncmp(*bare, name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
+/* True if the site has said that this option has no value; `name` with its dashes. */
+static bool is_flag(const struct check *check, const char *name, size_t length)
+{
+	for (size_t i = 0; i < check->flags->count; i++)
+		if (strncmp(check->flags->items[i], name, length) == 0 &&
+		    check->flags->items[i][length] == '\0')
+			return true;
+	return false;
+}
+
+/* jacamar must know where the job is. */
+static bool check_cluster(const struct check *check, const char *value)
+{
+	value += value[0] == '=' ? 1 : 0;
+	if (!batch_is_cluster(value))
+		return refuse(check, "jacamar needs the name of one cluster");
+	if (check->cluster != NULL)
+		snprintf(check->cluster, BATCH_CLUSTER_SIZE, "%s", value);
+	return true;
+}
+
+/* A long option, whose name has `length` bytes, or else a short one. */
+static bool check_value(const struct check *check, const char *name, size_t length, char letter,
+			const char *attached)
+{
+	const struct option_rules *rules = check->rules;
+	const char *value = check->takes_next ? check->next : attached;
+	if (rules->cluster != NULL && (length > 0 ? strncmp(rules->cluster, name, length) == 0
+						  : letter == rules->cluster_letter))
+		return check_cluster(check, value);
+	for (const struct refused_value *refused = rules->values;
+	     refused != NULL && refused->part != NULL; refused++) {
+		bool is_meant = length > 0 ? strncmp(refused->name, name, length) == 0
+					   : refused->letter == letter;
+		if (is_meant && strcasestr(value, refused->part) != NULL)
+			return refuse(check, refused->reason);
 	}
-	return header->state.allow_illegal_args ||
-	       options_check(&scheduler->options, words, fault, ARGUMENTS_FAULT_SIZE);
+	return true;
+}
+
+/* `--name`, `--name=value` or an abbreviation. */
+static bool check_long(struct check *check)
+{
+	const char *name = check->word + 2;
+	size_t length = strcspn(name, "=");
+	if (strspn(name, TEXT_WORD "-") != length)
+		return refuse(check, UNKNOWN);
+	for (const struct refused_option *option = check->rules->refused; option->name != NULL;
+	     option++)
+		if (strncmp(option->name, name, length) == 0)
+			return refuse(check, option->reason);
+	check->takes_next = name[length] == '\0' && !is_bare(check->rules, name) &&
+			    !is_flag(check, check->word, length + 2);
+	return check_value(check, name, length, 0, name + length);
+}
+
+/* `-x`, `-xVALUE` or `-xyzVALUE`. */
+static bool check_short(struct check *check)
+{
+	const struct option_rules *rules = check->rules;
+	for (const char *letter = check->word + 1; *letter != '\0'; letter++) {
+		for (const struct refused_option *option = rules->refused; option->name != NULL;
+		     option++)
+			if (option->letter == *letter)
+				return refuse(check, option->reason);
+		if (rules->attached != NULL && strchr(rules->attached, *letter) != NULL)
+			break;
+		if (strchr(rules->letters, *letter) != NULL) {
+			check->takes_next = letter[1] == '\0';
+			return check_value(check, "", 0, *letter, letter + 1);
+		}
+		const char name[] = {'-', *letter, '\0'};
+		if (strchr(rules->flags, *letter) == NULL && !is_flag(check, name, 2))
+			return refuse(check, UNKNOWN);
+	}
+	return true;
+}
+
+static const struct word_option *find_word(const struct option_rules *rules, const char *name,
+					   size_t length)
+{
+	const struct word_option *option = rules->words;
+	while (option->name != NULL &&
+	       (strncmp(option->name, name, length) != 0 || option->name[length] != '\0'))
+		option++;
+	return option->name != NULL ? option : NULL;
+}
+
+/* `-name`, or `-x1`: no name has a digit in second place. */
+static bool check_word(struct check *check)
+{
+	const char *name = check->word + 1;
+	for (const struct refused_option *option = check->rules->refused; option->name != NULL;
+	     option++)
+		if (strcmp(option->name, name) == 0)
+			return refuse(check, option->reason);
+	const struct word_option *option = find_word(check->rules, name, strlen(name));
+	check->takes_next = option != NULL && option->takes_value;
+	if (option != NULL || is_flag(check, check->word, strlen(check->word)))
+		return true;
+	option = find_word(check->rules, name, 1);
+	if (option != NULL && option->takes_value && strspn(name + 1, TEXT_DIGIT) > 0)
+		return true;
+	return refuse(check, "jacamar does not know this option; write its value as a separate "
+			     "argument");
+}
+
+static bool check_option(struct check *check)
+{
+	if (check->rules->words != NULL)
+		return check_word(check);
+	return check->word[1] == '-' ? check_long(check) : check_short(check);
+}
+
+bool arguments_are_allowed(const struct option_rules *rules, const struct string_list *flags,
+			   const struct argv *arguments, char cluster[BATCH_CLUSTER_SIZE],
+			   char *fault, size_t size)
+{
+	struct check check = {.rules = rules,
+			      .flags = flags,
+			      .word = "",
+			      .cluster = cluster,
+			      .fault = fault,
+			      .size = size};
+	for (size_t i = 0; i < arguments->count; i++) {
+		bool is_value = check.takes_next;
+		const char *word = arguments->items[i];
+		check.word = word;
+		check.next = i + 1 < arguments->count ? arguments->items[i + 1] : "";
+		check.takes_next = false;
+		if (strcmp(word, "--") == 0)
+			return refuse(&check, "the scheduler would read no options after it");
+		bool is_number = word[0] == '-' && text_is_made_of(word + 1, TEXT_DIGIT, 16);
+		if (word[0] == '-' && word[1] != '\0' && !(is_value && is_number)) {
+			if (!check_option(&check))
+				return false;
+			/* If it were a value, the word after it would be run. */
+			if (is_value && check.takes_next)
+				return refuse_value(&check, arguments->items[i - 1]);
+		} else if (!is_value) {
+			return refuse(&check, "it is not an option; the scheduler would run it "
+					      "instead of the script");
+		}
+	}
+	if (check.takes_next && !(rules->plugins && strncmp(check.word, "--", 2) == 0))
+		return refuse(&check, "its value is missing");
+	return true;
+}
+
+/* Adds the words of `text`; false with `fault`. */
+static bool add_words(const char *text, struct argv *words, char fault[ARGUMENTS_FAULT_SIZE])
+{
+	const char *reason = argv_split(words, text);
+	snprintf(fault, ARGUMENTS_FAULT_SIZE, "%s", reason != NULL ? reason : "");
+	return reason == NULL;
+}
+
+/* True if the scheduler may get all the words; else false, with the fault. */
+static bool may_pass(const struct scheduler *scheduler, const struct batch_settings *settings,
+		     struct arguments *arguments)
+{
+	return settings->allow_illegal_args ||
+	       arguments_are_allowed(&scheduler->options, &settings->flag_options,
+				     &arguments->words, arguments->cluster, arguments->fault,
+				     ARGUMENTS_FAULT_SIZE);
 }
 
 int arguments_read(const struct scheduler *scheduler, const struct channel_header *header,
 		   struct arguments *arguments, struct error *err)
 {
+	const struct batch_settings *settings = &header->state.settings.batch;
+	size_t index;
+	json_t *text;
+	bool good = true;
 	memset(arguments, 0, sizeof(*arguments));
-	struct words *words = &arguments->words;
+	struct argv *words = &arguments->words;
 	char *fault = arguments->fault;
-	if (!add_words(scheduler, header, header->state.default_arguments, words, fault))
-		return error_set(err, ERROR_SYSTEM, "batch.default_args cannot be used for %s: %s",
-				 scheduler->submit[0], fault);
+	for (size_t i = 0; good && i < settings->default_args.count; i++)
+		good = add_words(settings->default_args.items[i], words, fault);
+	if (!good || !may_pass(scheduler, settings, arguments))
+		return error_set_key(err, "batch.default_args", ERROR_SYSTEM,
+				     "batch.default_args cannot be used for %s: %s",
+				     scheduler->submit[0], fault);
 	size_t of_site = words->count;
-	(void)add_words(scheduler, header, header->arguments, words, fault);
+	json_array_foreach (header->arguments, index, text) {
+		good = good && add_words(json_string_value(text), words, fault);
+	}
+	if (good)
+		(void)may_pass(scheduler, settings, arguments);
 	arguments->of_author = words->count - of_site;
 	return 0;
 }
@@ -43,13 +241,11 @@ int arguments_check(enum executor_kind executor, const struct batch_settings *se
 		    struct error *err)
 {
 	const struct scheduler *scheduler = scheduler_of(executor);
-	struct channel_header header = {.state.allow_illegal_args = settings->allow_illegal_args};
-	json_auto_t *site = json_from_list(&settings->default_args);
+	const struct channel_header header = {.state.settings.batch = *settings};
 	struct arguments arguments;
 	if (scheduler == NULL)
 		return 0;
-	header.state.default_arguments = site;
 	int result = arguments_read(scheduler, &header, &arguments, err);
-	words_free(&arguments.words);
+	argv_free(&arguments.words);
 	return result;
 }

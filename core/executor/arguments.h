@@ -1,31 +1,43 @@
 /*
- * The arguments of a submit command: the site's, and those that a job's author wrote.
+ * The arguments of a submit command: the site's, and those of the job's author; and which of them
+ * are refused, because jacamar could not follow the job.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_ARGUMENTS_H
 #define JACAMAR_CORE_EXECUTOR_ARGUMENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/settings.h"
-#include "core/channel.h"
-#include "core/error.h"
 #include "core/executor/scheduler.h"
-#include "core/words.h"
+#include "core/lib/argv.h"
+#include "core/lib/error.h"
+#include "core/protocol/channel.h"
 
 #define ARGUMENTS_FAULT_SIZE 256
 
 struct arguments {
-	struct words words; /* the site's come first: of two the same, schedulers take the last */
-	size_t of_author;   /* how many of them */
-	char fault[ARGUMENTS_FAULT_SIZE]; /* why the author's cannot be used; "": they can */
+	struct argv words; /* the site's first: schedulers take the last of two equal options */
+	size_t of_author;  /* how many are the author's */
+	char cluster[BATCH_CLUSTER_SIZE]; /* that they name; "": none */
+	char fault[ARGUMENTS_FAULT_SIZE]; /* why the author's cannot be used; "": they can be */
 };
 
-/* 0, or -1 with *err where the site's cannot be used. The caller frees `words` in any case. */
+/* 0, or -1 with *err if the site's cannot be used. The caller frees `words` in any case. */
 int arguments_read(const struct scheduler *scheduler, const struct channel_header *header,
 		   struct arguments *arguments, struct error *err);
 
-/* The site's alone, for the scheduler of `executor`, where it is one's: 0, or -1 with *err. */
+/* Checks only the site's; without effect if `executor` is no scheduler. 0, or -1 with *err. */
 int arguments_check(enum executor_kind executor, const struct batch_settings *settings,
 		    struct error *err);
+
+/*
+ * True if all can be used; otherwise `fault` names the one that cannot, and why. A value that looks
+ * like an option is checked as an option, too. `flags` are the site's: options without a value. A
+ * cluster that an option names is copied to `cluster`, unless that is NULL.
+ */
+bool arguments_are_allowed(const struct option_rules *rules, const struct string_list *flags,
+			   const struct argv *arguments, char cluster[BATCH_CLUSTER_SIZE],
+			   char *fault, size_t size);
 
 #endif

@@ -1,59 +1,66 @@
 #include "core/executor/batch.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/executor/allocation.h"
 #include "core/executor/arguments.h"
-#include "core/executor/follow.h"
-#include "core/executor/queue.h"
+#include "core/executor/batch_files.h"
+#include "core/executor/batch_phase.h"
+#include "core/executor/job_log.h"
+#include "core/executor/log_follower.h"
+#include "core/executor/nested_jobs.h"
+#include "core/executor/pending.h"
 #include "core/executor/scheduler.h"
+#include "core/executor/scheduler_client.h"
 #include "core/executor/shell.h"
-#include "core/io.h"
-#include "core/resident.h"
-#include "core/text.h"
+#include "core/executor/submission.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
 
-/* How often the files are looked at: in the first minute and near the end, and else. */
+/* How often the files are read: in the first minute and near the end, and in between. */
 #define LOOK_MS	      200
 #define LOOK_LATER_MS 400
 #define FIRST_MS      60000
 
 /*
- * After the end was seen: when the scheduler is asked, which the node tells of it by itself. About
- * a script that ended by itself, until when that must be allowed, and how long an answer may take.
+ * After the script's end: when the scheduler is asked, which hears of the end from the node. Where
+ * the exit code is known, until when that must be possible, and how long the answer may take.
  */
 #define ASK_AFTER_MS 200
 #define ASK_UNTIL_MS 800
 #define ANSWER_MS    5000
 
-/* A log of unknown length is at its end when it has not grown for so long. */
+/* A log of unknown length is complete when it has not grown for this time. */
 #define QUIET_MS 1000
 
-/* How many times nfs_timeout the scheduler has to tell of the end, while it is asked. */
+/* While the scheduler is being asked about the end, it has this many times nfs_timeout. */
 #define ASKING_FACTOR 3
 
-/* After a cancel: what is there of the log is shown, in so many steps. */
+/* After a cancel, the rest of the log is copied in at most this many steps. */
 #define LAST_STEPS 64
+
+static const struct batch_files_exit NO_EXIT = {.code = -1, .size = UINT64_MAX};
 
 struct batch {
 	const struct batch_call *call;
-	struct allocation allocation;
-	struct queue queue;
-	struct inquiry inquiry;
-	struct follower follower;
-	struct batch_voice voice; /* the call's, on a line of its own */
-	struct mouth {
-		const struct batch_voice *voice;
-		struct follower *follower;
-	} mouth;
-	struct allocation_start start;
-	struct allocation_exit ended; /* where has_exit */
-	bool has_exit;
-	bool is_over; /* the scheduler has nothing more to do with it */
+	struct batch_files files;
+	struct scheduler_client client;
+	struct job_status status;
+	struct pending pending;
+	struct log_follower *follower;
+	struct batch_reporter reporter; /* the call's, each report on a line of its own */
+	struct batch_files_start start;
+	struct batch_files_exit ended; /* from the node; NO_EXIT before that */
+	enum batch_phase phase;
 	int64_t began;
-	int64_t end_seen; /* when the first sign of the end came; -1: not yet */
+	int64_t ended_at; /* when the first sign of the end was seen; -1: not yet */
 };
+
+static bool is_shared(const struct batch *batch)
+{
+	return batch->call->header->allocation != NULL;
+}
 
 bool batch_takes(enum executor_kind executor, const char *substage)
 {
@@ -68,255 +75,348 @@ struct batch_title {
 static struct batch_title title(const struct batch *batch)
 {
 	struct batch_title title;
-	bool known = batch->allocation.number[0] != '\0';
-	snprintf(title.text, sizeof(title.text), "%s job %s", batch->queue.scheduler->name,
-		 known ? batch->allocation.number : "of unknown number");
+	bool known = batch->files.number[0] != '\0';
+	snprintf(title.text, sizeof(title.text), "%s job %s", batch->client.scheduler->name,
+		 known ? batch->files.number : "of unknown number");
 	return title;
 }
 
-static void say_on_own_line(const void *context, const char *line)
+static void report_on_own_line(const void *context, const char *line)
 {
-	const struct mouth *mouth = context;
-	follow_end_line(mouth->follower);
-	mouth->voice->say(mouth->voice->context, line);
+	const struct batch *batch = context;
+	log_follower_end_line(batch->follower);
+	batch->call->reporter.report(batch->call->reporter.context, line);
 }
 
-/* 1 where it failed for what its author asks, and that was said. */
+static void handle(struct batch *batch, enum batch_event event)
+{
+	enum batch_phase before = batch->phase;
+	batch->phase = batch_phase_after(before, event);
+	/* The next start writes a file of its own. */
+	if (before == KILLED && batch->phase == QUEUED)
+		batch_files_forget_exit(&batch->files, &batch->ended);
+	if (batch->phase <= RUNNING) {
+		batch->ended = NO_EXIT;
+		batch->ended_at = -1;
+	} else if (batch->ended_at < 0) {
+		batch->ended_at = io_now_ms();
+	}
+}
+
 static int submit_with(struct batch *batch, const struct arguments *arguments, struct error *err)
 {
-	const struct batch_call *call = batch->call;
-	enum submit_fault fault = SUBMIT_UNCLEAR;
-	if (allocation_write(&batch->allocation, batch->queue.scheduler, call->header, call->script,
-			     err) != 0)
-		return -1;
-	if (queue_submit(&batch->queue, &arguments->words, &fault, err) == 0) {
-		int result = allocation_record(&batch->allocation, err);
-		batch_say(&batch->voice, "%s", title(batch).text);
+	const struct submission submission = {
+		.client = &batch->client,
+		.header = batch->call->header,
+		.script = batch->call->script,
+		.arguments = &arguments->words,
+		.reporter = &batch->reporter,
+	};
+	enum submit_fault fault;
+	memcpy(batch->files.cluster, arguments->cluster, sizeof(batch->files.cluster));
+	int made = is_shared(batch) ? allocation_join(&submission, &fault, err)
+				    : submission_make(&submission, &fault, err);
+	if (made == 0) {
+		handle(batch, SUBMITTED);
+		int result = is_shared(batch) ? 0 : batch_files_record(&batch->files, err);
+		batch_report(&batch->reporter, "%s", title(batch).text);
 		return result;
 	}
-	batch->is_over = fault != SUBMIT_UNCLEAR;
-	/* Without a word of the author's in it, a request is the site's own. */
+	/* Otherwise `jacamar cleanup` searches the queue once more. */
+	if (fault == SUBMIT_REFUSED || fault == SUBMIT_NOT_ASKED)
+		handle(batch, NOT_IN_QUEUE);
+	/* Without an argument of the author's, the refused request is the site's own. */
 	if (fault != SUBMIT_REFUSED || arguments->of_author == 0)
 		return -1;
-	batch_say(&batch->voice, "%s", err->detail);
-	return 1;
+	batch_report(&batch->reporter, "%s", err->detail);
+	return 0;
 }
 
+/* 0 with the phase DONE: what the job's author asks for was refused, and that was reported. */
 static int submit(struct batch *batch, struct error *err)
 {
-	const struct scheduler *scheduler = batch->queue.scheduler;
+	const struct scheduler *scheduler = batch->client.scheduler;
+	const char *allocation = batch->call->header->allocation;
 	struct arguments arguments;
-	int result = arguments_read(scheduler, batch->call->header, &arguments, err);
-	batch->is_over = result != 0 || arguments.fault[0] != '\0';
-	if (!batch->is_over) {
-		result = submit_with(batch, &arguments, err);
-	} else if (result == 0) {
-		batch_say(&batch->voice, "the job's arguments for %s cannot be used: %s",
-			  scheduler->submit[0], arguments.fault);
-		result = 1;
+	if (is_shared(batch) && !allocation_is_name(allocation)) {
+		handle(batch, NOT_IN_QUEUE);
+		batch_report(&batch->reporter,
+			     "JACAMAR_ALLOCATION is '%s'; it must be 1 to %d characters of "
+			     "[A-Za-z0-9._-]",
+			     allocation, ALLOCATION_NAME_MOST);
+		return 0;
 	}
-	words_free(&arguments.words);
+	int result = arguments_read(scheduler, batch->call->header, &arguments, err);
+	if (result == 0 && arguments.fault[0] == '\0') {
+		result = submit_with(batch, &arguments, err);
+	} else {
+		handle(batch, NOT_IN_QUEUE);
+		if (result == 0)
+			batch_report(&batch->reporter,
+				     "the job's arguments for %s cannot be used: %s",
+				     scheduler->submit[0], arguments.fault);
+	}
+	argv_free(&arguments.words);
 	return result;
 }
 
-/* A look at the files; what the log has got is copied. */
-static enum follow_result look(struct batch *batch)
+/* Reads what the node has written into the files, and copies what is new in the log. */
+static enum log_follower_result look(struct batch *batch)
 {
-	/* Asked first: what was written then comes after the start, which is told before it. */
-	bool has_begun = batch->follower.position > 0 || follow_size(&batch->follower) > 0;
-	/* What is left of a job that has ended may write there, but starts nothing. */
-	if (batch->inquiry.answer.meaning < BATCH_ENDED &&
-	    allocation_read_start(&batch->allocation, &batch->start)) {
-		batch_say(&batch->voice, "%s runs on %s", title(batch).text, batch->start.node);
-		batch->inquiry.started = true;
-		/* What ended was a start before this one. */
-		batch->has_exit = false;
-		batch->end_seen = -1;
+	/* Read before the start, which is thus reported before anything that follows it. */
+	bool has_begun = batch->follower->position > 0 || log_follower_size(batch->follower) > 0;
+	/* Processes that an ended job has left may write there, too, but they start nothing. */
+	if (batch->status.answer.meaning < BATCH_ENDED &&
+	    batch_files_read_start(&batch->files, &batch->start)) {
+		batch_report(&batch->reporter, "%s runs on %s", title(batch).text,
+			     batch->start.node);
+		handle(batch, NODE_STARTED);
 	}
-	/* Before the log: what is there by then was written before the end. */
-	if (!batch->has_exit && allocation_read_exit(&batch->allocation, &batch->ended))
-		batch->has_exit = true;
-	if (batch->has_exit && batch->end_seen < 0)
-		batch->end_seen = io_now_ms();
-	return has_begun ? follow_step(&batch->follower) : FOLLOW_IDLE;
-}
-
-enum verdict { GO_ON, DECIDED, FAILED };
-
-static enum verdict lose(struct batch *batch, struct error *err, const char *why)
-{
-	error_set(err, ERROR_SYSTEM, "%s has no result: %s", title(batch).text, why);
-	return FAILED;
-}
-
-static enum verdict take_code(const struct batch *batch, int *exit_code, struct error *err)
-{
-	if (batch->ended.code < 0) {
-		(void)shell_explain(batch->ended.status, err);
-		return FAILED;
+	/* Before the log: all of the log was written before the end. */
+	struct batch_files_exit ended;
+	if (batch->phase < EXITED && batch_files_read_exit(&batch->files, &ended)) {
+		/* In a shared allocation, the scheduler does not know of single scripts. */
+		bool by_itself = !ended.terminated && ended.code >= 0 &&
+				 ended.code <= (is_shared(batch) ? 255 : 128);
+		batch->ended = ended;
+		handle(batch, by_itself ? NODE_EXITED : NODE_KILLED);
 	}
-	*exit_code = batch->ended.code;
-	return DECIDED;
+	return has_begun ? log_follower_step(batch->follower) : FOLLOW_IDLE;
 }
 
-/* Who is asked about the end is waited for, if not for ever: a scheduler may be slow. */
-static bool is_late(const struct batch *batch)
+/* True if the scheduler has answered a question that was asked after the end. */
+static bool has_answered(const struct batch *batch)
 {
-	const struct queue *queue = &batch->queue;
-	int64_t waited = io_now_ms() - batch->end_seen;
-	bool asks = queue->command.child > 0 || queue->last_start < batch->end_seen ||
-		    inquiry_is_open(&batch->inquiry);
-	return waited >= queue->state->nfs_timeout_ms * (asks ? ASKING_FACTOR : 1);
+	return batch->status.asked_at >= batch->ended_at;
 }
 
-/* The script has ended, but perhaps not by itself: what the scheduler says of that counts. */
-static enum verdict judge_exit(struct batch *batch, bool late, int *exit_code, struct error *err)
+/* True if the end has been seen, and the scheduler has had its time to explain it. */
+static bool is_time_up(const struct batch *batch)
 {
-	/* An answer that is older than the end is none. */
-	bool fresh = batch->inquiry.asked_at >= batch->end_seen;
-	enum batch_meaning meaning = fresh ? batch->inquiry.answer.meaning : BATCH_UNKNOWN;
-	if (meaning == BATCH_WAITING) {
-		allocation_forget_exit(&batch->allocation, &batch->ended);
-		batch->has_exit = false;
-		batch->end_seen = -1;
-		return GO_ON;
+	const struct scheduler_client *client = &batch->client;
+	int64_t waited = io_now_ms() - batch->ended_at;
+	bool is_asked = client->last_start >= batch->ended_at;
+	bool runs = client->process.child > 0;
+	if (batch->phase < VANISHED)
+		return false;
+	if (batch->phase == EXITED) {
+		bool can_ask =
+			scheduler_client_next_start(client) <= batch->ended_at + ASK_UNTIL_MS &&
+			batch->files.number[0] != '\0';
+		return waited >= ANSWER_MS || !(is_asked ? runs : can_ask);
 	}
-	if (!late && inquiry_is_open(&batch->inquiry))
-		return GO_ON;
-	if (meaning >= BATCH_ENDED || (late && fresh))
-		return take_code(batch, exit_code, err);
-	if (late)
-		return lose(batch, err, "the scheduler does not tell whether it ended by itself");
-	return GO_ON;
+	bool asks = runs || !is_asked || job_status_is_open(&batch->status);
+	return waited >= client->state->settings.batch.nfs_timeout_ms * (asks ? ASKING_FACTOR : 1);
 }
 
-/*
- * The script has ended by itself, as far as it knows: one that went on without what was taken from
- * it for want of memory knows nothing of that. Who says so in time is believed.
- */
-static enum verdict judge_own_exit(struct batch *batch, int *exit_code, struct error *err)
+/* What the scheduler's last answer means in this phase. */
+static enum batch_event read_report(const struct batch *batch, bool time_is_up)
 {
-	const struct inquiry *inquiry = &batch->inquiry;
-	const struct queue *queue = &batch->queue;
-	int64_t waited = io_now_ms() - batch->end_seen;
-	bool asked = queue->last_start >= batch->end_seen;
-	bool answered = inquiry->asked_at >= batch->end_seen;
-	bool may_ask = queue_next_start(queue) <= batch->end_seen + ASK_UNTIL_MS &&
-		       batch->allocation.number[0] != '\0';
-	if (waited < ANSWER_MS && (asked ? queue->command.child > 0 : may_ask))
-		return GO_ON;
-	/* It may not have heard of the end yet; but what it has put back must not run. */
-	batch->is_over = !answered || inquiry->answer.meaning != BATCH_WAITING;
-	return take_code(batch, exit_code, err);
+	static const enum batch_event events[] = {
+		[BATCH_UNKNOWN] = REPORTED_ALIVE,    [BATCH_WAITING] = REPORTED_WAITING,
+		[BATCH_HOPELESS] = REPORTED_WAITING, [BATCH_RUNNING] = REPORTED_ALIVE,
+		[BATCH_ENDING] = REPORTED_ALIVE,     [BATCH_ENDED] = REPORTED_ENDED,
+		[BATCH_KILLED] = REPORTED_FAILED,    [BATCH_FORGOTTEN] = REPORTED_ENDED,
+		[BATCH_LOST] = REPORTED_LOST,
+	};
+	enum batch_event event = events[batch->status.answer.meaning];
+	if (event == REPORTED_FAILED || event == REPORTED_LOST)
+		return event;
+	/* An answer from before the end does not explain it; the history may still do so. */
+	if (batch->phase >= EXITED && !has_answered(batch))
+		return NO_EVENT;
+	if (batch->phase == KILLED && job_status_is_open(&batch->status) && !time_is_up)
+		return NO_EVENT;
+	return event;
 }
 
-/* What is known by now decides, or does not yet. */
-static enum verdict judge(struct batch *batch, int *exit_code, struct error *err)
+static enum batch_event next_event(const struct batch *batch, bool is_answered)
 {
-	const struct batch_answer *answer = &batch->inquiry.answer;
-	const struct allocation_exit *ended = &batch->ended;
-	bool by_itself =
-		batch->has_exit && !ended->terminated && ended->code >= 0 && ended->code <= 128;
-	batch->is_over = answer->meaning >= BATCH_ENDED;
-	if (batch->is_over && batch->end_seen < 0)
-		batch->end_seen = io_now_ms();
-	if (answer->meaning == BATCH_LOST && !by_itself)
-		return lose(batch, err, answer->words);
-	if (answer->meaning == BATCH_CONDEMNED) {
-		batch_say(&batch->voice, "%s failed: %s", title(batch).text, answer->words);
+	bool time_is_up = is_time_up(batch);
+	enum batch_event event =
+		is_answered || time_is_up ? read_report(batch, time_is_up) : NO_EVENT;
+	if (time_is_up && batch_phase_after(batch->phase, event) == batch->phase)
+		return TIME_IS_UP;
+	return event;
+}
+
+static int fail_without_result(const struct batch *batch, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_SYSTEM, "%s has no result: %s; run the CI job again",
+			 title(batch).text, why);
+}
+
+/* Slurm calls this JobLaunchFailure if the node could not even create the job's log. */
+static int fail_without_exit_code(const struct batch *batch, struct error *err)
+{
+	const struct state *state = &batch->call->header->state;
+	const char *node = batch->status.answer.node;
+	cleanup_free char *why = text_format(
+		"it has ended, but its node%s%s wrote no exit code into %.600s; check "
+		"that the node mounts this directory, that %s can write to it there, "
+		"and that neither the file system nor a quota is full",
+		node[0] != '\0' ? " " : "", node, state->scripts_dir, state->account.name);
+	return fail_without_result(batch, why != NULL ? why : "out of memory", err);
+}
+
+/* The job's result, after `event` has ended the phase `last`. */
+static int conclude(struct batch *batch, enum batch_phase last, enum batch_event event,
+		    int *exit_code, struct error *err)
+{
+	const struct batch_answer *answer = &batch->status.answer;
+	if (event == REPORTED_FAILED) {
 		*exit_code = BATCH_FAILED;
-		return DECIDED;
-	}
-	if (batch->end_seen < 0)
-		return GO_ON;
-	batch->inquiry.casual = by_itself;
-	if (by_itself)
-		return judge_own_exit(batch, exit_code, err);
-	bool late = is_late(batch);
-	if (batch->has_exit)
-		return judge_exit(batch, late, exit_code, err);
-	return late ? lose(batch, err, "it has ended, but its end was not told by its script")
-		    : GO_ON;
-}
-
-/* How long nothing needs to be looked at, but for what wakes us. */
-static int64_t look_pause(const struct batch *batch, enum follow_result followed)
-{
-	if (followed == FOLLOW_MORE)
 		return 0;
-	bool soon = batch->end_seen >= 0 || io_now_ms() - batch->began < FIRST_MS;
-	return soon ? LOOK_MS : LOOK_LATER_MS;
-}
-
-static enum verdict watch(struct batch *batch, int *exit_code, struct error *err)
-{
-	enum verdict verdict = GO_ON;
-	while (verdict == GO_ON && !batch->queue.cancelled) {
-		enum follow_result followed = look(batch);
-		verdict = judge(batch, exit_code, err);
-		if (verdict != GO_ON)
-			break;
-		inquiry_step(&batch->inquiry,
-			     batch->end_seen >= 0 ? batch->end_seen + ASK_AFTER_MS : -1);
-		queue_wait(&batch->queue, look_pause(batch, followed), followed == FOLLOW_BLOCKED);
 	}
-	return verdict;
+	if (event == REPORTED_LOST && last != EXITED)
+		return fail_without_result(batch, answer->why, err);
+	if (last == VANISHED)
+		return fail_without_exit_code(batch, err);
+	if (last == KILLED && event == TIME_IS_UP && !has_answered(batch))
+		return fail_without_result(batch, "the scheduler does not report why it was killed",
+					   err);
+	if (batch->ended.code < 0)
+		return shell_explain(batch->ended.status, err);
+	*exit_code = batch->ended.code;
+	return 0;
 }
 
 /*
- * The log to its last byte: as many as the node counted where it told the end, else until no more
- * come. What was left behind may write on for ever, and is not waited for.
+ * Copies the log to its last byte: up to the size that the node has reported with the end, else
+ * until it does not grow. Processes that the job has left may write on, and are not waited for.
  */
 static void drain(struct batch *batch)
 {
-	struct follower *follower = &batch->follower;
-	int64_t most = batch->call->header->state.nfs_timeout_ms;
+	struct log_follower *follower = batch->follower;
+	int64_t most = batch->call->header->state.settings.batch.nfs_timeout_ms;
 	int64_t began = io_now_ms();
 	int64_t last = began;
-	uint64_t wanted = batch->has_exit ? batch->ended.size : UINT64_MAX;
+	uint64_t wanted = batch->ended.size;
+	bool is_known = wanted != UINT64_MAX;
 	for (;;) {
 		uint64_t before = follower->position;
-		enum follow_result followed = follow_step(follower);
+		enum log_follower_result followed = log_follower_step(follower);
 		int64_t now = io_now_ms();
-		if (follower->position >= wanted || follower->broken || batch->queue.cancelled)
+		if (follower->position >= wanted || follower->error != 0 || batch->client.cancelled)
 			return;
 		if (followed != FOLLOW_IDLE || follower->position != before)
 			last = now;
-		else if (now - last >= (batch->has_exit ? most : QUIET_MS))
+		else if (now - last >= (is_known ? most : QUIET_MS))
 			break;
 		if (wanted == UINT64_MAX && now - began >= most)
-			wanted = follow_size(follower);
-		queue_wait(&batch->queue, followed == FOLLOW_MORE ? 0 : LOOK_MS,
-			   followed == FOLLOW_BLOCKED);
+			wanted = log_follower_size(follower);
+		scheduler_client_wait(&batch->client, followed == FOLLOW_MORE ? 0 : LOOK_MS,
+				      followed == FOLLOW_BLOCKED);
 	}
-	if (batch->has_exit)
-		batch_say(&batch->voice, "the end of the log has not arrived in time");
+	if (is_known)
+		batch_report(&batch->reporter,
+			     "the end of the log did not arrive within batch.nfs_timeout");
 }
 
-/* Cancels the job in the scheduler, and shows what it had to say to that. */
-static int withdraw(struct batch *batch, struct error *err)
+/* Ends the script by cancelling the job, or, in a shared allocation, by leaving it. */
+static int end_script(struct batch *batch, enum allocation_leave how, struct error *err)
 {
-	struct error why;
-	int gone = queue_withdraw(&batch->queue, queue_patience(&batch->queue), &why);
+	if (is_shared(batch))
+		return allocation_leave(batch->call, &batch->client, how, err);
+	return scheduler_client_withdraw(&batch->client, scheduler_client_patience(&batch->client),
+					 err);
+}
+
+/* Cancels the job in the scheduler, and copies what it has still written. */
+static int leave_queue(struct batch *batch, struct error *err)
+{
+	int gone = end_script(batch, ALLOCATION_END, err);
 	for (int step = 0; step < LAST_STEPS && look(batch) == FOLLOW_MORE; step++)
 		;
-	/* What was not found in the queue is looked for once more by cleanup. */
-	batch->is_over = gone == 0 && batch->allocation.number[0] != '\0';
-	if (gone != 0)
-		return error_set(err, ERROR_SYSTEM, "the job was cancelled, but %.900s",
+	/* Only a job that has started can have submitted others. */
+	if (gone == 0 && batch_files_has_started(&batch->files))
+		nested_jobs_end(&batch->client, &batch->reporter,
+				scheduler_client_patience(&batch->client) / 6);
+	return gone;
+}
+
+/* Because the CI job was cancelled. */
+static int withdraw(struct batch *batch, struct error *err)
+{
+	if (leave_queue(batch, err) != 0)
+		return -1;
+	/* `jacamar cleanup` searches the queue once more for a job without a number. */
+	if (batch->files.number[0] != '\0') {
+		handle(batch, NOT_IN_QUEUE);
+		if (!is_shared(batch))
+			batch_report(&batch->reporter, "%s is gone from the queue",
+				     title(batch).text);
+	}
+	return error_cancelled(err);
+}
+
+/* Because the job must not wait any longer. */
+static int stop_waiting(struct batch *batch, int *exit_code, struct error *err)
+{
+	struct error why;
+	if (leave_queue(batch, &why) != 0)
+		return error_set(err, ERROR_SYSTEM, "%.400s, and %.500s", batch->pending.why,
 				 why.detail);
-	if (batch->is_over)
-		batch_say(&batch->voice, "%s is gone from the queue", title(batch).text);
-	return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+	handle(batch, NOT_IN_QUEUE);
+	batch_report(&batch->reporter, "%s failed: %s; it was cancelled", title(batch).text,
+		     batch->pending.why);
+	*exit_code = BATCH_FAILED;
+	return 0;
+}
+
+/* How long to wait for something to happen before the files are read again. */
+static int64_t look_pause(const struct batch *batch, enum log_follower_result followed)
+{
+	if (followed == FOLLOW_MORE)
+		return 0;
+	bool soon = batch->ended_at >= 0 || io_now_ms() - batch->began < FIRST_MS;
+	return soon ? LOOK_MS : LOOK_LATER_MS;
+}
+
+/* Follows the submitted job to its end. */
+static int watch(struct batch *batch, int *exit_code, struct error *err)
+{
+	while (!batch->client.cancelled) {
+		enum job_status_report report = batch->phase == EXITED	 ? REPORT_NOTHING
+						: batch->phase == QUEUED ? REPORT_ALL
+									 : REPORT_ALL_BUT_START;
+		bool is_answered =
+			job_status_step(&batch->status, report,
+					batch->ended_at >= 0 ? batch->ended_at + ASK_AFTER_MS
+							     : pending_urgent_from(&batch->pending,
+										   &batch->status));
+		enum log_follower_result followed = look(batch);
+		enum batch_phase last = batch->phase;
+		enum batch_event event = next_event(batch, is_answered);
+		handle(batch, event);
+		if (batch->phase >= DONE) {
+			int result = conclude(batch, last, event, exit_code, err);
+			drain(batch);
+			/* The scheduler's answer can arrive before the last of the job's log. */
+			if (event == REPORTED_FAILED)
+				batch_report(&batch->reporter, "%s failed: %s", title(batch).text,
+					     batch->status.answer.why);
+			/* An allocation that is over: the next job makes a new one. */
+			if (is_shared(batch) && batch->status.answer.meaning >= BATCH_ENDED)
+				(void)end_script(batch, ALLOCATION_END,
+						 &(struct error){.kind = ERROR_NONE});
+			return result;
+		}
+		if (pending_is_over(&batch->pending, &batch->status, batch->phase == QUEUED))
+			return stop_waiting(batch, exit_code, err);
+		scheduler_client_wait(&batch->client, look_pause(batch, followed),
+				      followed == FOLLOW_BLOCKED);
+	}
+	return withdraw(batch, err);
 }
 
 /* A sub-stage that is tried again: its first attempt would write into the same files. */
 static int end_first_attempt(struct batch *batch, struct error *err)
 {
 	int result = 0;
-	if (allocation_recall(&batch->allocation))
-		result = queue_withdraw(&batch->queue, queue_patience(&batch->queue), err);
-	batch->allocation.number[0] = '\0';
+	if (is_shared(batch) || batch_files_recall(&batch->files))
+		result = end_script(batch, ALLOCATION_RETRY, err);
+	batch->files.number[0] = '\0';
 	return result;
 }
 
@@ -324,71 +424,60 @@ static int run(struct batch *batch, int *exit_code, struct error *err)
 {
 	if (end_first_attempt(batch, err) != 0)
 		return -1;
-	if (batch->queue.cancelled) {
-		batch->is_over = true;
-		return error_set(err, ERROR_SYSTEM, "the job was cancelled");
+	if (batch->client.cancelled) {
+		handle(batch, NOT_IN_QUEUE);
+		return error_cancelled(err);
 	}
 	int result = submit(batch, err);
-	if (result == 1) {
+	if (batch->phase == DONE) {
 		*exit_code = BATCH_FAILED;
-		return 0;
+		return result;
 	}
-	if (batch->queue.cancelled && !batch->is_over)
+	if (batch->client.cancelled)
 		return withdraw(batch, err);
-	if (result != 0) {
-		/* What cannot be told on the disk must not live. */
-		if (batch->allocation.number[0] != '\0')
-			batch->is_over =
-				queue_withdraw(&batch->queue, queue_patience(&batch->queue),
-					       &(struct error){.kind = ERROR_NONE}) == 0;
-		return -1;
+	if (result == 0) {
+		job_status_init(&batch->status, &batch->client, &batch->reporter);
+		pending_init(&batch->pending, batch->client.state->settings.batch.max_pending_ms);
+		return watch(batch, exit_code, err);
 	}
-	inquiry_init(&batch->inquiry, &batch->queue, &batch->voice);
-	resident_trim();
-	enum verdict verdict = watch(batch, exit_code, err);
-	if (verdict == GO_ON)
-		return withdraw(batch, err);
-	drain(batch);
-	return verdict == DECIDED ? 0 : -1;
-}
-
-/* A shell is to read the path as the word that it is, whatever the scheduler does to it before. */
-static int check_path(const struct batch *batch, struct error *err)
-{
-	const char *path = batch->allocation.wrapper;
-	if (!batch->queue.scheduler->hands_to_shell ||
-	    text_is_made_of(path, TEXT_WORD "/.,:=@+", PATH_MAX))
-		return 0;
-	return error_set(err, ERROR_SYSTEM,
-			 "the job's directory has a character that is not a letter, a digit or one "
-			 "of _-/.,:=@+, which %s does not take as it is: %s",
-			 batch->queue.scheduler->name, path);
+	/* Without its number on the disk, the job could not be cancelled later. */
+	if (batch->files.number[0] != '\0' &&
+	    end_script(batch, ALLOCATION_END, &(struct error){.kind = ERROR_NONE}) == 0)
+		handle(batch, NOT_IN_QUEUE);
+	return -1;
 }
 
 int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 {
 	const struct state *state = &call->header->state;
+	struct log_follower follower = {.position = 0};
 	struct batch batch = {
-		.call = call, .queue = {.signals = -1}, .began = io_now_ms(), .end_seen = -1};
-	batch.follower.allocation = &batch.allocation;
-	batch.mouth = (struct mouth){&call->voice, &batch.follower};
-	batch.voice = (struct batch_voice){say_on_own_line, &batch.mouth};
-	int result = allocation_init(&batch.allocation, call->script->directory, state->scripts_dir,
-				     call->substage, err);
+		.call = call,
+		.client = {.signals = -1},
+		.follower = &follower,
+		.phase = PREPARING,
+		.ended = NO_EXIT,
+		.began = io_now_ms(),
+		.ended_at = -1,
+	};
+	follower.files = &batch.files;
+	batch.reporter = (struct batch_reporter){report_on_own_line, &batch};
+	int result = batch_files_init(&batch.files, call->script->directory, state->scripts_dir,
+				      call->substage, err);
 	if (result == 0)
-		result = queue_open(&batch.queue, call->header, call->channel, call->core_limit,
-				    err);
-	batch.queue.allocation = &batch.allocation;
-	if (result == 0)
-		result = check_path(&batch, err);
+		result = scheduler_client_open(&batch.client, call->header, call->channel, err);
+	batch.client.files = &batch.files;
 	if (result == 0)
 		result = run(&batch, exit_code, err);
-	/* The error is told next. */
+	if (result == 0)
+		result = job_log_check(follower.error, err);
+	/* The caller reports the error next. */
 	if (result != 0)
-		follow_end_line(&batch.follower);
-	if (batch.is_over)
-		allocation_close(&batch.allocation, state->retain_logs);
-	queue_close(&batch.queue);
-	allocation_free(&batch.allocation);
+		log_follower_end_line(&follower);
+	/* Else `jacamar cleanup` finds the job by them. */
+	if (batch.phase == DONE)
+		batch_files_close(&batch.files, state->settings.general.retain_logs);
+	scheduler_client_close(&batch.client);
+	batch_files_free(&batch.files);
 	return result;
 }

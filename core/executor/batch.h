@@ -1,10 +1,10 @@
 /*
- * The executors of a batch scheduler: a sub-stage's script runs in a job of the scheduler's, and
- * its log and its exit code arrive as if it had run here. One engine; scheduler.h says what it
- * knows of each.
+ * The executors of the batch schedulers (scheduler.h): the script of a sub-stage runs in a batch
+ * job, and its log and exit code come back as if it had run on this host.
  *
- * How a job ends is told by files (allocation.h), which are looked at often; the scheduler is
- * asked rarely.
+ * The nodes write the progress of the job to files (batch_files.h), which are read often. The
+ * scheduler is asked rarely (job_status.h). Both can move the job to its next phase
+ * (batch_phase.h).
  */
 #ifndef JACAMAR_CORE_EXECUTOR_BATCH_H
 #define JACAMAR_CORE_EXECUTOR_BATCH_H
@@ -12,32 +12,31 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-#include "core/channel.h"
-#include "core/error.h"
-#include "core/executor/inquiry.h"
-#include "core/script.h"
+#include "core/executor/job_status.h"
+#include "core/lib/error.h"
+#include "core/protocol/channel.h"
+#include "core/workspace/script.h"
 
-/* True where the executor is a scheduler's and the sub-stage one that goes there. */
+/* True if the executor is a scheduler, and the sub-stage one that runs in a batch job. */
 bool batch_takes(enum executor_kind executor, const char *substage);
 
 struct batch_call {
-	const char *substage;	     /* of batch_run alone, as is: */
-	const struct script *script; /* received */
+	const char *substage;	     /* only for batch_run */
+	const struct script *script; /* only for batch_run: received */
 	const struct channel_header *header;
 	const struct channel_reader *channel;
-	rlim_t core_limit; /* launch.h */
-	struct batch_voice voice;
+	struct batch_reporter reporter;
 };
 
 /*
- * Runs the script to its end; *exit_code is its own, or BATCH_FAILED, with the reason in the log,
- * where it has none: the scheduler ended it for a limit or on demand, or did not take what its
- * author asks for. A job that was cancelled, or was lost by no fault of its own, is an error.
+ * Runs the script to its end. *exit_code is the script's; or BATCH_FAILED, with the reason in the
+ * log, if the scheduler has killed the job for a limit or a cancel, or has refused the request of
+ * the job's author. A CI job that was cancelled, or lost by no fault of its own, is an error.
  */
 #define BATCH_FAILED 1
 int batch_run(const struct batch_call *call, int *exit_code, struct error *err);
 
-/* Cancels what the scheduler still has of this job, and waits until it is gone. */
+/* Cancels all batch jobs of this CI job, and waits until they have left the queue. */
 int batch_clean_up(const struct batch_call *call, struct error *err);
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * Cobalt: qsub, qstat, qdel. Written for Cobalt 1.0.33, its last release, by its manual pages and
- * what its clients print.
+ * Cobalt 1.0.33, its last release: qsub, qstat, qdel; by its manual pages and its clients' output.
  *
- * Cobalt knows no job that has ended, and tells why one did in the job's cobaltlog alone, a file
- * of the user's. Without it, as [batch] skip_cobalt_log has it, an end is known by its exit code.
+ * Cobalt forgets a job when it ends. Only the job's cobaltlog, a file of the user, has the reason.
+ * With [batch] skip_cobalt_log there is none, and only the exit code of the script is known.
  */
 #include "core/executor/scheduler.h"
 
@@ -11,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
 static command_template SUBMIT = {"qsub",
 				  "--jobname={name}",
@@ -24,7 +23,7 @@ static command_template SUBMIT = {"qsub",
 				  NULL};
 static command_template ASK = {"qstat", "-l", "--header=JobID:State:Est_Start_Time", "{number}",
 			       NULL};
-/* What is told last is what counts. */
+/* The reason is at the end. */
 static command_template HISTORY = {"/usr/bin/tail", "-c", "16000", "{journal}", NULL};
 static command_template LIST = {"qstat", "-l", "--header=JobID:Command", "--user={account}", NULL};
 static command_template CANCEL = {"qdel", "{number}", NULL};
@@ -35,7 +34,7 @@ static const struct batch_state STATES[] = {
 	{"user_hold", BATCH_WAITING, NULL},
 	{"admin_hold", BATCH_WAITING, NULL},
 	{"dep_hold", BATCH_WAITING, NULL},
-	{"dep_fail", BATCH_WAITING, NULL},
+	{"dep_fail", BATCH_HOPELESS, "a job that it depends on has failed"},
 	{"maxrun_hold", BATCH_WAITING, NULL},
 	{"preempted", BATCH_WAITING, NULL},
 	{"starting", BATCH_RUNNING, NULL},
@@ -43,38 +42,32 @@ static const struct batch_state STATES[] = {
 	{"preempting", BATCH_RUNNING, NULL},
 	{"killing", BATCH_RUNNING, NULL},
 	{"exiting", BATCH_ENDING, NULL},
-	/* It does not say how. */
+	/* qstat does not report how it ended. */
 	{"done", BATCH_FORGOTTEN, NULL},
 	{NULL, BATCH_UNKNOWN, NULL},
 };
 
-static const char CANCELLED[] = "it was cancelled in the scheduler, not by GitLab";
-
-/* What the cobaltlog says; of many, the first in this table. */
+/* Lines of the cobaltlog; if there are several, the first in this table counts. */
 static const struct batch_state ENDS[] = {
-	{"maximum execution time exceeded", BATCH_CONDEMNED, "it has reached its time limit"},
-	{"user delete requested", BATCH_CONDEMNED, CANCELLED},
-	{"user delete with signal", BATCH_CONDEMNED, CANCELLED},
-	{"pending user delete;", BATCH_CONDEMNED, CANCELLED},
-	{"forced delete requested", BATCH_CONDEMNED, CANCELLED},
-	{"execution failure;", BATCH_LOST, "it could not be started on its nodes"},
+	{"maximum execution time exceeded", BATCH_KILLED, REASON_TIME},
+	{"user delete requested", BATCH_KILLED, REASON_CANCELLED},
+	{"user delete with signal", BATCH_KILLED, REASON_CANCELLED},
+	{"pending user delete;", BATCH_KILLED, REASON_CANCELLED},
+	{"forced delete requested", BATCH_KILLED, REASON_CANCELLED},
+	{"execution failure;", BATCH_LOST, REASON_NO_START},
 	{"task completed normally", BATCH_ENDED, NULL},
 	{NULL, BATCH_UNKNOWN, NULL},
 };
 
-static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
-static const char INTERACTIVE[] = "the driver has no terminal";
-static const char NO_JOB[] = "no job would be submitted";
-
 static const struct refused_option REFUSED[] = {
-	{"output", 'o', OWN_LOG},
-	{"error", 'e', OWN_LOG},
-	{"outputprefix", 'O', OWN_LOG},
-	{"debuglog", 0, OWN_LOG},
-	{"interactive", 'I', INTERACTIVE},
-	{"mode", 0, "the job's script is what is run"},
-	{"help", 0, NO_JOB},
-	{"version", 0, NO_JOB},
+	{"output", 'o', REFUSED_LOG},
+	{"error", 'e', REFUSED_LOG},
+	{"outputprefix", 'O', REFUSED_LOG},
+	{"debuglog", 0, REFUSED_LOG},
+	{"interactive", 'I', REFUSED_INTERACTIVE},
+	{"mode", 0, REFUSED_SCRIPT},
+	{"help", 0, REFUSED_NO_JOB},
+	{"version", 0, REFUSED_NO_JOB},
 	{NULL, 0, NULL},
 };
 
@@ -82,24 +75,22 @@ static const char *const BARE[] = {
 	"verbose", "held", "preemptable", "run_project", "disable_preboot", NULL,
 };
 
-/* The last line that is a number, perhaps with a message behind it. */
+/* The last line that begins with a number. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
 	bool found = false;
-	for (const char *line = output; *line != '\0';) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		size_t length = strspn(line, TEXT_DIGIT);
 		if (length > 0 && length < BATCH_NUMBER_SIZE &&
 		    (line[length] == '\n' || line[length] == ' ')) {
 			snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, line);
 			found = true;
 		}
-		line += strcspn(line, "\n");
-		line += *line == '\n' ? 1 : 0;
 	}
 	return found;
 }
 
-/* The value of a line "    Name   : value"; false where it is another. */
+/* The value of a line "    Name   : value"; false if it is another line. */
 static bool take_value(const char *line, const char *name, char *value, size_t size)
 {
 	line += strspn(line, " ");
@@ -114,15 +105,14 @@ static bool take_value(const char *line, const char *name, char *value, size_t s
 	return true;
 }
 
-/* Jobs, as in "JobID: 1234", "    Command : /home/me/a.batch", and an empty line; the newest last.
- */
+/* For each job "JobID: 1234", "    Command : /home/me/a.batch" and an empty line; newest last. */
 static bool read_list(const char *output, const struct batch_marks *marks,
 		      char number[BATCH_NUMBER_SIZE])
 {
 	char job[BATCH_NUMBER_SIZE] = "";
 	char command[4096] = "";
 	bool found = false;
-	for (const char *line = output; line != NULL;) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		(void)take_value(line, "JobID", job, sizeof(job));
 		if (take_value(line, "Command", command, sizeof(command)) &&
 		    strcmp(command, marks->wrapper) == 0 &&
@@ -130,31 +120,27 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 			memcpy(number, job, BATCH_NUMBER_SIZE);
 			found = true;
 		}
-		line = strchr(line, '\n');
-		line = line != NULL ? line + 1 : NULL;
 	}
 	return found;
 }
 
 static void read_lines(const char *output, struct batch_answer *answer)
 {
-	for (const char *line = output; line != NULL;) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		(void)take_value(line, "State", answer->name, sizeof(answer->name));
 		(void)take_value(line, "Est_Start_Time", answer->expected,
 				 sizeof(answer->expected));
-		line = strchr(line, '\n');
-		line = line != NULL ? line + 1 : NULL;
 	}
 	text_make_printable(answer->name);
 	text_make_printable(answer->expected);
 }
 
-/* qstat says nothing at all of a job that there is no more. */
+/* For a job that it does not know, qstat prints nothing. */
 static bool read_answer(const struct command_result *result, struct batch_answer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
-	bool silent = result->output[0] == '\0' && result->errors[0] == '\0';
-	if (silent && WIFEXITED(result->status) && WEXITSTATUS(result->status) == 1) {
+	bool is_empty = result->output[0] == '\0' && result->errors[0] == '\0';
+	if (is_empty && WIFEXITED(result->status) && WEXITSTATUS(result->status) == 1) {
 		answer->meaning = BATCH_FORGOTTEN;
 		return true;
 	}
@@ -163,13 +149,14 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	read_lines(result->output, answer);
 	if (answer->name[0] == '\0')
 		return false;
-	(void)scheduler_find_state(STATES, answer->name, strlen(answer->name), answer);
-	if (answer->meaning != BATCH_WAITING || strcmp(answer->expected, "-") == 0)
+	(void)scheduler_find_state(STATES, answer->name, answer);
+	bool waits = answer->meaning == BATCH_WAITING || answer->meaning == BATCH_HOPELESS;
+	if (!waits || strcmp(answer->expected, "-") == 0)
 		answer->expected[0] = '\0';
 	return true;
 }
 
-/* A log that holds no such thing is none, or not whole yet. */
+/* Without such a line, the log is not complete yet. */
 static bool read_history(const char *output, struct batch_answer *answer)
 {
 	const struct batch_state *end = ENDS;
@@ -177,11 +164,11 @@ static bool read_history(const char *output, struct batch_answer *answer)
 	while (end->name != NULL && strstr(output, end->name) == NULL)
 		end++;
 	answer->meaning = end->meaning;
-	answer->words = end->words;
+	answer->why = end->why;
 	return end->name != NULL;
 }
 
-/* What the queue manager did not come to judge. */
+/* The queue manager did not judge the request. */
 static const char *const UNJUDGED[] = {
 	"Failed to connect to",
 	"Following exception occurred",

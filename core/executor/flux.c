@@ -1,25 +1,24 @@
 /*
- * Flux: flux batch, flux jobs, flux cancel. Written for flux-core 0.48 and newer, of which these
- * commands have their names.
+ * flux-core 0.48 and newer: flux batch, flux jobs, flux cancel.
  *
- * The script is the initial program of an instance of Flux's own on the job's nodes. What the
- * shell that starts it has to say goes to the job's KVS (--output=none): as a file it would be
- * truncated at the start, and written over what the script has to say.
+ * The script is the initial program of a new Flux instance on the nodes of the job. The output of
+ * the Flux shell goes to the KVS of the job (--output=none): Flux would truncate a file at the
+ * start of the job, and overwrite the output of the script.
  */
 #include "core/executor/scheduler.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
 static command_template SUBMIT = {
 	"flux", "batch", "--job-name={name}", "{arguments}", "--output=none", "{wrapper}", NULL};
-/* First what Flux itself has set, last what may hold any text. */
+/* Fields that Flux itself sets come first; the last one may have any text. */
 static const char FORMAT[] = "--format={status}|{exception.severity}|{exception.type}|{contextual_"
 			     "info}|{exception.note}";
 static command_template ASK = {"flux", "jobs", "--no-header", FORMAT, "{number}", NULL};
-/* {name} is filled in: only jobs of this name are listed. */
+/* Only jobs of this name are listed. */
 static command_template LIST = {
 	"flux", "jobs", "--no-header", "--name={name}", "--format={id.dec} {name}", NULL};
 static command_template CANCEL = {"flux", "cancel", "{number}", NULL};
@@ -33,50 +32,46 @@ static const struct batch_state STATES[] = {
 	{"CLEANUP", BATCH_ENDING, NULL},
 	{"COMPLETED", BATCH_ENDED, NULL},
 	{"FAILED", BATCH_ENDED, NULL},
-	{"TIMEOUT", BATCH_CONDEMNED, "it has reached its time limit"},
-	{"CANCELED", BATCH_CONDEMNED, "it was cancelled in the scheduler, not by GitLab"},
+	{"TIMEOUT", BATCH_KILLED, REASON_TIME},
+	{"CANCELED", BATCH_KILLED, REASON_CANCELLED},
 	{NULL, BATCH_UNKNOWN, NULL},
 };
 
-/* RFC 21: exceptions of severity 0 end a job, which then is FAILED. */
+/* RFC 21: an exception of severity 0 ends a job, whose state is FAILED then. */
 static const struct batch_state EXCEPTIONS[] = {
-	{"alloc", BATCH_CONDEMNED, "the resources that it asks for cannot be had"},
-	{"dependency", BATCH_CONDEMNED, "what it depends on cannot be had"},
-	{"exec", BATCH_LOST, "it could not be executed, or its shell was killed"},
-	{"node-failure", BATCH_LOST, "one of its nodes has failed"},
+	{"alloc", BATCH_KILLED, "the scheduler cannot provide the resources that it requests"},
+	{"dependency", BATCH_KILLED, "a job that it depends on has failed"},
+	{"exec", BATCH_LOST, "it could not be executed, or its Flux shell was killed"},
+	{"node-failure", BATCH_LOST, REASON_NODE},
 	{"prolog", BATCH_LOST, "its nodes could not be prepared"},
 	{"epilog", BATCH_ENDED, NULL},
-	{NULL, BATCH_CONDEMNED, "an exception was raised for it in the scheduler"},
+	{NULL, BATCH_KILLED, "Flux raised an exception for it"},
 };
-
-static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
-static const char NO_JOB[] = "no job would be submitted";
-static const char OWN_SCRIPT[] = "the job's script is what is run";
-static const char OWN_NAME[] = "the driver finds its job by its name";
 
 static const struct refused_option REFUSED[] = {
-	{"output", 0, OWN_LOG},	   {"error", 0, OWN_LOG},
-	{"wrap", 0, OWN_SCRIPT},   {"broker-opts", 0, OWN_SCRIPT},
-	{"job-name", 0, OWN_NAME}, {"quiet", 0, "the driver reads the job's number"},
-	{"dry-run", 0, NO_JOB},	   {"list-plugins", 0, NO_JOB},
-	{"help", 'h', NO_JOB},	   {NULL, 0, NULL},
+	{"output", 0, REFUSED_LOG},	{"error", 0, REFUSED_LOG},
+	{"wrap", 0, REFUSED_SCRIPT},	{"broker-opts", 0, REFUSED_SCRIPT},
+	{"job-name", 0, REFUSED_NAME},	{"quiet", 0, REFUSED_QUIET},
+	{"dry-run", 0, REFUSED_NO_JOB}, {"list-plugins", 0, REFUSED_NO_JOB},
+	{"help", 'h', REFUSED_NO_JOB},	{NULL, 0, NULL},
 };
 
-/* The script is a file of the jobspec's, and the name an attribute. */
+/* In the jobspec, the script is a file and the name an attribute. */
 static const struct refused_value REFUSED_VALUES[] = {
-	{"add-file", 0, "script", OWN_SCRIPT},
-	{"setattr", 'S', "files.", OWN_SCRIPT},
-	{"setattr", 'S', "files=", OWN_SCRIPT},
-	{"setattr", 'S', "system=", OWN_SCRIPT},
-	{"setattr", 'S', "job.name", OWN_NAME},
-	{"setattr", 'S', "job=", OWN_NAME},
+	{"add-file", 0, "script", REFUSED_SCRIPT},
+	{"setattr", 'S', "files.", REFUSED_SCRIPT},
+	{"setattr", 'S', "files=", REFUSED_SCRIPT},
+	{"setattr", 'S', "system=", REFUSED_SCRIPT},
+	{"setattr", 'S', "job.name", REFUSED_NAME},
+	{"setattr", 'S', "job=", REFUSED_NAME},
 	{"", 0, NULL, NULL},
 };
 
-static const char *const BARE[] = {"debug-emulate", "dump",	  "exclusive",
-				   "label-io",	    "unbuffered", NULL};
+static const char *const BARE[] = {
+	"debug-emulate", "dump", "exclusive", "label-io", "unbuffered", NULL,
+};
 
-/* "f2oLkTbqw", in UTF-8 with a LATIN SMALL LETTER F WITH HOOK; what is stored is ASCII. */
+/* "f2oLkTbqw"; in UTF-8 it begins with a LATIN SMALL LETTER F WITH HOOK, which becomes "f". */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
 	static const char hooked[] = "\xc6\x92";
@@ -97,13 +92,7 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return scheduler_find_number(output, marks->name, number);
 }
 
-static void find_state(struct batch_answer *answer, const struct batch_state *states,
-		       const char *name)
-{
-	(void)scheduler_find_state(states, name, strlen(name), answer);
-}
-
-/* How a job ended that has FAILED: by its script, or by an exception. */
+/* Why the state is FAILED: because of the script, or of an exception. */
 static void read_failure(struct batch_answer *answer, const char *severity, const char *type,
 			 const char *note)
 {
@@ -112,10 +101,10 @@ static void read_failure(struct batch_answer *answer, const char *severity, cons
 	if (strcmp(type, "exec") == 0 &&
 	    (strstr(note, "node failure") != NULL || strstr(note, "lost contact") != NULL))
 		type = "node-failure";
-	find_state(answer, EXCEPTIONS, type);
+	(void)scheduler_find_state(EXCEPTIONS, type, answer);
 }
 
-/* Why it waits, or when it is expected not to. */
+/* Why the job waits, or when it is expected to start. */
 static void read_context(struct batch_answer *answer, const char *context)
 {
 	static const char eta[] = "eta:";
@@ -141,7 +130,7 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	char *rest = line;
 	const char *fields[5] = {"", "", "", "", ""};
 	memset(answer, 0, sizeof(*answer));
-	/* "JobID f2oLk unknown", with which some releases end as if nothing was wrong. */
+	/* "JobID f2oLk unknown": some releases print it and exit with 0. */
 	const char *unknown = strstr(result->errors, " unknown\n");
 	if (unknown != NULL && strncmp(result->errors, "JobID ", 6) == 0) {
 		answer->meaning = BATCH_FORGOTTEN;
@@ -153,12 +142,12 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	for (size_t i = 0; i < 5; i++) {
 		if (rest == NULL)
 			return false;
-		/* The last one is what is left. */
+		/* The last field is the rest of the line. */
 		fields[i] = i < 4 ? strsep(&rest, "|") : rest;
 	}
 	snprintf(answer->name, sizeof(answer->name), "%s", fields[0]);
 	text_make_printable(answer->name);
-	find_state(answer, STATES, answer->name);
+	(void)scheduler_find_state(STATES, answer->name, answer);
 	if (strcmp(answer->name, "FAILED") == 0)
 		read_failure(answer, fields[1], fields[2], fields[4]);
 	if (answer->meaning == BATCH_WAITING)
@@ -168,7 +157,7 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 	return answer->name[0] != '\0';
 }
 
-/* What the instance did not come to judge. */
+/* The instance did not judge the request. */
 static const char *const UNJUDGED[] = {
 	"Unable to connect to Flux",
 	"Function not implemented",
@@ -187,7 +176,7 @@ static const char *const UNJUDGED[] = {
 
 const struct scheduler FLUX = {
 	.name = "flux",
-	.node_variable = "HOSTNAME", /* Flux has none of its own for it */
+	.node_variable = "HOSTNAME", /* Flux has no variable for it */
 	.submit = SUBMIT,
 	.ask = ASK,
 	.list = LIST,

@@ -1,18 +1,18 @@
 /*
- * LSF: bsub, bjobs, bkill; bhist for what mbatchd has forgotten. Written for LSF 10.1, by its
- * command reference.
+ * LSF 10.1: bsub, bjobs, bkill; bhist for a job that mbatchd has forgotten. By its command
+ * reference.
  *
- * LSF's job report goes nowhere: its copy of the output has nothing that our log has not. What
- * the job's shell has to say where it cannot run the wrapper goes to the log.
+ * LSF's report of the job is discarded: the log has all output of the script already. The error of
+ * a shell that cannot execute the wrapper goes to the log.
  */
 #include "core/executor/scheduler.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
-/* -rn: LSF would run a job again that lost its host under another number. */
+/* -rn: otherwise LSF would run a job that has lost its host again, under another number. */
 static command_template SUBMIT = {"bsub",      "-J", "{name}", "-rn",	    "{arguments}", "-o",
 				  "/dev/null", "-e", "{log}",  "/bin/bash", "{wrapper}",   NULL};
 static command_template ASK = {
@@ -35,7 +35,7 @@ static const struct batch_state STATES[] = {
 	{"RUN", BATCH_RUNNING, NULL},
 	{"USUSP", BATCH_RUNNING, NULL},
 	{"SSUSP", BATCH_RUNNING, NULL},
-	/* Its host does not answer; it may do so again. */
+	/* Its host does not answer at present. */
 	{"UNKWN", BATCH_RUNNING, NULL},
 	{"DONE", BATCH_ENDED, NULL},
 	{"EXIT", BATCH_ENDED, NULL},
@@ -44,89 +44,90 @@ static const struct batch_state STATES[] = {
 };
 
 static const char LIMIT[] = "it has reached a limit of processes or threads";
-static const char MEMORY[] = "it needed more memory than it was given";
-static const char CANCELLED[] = "it was cancelled in the scheduler, not by GitLab";
 static const char PREEMPTED[] = "another job was given its hosts";
 static const char HOST[] = "LSF has lost one of its hosts";
 
 /* "Termination reasons displayed by bacct, bhist, and bjobs": why a job is EXIT. */
 static const struct batch_state REASONS[] = {
-	{"TERM_RUNLIMIT", BATCH_CONDEMNED, "it has reached its time limit"},
-	{"TERM_CPULIMIT", BATCH_CONDEMNED, "it has reached its limit of processor time"},
-	{"TERM_DEADLINE", BATCH_CONDEMNED, "it has reached its deadline"},
-	{"TERM_PROCESSLIMIT", BATCH_CONDEMNED, LIMIT},
-	{"TERM_THREADLIMIT", BATCH_CONDEMNED, LIMIT},
-	{"TERM_MEMLIMIT", BATCH_CONDEMNED, MEMORY},
-	{"TERM_SWAP", BATCH_CONDEMNED, MEMORY},
-	{"TERM_OWNER", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_FORCE_OWNER", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_ADMIN", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_FORCE_ADMIN", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_BUCKET_KILL", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_CHKPNT", BATCH_CONDEMNED, CANCELLED},
-	{"TERM_ORPHAN_SYSTEM", BATCH_CONDEMNED, "what it depends on can no more become true"},
-	{"TERM_PRE_EXEC_FAIL", BATCH_CONDEMNED, "the command of -E has failed"},
-	{"TERM_DATA", BATCH_CONDEMNED, "its data could not be staged"},
+	{"TERM_RUNLIMIT", BATCH_KILLED, REASON_TIME},
+	{"TERM_CPULIMIT", BATCH_KILLED, REASON_CPU_TIME},
+	{"TERM_DEADLINE", BATCH_KILLED, "it has reached its deadline"},
+	{"TERM_PROCESSLIMIT", BATCH_KILLED, LIMIT},
+	{"TERM_THREADLIMIT", BATCH_KILLED, LIMIT},
+	{"TERM_MEMLIMIT", BATCH_KILLED, REASON_MEMORY},
+	{"TERM_SWAP", BATCH_KILLED, REASON_MEMORY},
+	{"TERM_OWNER", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_FORCE_OWNER", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_ADMIN", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_FORCE_ADMIN", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_BUCKET_KILL", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_CHKPNT", BATCH_KILLED, REASON_CANCELLED},
+	{"TERM_ORPHAN_SYSTEM", BATCH_KILLED, "the condition of its -w can no longer become true"},
+	{"TERM_PRE_EXEC_FAIL", BATCH_KILLED, "the command of -E has failed"},
+	{"TERM_DATA", BATCH_KILLED, "its data could not be staged"},
 	{"TERM_PREEMPT", BATCH_LOST, PREEMPTED},
-	{"TERM_LOAD", BATCH_LOST, "its host had too much to do"},
+	{"TERM_LOAD", BATCH_LOST, "its host was overloaded"},
 	{"TERM_WINDOW", BATCH_LOST, "the run window of its queue was closed"},
 	{"TERM_REQUEUE_OWNER", BATCH_LOST, "it was requeued"},
 	{"TERM_REQUEUE_ADMIN", BATCH_LOST, "it was requeued"},
 	{"TERM_REQUEUE_RC", BATCH_LOST, "it was requeued"},
 	{"TERM_RC_RECLAIM", BATCH_LOST, HOST},
-	{"TERM_MC_RECALL", BATCH_LOST, "another cluster has given it back"},
+	{"TERM_MC_RECALL", BATCH_LOST, "another cluster has returned it"},
 	{"TERM_ZOMBIE", BATCH_LOST, HOST},
 	{"TERM_OTHER", BATCH_LOST, "it was switched to another queue"},
-	{"TERM_CWD_NOTEXIST", BATCH_LOST, "its directory is not there on its host"},
+	{"TERM_CWD_NOTEXIST", BATCH_LOST, "its working directory does not exist on its host"},
 	{"TERM_RMS", BATCH_LOST, "it could not be started on its hosts"},
 	{"TERM_SLURM", BATCH_LOST, "it could not be started on its hosts"},
 	{"TERM_CSM_ALLOC", BATCH_LOST, "it could not be started on its hosts"},
 	{"TERM_KUBE", BATCH_LOST, "it could not be started on its hosts"},
-	/* Any other is the script's own end: TERM_EXTERNAL_SIGNAL is an exit code above 128. */
+	/* Otherwise the script ended by itself, or by a signal (TERM_EXTERNAL_SIGNAL). */
 	{NULL, BATCH_ENDED, NULL},
 };
 
-static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
-static const char OWN_SCRIPT[] = "the job's script is what is run";
-static const char AGAIN[] = "the job would be run again after its end was told";
-static const char INTERACTIVE[] = "the driver has no terminal, and itself waits for the job's end";
-static const char FROM_FILE[] = "what a file says cannot be judged";
-static const char NO_JOB[] = "no job would be submitted";
+/* Of several pending reasons, LSF may print any one first. */
+static const struct hopeless_reason HOPELESS[] = {
+	{"", "Dependency condition invalid or never satisfied",
+	 "the condition of its -w can no longer become true"},
+	{NULL, NULL, NULL},
+};
+
+static const char AGAIN[] = "LSF would run the job again after jacamar has reported its end";
+static const char FROM_FILE[] = "jacamar cannot check the options in the file";
 
 static const struct refused_option REFUSED[] = {
-	{"o", 0, OWN_LOG},
-	{"oo", 0, OWN_LOG},
-	{"e", 0, OWN_LOG},
-	{"eo", 0, OWN_LOG},
-	{"i", 0, OWN_SCRIPT},
-	{"is", 0, OWN_SCRIPT},
-	{"Zs", 0, OWN_SCRIPT},
-	{"J", 0, "the driver finds the job by its name, and a CI job is one job"},
+	{"o", 0, REFUSED_LOG},
+	{"oo", 0, REFUSED_LOG},
+	{"e", 0, REFUSED_LOG},
+	{"eo", 0, REFUSED_LOG},
+	{"i", 0, REFUSED_SCRIPT},
+	{"is", 0, REFUSED_SCRIPT},
+	{"Zs", 0, REFUSED_SCRIPT},
+	{"J", 0, "jacamar finds the job by its name, and a CI job is exactly one batch job"},
 	{"Q", 0, AGAIN},
 	{"r", 0, AGAIN},
-	{"I", 0, INTERACTIVE},
-	{"Ip", 0, INTERACTIVE},
-	{"Is", 0, INTERACTIVE},
-	{"IS", 0, INTERACTIVE},
-	{"ISp", 0, INTERACTIVE},
-	{"ISs", 0, INTERACTIVE},
-	{"IX", 0, INTERACTIVE},
-	{"XF", 0, INTERACTIVE},
-	{"tty", 0, INTERACTIVE},
-	{"K", 0, INTERACTIVE},
+	{"I", 0, REFUSED_INTERACTIVE},
+	{"Ip", 0, REFUSED_INTERACTIVE},
+	{"Is", 0, REFUSED_INTERACTIVE},
+	{"IS", 0, REFUSED_INTERACTIVE},
+	{"ISp", 0, REFUSED_INTERACTIVE},
+	{"ISs", 0, REFUSED_INTERACTIVE},
+	{"IX", 0, REFUSED_INTERACTIVE},
+	{"XF", 0, REFUSED_INTERACTIVE},
+	{"tty", 0, REFUSED_INTERACTIVE},
+	{"K", 0, REFUSED_INTERACTIVE},
 	{"pack", 0, FROM_FILE},
 	{"json", 0, FROM_FILE},
 	{"yaml", 0, FROM_FILE},
 	{"jsdl", 0, FROM_FILE},
 	{"jsdl_strict", 0, FROM_FILE},
-	{"h", 0, NO_JOB},
-	{"help", 0, NO_JOB},
-	{"V", 0, NO_JOB},
+	{"h", 0, REFUSED_NO_JOB},
+	{"help", 0, REFUSED_NO_JOB},
+	{"V", 0, REFUSED_NO_JOB},
 	{NULL, 0, NULL},
 };
 
 /* "bsub: Categories and options" */
-static const struct word_option KNOWN[] = {
+static const struct word_option WORDS[] = {
 	{"B", false},	       {"H", false},
 	{"N", false},	       {"Ne", false},
 	{"Nd", false},	       {"ar", false},
@@ -170,24 +171,22 @@ static const struct word_option KNOWN[] = {
 	{NULL, false},
 };
 
-/* "Job <1234> is submitted to queue <normal>.", perhaps behind what the site's esub has to say. */
+/* "Job <1234> is submitted to queue <normal>.", perhaps after lines of the site's esub. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
 	static const char before[] = "Job <";
-	static const char behind[] = "> is submitted to ";
+	static const char after[] = "> is submitted to ";
 	bool found = false;
-	for (const char *line = output; *line != '\0';) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		const char *digits = line + strlen(before);
 		if (strncmp(line, before, strlen(before)) == 0) {
 			size_t length = strspn(digits, TEXT_DIGIT);
 			if (length > 0 && length < BATCH_NUMBER_SIZE &&
-			    strncmp(digits + length, behind, strlen(behind)) == 0) {
+			    strncmp(digits + length, after, strlen(after)) == 0) {
 				snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, digits);
 				found = true;
 			}
 		}
-		line += strcspn(line, "\n");
-		line += *line == '\n' ? 1 : 0;
 	}
 	return found;
 }
@@ -198,7 +197,7 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return scheduler_find_number(output, marks->name, number);
 }
 
-/* A field up to its `end`, "" where it is none that says something. */
+/* A field up to its `end`; "" if LSF prints "-". */
 static void take_field(const char *field, const char *end, char *value, size_t size)
 {
 	snprintf(value, size, "%.*s", (int)strcspn(field, end), field);
@@ -207,23 +206,16 @@ static void take_field(const char *field, const char *end, char *value, size_t s
 		value[0] = '\0';
 }
 
-/* The line that is the answer begins with a state; what LSF says while it waits does not. */
+/* The answer is the line that begins with a state: LSF also prints lines while it waits. */
 static const char *find_answer(const char *output)
 {
 	struct batch_answer ignored;
-	for (const char *line = output; line != NULL;) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		size_t length = strcspn(line, "|\n");
-		if (line[length] == '|' && scheduler_find_state(STATES, line, length, &ignored))
+		if (line[length] == '|' && scheduler_find_state(STATES, line, &ignored))
 			return line;
-		line = strchr(line, '\n');
-		line = line != NULL ? line + 1 : NULL;
 	}
 	return NULL;
-}
-
-static void explain_exit(struct batch_answer *answer, const char *reason)
-{
-	(void)scheduler_find_state(REASONS, reason, strspn(reason, TEXT_WORD), answer);
 }
 
 static bool read_fields(const char *line, struct batch_answer *answer)
@@ -235,14 +227,15 @@ static bool read_fields(const char *line, struct batch_answer *answer)
 			return false;
 		fields[i] = before + 1;
 	}
-	(void)scheduler_find_state(STATES, line, strcspn(line, "|"), answer);
+	(void)scheduler_find_state(STATES, line, answer);
 	take_field(fields[STAT], "|", answer->name, sizeof(answer->name));
 	if (answer->meaning == BATCH_WAITING) {
 		take_field(fields[EXPECTED], "|", answer->expected, sizeof(answer->expected));
 		take_field(fields[PEND_REASON], "\n", answer->reason, sizeof(answer->reason));
+		scheduler_find_hopeless(HOPELESS, answer);
 	} else if (strcmp(answer->name, "EXIT") == 0) {
 		take_field(fields[EXIT_REASON], "|", answer->reason, sizeof(answer->reason));
-		explain_exit(answer, answer->reason);
+		(void)scheduler_find_state(REASONS, answer->reason, answer);
 	}
 	return true;
 }
@@ -273,11 +266,14 @@ static bool read_history(const char *output, struct batch_answer *answer)
 	}
 	if (exited == NULL)
 		return false;
-	explain_exit(answer, exited + strspn(exited, "; "));
+	(void)scheduler_find_state(REASONS, exited + strspn(exited, "; "), answer);
 	return true;
 }
 
-/* bsub waits for an LSF that is away, unless LSB_NTRIES says otherwise; its last line counts. */
+/*
+ * LSF did not judge the request. bsub waits for an LSF that does not answer, unless LSB_NTRIES is
+ * set, and prints lines about that.
+ */
 static const char *const UNJUDGED[] = {
 	"Please wait",
 	"Cannot connect to LSF",
@@ -315,5 +311,5 @@ const struct scheduler LSF = {
 	.read_answer = read_answer,
 	.unjudged = UNJUDGED,
 	.last_line_counts = true,
-	.options = {.refused = REFUSED, .known = KNOWN},
+	.options = {.refused = REFUSED, .words = WORDS},
 };

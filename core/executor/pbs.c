@@ -1,9 +1,8 @@
 /*
- * PBS: qsub, qstat, qdel; qselect where a job's number was lost. Written for OpenPBS and PBS
- * Professional 18.1 and newer, the qstat of which can print JSON; older releases, and Torque, are
- * asked for the plain form.
+ * OpenPBS and PBS Professional 18.1 and newer, with JSON from qstat; older releases and Torque in
+ * the plain form: qsub, qstat, qdel; qselect for a job whose number was lost.
  *
- * The job's standard output is discarded: the server would copy it over the log at the job's end.
+ * The job's standard output is discarded: the server would overwrite the log at the job's end.
  */
 #include "core/executor/scheduler.h"
 
@@ -12,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
-/* -V: as with the other schedulers, a job has the environment that it would have here. */
+/* -V: as with the other schedulers, the job gets the environment of the command. */
 static command_template SUBMIT = {"qsub", "-N",	       "{name}",    "{arguments}", "-j",
 				  "oe",	  "-o",	       "/dev/null", "-S",	   "/bin/bash",
 				  "-V",	  "{wrapper}", NULL};
 static command_template ASK = {"qstat", "-x", "-f", "-F", "json", "{number}", NULL};
 static command_template ASK_PLAIN = {"qstat", "-x", "-f", "{number}", NULL};
-/* Without a history, and of Torque, where -x is XML. */
+/* For servers without a history, and for Torque, whose -x prints XML. */
 static command_template ASK_ALIVE = {"qstat", "-f", "{number}", NULL};
 static const char *const *const ASK_OTHERWISE[] = {ASK_PLAIN, ASK_ALIVE, NULL};
 static command_template LIST = {"qselect", "-u", "{account}", "-N", "{name}", NULL};
@@ -41,92 +40,85 @@ static const struct letter {
 	{NULL, NULL, BATCH_UNKNOWN},
 };
 
-static const char TIME[] = "it has reached its time limit";
-static const char PROCESSOR_TIME[] = "it has reached its limit of processor time";
 static const char PROCESSORS[] = "it used more processors than it was given";
-static const char MEMORY[] = "it needed more memory than it was given";
-static const char CANCELLED[] = "it was cancelled in the scheduler, not by GitLab";
 static const char HOOK[] = "a hook of the site has deleted it";
-static const char NODE[] = "one of its nodes has failed";
-static const char RERUN[] = "the scheduler took it from its nodes, and may not run it again";
-static const char NO_START[] = "it could not be started on its nodes";
+static const char RERUN[] = "the scheduler removed it from its nodes and cannot run it again";
 static const char MOVED[] = "it was moved to another server";
 
-/* How the server itself ended a job: negative exit codes, by which PBS and Torque differ. */
+/* Why the server ended a job: negative exit codes, which differ between PBS and Torque. */
 struct special_end {
 	int code; /* 0 ends the table */
 	enum batch_meaning meaning;
-	const char *words;
+	const char *why;
 };
 static const struct special_end PBS_ENDS[] = {
 	{-11, BATCH_LOST, RERUN},
 	{-14, BATCH_LOST, RERUN},
 	{-16, BATCH_LOST, RERUN},
 	{-18, BATCH_LOST, RERUN},
-	{-17, BATCH_CONDEMNED, HOOK},
-	{-19, BATCH_CONDEMNED, HOOK},
-	{-24, BATCH_CONDEMNED, PROCESSORS},
-	{-25, BATCH_CONDEMNED, PROCESSORS},
-	{-26, BATCH_CONDEMNED, MEMORY},
-	{-27, BATCH_CONDEMNED, MEMORY},
-	{-28, BATCH_CONDEMNED, PROCESSOR_TIME},
-	{-29, BATCH_CONDEMNED, TIME},
-	{0, BATCH_LOST, NO_START},
+	{-17, BATCH_KILLED, HOOK},
+	{-19, BATCH_KILLED, HOOK},
+	{-24, BATCH_KILLED, PROCESSORS},
+	{-25, BATCH_KILLED, PROCESSORS},
+	{-26, BATCH_KILLED, REASON_MEMORY},
+	{-27, BATCH_KILLED, REASON_MEMORY},
+	{-28, BATCH_KILLED, REASON_CPU_TIME},
+	{-29, BATCH_KILLED, REASON_TIME},
+	{0, BATCH_LOST, REASON_NO_START},
 };
 static const struct special_end TORQUE_ENDS[] = {
-	{-10, BATCH_CONDEMNED, MEMORY},
-	{-11, BATCH_CONDEMNED, TIME},
-	{-12, BATCH_CONDEMNED, PROCESSOR_TIME},
-	{0, BATCH_LOST, NO_START},
+	{-10, BATCH_KILLED, REASON_MEMORY},
+	{-11, BATCH_KILLED, REASON_TIME},
+	{-12, BATCH_KILLED, REASON_CPU_TIME},
+	{0, BATCH_LOST, REASON_NO_START},
 };
 
-/* Of a job that qdel ended; a signal has 256 added. */
+/* In the comment of the scheduler. */
+static const struct hopeless_reason HOPELESS[] = {
+	{"Can Never Run", "", "the cluster does not have what it requests; request less"},
+	{NULL, NULL, NULL},
+};
+
+/* Of a job that qdel has ended; Torque adds 256 to a signal. */
 #define SUBSTATE_TERMINATED "91"
 #define TORQUE_TERMINATED   "271"
 
-static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
-static const char NO_NUMBER[] = "the driver reads the job's number";
-static const char ONE_JOB[] = "a CI job is one job";
-static const char INTERACTIVE[] = "a CI job is not interactive";
-static const char NO_JOB[] = "no job would be submitted";
-static const char OWN_NAME[] = "the driver finds its job by its name";
-static const char OWN_SHELL[] = "the driver's script is for bash";
-static const char ACCOUNT[] = "the job's account is decided by the site's rules";
+static const char OWN_SHELL[] = "the script of jacamar needs bash";
 
 static const struct refused_option REFUSED[] = {
-	{"", 'o', OWN_LOG},
-	{"", 'e', OWN_LOG},
-	{"", 'j', OWN_LOG},
-	{"", 'k', OWN_LOG},
-	{"", 'N', OWN_NAME},
+	{"", 'o', REFUSED_LOG},
+	{"", 'e', REFUSED_LOG},
+	{"", 'j', REFUSED_LOG},
+	{"", 'k', REFUSED_LOG},
+	{"", 'N', REFUSED_NAME},
 	{"", 'S', OWN_SHELL},
-	{"", 'C', "lines of the driver's script would be read as options"},
-	{"", 'z', NO_NUMBER},
-	{"", 'J', ONE_JOB},
-	{"", 't', ONE_JOB},
-	{"", 'I', INTERACTIVE},
-	{"", 'X', INTERACTIVE},
-	{"", 'u', ACCOUNT},
-	{"help", 0, NO_JOB},
-	{"about", 0, NO_JOB},
-	{"version", 0, NO_JOB},
+	{"", 'C', "PBS would read lines of the script as options"},
+	{"", 'z', REFUSED_QUIET},
+	{"", 'J', REFUSED_ARRAY},
+	{"", 't', REFUSED_ARRAY},
+	{"", 'I', REFUSED_INTERACTIVE},
+	{"", 'X', REFUSED_INTERACTIVE},
+	{"", 'u', REFUSED_ACCOUNT},
+	{"help", 0, REFUSED_NO_JOB},
+	{"about", 0, REFUSED_NO_JOB},
+	{"version", 0, REFUSED_NO_JOB},
 	{NULL, 0, NULL},
 };
 
-/* -W takes any of a job's attributes, by names that the server reads in any case. */
+/* -W sets any attribute of a job, by a name in any case. */
 static const struct refused_value REFUSED_VALUES[] = {
-	{"", 'W', "block", "the driver itself waits for the job's end"},
-	{"", 'W', "interactive", INTERACTIVE},
-	{"", 'W', "Output_Path", OWN_LOG},
-	{"", 'W', "Error_Path", OWN_LOG},
-	{"", 'W', "Join_Path", OWN_LOG},
-	{"", 'W', "Keep_Files", OWN_LOG},
-	{"", 'W', "Job_Name", OWN_NAME},
+	{"", 'W', "block", REFUSED_WAIT},
+	{"", 'W', "interactive", REFUSED_INTERACTIVE},
+	{"", 'W', "Output_Path", REFUSED_LOG},
+	{"", 'W', "Error_Path", REFUSED_LOG},
+	{"", 'W', "Join_Path", REFUSED_LOG},
+	{"", 'W', "Keep_Files", REFUSED_LOG},
+	{"", 'W', "Job_Name", REFUSED_NAME},
 	{"", 'W', "Shell_Path_List", OWN_SHELL},
-	{"", 'W', "executable", "the job's script is what is run"},
-	{"", 'W', "array_indices", ONE_JOB},
-	{"", 'W', "User_List", ACCOUNT},
-	{"", 'q', "@", "the driver asks its own server about the job"},
+	{"", 'W', "executable", REFUSED_SCRIPT},
+	{"", 'W', "array_indices", REFUSED_ARRAY},
+	{"", 'W', "User_List", REFUSED_ACCOUNT},
+	{"", 'q', "@", "jacamar asks its own server about the job"},
 	{"", 0, NULL, NULL},
 };
 
@@ -143,25 +135,23 @@ static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 	return true;
 }
 
-/* Only jobs of this name are listed; Torque lists the ended ones, too: the newest is meant. */
+/* Only jobs of this name are listed. The newest counts: Torque also lists ended ones. */
 static bool read_list(const char *output, const struct batch_marks *marks,
 		      char number[BATCH_NUMBER_SIZE])
 {
 	(void)marks;
 	char candidate[BATCH_NUMBER_SIZE];
 	unsigned long long newest = 0;
-	for (const char *line = output; *line != '\0'; line += strcspn(line, "\n") + 1) {
+	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		if (read_number(line, candidate) && strtoull(candidate, NULL, 10) > newest) {
 			newest = strtoull(candidate, NULL, 10);
 			(void)text_copy(number, BATCH_NUMBER_SIZE, candidate);
 		}
-		if (strchr(line, '\n') == NULL)
-			break;
 	}
 	return newest > 0;
 }
 
-/* One job of an answer, in either form. */
+/* A job in an answer of either form. */
 struct job {
 	json_t *root;	      /* owned; NULL: the plain form */
 	const json_t *fields; /* borrowed from it */
@@ -184,7 +174,7 @@ static void close_job(struct job *job)
 	json_decref(job->root);
 }
 
-/* The line of a field, which begins with four spaces; what does not fit follows behind tabs. */
+/* The line of a field begins with four spaces; a long one continues on lines with a tab. */
 static void take_plain(const char *plain, const char *name, char *value, size_t size)
 {
 	char start[64];
@@ -204,7 +194,7 @@ static void take_plain(const char *plain, const char *name, char *value, size_t 
 	value[length] = '\0';
 }
 
-/* "name" or "name.resource"; "" where it is not there. */
+/* "name" or "name.resource"; "" if there is no such field. */
 static void take(const struct job *job, const char *name, char *value, size_t size)
 {
 	value[0] = '\0';
@@ -225,7 +215,7 @@ static void take(const struct job *job, const char *name, char *value, size_t si
 	text_make_printable(value);
 }
 
-/* "10:30:00" in seconds; -1 where it is no time. */
+/* "10:30:00" in seconds; -1 if it is no time. */
 static long seconds_of(const char *text)
 {
 	long seconds = 0;
@@ -242,7 +232,7 @@ static long seconds_of(const char *text)
 	return -1;
 }
 
-/* Releases before 22 end a job at its limit without a code for that. */
+/* Releases before 22 have no exit code for the time limit. */
 static bool reached_its_limit(const struct job *job)
 {
 	char used[32];
@@ -252,20 +242,20 @@ static bool reached_its_limit(const struct job *job)
 	return seconds_of(limit) > 0 && seconds_of(used) >= seconds_of(limit);
 }
 
-static void set(struct batch_answer *answer, enum batch_meaning meaning, const char *words)
+static void set(struct batch_answer *answer, enum batch_meaning meaning, const char *why)
 {
 	answer->meaning = meaning;
-	answer->words = words;
+	answer->why = why;
 }
 
 static void find_special(struct batch_answer *answer, const struct special_end *end, long code)
 {
 	while (end->code != 0 && end->code != code)
 		end++;
-	set(answer, end->meaning, end->words);
+	set(answer, end->meaning, end->why);
 }
 
-/* By qdel. Torque has no word for that but the signal, and none for who had not begun. */
+/* By qdel. Torque only has the signal, and no exit status for a job that had not started. */
 static bool was_deleted(const struct job *job, bool is_torque, const char *status)
 {
 	char substate[16];
@@ -276,20 +266,20 @@ static bool was_deleted(const struct job *job, bool is_torque, const char *statu
 	return strcmp(substate, SUBSTATE_TERMINATED) == 0;
 }
 
-/* Who has ended the job that has ended: its script, unless there is a sign of somebody else. */
+/* Why the job has ended: because its script has, unless a field shows another reason. */
 static void read_end(struct batch_answer *answer, const struct job *job, bool is_torque)
 {
 	char status[16];
 	take(job, is_torque ? "exit_status" : "Exit_status", status, sizeof(status));
 	long code = strtol(status, NULL, 10);
 	if (was_deleted(job, is_torque, status))
-		set(answer, BATCH_CONDEMNED, CANCELLED);
+		set(answer, BATCH_KILLED, REASON_CANCELLED);
 	else if (status[0] == '\0')
-		set(answer, BATCH_LOST, NODE);
+		set(answer, BATCH_LOST, REASON_NODE);
 	else if (code < 0)
 		find_special(answer, is_torque ? TORQUE_ENDS : PBS_ENDS, code);
 	else if (code > 128 && reached_its_limit(job))
-		set(answer, BATCH_CONDEMNED, TIME);
+		set(answer, BATCH_KILLED, REASON_TIME);
 }
 
 static bool read_job(struct batch_answer *answer, const struct job *job)
@@ -307,6 +297,7 @@ static bool read_job(struct batch_answer *answer, const struct job *job)
 		take(job, "estimated.start_time", answer->expected, sizeof(answer->expected));
 	if (strcmp(answer->expected, "UNKNOWN") == 0)
 		answer->expected[0] = '\0';
+	scheduler_find_hopeless(HOPELESS, answer);
 	if (answer->meaning == BATCH_ENDED)
 		read_end(answer, job, state[0] == 'C');
 	return state[0] != '\0';
@@ -320,7 +311,7 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 		answer->meaning = BATCH_FORGOTTEN;
 		return true;
 	}
-	/* It is in a history that this form does not show. */
+	/* Only the history has the job, which this form does not show. */
 	if (strstr(result->errors, "Job has finished") != NULL) {
 		answer->meaning = BATCH_ENDED;
 		snprintf(answer->name, sizeof(answer->name), "finished");
@@ -333,8 +324,8 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 }
 
 /*
- * JSON of some releases is none where a value has quotes; a usage tells that an option is not
- * known; without a history -x fails.
+ * Some releases print invalid JSON if a value has quotes; a usage message means that an option is
+ * not known; -x fails on a server without a history.
  */
 static bool is_unfit(const struct command_result *result)
 {
@@ -350,7 +341,7 @@ static bool is_unfit(const struct command_result *result)
 	return !opened;
 }
 
-/* What the server did not come to judge. */
+/* The server did not judge the request. */
 static const char *const UNJUDGED[] = {
 	"cannot connect to server",
 	"Communication failure",
@@ -372,7 +363,7 @@ static const char *const UNJUDGED[] = {
 
 const struct scheduler PBS = {
 	.name = "pbs",
-	.node_variable = "HOSTNAME", /* PBS has none of its own for it */
+	.node_variable = "HOSTNAME", /* PBS has no variable for it */
 	.submit = SUBMIT,
 	.ask = ASK,
 	.ask_otherwise = ASK_OTHERWISE,

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
 static const struct scheduler *const SCHEDULERS[] = {
 	[EXECUTOR_COBALT] = &COBALT, [EXECUTOR_LSF] = &LSF, [EXECUTOR_SLURM] = &SLURM,
@@ -23,20 +23,45 @@ const char *scheduler_name_of(enum executor_kind executor)
 	return scheduler != NULL ? scheduler->name : "shell";
 }
 
-bool scheduler_find_state(const struct batch_state *states, const char *name, size_t length,
+bool scheduler_find_state(const struct batch_state *states, const char *text,
 			  struct batch_answer *answer)
 {
+	size_t length = strspn(text, TEXT_WORD);
 	while (states->name != NULL &&
-	       (strncmp(states->name, name, length) != 0 || states->name[length] != '\0'))
+	       (strncmp(states->name, text, length) != 0 || states->name[length] != '\0'))
 		states++;
 	answer->meaning = states->meaning;
-	answer->words = states->words;
+	answer->why = states->why;
 	return states->name != NULL;
+}
+
+/* With "all", Slurm chooses among its clusters. */
+bool batch_is_cluster(const char *text)
+{
+	return text_is_made_of(text, TEXT_WORD, BATCH_CLUSTER_SIZE - 1) && text[0] != '-' &&
+	       strcasecmp(text, "all") != 0;
+}
+
+void scheduler_find_hopeless(const struct hopeless_reason *reasons, struct batch_answer *answer)
+{
+	for (; answer->meaning == BATCH_WAITING && reasons->begins != NULL; reasons++) {
+		if (strncmp(answer->reason, reasons->begins, strlen(reasons->begins)) != 0 ||
+		    strstr(answer->reason, reasons->part) == NULL)
+			continue;
+		answer->meaning = BATCH_HOPELESS;
+		answer->why = reasons->why;
+	}
+}
+
+const char *scheduler_next_line(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line + (*line == '\n' ? 1 : 0);
 }
 
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE])
 {
-	for (const char *line = lines; *line != '\0';) {
+	for (const char *line = lines; *line != '\0'; line = scheduler_next_line(line)) {
 		size_t digits = strspn(line, TEXT_WORD ".");
 		size_t length = strcspn(line, "\n");
 		if (digits > 0 && digits < BATCH_NUMBER_SIZE && line[0] != '-' &&
@@ -45,7 +70,6 @@ bool scheduler_find_number(const char *lines, const char *mark, char number[BATC
 			snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)digits, line);
 			return true;
 		}
-		line += length + (line[length] == '\n' ? 1 : 0);
 	}
 	return false;
 }
@@ -62,15 +86,15 @@ const char *scheduler_last_words(const struct command_result *result)
 
 bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result)
 {
-	const char *said =
+	const char *error =
 		scheduler->last_line_counts ? scheduler_last_words(result) : result->errors;
-	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 || said[0] == '\0')
+	if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) == 0 || error[0] == '\0')
 		return false;
-	/* What is not there might have told otherwise. */
+	/* The part that was dropped may show that the request was not judged. */
 	if (result->errors_cut && !scheduler->last_line_counts)
 		return false;
 	for (const char *const *part = scheduler->unjudged; *part != NULL; part++)
-		if (strcasestr(said, *part) != NULL)
+		if (strcasestr(error, *part) != NULL)
 			return false;
 	return true;
 }

@@ -1,8 +1,10 @@
 /*
- * What the engine of batch jobs knows of a scheduler: one `const struct scheduler` each.
+ * All that batch.c needs to know about a scheduler: a `const struct scheduler`, one for each
+ * scheduler, in a file of its own (slurm.c, flux.c, ...).
  *
- * A scheduler is spoken to by its own commands, without a shell. How they are called is data; how
- * their answers are read are functions that know nothing of processes or files.
+ * The scheduler's own commands are executed, without a shell. Each command is a template in that
+ * structure. Functions that it names read the output of the commands; they use no processes or
+ * files.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_SCHEDULER_H
 #define JACAMAR_CORE_EXECUTOR_SCHEDULER_H
@@ -11,14 +13,14 @@
 #include <stddef.h>
 
 #include "config/settings.h"
-#include "core/executor/options.h"
 
-#define BATCH_NUMBER_SIZE 64
+#define BATCH_NUMBER_SIZE  64
+#define BATCH_CLUSTER_SIZE 48
 
 /*
- * A command: its bare name or path, and its arguments, NULL at their end. In each, {wrapper},
- * {log}, {journal}, {name}, {account} and {number} are filled in; {arguments} stands alone, for the
- * author's.
+ * A command: its name or path, and its arguments, ended by NULL. {wrapper}, {log}, {journal},
+ * {name}, {account}, {number} and {cluster} are replaced. A word that is then empty is left out.
+ * The word {arguments} is replaced by all arguments of the site and of the job's author.
  */
 typedef const char *const command_template[];
 
@@ -26,80 +28,176 @@ typedef const char *const command_template[];
 struct command_result {
 	int status; /* as waitpid has it */
 	char output[16 * 1024];
-	char errors[4096]; /* the end */
+	char errors[4096]; /* its end, if there was more */
 	bool cut;	   /* there was more output */
-	bool errors_cut;   /* there was more of these, before */
+	bool errors_cut;   /* there was more before `errors` */
 };
 
-/* What a job's state means to the one who waits for its end. */
+/* What the state that a scheduler reports means for the result of the job. */
 enum batch_meaning {
-	BATCH_UNKNOWN,	 /* no such state is known: it is told, and waited for the next */
-	BATCH_WAITING,	 /* in the queue, perhaps once more */
+	BATCH_UNKNOWN,	 /* a state that is not in the table: only reported */
+	BATCH_WAITING,	 /* in the queue, perhaps again */
+	BATCH_HOPELESS,	 /* in the queue, for a reason that no waiting ends: `why` */
 	BATCH_RUNNING,	 /* on its nodes */
-	BATCH_ENDING,	 /* leaves them, perhaps to be run again */
-	BATCH_ENDED,	 /* the script's end decides */
-	BATCH_CONDEMNED, /* ended by a limit or by somebody: the job has failed */
+	BATCH_ENDING,	 /* leaving its nodes, perhaps to be run again */
+	BATCH_ENDED,	 /* the exit code of the script is the result */
+	BATCH_KILLED,	 /* by a limit or by somebody: the job has failed */
 	BATCH_LOST,	 /* ended by no fault of the job */
-	BATCH_FORGOTTEN, /* the scheduler knows no such job, or no more */
+	BATCH_FORGOTTEN, /* the scheduler does not know the job, or not any more */
 };
+
+/* Why a job was killed or lost: what several schedulers report. */
+#define REASON_TIME	 "it has reached its time limit; request more time"
+#define REASON_CPU_TIME	 "it has reached its limit of processor time; request more time"
+#define REASON_MEMORY	 "it needed more memory than it was given; request more memory"
+#define REASON_CANCELLED "it was cancelled in the scheduler, not by GitLab"
+#define REASON_NODE	 "one of its nodes has failed"
+#define REASON_NO_START	 "it could not be started on its nodes"
+
+/* Why an argument is refused: what holds for several schedulers. */
+#define REFUSED_LOG	    "jacamar reads the job's log from a file of its own"
+#define REFUSED_SCRIPT	    "jacamar submits the script of the CI job"
+#define REFUSED_NAME	    "jacamar finds the job by its name"
+#define REFUSED_QUIET	    "jacamar reads the number of the job"
+#define REFUSED_WAIT	    "jacamar itself waits for the end of the job"
+#define REFUSED_NO_JOB	    "no job would be submitted"
+#define REFUSED_ARRAY	    "a CI job is exactly one batch job"
+#define REFUSED_INTERACTIVE "a CI job has no terminal"
+#define REFUSED_ACCOUNT	    "the site's rules decide the account of the job"
 
 struct batch_state {
 	const char *name;
 	enum batch_meaning meaning;
-	const char *words; /* for the job's log; NULL: the name says it */
+	const char *why; /* for the job's log, if it was killed or lost, or is hopeless */
 };
 
 struct batch_answer {
 	enum batch_meaning meaning;
-	const char *words; /* of the state; NULL: the name says it */
-	char name[64];	   /* printable, as is: */
-	char reason[128];  /* "" where there is none */
-	char expected[64]; /* when it is expected to start; "" where nobody knows */
+	const char *why; /* of the state's row */
+	/* Printable; "" if the scheduler does not report them. */
+	char name[64];
+	char reason[128];
+	char expected[64]; /* when the job is expected to start */
+	char node[64];	   /* that its script was to be started on */
 };
 
-/* By what a job is known whose number is not. */
+/* A reason for waiting, by its beginning and another part of it. */
+struct hopeless_reason {
+	const char *begins; /* NULL ends the table */
+	const char *part;   /* "": any */
+	const char *why;
+};
+
+/* Makes a waiting job hopeless if the table has its reason. */
+void scheduler_find_hopeless(const struct hopeless_reason *reasons, struct batch_answer *answer);
+
+/* What identifies a job in the queue if its number is not known. */
 struct batch_marks {
 	const char *wrapper;
 	const char *name;
 };
 
-/* Takes the row of that name, else the last one, which has none; true where it has that name. */
-bool scheduler_find_state(const struct batch_state *states, const char *name, size_t length,
+/*
+ * Finds the row whose name is the first word of `text`, or else the last one, which has no name,
+ * and copies it into the answer. True if there is a row of that name.
+ */
+bool scheduler_find_state(const struct batch_state *states, const char *text,
 			  struct batch_answer *answer);
 
-/* Finds the one of the lines "NUMBER MARK" that has this mark; false where there is none. */
+/* The beginning of the next line; the closing NUL after the last one. */
+const char *scheduler_next_line(const char *line);
+
+/* Finds the line "NUMBER MARK" with this mark; false if there is none. */
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE]);
+
+struct refused_option {
+	const char *name; /* NULL ends the table */
+	char letter;	  /* 0: there is no short form */
+	const char *reason;
+};
+
+/* An option that is refused if its value contains `part`, in any case. */
+struct refused_value {
+	const char *name; /* "": there is no long form */
+	char letter;	  /* 0: there is no short form */
+	const char *part; /* NULL ends the table */
+	const char *reason;
+};
+
+/* An option that is a word after one dash, as `-Is`. */
+struct word_option {
+	const char *name; /* NULL ends the table */
+	bool takes_value;
+};
+
+/*
+ * Options are read as by getopt_long(3): long ones may be abbreviated, short ones combined, and
+ * values attached. Or, with `words`, they are words after one dash.
+ *
+ * An unknown short option or word is refused: it could be one or two arguments, or, as `-1`, no
+ * option at all but a command to run.
+ */
+struct option_rules {
+	const struct refused_option *refused;
+	const struct word_option *words; /* NULL: options are read as by getopt_long(3) */
+
+	/* For getopt_long(3). */
+	const struct refused_value *values; /* NULL: there are none */
+	const char *letters;		    /* short options with a value */
+	const char *flags;		    /* short options without a value */
+	const char *attached;		    /* short options with an optional value; NULL: none */
+	const char *const
+		*bare; /* long options without a value, or only after "="; ends with NULL */
+	/* The option that names another cluster; NULL if the scheduler has no such option. */
+	const char *cluster;
+	char cluster_letter;
+	/*
+	 * Plugins of the site add long options. The last argument may be one that lacks its value,
+	 * and takes the next word of the command for it: `submit` must work without that word.
+	 */
+	bool plugins;
+};
 
 struct scheduler {
 	const char *name;
-	const char *node_variable; /* names the node, in a job's environment */
+	const char *node_variable; /* in the environment of a job, has the name of its node */
 
 	const char *const *submit;
 	const char *const *ask;
-	const char *const *const *ask_otherwise; /* other forms of it, the best first, NULL at their
-						    end; NULL: there are none */
-	const char *const *ask_history; /* NULL: nobody remembers what the scheduler forgot */
-	const char *const *list; /* of the account's jobs, with what they execute, newest first */
+	const char *const *const *ask_otherwise; /* older forms of it, the best first, ended by
+						    NULL; NULL: there are none */
+	const char *const
+		*ask_history;	 /* for a job that was forgotten; NULL: there is no history */
+	const char *const *list; /* the jobs of the account, the newest first */
 	const char *const *cancel;
-	const char *none;    /* what `list` says, failing, where there are no jobs; NULL: nothing */
+	/*
+	 * Batch jobs that the script of a job submits itself: what its shell reads after the
+	 * profiles, to have them marked with the variable JACAMAR_BATCH_MARK; lists those of the
+	 * account that have not ended, as "NUMBER MARK"; cancels those of {arguments}. NULL: they
+	 * cannot be marked, or need not be.
+	 */
+	const char *mark;
+	const char *const *list_marked;
+	const char *const *cancel_marked;
+	const char *none;    /* the error of `list` if there are no jobs; NULL: it does not fail */
 	bool hands_to_shell; /* the words of the job's command become a line for a shell */
 
-	/* Each is given a command that ended with status 0; false where it is no answer. */
+	/* Each reads the output of a command that ended with status 0; false if it is no answer. */
 	bool (*read_number)(const char *output, char number[BATCH_NUMBER_SIZE]);
 	bool (*read_list)(const char *output, const struct batch_marks *marks,
 			  char number[BATCH_NUMBER_SIZE]);
 	bool (*read_history)(const char *output, struct batch_answer *answer);
 
-	/* Whatever became of the command; false where it is no answer. */
+	/* The same for a command that may have failed. */
 	bool (*read_answer)(const struct command_result *result, struct batch_answer *answer);
-	/* True where this form of the question is not known, and another is; NULL: has but one. */
+	/* True if the command does not know this form of `ask`; NULL: there is only one. */
 	bool (*is_unfit)(const struct command_result *result);
 	/*
-	 * Parts of what a failed submit says, whatever their case, where nobody has judged the
-	 * request; NULL at their end.
+	 * Parts of the error of a failed submit which show that the scheduler did not judge the
+	 * request; in any case, ended by NULL.
 	 */
 	const char *const *unjudged;
-	bool last_line_counts; /* of what it says: the lines before tell of attempts */
+	bool last_line_counts; /* only the last line of the error: others are about retries */
 
 	struct option_rules options;
 };
@@ -110,16 +208,19 @@ extern const struct scheduler LSF;    /* lsf.c */
 extern const struct scheduler PBS;    /* pbs.c */
 extern const struct scheduler SLURM;  /* slurm.c */
 
-/* True where a failed submit says that the request was wrong, not that nobody has judged it. */
+/* True if the scheduler has judged the request of a failed submit, and refused it. */
 bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result);
 
-/* The last line of what a command said to its standard error that is not empty, and on. */
+/* The last line of a command's standard error that is not empty, and what follows it. */
 const char *scheduler_last_words(const struct command_result *result);
 
-/* NULL for an executor that is none. */
+/* True if `text` is the name of one cluster. */
+bool batch_is_cluster(const char *text);
+
+/* NULL for an executor that is no scheduler. */
 const struct scheduler *scheduler_of(enum executor_kind executor);
 
-/* The name that the site's configuration has for it. */
+/* The executor's name in the configuration. */
 const char *scheduler_name_of(enum executor_kind executor);
 
 #endif

@@ -1,31 +1,49 @@
 /*
- * Slurm: sbatch, scontrol, scancel; squeue where a job's number was lost; sacct, where a site has
- * it, for what the controller has forgotten. Written for Slurm 20.11 and newer.
+ * Slurm 20.11 and newer: sbatch, scontrol, scancel; squeue for a job whose number was lost; sacct,
+ * if a site has it, for a job that the controller has forgotten.
  *
- * --local keeps scontrol and squeue from asking for the federation: one request to the controller
- * is enough. scontrol needs one where squeue needs two.
+ * --local keeps scontrol and squeue from asking the federation. scontrol is used instead of squeue
+ * because it sends one request to the controller, and squeue two.
  */
 #include "core/executor/scheduler.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
-/* --parsable once more: an option of the author's that takes a value may take it for that. */
+/* --parsable twice: an option of the author's whose value is missing takes the second one. */
 static command_template SUBMIT = {
 	"sbatch",	  "--parsable",		"--job-name={name}", "{arguments}", "--parsable",
 	"--output={log}", "--open-mode=append", "{wrapper}",	     NULL};
-static command_template ASK = {"scontrol", "--local", "show", "job", "{number}", NULL};
-static command_template HISTORY = {"sacct",	    "--noheader", "--parsable2",
-				   "--allocations", "--jobs",	  "{number}",
-				   "--format",	    "State",	  NULL};
-static command_template LIST = {"squeue",    "--local",	 "--noheader", "--user={account}",
-				"--sort=-i", "--format", "%A %o",      NULL};
-static command_template CANCEL = {"scancel", "{number}", NULL};
+static command_template ASK = {"scontrol", "{cluster}", "--local", "show", "job", "{number}", NULL};
+static command_template HISTORY = {"sacct",	    "{cluster}", "--noheader", "--parsable2",
+				   "--allocations", "--jobs",	 "{number}",   "--format",
+				   "State",	    NULL};
+static command_template LIST = {
+	"squeue",    "{cluster}", "--local", "--noheader", "--user={account}",
+	"--sort=-i", "--format",  "%A %o",   NULL};
+static command_template CANCEL = {"scancel", "{cluster}", "{number}", NULL};
 
-static const char TIME[] = "it has reached its time limit";
-static const char MEMORY[] = "it needed more memory than it was given";
+/*
+ * sbatch has no variable for a comment before release 23. The function reaches every bash, also in
+ * the jobs that it submits; a later --comment replaces this one. Not if the profiles have replaced
+ * sbatch themselves.
+ */
+static const char MARK[] =
+	"[ \"$(builtin type -t sbatch)\" = file ] && "
+	"sbatch() { command sbatch --comment=\"$JACAMAR_BATCH_MARK\" \"$@\"; } && "
+	"builtin export -f sbatch\n";
+static command_template LIST_MARKED = {"squeue",
+				       "{cluster}",
+				       "--local",
+				       "--noheader",
+				       "--user={account}",
+				       "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED",
+				       "--format",
+				       "%A %k",
+				       NULL};
+static command_template CANCEL_MARKED = {"scancel", "{cluster}", "{arguments}", NULL};
 
 /* slurm.schedmd.com/squeue.html, "JOB STATE CODES" */
 static const struct batch_state STATES[] = {
@@ -45,55 +63,79 @@ static const struct batch_state STATES[] = {
 	{"COMPLETING", BATCH_ENDING, NULL},
 	{"COMPLETED", BATCH_ENDED, NULL},
 	{"FAILED", BATCH_ENDED, NULL},
-	{"TIMEOUT", BATCH_CONDEMNED, TIME},
-	{"DEADLINE", BATCH_CONDEMNED, "it has reached its deadline"},
-	{"OUT_OF_MEMORY", BATCH_CONDEMNED, MEMORY},
-	{"CANCELLED", BATCH_CONDEMNED, "it was cancelled in the scheduler, not by GitLab"},
-	{"NODE_FAIL", BATCH_LOST, "one of its nodes has failed"},
+	{"TIMEOUT", BATCH_KILLED, REASON_TIME},
+	{"DEADLINE", BATCH_KILLED, "it has reached its deadline"},
+	{"OUT_OF_MEMORY", BATCH_KILLED, REASON_MEMORY},
+	{"CANCELLED", BATCH_KILLED, REASON_CANCELLED},
+	{"NODE_FAIL", BATCH_LOST, REASON_NODE},
 	{"BOOT_FAIL", BATCH_LOST, "one of its nodes could not be started"},
-	{"LAUNCH_FAILED", BATCH_LOST, "it could not be started on its nodes"},
+	{"LAUNCH_FAILED", BATCH_LOST, REASON_NO_START},
 	{"RECONFIG_FAIL", BATCH_LOST, "one of its nodes could not be set up"},
 	{"PREEMPTED", BATCH_LOST, "another job was given its nodes"},
 	{"REVOKED", BATCH_LOST, "another cluster has taken it"},
 	{NULL, BATCH_UNKNOWN, NULL},
 };
 
-/* Why a job is COMPLETING: what its state will be then. One that is requeued has none of these. */
+/* Why a job is COMPLETING: the state that follows. A job that is requeued has none of these. */
 static const struct batch_state REASONS[] = {
-	{"OutOfMemory", BATCH_CONDEMNED, MEMORY},
-	{"TimeLimit", BATCH_CONDEMNED, TIME},
+	{"OutOfMemory", BATCH_KILLED, REASON_MEMORY},
+	{"TimeLimit", BATCH_KILLED, REASON_TIME},
 	{"NonZeroExitCode", BATCH_ENDED, NULL},
 	{"RaisedSignal", BATCH_ENDED, NULL},
 	{NULL, BATCH_ENDING, NULL},
 };
 
-static const char OWN_LOG[] = "the job's log is read from a file of the driver's own";
-static const char NO_JOB[] = "no job would be submitted";
-static const char WAITS[] = "the driver itself waits for the job's end";
-static const char ACCOUNT[] = "the job's account is decided by the site's rules";
+/*
+ * slurm.schedmd.com/job_reason_codes.html. Not in the table: limits of a user, an account, a group
+ * or a QOS that the end of other jobs makes room in (AssocMaxJobsLimit, QOSGrpCpuLimit), a hold
+ * that somebody releases, a partition or a node that is down, and an account or a QOS that is
+ * invalid: Slurm reports that also while it has no data from its database.
+ */
+static const char PARTITION[] = "its partition does not have what it requests; request less, or "
+				"another partition";
+static const char PER_JOB[] = "it requests more than one job may have; request less";
+static const char NOT_ALLOWED[] = "it may not run in its partition; request another one";
+static const struct hopeless_reason HOPELESS[] = {
+	{"DependencyNeverSatisfied", "",
+	 "a job that it depends on did not end as --dependency asks"},
+	{"PartitionConfig", "", PARTITION},
+	{"PartitionTimeLimit", "",
+	 "its partition does not allow this time limit; request less time"},
+	{"BadConstraints", "", "no node satisfies its constraints; change --constraint"},
+	{"AccountNotAllowed", "", NOT_ALLOWED},
+	{"QOSNotAllowed", "", NOT_ALLOWED},
+	{"ReservationDeleted", "", "its reservation was deleted; change --reservation"},
+	{"AssocMax", "PerJob", PER_JOB},
+	{"AssocMax", "PerNode", PER_JOB},
+	{"QOSMax", "PerJob", PER_JOB},
+	{"QOSMax", "PerNode", PER_JOB},
+	{"QOSMin", "", "it requests less than its QOS demands; request more, or another QOS"},
+	{"MaxMemPerLimit", "", "it requests more memory than a job may have; request less"},
+	{NULL, NULL, NULL},
+};
 
 static const struct refused_option REFUSED[] = {
-	{"output", 'o', OWN_LOG},
-	{"error", 'e', OWN_LOG},
-	{"open-mode", 0, OWN_LOG},
-	{"wait", 'W', WAITS},
-	{"wrap", 0, "the job's script is what is run"},
-	{"parsable", 0, "the driver sets it"},
-	{"array", 'a', "a CI job is one job"},
-	{"uid", 0, ACCOUNT},
-	{"gid", 0, ACCOUNT},
-	{"clusters", 'M', "the driver asks its own cluster about the job"},
-	{"test-only", 0, NO_JOB},
+	{"output", 'o', REFUSED_LOG},
+	{"error", 'e', REFUSED_LOG},
+	{"open-mode", 0, REFUSED_LOG},
+	{"wait", 'W', REFUSED_WAIT},
+	{"wrap", 0, REFUSED_SCRIPT},
+	{"parsable", 0, "jacamar sets it"},
+	{"array", 'a', REFUSED_ARRAY},
+	{"uid", 0, REFUSED_ACCOUNT},
+	{"gid", 0, REFUSED_ACCOUNT},
+	{"test-only", 0, REFUSED_NO_JOB},
 	{"external", 0, "the job's script would not be run"},
-	{"autocomplete", 0, NO_JOB},
-	{"help", 'h', NO_JOB},
-	{"usage", 0, NO_JOB},
-	{"version", 'V', NO_JOB},
+	{"autocomplete", 0, REFUSED_NO_JOB},
+	{"help", 'h', REFUSED_NO_JOB},
+	{"usage", 0, REFUSED_NO_JOB},
+	{"version", 'V', REFUSED_NO_JOB},
 	{NULL, 0, NULL},
 };
 
-/* What `scontrol show job` prints before the state. */
-static const char TWO_LINES[] = "it would be a line of its own in what Slurm says of the job";
+/* `scontrol show job` prints these before the state. */
+static const char TWO_LINES[] =
+	"its value has a newline, which could imitate the output of scontrol";
 static const struct refused_value REFUSED_VALUES[] = {
 	{"job-name", 'J', "\n", TWO_LINES}, {"account", 'A', "\n", TWO_LINES},
 	{"qos", 'q', "\n", TWO_LINES},	    {"wckey", 0, "\n", TWO_LINES},
@@ -146,7 +188,7 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return scheduler_find_number(output, marks->wrapper, number);
 }
 
-/* The word behind `name`, "" where it is none that says something. */
+/* The word after `name`; "" if it has no meaning. */
 static void take_field(const char *output, const char *name, char *value, size_t size)
 {
 	static const char *const empty[] = {"None", "(null)", "Unknown", "N/A"};
@@ -162,16 +204,9 @@ static void take_field(const char *output, const char *name, char *value, size_t
 			value[0] = '\0';
 }
 
-/* By the word that a name begins with: "CANCELLED+", "RaisedSignal:9". */
-static void find_state(struct batch_answer *answer, const struct batch_state *states,
-		       const char *name)
-{
-	(void)scheduler_find_state(states, name, strspn(name, TEXT_WORD), answer);
-}
-
 /*
- * Of what comes before, the author says some: no more than a line of it, by REFUSED_VALUES. Could
- * it look like a field, the author's own job would be misread.
+ * Some of the fields before the state are the author's. None has a second line (REFUSED_VALUES),
+ * so that none can look like the state.
  */
 static bool read_answer(const struct command_result *result, struct batch_answer *answer)
 {
@@ -184,14 +219,16 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 		return false;
 	take_field(result->output, "\n   JobState=", answer->name, sizeof(answer->name));
 	take_field(result->output, " Reason=", answer->reason, sizeof(answer->reason));
+	take_field(result->output, "\n   BatchHost=", answer->node, sizeof(answer->node));
 	if (answer->name[0] == '\0')
 		return false;
-	find_state(answer, STATES, answer->name);
+	(void)scheduler_find_state(STATES, answer->name, answer);
 	if (answer->meaning == BATCH_ENDING)
-		find_state(answer, REASONS, answer->reason);
+		(void)scheduler_find_state(REASONS, answer->reason, answer);
 	if (answer->meaning == BATCH_WAITING)
 		take_field(result->output, " StartTime=", answer->expected,
 			   sizeof(answer->expected));
+	scheduler_find_hopeless(HOPELESS, answer);
 	return true;
 }
 
@@ -200,12 +237,12 @@ static bool read_history(const char *output, struct batch_answer *answer)
 	memset(answer, 0, sizeof(*answer));
 	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)strcspn(output, "\n|"), output);
 	text_make_printable(answer->name);
-	find_state(answer, STATES, answer->name);
+	(void)scheduler_find_state(STATES, answer->name, answer);
 	answer->name[strcspn(answer->name, " +")] = '\0';
 	return answer->meaning != BATCH_UNKNOWN;
 }
 
-/* What the controller did not come to judge. */
+/* The controller did not judge the request. */
 static const char *const UNJUDGED[] = {
 	"Unable to contact slurm controller",
 	"Communication connection failure",
@@ -246,12 +283,15 @@ const struct scheduler SLURM = {
 	.ask_history = HISTORY,
 	.list = LIST,
 	.cancel = CANCEL,
+	.mark = MARK,
+	.list_marked = LIST_MARKED,
+	.cancel_marked = CANCEL_MARKED,
 	.read_number = read_number,
 	.read_list = read_list,
 	.read_history = read_history,
 	.read_answer = read_answer,
 	.unjudged = UNJUDGED,
-	/* With -v, more than it has to say of its failure. */
+	/* With -v, sbatch prints more than its error. */
 	.last_line_counts = true,
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,
@@ -259,5 +299,7 @@ const struct scheduler SLURM = {
 		    .flags = "HkOQsv",
 		    .attached = "k",
 		    .bare = BARE,
+		    .cluster = "clusters",
+		    .cluster_letter = 'M',
 		    .plugins = true},
 };

@@ -77,6 +77,117 @@ hold 'config with a key at hand, beyond one exec of the program' \
 	"$(awk -v a="$(measure config)" -v b="$(measure version)" 'BEGIN { printf "%.2f", (a - b) * 1000 }')" \
 	6 ms
 
+# --- what isolating a job adds to a sub-stage ---
+
+# walled NAME AUTH-LINES: a job under these settings, prepared for its call of run.
+walled() {
+	call=$box/home/$runner/$1
+	install -d -m 700 -o "$runner" "$call"
+	write_config '' "downscope = \"$downscope\"
+no_new_privs = true
+$2"
+	as "$runner" "$build_for_all/t/runner" --prepare-only "$call" "$etc/config.toml" "$box/job.json" \
+		>"$box/output" 2>&1 || { cat "$box/output"; exit 1; }
+}
+plain_call=$call
+walled open ''
+write_config '' "downscope = \"$downscope\"
+no_new_privs = true
+isolate = true"
+if as "$runner" "$prefix/bin/jacamar" config --check "$etc/jacamar-config.toml" >"$box/output" 2>&1; then
+	walled isolated 'isolate = true'
+	walled protected 'isolate = true
+protected_paths = ["~/.ssh", "~/.gnupg"]'
+	i=0
+	while [ "$i" -lt "$rounds" ]; do
+		i=$((i + 1))
+		for wall in open isolated protected; do
+			call=$box/home/$runner/$wall
+			round_as_runner "$wall" "$auth run $box/empty.bash build_script"
+		done
+	done
+	for wall in isolated protected; do
+		hold "empty sub-stage, beyond one with no_new_privs alone: $wall" \
+			"$(awk -v a="$(measure $wall)" -v b="$(measure open)" 'BEGIN { printf "%.2f", (a - b) * 1000 }')" \
+			1 ms
+	done
+fi
+for wall in open isolated protected; do
+	as "$runner" sh "$box/home/$runner/$wall/cleanup.sh" >/dev/null 2>&1
+done
+call=$plain_call
+write_config
+
+# --- a cgroup for the job ---
+
+. "$(dirname "$0")/../e2e/lib-cgroup.sh"
+if [ -n "$hierarchy" ]; then
+	own=$hierarchy$(sed -n 's/^0:://p' /proc/self/cgroup)
+	in_service=$box/home/$runner/in-service
+	at_end() {
+		as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1
+		echo $$ >"$own/cgroup.procs"
+		remove_service
+	}
+	delegate "$runner"
+	echo $$ >"$service/cgroup.procs"
+	printf '[auth.cgroup]\nenabled = true\n' >>"$etc/jacamar-config.toml"
+	install -d -m 700 -o "$runner" "$in_service"
+	as "$runner" "$build_for_all/t/runner" --prepare-only "$in_service" "$etc/config.toml" \
+		"$box/job.json" >"$box/output" 2>&1 || { cat "$box/output"; exit 1; }
+	i=0
+	while [ "$i" -lt "$rounds" ]; do
+		i=$((i + 1))
+		round_as_runner without "$auth run $box/empty.bash build_script"
+		call=$in_service round_as_runner with "$auth run $box/empty.bash build_script"
+	done
+	hold 'the same sub-stage in a cgroup of the job, beyond one without' \
+		"$(awk -v a="$(measure with)" -v b="$(measure without)" 'BEGIN { printf "%.2f", (a - b) * 1000 }')" \
+		1 ms
+	echo $$ >"$own/cgroup.procs"
+	remove_service
+	at_end() { as "$runner" sh "$call/cleanup.sh" >/dev/null 2>&1; }
+	write_config
+fi
+
+# --- a whole empty job ---
+
+# The peer is what the shell executor of GitLab Runner does: su for each sub-stage, its script on
+# standard input, and no other call. Its runner is root, since su asks others for a password.
+job_extra='.scripts = (["prepare_script", "get_sources", "restore_cache", "download_artifacts",
+	"build_script", "after_script", "archive_cache", "upload_artifacts_on_success",
+	"cleanup_file_variables"] | map({(.): [":"]}) | add)'
+job </dev/null
+job_extra=
+cat >"$box/su.toml" <<TOML
+[[runners]]
+  token = "short"
+  executor = "custom"
+  builds_dir = "$box/home/$usr"
+  cache_dir = "$box/home/$usr"
+  [runners.custom]
+    run_exec = "/bin/sh"
+    run_args = ["-c", "exec su - $usr -c bash <\"\$0\""]
+TOML
+work=$box/home/$runner/work
+round_of_job() {
+	as "$runner" sh -c 'cd ~/work && exec "$@"' - hyperfine -N --warmup 3 --runs "$runs" \
+		--export-json out.json "$build_for_all/t/runner $etc/config.toml $box/job.json" \
+		>"$box/output" 2>&1 || { cat "$box/output"; echo 'bench: job failed' >&2; exit 1; }
+	jq '.results[0].median' "$work/out.json" >>"$box/median.job"
+}
+all_runs=$runs
+runs=$(((runs + 2) / 3))
+i=0
+while [ "$i" -lt "$rounds" ]; do
+	i=$((i + 1))
+	round_of_job
+	round su_job "$build_for_all/t/runner $box/su.toml $box/job.json"
+done
+hold 'whole empty job, to su for each sub-stage' \
+	"$(ratio "$(measure job)" "$(measure su_job)")" 1.05 x
+runs=$all_runs
+
 # --- both resident processes while a job sleeps ---
 printf 'sleep 30\n' >"$box/sleep.bash"
 chmod 644 "$box/sleep.bash"
@@ -89,7 +200,7 @@ user_pid=$(pgrep -U "$usr" -f "^$prefix/bin/jacamar ")
 pss() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
 wakeups() { awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$auth_pid/status" "/proc/$user_pid/status"; }
 hold 'PSS of both processes while a job sleeps' \
-	"$(awk -v a="$(pss "$auth_pid")" -v b="$(pss "$user_pid")" 'BEGIN { printf "%.0f", a + b }')" 1229 KiB
+	"$(awk -v a="$(pss "$auth_pid")" -v b="$(pss "$user_pid")" 'BEGIN { printf "%.0f", a + b }')" 1638 KiB
 before=$(wakeups)
 sleep 10
 hold 'wakeups of both in ten seconds of sleep' "$(($(wakeups) - before))" 0
@@ -118,7 +229,7 @@ while [ "$i" -lt "$rounds" ]; do
 	round cat --output=pipe "setpriv --reuid $usr --regid $usr --init-groups cat $big"
 	options=--output=pipe round_as_runner big "$auth run $box/big.bash build_script"
 done
-hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(middle big)" "$(middle cat)")" 1.02 x
+hold '1 GiB of log, to cat into the same pipe' "$(ratio "$(middle big)" "$(middle cat)")" 1.05 x
 
 # --- the end of a job in Slurm ---
 

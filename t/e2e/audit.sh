@@ -57,7 +57,8 @@ end_receivers() {
 	[ -z "${receivers:-}" ] || kill $receivers 2>/dev/null
 }
 
-# A /dev of the service's own, in which /dev/log is ours.
+# A /dev for the service alone, in which /dev/log is the test's. Its journald is hidden, which would
+# come first, unless $journal_visible is set.
 install -d -m 755 "$box/dev"
 cat >"$box/own-dev" <<SCRIPT
 mount --make-rprivate / && mount -t tmpfs -o mode=755 none "$box/dev" || exit 77
@@ -68,6 +69,8 @@ ln -s /proc/self/fd "$box/dev/fd"
 ln -s /proc/self/fd/0 "$box/dev/stdin"
 ln -s /proc/self/fd/1 "$box/dev/stdout"
 ln -s /proc/self/fd/2 "$box/dev/stderr"
+[ -n "\${journal_visible:-}" ] || [ ! -d /run/systemd/journal ] ||
+	mount -t tmpfs none /run/systemd/journal || exit 77
 [ -z "\$socket" ] || ln -s "\$socket" "$box/dev/log"
 mount --rbind "$box/dev" /dev || exit 77
 exec "\$@"

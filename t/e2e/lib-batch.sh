@@ -10,6 +10,7 @@
 need_root
 command -v python3 >/dev/null || skip_all 'needs python3'
 scheduler=$box/scheduler
+bounds=$bounds_of_batch
 
 batch_start() {
 	local name
@@ -35,11 +36,14 @@ ${1:-kill_timeout = \"40s\"}"
 	sed -i "s/^executor = .*/executor = \"$executor\"/" "$etc/jacamar-config.toml"
 	printf '[batch]\nscheduler_bin = "%s"\n%s\n' "$scheduler/bin" \
 		"${2:-command_delay = \"500ms\"
-nfs_timeout = \"3s\"}" >>"$etc/jacamar-config.toml"
+nfs_timeout = \"10s\"}" >>"$etc/jacamar-config.toml"
 }
 
 # switch_on NAME [VALUE], switch_off NAME: see standin.py.
-switch_on() { printf '%s\n' "${2:-}" >"$scheduler/switches/$1"; }
+switch_on() {
+	printf '%s\n' "${2:-}" >"$scheduler/switch.new" &&
+		mv "$scheduler/switch.new" "$scheduler/switches/$1"
+}
 switch_off() { rm -f "$scheduler/switches/$1"; }
 
 # batch_number [LOG]: what the scheduler calls the job, in the job's log; queue_number [LOG]: its
@@ -49,7 +53,7 @@ number_of=number_of
 number_of() { echo "$1"; }
 batch_number() { sed -n "s/^.*: $executor job \([^ ]*\)\$/\1/p" "${1:-$box/log}" | tail -n 1; }
 queue_number() { $number_of "$(batch_number "${1:-}")"; }
-queue_order() { printf '%s' "$1" >"$scheduler/queue/$(queue_number "${2:-}")/order"; }
+queue_order() { "$scheduler/bin/standin.py" order "$(queue_number "${2:-}")" "$1"; }
 
 # queue: the jobs that have not ended; called 'TEXT': a command was called with that in its line.
 queue() {
@@ -80,23 +84,6 @@ plays_with() {
 	play
 }
 
-# began 'TEXT' [runner's options]: plays the job in the background until its log has TEXT; `ended`
-# returns what play does, and leaves it in $played.
-began() {
-	local text=$1
-	shift
-	rm -f "$box/log"
-	bounded_play "$@" &
-	waited=$!
-	wait_until 'grep -qF -- "$text" "$box/log" 2>/dev/null' || { cat "$box/log"; return 1; }
-}
-ended() {
-	wait "$waited"
-	played=$?
-	cat "$box/log"
-	return "$played"
-}
-
 # job_beside ID: makes $box/job.json the job ID of $usr, too. play_beside ID: plays that, beside
 # others; its log is $box/log.ID.
 job_beside() {
@@ -108,7 +95,8 @@ job_beside() {
 }
 play_beside() {
 	as "$runner" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
-		--eof-timeout 60 --timeout 200 "$etc/config.toml" "$box/job.$1.json" >"$box/log.$1" 2>&1
+		--eof-timeout 60 --timeout 200 --report-late "$box/late-calls" \
+		"$etc/config.toml" "$box/job.$1.json" >"$box/log.$1" 2>&1
 }
 
 # begin_beside ID 'TEXT': plays $box/job.json beside the others, as the job ID, until its log has
@@ -179,6 +167,7 @@ batch_cases() {
 	job_extra=${arguments:+$(with_arguments "$arguments")}
 	batch_succeeds
 	[ "$flavour" != sudo ] || { batch_cancels && batch_kills; finish; }
+	batch_shares
 	batch_ends
 	batch_cancels
 	batch_waits
@@ -189,9 +178,27 @@ batch_cases() {
 batch_succeeds() {
 	printf '%s\n' id 'echo "on ${STAND_IN_NODE:-none}"' | job
 	check 'a job succeeds' 'play || { cat "$box/log"; false; }'
-	check 'it runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
-	check 'as a job of the scheduler' 'logged "on node1" && [ -n "$(batch_number)" ]'
-	check 'nothing is left of it' 'nothing_is_left'
+	check 'the job runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
+	check 'the script runs in a batch job' 'logged "on node1" && [ -n "$(batch_number)" ]'
+	check 'no file and no batch job of it is left' 'nothing_is_left'
+}
+
+# The cases of a shared allocation are those of t7170; what differs here is the scheduler.
+batch_shares() {
+	local with=$job_extra shared='{key: "JACAMAR_ALLOCATION", value: "nodes"}'
+	job_extra="${with:+$with | }.response.variables += [$shared]"
+	echo 'echo "on ${STAND_IN_NODE:-none}"' | job
+	check 'a job makes an allocation for others' '
+		play && logged "allocation nodes: made by this job" && logged "on node1" ||
+		{ cat "$box/log"; false; }'
+	job_extra="${with:+$with | }.response.variables += [$shared,
+		{key: \"JACAMAR_ALLOCATION_RELEASE\", value: \"true\"}]"
+	printf '%s\n' 'echo "on ${STAND_IN_NODE:-none}"' 'exit 3' | job
+	check 'the next job runs in that allocation, and ends it' '
+		first=$(batch_number); play; [ $? -eq 1 ] && logged "made by an earlier job" &&
+		logged "on node1" && logged "exit code 3" && [ "$(batch_number)" = "$first" ] &&
+		logged "$executor job $first is gone from the queue" && nothing_is_left'
+	job_extra=$with
 }
 
 # What is known only when the scheduler is asked first, seconds later, is played beside the others.
@@ -208,35 +215,38 @@ batch_ends() {
 		begin_beside 1003 "$executor job"
 	}
 	echo 'exit 3' | job
-	check 'a failing script fails the job, with its own code' '
+	check 'a failing script fails the job with its exit code' '
 		play; [ $? -eq 1 ] && logged "exit code 3"'
-	check 'a job that reaches its time limit has failed' '
+	check 'a job that reaches its time limit fails' '
 		ends_by walltime; [ $? -eq 1 ] && logged "$says_walltime"'
-	check 'one that takes too much memory likewise' '
+	check 'a job that uses too much memory fails' '
 		ends_by $memory_order; [ $? -eq 1 ] && logged "$says_memory" && logged "exit code $memory_code"'
-	check 'one that its owner cancels likewise' '
+	check 'a job that its owner cancels in the scheduler fails' '
 		ends_by cancel; [ $? -eq 1 ] && logged "$says_cancel"'
-	[ -z "$says_preempt" ] || check 'a job that others push out: a system failure' '
+	[ -z "$says_preempt" ] || check 'a job that is preempted is a system failure' '
 		ends_by preempt; [ $? -eq 2 ] && logged "$says_preempt"'
 	echo 'kill -KILL $$' | command_job
-	check 'a script that ends by a signal of its own: its code' '
+	check 'a script that a signal of its own ends has the exit code for that signal' '
 		play; [ $? -eq 1 ] && logged "exit code 137"'
 	end_beside 1002
-	check 'a node that fails: a system failure' '
+	check 'a failed node is a system failure' '
 		cat "$box/log"; [ $played -eq 2 ] && logged "$says_node"'
 	[ -z "$hold_argument" ] || {
 		wait_until 'grep -qF -- "$says_held" "$box/log.1003"'
 		queue_order release "$box/log.1003"
 		end_beside 1003
-		check 'a held job is told to be, and runs when it is released' '
+		check 'a held job is reported as held, and runs when it is released' '
 			cat "$box/log"; [ $played -eq 0 ] && logged "$says_held" && logged "it ran"'
 	}
 }
 
+# cancelled_at_once: the job's own stage ended it, and left nothing to cleanup.
+cancelled_at_once() { ! grep -e 'may still be in the queue' -e '^HUNG' "$box/log"; }
+
 batch_cancels() {
 	sleeper
-	check 'a job that is cancelled in GitLab is gone from the queue' '
-		bounded_play --cancel-on "is ready"; code=$?; [ $code -eq 4 ] &&
+	check 'a job that is cancelled in GitLab leaves the queue' '
+		bounded_play --cancel-on "is ready"; code=$?; [ $code -eq 4 ] && cancelled_at_once &&
 		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left ||
 		{ echo "$code"; cat "$box/log"; false; }'
 }
@@ -246,22 +256,27 @@ batch_waits() {
 	echo 'echo it ran' | job
 	begin_beside 1002 "$executor job"
 	queue_order cancel "$box/log.1002"
-	check 'a job that waits says so, and runs then' '
+	check 'a job that waits reports that, and runs later' '
 		began "$says_waiting" && switch_off busy; ended && logged "it ran"'
 	end_beside 1002
-	check 'one that its owner cancels while it waits has failed' '
+	check 'a job that its owner cancels while it waits fails' '
 		cat "$box/log"; [ $played -eq 1 ] && logged "$says_cancel" && ! grep "^it ran" "$box/log"'
 	switch_on busy
-	check 'one that is cancelled while it waits is gone' '
-		bounded_play --cancel-on "$executor job"; code=$?; [ $code -eq 4 ] &&
+	check 'a job that is cancelled in GitLab while it waits leaves the queue' '
+		bounded_play --cancel-on "$executor job"; code=$?; [ $code -eq 4 ] && cancelled_at_once &&
 		logged "is gone from the queue" && queue_is_empty || { echo "$code"; cat "$box/log"; false; }'
+	batch_config '' 'command_delay = "500ms"
+max_pending = "2s"'
+	check 'a job that waits longer than max_pending fails' '
+		play; [ $? -eq 1 ] && logged "it has waited for 2 s in the queue" && queue_is_empty'
+	batch_config
 	switch_off busy
 	[ -n "${no_requeue:-}" ] || {
 		rm -f "$box/home/$usr/again"
 		printf '%s\n' 'if [ -e ~/again ]; then echo second start; sleep 5; echo last line' \
 			'else touch ~/again; echo first start; sleep 600; fi' | command_job
 		# When the scheduler has answered, it runs already.
-		check 'a job that is requeued runs again, and then ends' '
+		check 'a requeued job runs again, and ends' '
 			began "first start" && switch_on "slow.$(queue_number)" 2 && switch_on busy &&
 			queue_order requeue; sleep 1; switch_off busy; ended && logged "second start" &&
 			grep "^last line" "$box/log"'
@@ -272,25 +287,25 @@ batch_arguments() {
 	local line
 	mkdir -m 1777 "$box/open"
 	hostile="a;touch $box/open/1 \$(touch $box/open/2) \`id\` | x & y"
-	check 'arguments are words, whatever they look like' '
+	check 'arguments with special characters reach the scheduler unchanged' '
 		plays_with "$arguments $text_argument'\''$hostile'\''" && called "$text_argument$hostile"'
-	check 'they are no commands' '! ls "$box/open" | grep .'
+	check 'no argument is executed' '! ls "$box/open" | grep .'
 	printf '%s\n' "$refused" >"$box/refused"
 	while IFS= read -r line; do
 		check "$line is refused" '
 			plays_with "$arguments $line" </dev/null; [ $? -eq 1 ] && logged " is refused: " &&
 			! grep "^it ran" "$box/log"'
 	done <"$box/refused"
-	check 'what the scheduler refuses fails the job, and is told' '
+	check 'a request that the scheduler refuses fails the job with the reason' '
 		plays_with "$arguments $wrong_argument"; [ $? -eq 1 ] && logged "$says_wrong" &&
 		! grep "^it ran" "$box/log"'
-	check 'a quote that is not closed fails the job, and is told' '
+	check 'an unclosed quote fails the job with the reason' '
 		plays_with "$arguments '\''a"; [ $? -eq 1 ] && logged "a single quote is not closed"'
-	check 'none of them is in the queue' queue_is_empty
+	check 'none of these jobs is in the queue' queue_is_empty
 	job_extra=${arguments:+$(with_arguments "$arguments")}
 }
 
-silence_is_told() { grep -qF "$executor does not tell how the job is: " "$box/log.1002"; }
+silence_is_told() { grep -qF "$executor does not report the state of the job: " "$box/log.1002"; }
 
 batch_trouble() {
 	batch_config '' 'command_delay = "500ms"'
@@ -301,13 +316,21 @@ batch_trouble() {
 	wait_until 'grep -qF "is ready" "$box/log.1001" 2>/dev/null'
 	switch_on "slow.$(queue_number "$box/log.1001")" 30
 	queue_order walltime "$box/log.1001"
-	batch_config 'kill_timeout = "4s"'
+	batch_config 'kill_timeout = "4s"' 'command_delay = "500ms"
+nfs_timeout = "10s"
+submit_timeout = "3s"'
 
 	echo 'echo it ran' | job
 	switch_on down
-	check 'a scheduler that is down takes no job: a system failure' '
+	check 'a submit while the scheduler is down is a system failure' '
 		play; [ $? -eq 2 ] && logged "$says_down" && logged "the job was not submitted: "'
+	batch_config 'kill_timeout = "4s"'
+	began 'jacamar keeps trying for up to '
 	switch_off down
+	ended >/dev/null
+	check 'a submit while the scheduler is down for some seconds is made again' '
+		cat "$box/log"; [ $played -eq 0 ] && logged "it ran" &&
+		[ "$(grep -cF "$says_down" "$box/log")" = 1 ] && [ "$(grep -c "^it ran" "$box/log")" = 1 ]'
 	sleeper
 	began 'is ready'
 	printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'echo it has ended' |
@@ -316,41 +339,41 @@ batch_trouble() {
 	switch_on down
 	kill -TERM "$(user_side_pid)"
 	ended >/dev/null
-	check 'what cannot be cancelled then is named' '
+	check 'a job that cannot be cancelled then is named' '
 		[ $played -eq 2 ] && logged "$executor job $(batch_number) may still be in the queue: "'
 	queue_order cancel
 	# Its first question may have been asked before: the next comes a minute later.
 	wait_until 'silence_is_told' || wait_until 'silence_is_told' || wait_until 'silence_is_told'
 	touch "$box/go"
 	end_beside 1002
-	check 'while it is down, a job that runs does not notice' '
+	check 'a running job continues while the scheduler is down' '
 		cat "$box/log"; [ $played -eq 0 ] && logged "it has ended"'
-	check 'but its log says so' 'logged "$executor does not tell how the job is: "'
+	check 'its log reports that the scheduler does not answer' 'logged "$executor does not report the state of the job: "'
 	switch_off down
 	batch_config
 	switch_on forgets
 	echo 'kill -KILL $$' | command_job
-	check 'a job that the scheduler forgets as it ends has the code of its script' '
+	check 'a job that the scheduler forgets at its end has the exit code of its script' '
 		play; [ $? -eq 1 ] && logged "exit code 137"'
 	switch_off forgets
 	switch_on loses
 	printf '%s\n' 'echo it ran' 'sleep 2' | job
-	check 'a submit whose answer is lost: the job is found, and runs' '
+	check 'a job is found after the answer to its submit was lost' '
 		play && logged "it ran" && logged "$executor job"'
 	printf '%s\n' 'echo it ran' 'exit 3' | job
-	check 'one that has ended before it is looked for has its own end' '
+	check 'a job that ended before it was searched for has its exit code' '
 		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
 	switch_off loses
 	batch_kills
 	wait "$slow"
 	slow=$?
-	check 'answers that take half a minute are waited for' '
+	check 'answers may take half a minute' '
 		cat "$box/log.1001"; [ "$slow" -eq 1 ] && grep -F "$says_walltime" "$box/log.1001"'
 }
 
 batch_kills() {
 	sleeper
-	check 'the user side killed: cleanup cancels the job' '
+	check 'cleanup cancels the job if the process on the user side was killed' '
 		began "is ready" && kill -KILL "$(user_side_pid)"; ended; [ $played -eq 2 ] &&
 		logged "$executor job $(batch_number) is gone from the queue" && nothing_is_left'
 }

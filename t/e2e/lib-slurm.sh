@@ -16,6 +16,7 @@ PATH=$PATH:/usr/sbin:/sbin
 missing=$(slurm_missing) && skip_all "needs Slurm and munge: $missing is not here"
 
 slurm=$box/slurm
+bounds=$bounds_of_batch
 export SLURM_CONF="$slurm/slurm.conf"
 
 # slurm_end PIDFILE...: ends those daemons, and waits for it.
@@ -140,8 +141,8 @@ play_beside() {
 	local id=$1
 	shift
 	as "$runner" TMPDIR="$runner_files" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
-		--eof-timeout 60 --timeout 200 "$@" "$etc/config.toml" "$box/job.$id.json" \
-		>"$box/log.$id" 2>&1
+		--eof-timeout 60 --timeout 200 --report-late "$box/late-calls" "$@" \
+		"$etc/config.toml" "$box/job.$id.json" >"$box/log.$id" 2>&1
 }
 
 # queue: the user's jobs that have not ended.

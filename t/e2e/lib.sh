@@ -1,6 +1,11 @@
 # The library of the end-to-end tests: POSIX sh with bash's `local`; source it first.
 #
-#   sh t/e2e/t1000-name.sh [-v]      runs one alone; -v shows what it does
+#   sh t/e2e/t1000-name.sh [-v] [-i] [--run=N[,N...]]
+#
+#   -v       show what the checks print
+#   -i       stop at the first check that fails
+#   --run    run these checks alone, by their numbers; see t/README
+#
 #   FLAVOUR=sudo sh t/e2e/...        for a site of another flavour:
 #
 # caps   jacamar-auth changes the account by file capabilities (the usual one)
@@ -27,16 +32,32 @@ sudo | none) downscope=$flavour ;;
 *) echo "there is no flavour $flavour" >&2 && exit 1 ;;
 esac
 
-verbose=
-[ "${1:-}" = -v ] && verbose=1
+verbose='' immediate='' chosen=''
+for option; do
+	case $option in
+	-v) verbose=1 ;;
+	-i) immediate=1 ;;
+	--run=*[!0-9,]* | --run=) echo "--run takes the numbers of checks: --run=3,5" >&2 && exit 1 ;;
+	--run=*) chosen=${option#--run=} ;;
+	*) echo "there is no option $option: -v, -i, --run=N[,N...]" >&2 && exit 1 ;;
+	esac
+done
 count=0
 failed=0
+executed=0
 
 say() { printf '# %s\n' "$*"; }
 
 # check 'title' 'commands'
 check() {
+	if [ -n "$chosen" ]; then
+		case ",$chosen," in
+		*",$((count + 1)),"*) ;;
+		*) skip "$1" 'not chosen by --run' && return ;;
+		esac
+	fi
 	count=$((count + 1))
+	executed=$((executed + 1))
 	if [ -n "$verbose" ]; then
 		(eval "$2") >&2 && result=0 || result=$?
 	else
@@ -48,6 +69,7 @@ check() {
 		failed=$((failed + 1))
 		printf 'not ok %d - %s\n' "$count" "$1"
 		[ -n "$verbose" ] || sed 's/^/#   /' "$box/output" | tail -n 60
+		[ -z "$immediate" ] || finish
 	fi
 }
 
@@ -75,6 +97,7 @@ skip_all() {
 
 finish() {
 	printf '1..%d\n' "$count"
+	[ -z "$chosen" ] || [ "$executed" -gt 0 ] || { echo "no check has run: --run=$chosen" >&2; exit 1; }
 	[ "$failed" -eq 0 ]
 	exit
 }
@@ -98,6 +121,7 @@ remove_account() {
 clean_up() {
 	trap - EXIT
 	command -v at_end >/dev/null 2>&1 && at_end
+	[ ! -e "$box/holder-reports" ] || kill "$(cat "$box/holder-reports")"
 	for account in ${accounts:-}; do
 		remove_account "$account"
 	done
@@ -137,6 +161,33 @@ need_root() {
 	[ "$(id -u)" -eq 0 ] || skip_all 'needs root: makes accounts and sets file capabilities'
 }
 
+# holders PIPE PIPE: the processes that have one of the pipes open.
+holders() {
+	local holder
+	for holder in $(find /proc/[0-9]*/fd \( -lname "pipe:\[$1\]" -o -lname "pipe:\[$2\]" \) |
+		cut -d/ -f3 | sort -un); do
+		ps -ww -o pid=,ppid=,pgid=,sid=,user=,stat=,wchan:20=,etime=,args= -p "$holder"
+		find "/proc/$holder/fd" -mindepth 1 -printf '  %f %l\n'
+		grep -E '^(SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt)' "/proc/$holder/status"
+		cat "/proc/$holder/stack"
+	done 2>/dev/null
+}
+
+# start_holder_reports: has root tell who holds the pipes of a call of t/runner that is late, which
+# the service account may not see. It is nobody's child, since some tests wait for all of theirs.
+start_holder_reports() {
+	mkfifo -m 600 "$box/late-calls" && chown "$runner" "$box/late-calls" || exit 1
+	(
+		while [ -p "$box/late-calls" ]; do
+			read -r pid one two <"$box/late-calls" || continue
+			# In one piece: the test says something at the same time.
+			say "the call $pid is late; its pipes $one and $two are open in:
+$(holders "$one" "$two" | sed 's/^/#   /')"
+		done &
+		echo $! >"$box/holder-reports"
+	)
+}
+
 # install_site: accounts $runner (the service), $usr and $two, the program installed below $prefix
 # as $flavour needs it, a key, a key set, and the two configuration files, all of it as the guide
 # for administrators has it, but for the names; $site_id, where set, is in them in place of this
@@ -159,6 +210,7 @@ install_site() {
 	make -s -C "$top" "$target" DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >"$box/install" 2>&1 || { cat "$box/install" >&2; exit 1; }
 	[ "$flavour" != sudo ] || write_sudoers
+	start_holder_reports
 	etc=$box/home/$runner/.gitlab-runner
 	install -d -m 700 -o "$runner" "$box/home/$runner" "$etc" "$box/home/$runner/work"
 	chmod 755 "$box/home/$runner"
@@ -209,17 +261,23 @@ token() {
 }
 
 # job [TOKEN]: $box/job.json, whose build_script is read from standard input, a line a command.
-# $job_extra, where set, is a jq expression that changes it further.
+# $job_extra, where set, is a jq expression that changes it further; $token is the token there.
 job() {
-	jq -Rn --arg token "${1-$(token)}" '{
-		response: {
-			id: 981625, job_info: {project_id: 20, name: "ci-job"},
-			git_info: {repo_url:
-				"https://gitlab-ci-token:job-secret@gitlab.example.com/group/project.git"},
-			variables: [{key: "SITE_ID_TOKEN", value: $token, masked: true}]
-		},
-		scripts: {build_script: [inputs]}
-	}'" | ${job_extra:-.}" >"$box/job.json"
+	make_job make "$@"
+}
+
+# command_job [TOKEN]: as job, but standard input is one command, however many lines it has.
+command_job() {
+	make_job command "$@"
+}
+
+make_job() {
+	local token="${2-$(token)}"
+	"$build/t/job" "$1" "$token" >"$box/job.json" || exit 1
+	if [ -n "${job_extra:-}" ]; then
+		jq --arg token "$token" "$job_extra" "$box/job.json" >"$box/job.new" &&
+			mv "$box/job.new" "$box/job.json" || exit 1
+	fi
 	chmod 644 "$box/job.json"
 }
 
@@ -228,8 +286,8 @@ job() {
 play() {
 	rm -f "$box/log"
 	as "$runner" TMPDIR="$runner_files" sh -c 'cd ~/work && exec "$@"' - "$build_for_all/t/runner" --retry-delay 10 \
-		--eof-timeout 60 --result result.json "$@" "$etc/config.toml" "$box/job.json" \
-		>"$box/log" 2>&1
+		--eof-timeout 60 --report-late "$box/late-calls" --result result.json "$@" \
+		"$etc/config.toml" "$box/job.json" >"$box/log" 2>&1
 	code=$?
 	cp "$box/home/$runner/work/result.json" "$box/result.json" 2>/dev/null
 	return $code
@@ -249,6 +307,26 @@ logged() {
 	grep -qF -- "$1" "$box/log" || { cat "$box/log"; return 1; }
 }
 
+# What the author of a refused job reads: "$refused_because REFERENCE): REASON $for_help". $neutral is
+# the end of that line where the reason is for the site's staff; neutral_reference prints the
+# reference of such a line in the job's log.
+refused_because='this job was refused (reference'
+for_help='(for help, with this reference: ask the administrators of this runner)'
+neutral="it is not permitted here $for_help"
+neutral_reference() {
+	sed -n "s/^$program: $refused_because \([0-9a-f]*\)): $neutral\$/\1/p" "$box/log" | tail -n 1
+}
+
+# config_failed CODE: that is the exit code for what config says: a refusal, or another failure.
+config_failed() {
+	local right=2
+	! grep -qF "$refused_because" "$box/log" || right=1
+	[ "$1" -eq $right ]
+}
+
+# What the author reads of a job that was cancelled, or has reached its timeout.
+cancelled_line='the runner ended this stage (cancelled, or out of time)'
+
 # nothing_ran: no process of $usr is left, and none of the job's directories was ever made.
 nothing_ran() {
 	! living && [ ! -e "$box/home/$usr/.jacamar-ci" ]
@@ -261,9 +339,7 @@ no_process() {
 
 # stage_exit STAGE [SUBSTAGE]: prints how the (last such) call ended: the exit code, or signal N.
 stage_exit() {
-	jq -r --arg stage "$1" --arg substage "${2:-}" '[.calls[] | select(.stage == $stage and
-		($substage == "" or .substage == $substage))] | last |
-		if .signal then "signal \(.signal)" else .exit end' "$box/result.json"
+	"$build/t/job" exit "$box/result.json" "$@"
 }
 
 # say_why: from now on the calls of $etc/config.toml tell the job's log the reason of a refusal.
@@ -273,14 +349,19 @@ say_why() {
 
 # configure [NAME=VALUE]... [COMMAND...]: makes config's call alone, once, for $box/job.json, with
 # -u, started by COMMAND. What it answers is in $box/answer, what it says in $box/log; returns its
-# exit code.
+# exit code. The directories that it makes to take one for the builds are removed again.
 configure() {
-	jq .response "$box/job.json" >"$box/response.json"
+	local base="$box/home/$usr/.jacamar-ci" code
+	[ ! -e "$base" ] || base=
+	"$build/t/job" response "$box/job.json" >"$box/response.json"
 	install -m 600 -o "$runner" "$box/response.json" "$etc/response.json"
 	as "$runner" JOB_RESPONSE_FILE="$etc/response.json" SYSTEM_FAILURE_EXIT_CODE=2 \
 		CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN=short CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID=0 \
 		"$@" $entry -u config \
 		--configuration "$etc/jacamar-config.toml" >"$box/answer" 2>"$box/log" </dev/null
+	code=$?
+	[ $code -ne 0 ] || [ -z "$base" ] || rm -rf "$base"
+	return $code
 }
 
 # call_with [COMMAND...], cleanup_with [COMMAND...]: makes the run call, or cleanup's, that
@@ -325,15 +406,13 @@ let_go() {
 # Also where nobody reads the output any more.
 trap 'exit 1' PIPE
 
-# command_job [TOKEN]: as job, but standard input is one command, however many lines it has.
-command_job() {
-	local job_extra=".scripts.build_script |= [join(\"\\n\")] | ${job_extra:-.}"
-	job "$@"
-}
-
-# bounded_play [runner's options]: play, but a driver that hangs ends as hung (5), not never.
+# bounded_play [runner's options]: play, but a driver that hangs ends as hung (5), not never. A
+# runner must not kill before kill_timeout is over, which tests of schedulers set to 40 s.
+bounds='--timeout 90 --kill-grace 20 --eof-timeout 30'
+bounds_of_batch='--timeout 200 --kill-grace 60 --eof-timeout 60'
 bounded_play() {
-	play --timeout 90 --kill-grace 20 --eof-timeout 30 "$@"
+	# shellcheck disable=SC2086 # options, each a word
+	play $bounds "$@"
 }
 
 # wait_until 'commands': until they return 0; gives up after some 30 seconds.
@@ -341,9 +420,26 @@ wait_until() {
 	local round=0
 	until eval "$1"; do
 		round=$((round + 1))
-		[ "$round" -lt 600 ] || { echo "waited in vain for: $1"; return 1; }
-		sleep 0.05
+		[ "$round" -lt 300 ] || { echo "waited in vain for: $1"; return 1; }
+		sleep 0.1
 	done
+}
+
+# began 'TEXT' [runner's options]: plays the job in the background until its log has TEXT; `ended`
+# returns what play does, and leaves it in $played.
+began() {
+	local text=$1
+	shift
+	rm -f "$box/log"
+	bounded_play "$@" &
+	waited=$!
+	wait_until 'grep -qF -- "$text" "$box/log" 2>/dev/null' || { cat "$box/log"; return 1; }
+}
+ended() {
+	wait "$waited"
+	played=$?
+	cat "$box/log"
+	return "$played"
 }
 
 # queue_is_empty: of a test whose scheduler has a `queue`, which also fails where nobody can tell.
@@ -435,10 +531,16 @@ user_side_pid() { pgrep -U "$usr" -f '^[^ ]*/jacamar --no-auth run env-script'; 
 login_shell_pid() { pgrep -U "$usr" -f 'bash --login$'; }
 script_pid() { pgrep -o -U "$usr" -f "^bash .*_script\\.bash$"; }
 
-# watch_parser: has a job's token checked against a server that never answers, and leaves the
-# /proc/PID/status of the process that waits for it in $box/parser, what it has open in $box/open.
-watch_parser() {
-	local port parser
+# job_is_over: no process of $usr is left, nor one that can still start one: jacamar-auth runs a
+# last command as $usr after the job's processes have ended, and sudo may not have started it yet.
+job_is_over() {
+	! auth_pid && ! pgrep -f "^sudo -n -u $usr " && ! living
+}
+
+# start_silent_server: $box/job.json's token is to be checked with the keys of a server that never
+# answers. It is ended by kill $silent.
+start_silent_server() {
+	local port
 	cat >"$box/silent.c" <<-'SOURCE'
 	#include <arpa/inet.h>
 	#include <stdio.h>
@@ -468,25 +570,42 @@ watch_parser() {
 	write_config
 	sed -i "s|^jwks_file.*|gitlab_server = \"http://127.0.0.1:$port\"|" "$etc/jacamar-config.toml"
 	job "$(token iss="http://127.0.0.1:$port")" </dev/null
+}
+
+# confined_pid: the process of config that has the connection to the silent server: the child of the
+# one that finds the account.
+confined_pid() {
+	local worker child
+	worker=$(pgrep -P "$(pgrep -o -f "^$prefix/bin/jacamar-auth .*config")" 2>/dev/null) &&
+		child=$(pgrep -P "$worker" 2>/dev/null) &&
+		find "/proc/$child/fd" -lname "socket:*" 2>/dev/null | grep -q . && echo "$child"
+}
+
+# watch_confined: has a job's token checked against that server, and leaves the /proc/PID/status of
+# the process that waits for it in $box/confined, what it has open in $box/open.
+watch_confined() {
+	local child
+	start_silent_server || return 1
 	bounded_play &
 	waited=$!
-	# It is the one that has the connection.
-	wait_until 'parser=$(pgrep -P "$(pgrep -o -f "^$prefix/bin/jacamar-auth config")" 2>/dev/null) &&
-		find "/proc/$parser/fd" -lname "socket:*" 2>/dev/null | grep -q .' &&
-		cat "/proc/$parser/status" >"$box/parser" &&
-		find "/proc/$parser/fd" -mindepth 1 -printf '%f %l\n' >"$box/open"
+	wait_until 'child=$(confined_pid)' &&
+		cat "/proc/$child/status" >"$box/confined" &&
+		find "/proc/$child/fd" -mindepth 1 -printf '%f %l\n' >"$box/open"
 	kill "$silent"
 	wait "$waited"
-	cat "$box/parser" "$box/open" "$box/log"
+	cat "$box/confined" "$box/open" "$box/log"
 	write_config
 }
 
-# parser_is_confined: it is nobody, with no more rights than that, and no file of the service's but
-# what it parses.
-parser_is_confined() {
-	grep -P '^Uid:\t65534\t65534\t65534\t65534$' "$box/parser" &&
-		grep -P '^Gid:\t65534\t65534\t65534\t65534$' "$box/parser" &&
-		grep -P '^Groups:\s*$' "$box/parser" && grep -P '^NoNewPrivs:\t1$' "$box/parser" &&
-		[ "$(grep -cP '^Cap(Inh|Prm|Eff|Amb):\t0000000000000000$' "$box/parser")" = 4 ] &&
-		! grep -v ' /.*/response\.json$' "$box/open" | grep -e "$box"
+# is_confined [FIRST LAST]: it has one uid of that range and nothing beside it, a filter of system
+# calls, and no file but its pipes and the connection.
+is_confined() {
+	local uid
+	uid=$(sed -n 's/^Uid:\t\([0-9]*\)\t\1\t\1\t\1$/\1/p' "$box/confined")
+	[ "${uid:-0}" -ge "${1:-2100000000}" ] && [ "$uid" -le "${2:-2104194303}" ] &&
+		grep -P "^Gid:\t$uid\t$uid\t$uid\t$uid\$" "$box/confined" &&
+		grep -P '^Groups:\s*$' "$box/confined" && grep -P '^NoNewPrivs:\t1$' "$box/confined" &&
+		grep -P '^Seccomp:\t2$' "$box/confined" &&
+		[ "$(grep -cP '^Cap(Inh|Prm|Eff|Amb):\t0000000000000000$' "$box/confined")" = 4 ] &&
+		! grep -v -e ' /dev/null$' -e ' pipe:' -e ' socket:' -e ' anon_inode:\[event' "$box/open"
 }

@@ -11,6 +11,13 @@ page_commands() {
 	page_displays "$1" | sed -n '/^[#$] /p'
 }
 
+# page_script SECTION N: its Nth command as a shell gets it, with the lines that continue it.
+page_script() {
+	page_displays "$1" | awk -v wanted="$2" '
+		/^[#$] / {number++}
+		number == wanted {sub(/^[#$] /, ""); print}'
+}
+
 # page_output COMMAND: what the page shows for it.
 page_output() {
 	page_displays | awk -v command="$1" '

@@ -2,9 +2,11 @@
  * A process that does not want to end with its job: does what its arguments say, from left to
  * right. Whatever it becomes, an alarm ends it before long: a test leaves nothing behind for good.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,9 +118,9 @@ static void be_comet(void)
 }
 
 /* As many processes as the limit lets there be, each of them trying for more. */
-static void be_bomb(void)
+static void explode(rlim_t most)
 {
-	struct rlimit limit = {.rlim_cur = 50, .rlim_max = 50};
+	struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
 	setrlimit(RLIMIT_NPROC, &limit);
 	say_ready();
 	for (;;) {
@@ -130,6 +132,20 @@ static void be_bomb(void)
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
+}
+
+static void be_bomb(void)
+{
+	explode(50);
+}
+
+/* Sessions of their own, so that no process group leads to them. */
+static void be_big_bomb(void)
+{
+	for (int i = 0; i < 10; i++)
+		if (fork() == 0)
+			setsid();
+	explode(3000);
 }
 
 /* Kills all that it may, again and again; kill(2) leaves out who calls it. */
@@ -146,6 +162,49 @@ static void be_stopper(void)
 	be_ready();
 	for (;;)
 		kill(-1, SIGSTOP);
+}
+
+static bool is_jacamar(pid_t pid)
+{
+	char path[32];
+	char name[16] = "";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	int fd = open(path, O_RDONLY);
+	bool is =
+		fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && strncmp(name, "jacamar", 7) == 0;
+	close(fd);
+	return is;
+}
+
+/* Once its own sub-stage has ended, sends a signal to each jacamar as soon as it sees it. */
+static void hunt(int signal_number)
+{
+	while (!is_jacamar(getppid()))
+		usleep(1000);
+	pid_t supervisor = getppid();
+	be_ready();
+	while (getppid() == supervisor)
+		usleep(1000);
+	for (;;) {
+		DIR *processes = opendir("/proc");
+		const struct dirent *entry;
+		while (processes != NULL && (entry = readdir(processes)) != NULL) {
+			pid_t pid = atoi(entry->d_name);
+			if (pid > 0 && is_jacamar(pid))
+				kill(pid, signal_number);
+		}
+		closedir(processes);
+	}
+}
+
+static void be_hunter(void)
+{
+	hunt(SIGKILL);
+}
+
+static void be_trapper(void)
+{
+	hunt(SIGSTOP);
 }
 
 static void stop(void)
@@ -168,7 +227,8 @@ static const struct {
 	{"daemon", be_daemon}, {"ignore", ignore_signals}, {"close", let_go_of_log},
 	{"hide", hide},	       {"traced", be_traced},	   {"comet", be_comet},
 	{"bomb", be_bomb},     {"killer", be_killer},	   {"stopper", be_stopper},
-	{"stop", stop},	       {"ready", say_ready},	   {"live", live_on},
+	{"hunter", be_hunter}, {"trapper", be_trapper},	   {"stop", stop},
+	{"ready", say_ready},  {"live", live_on},	   {"big-bomb", be_big_bomb},
 };
 
 static void act(const char *word)

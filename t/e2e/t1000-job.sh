@@ -10,8 +10,8 @@ id
 ps -eo user:32,args --forest -ww
 SCRIPT
 check 'a job succeeds' 'play --show-stages || { cat "$box/log"; false; }'
-check 'it runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
-check 'it runs without a capability' 'logged "Current: =" && ! grep "Current: =." "$box/log"'
+check 'the job runs as the user' 'logged "uid=$(id -u "$usr")($usr)"'
+check 'the job has no capability' 'logged "Current: =" && ! grep "Current: =." "$box/log"'
 
 # The tree below the runner's call: a line "ACCOUNT COMMAND" a process.
 tree() {
@@ -35,7 +35,7 @@ job <<'SCRIPT'
 exit 3
 SCRIPT
 check 'a failing script fails the job' 'play; [ $? -eq 1 ]'
-check 'with its own exit code' 'logged "exit code 3"'
-check 'and the runner is told so' '[ "$(stage_exit run build_script)" = 1 ]'
+check 'the log has the exit code of the script' 'logged "exit code 3"'
+check 'the runner gets a build failure' '[ "$(stage_exit run build_script)" = 1 ]'
 
 finish

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Who triggered a job is proven by its token, or the job does not run: a refusal leaves no file
-# and no process of the user, and is a system failure with one line in the job's log, neutral but
-# with -u.
+# and no process of the user. It is a build failure, which the runner does not try again, with one line
+# in the job's log: what the author may know, but with -u the reason.
 # Flavours: caps root sudo none
 . "$(dirname "$0")/lib.sh"
 install_site
@@ -40,19 +40,31 @@ clear_traces() {
 	touch "$box/stamp"
 }
 
-# said: what the driver says but for cleanup, the reference being X.
+# said: what the driver says, the reference being X.
 said() {
-	grep "^$program: " "$box/log" | grep -v 'config did not finish: there is nothing to clean up' |
+	grep "^$program: " "$box/log" |
 		sed 's/reference [0-9a-f]\{8,\}/reference X/'
 }
 
-# The whole job fails: one line a try.
-fails() {
+# ends_with CODE LINES: the whole job fails so, with that many lines, which are all the same.
+ends_with() {
 	clear_traces
 	play
-	[ $? -eq 2 ] && [ "$(stage_exit config)" = 2 ] && [ "$(stage_exit cleanup)" = 0 ] && no_trace &&
-		[ "$(said | wc -l)" -eq 3 ] && [ "$(said | uniq | wc -l)" -eq 1 ] || {
+	[ $? -eq "$1" ] && [ "$(stage_exit config)" = "$1" ] && [ "$(stage_exit cleanup)" = 0 ] && no_trace &&
+		[ "$(said | wc -l)" -eq "$2" ] && [ "$(said | uniq | wc -l)" -eq 1 ] || {
 		cat "$box/log"
+		return 1
+	}
+}
+
+# A system failure has a line for each of the runner's three tries.
+fails() { ends_with 2 3; }
+
+# tells 'REASON': the whole job is refused, once, and its log says that.
+tells() {
+	ends_with 1 1 && [ "$(said)" = "$program: $refused_because X): $1 $for_help" ] || {
+		said
+		echo "expected: $1"
 		return 1
 	}
 }
@@ -61,26 +73,29 @@ fails() {
 fails_with_reason() {
 	clear_traces
 	configure
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && no_trace && [ "$(wc -l <"$box/log")" -eq 1 ] &&
-		said | grep -qF -- "$program: this job was refused (reference X): $1" || {
+	[ $? -eq 1 ] && [ ! -s "$box/answer" ] && no_trace && [ "$(wc -l <"$box/log")" -eq 1 ] &&
+		said | grep -qF -- "$program: $refused_because X): $1" || {
 		cat "$box/log"
 		echo "expected: $1"
 		return 1
 	}
 }
 
-neutral="$program: this job was refused by the rules of this site; its staff finds the reason under reference X"
-# Three tries of a job take their time, and say the same in each flavour: root has one of them.
+# The whole job takes its time, and says the same in each flavour: root has config alone.
 is_refused() {
-	[ "$flavour" = root ] || { fails && [ "$(said | uniq)" = "$neutral" ]; } || return 1
+	[ "$flavour" = root ] || tells "$told" || return 1
 	fails_with_reason "$1"
 }
 
-# refused 'of what' 'the reason' [TOKEN]: the job is in $box/job.json where no token is given.
+# refused 'of what' 'the reason' [TOKEN]: the job is in $box/job.json where no token is given. Its
+# author is told $told.
+unverified='its id token could not be verified'
+not_here='it is not permitted here'
+told=$unverified
 refused() {
 	[ $# -lt 3 ] || quiet_job "$3"
 	reason=$2
-	check "refused: $1" 'is_refused "$reason"'
+	check "the job is refused: $1" 'is_refused "$reason"'
 }
 
 # A failure that is not a refusal hides nothing, and is as much the end of the job.
@@ -96,7 +111,7 @@ failed() {
 # accepted 'what' [TOKEN]: the job is in $box/job.json where no token is given.
 accepted() {
 	[ $# -lt 2 ] || quiet_job "$2"
-	check "accepted: $1" 'clear_traces; play && grep -qx "$usr" "$open/ran" ||
+	check "the job is accepted: $1" 'clear_traces; play && grep -qx "$usr" "$open/ran" ||
 		{ cat "$box/log"; false; }'
 }
 
@@ -109,14 +124,26 @@ check 'no token is in the log' '! grep -F "$(jq -r ".response.variables[0].value
 
 # The reference of a refusal is one of its own each time, to be found again.
 quiet_job ''
-check 'each refusal has a reference of its own' 'fails
-	[ "$(grep -o "reference [0-9a-f]*" "$box/log" | sort -u | wc -l)" -eq 3 ]'
+check 'the log of a refused job is one line of the driver and one of the runner' '
+	tells "it has no id token; in .gitlab-ci.yml, give the job id_tokens: { SITE_ID_TOKEN: { aud: \
+\"https://gitlab.example.com\" } }" && [ "$(wc -l <"$box/log")" -eq 2 ] && [ "$(tail -n 1 "$box/log")" = "job failed: exit code 1" ]'
+site 'support = "mail help@example.org, or call 1234"'
+check 'the author is told whom the site names for help' '
+	for_help="(for help, with this reference: mail help@example.org, or call 1234)"; quiet_job garbage; tells "$unverified"'
+check 'so is the author of a job whose account is gone when a later stage begins' '
+	quiet_job "$(token)" && prepare_call && sed -i "s/981625/981626/" "$call"/custom-executor*/response.json &&
+	{ call_with; [ $? -eq 2 ]; } && logged "it is not permitted here (for help, with this reference: mail help@example.org, or call 1234)"'
+site
+quiet_job ''
+references() { grep -o "reference [0-9a-f]\{12\}" "$box/log"; }
+check 'each refusal has a reference of its own' '
+	ends_with 1 1 && first=$(references) && ends_with 1 1 && second=$(references) && [ "$first" != "$second" ]'
 
 # The token is there, and of this job
 quiet_job ''
-check 'refused: a job without a token, whose author is told how it gets one' '
-	fails && [ "$(said | uniq)" = "$program: this job was refused (reference X): it has no id token; in \
-.gitlab-ci.yml, give the job id_tokens: { SITE_ID_TOKEN: { aud: \"https://gitlab.example.com\" } }" ] &&
+check 'the job is refused: a job without a token, whose author is told how it gets one' '
+	tells "it has no id token; in .gitlab-ci.yml, give the job id_tokens: { SITE_ID_TOKEN: { aud: \
+\"https://gitlab.example.com\" } }" &&
 	fails_with_reason "the job has no id token; it needs id_tokens: SITE_ID_TOKEN"'
 refused "another job's token, valid as it is" 'the id token is of job 981624, this is job 981625' \
 	"$(token job_id=981624)"
@@ -149,16 +176,113 @@ refused "another job's token, the job claiming to be that one" \
 	'the id token is of job 7, this is job 981625' "$(token job_id=7)"
 job_extra=
 
+no_name="the id token's user_login is missing or malformed"
+one='jobs run as the service account'
+
+# The project of the job, and that of its code: in the pipeline of a merge request from a fork they
+# are two.
+project='job_project_id=20 job_project_path=group/project'
+fork='project_id=99 project_path=usr/project'
+job_extra='.response.job_info += {project_full_path: "group/project"}'
+accepted 'a token that names both projects, which are one' "$(token $project)"
+refused 'a token of a job of another project' "the id token's job_project_id is 21, the job's is 20" \
+	"$(token job_project_id=21 job_project_path=group/project)"
+refused 'a token of a job of another project, by its path' \
+	'the id token is of project group/other, the job of group/project' \
+	"$(token job_project_id=20 job_project_path=group/other)"
+refused 'a token with half of a project' 'the id token has one of job_project_id and job_project_path' \
+	"$(token job_project_id=20)"
+quiet_job "$(token $project $fork)"
+check 'the job is refused: code of a fork, which its author is told' '
+	tells "this pipeline runs code from the fork usr/project, which is not allowed here; run it in the fork \
+itself, or from a branch of this project" &&
+	fails_with_reason "this pipeline runs code from the fork usr/project (project 99) in group/project, and"'
+refused 'code of a fork, where the server is too old to say whose job it is' \
+	"the id token's project_id is 99, the job's is 20; if this is the pipeline of a merge request from a fork: only" \
+	"$(token $fork)"
+site 'static_builds_dir = true' 'allow_fork_pipelines = true'
+accepted 'code of a fork, where the site allows it' "$(token $project $fork)"
+check 'the job of a fork has the directories of its own project' '
+	[ -d "$box/home/$usr/.jacamar-ci/builds/short/project-20" ] &&
+	[ ! -e "$box/home/$usr/.jacamar-ci/builds/short/project-99" ] &&
+	[ -d "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project" ] &&
+	[ ! -e "$box/home/$usr/.jacamar-ci/scripts/short/000/usr" ]'
+refused 'code of a fork all the same, where the server is too old' \
+	"the id token's project_id is 99, the job's is 20; if" "$(token $fork)"
+site
+job_extra=
+refused 'a path that would leave the directories' "the id token's claims are malformed" \
+	"$(token job_project_id=20 job_project_path=group/../../project)"
+
+# A person, not a machine
+told=$not_here
+refused 'the mail of a service account under the login of a person' \
+	"$usr is a service account, by its mail address service_account_group_7_0a1b@noreply.gitlab.example.com" \
+	"$(token user_email=service_account_group_7_0a1b@noreply.gitlab.example.com)"
+refused 'the mail of a service account of the server'"'"'s former name' \
+	"$usr is a service account, by its mail address Service_Account_1@noreply.old.example.com" \
+	"$(token user_email=Service_Account_1@noreply.old.example.com)"
+refused 'any mail at the noreply host of the server' \
+	"$usr is a machine account of the server, by its mail address x@NoReply.GitLab.example.com" \
+	"$(token user_email=x@NoReply.GitLab.example.com)"
+refused 'a mail at the host for private commits' "$usr is a machine account of the server, by its mail" \
+	"$(token user_email=7-x@users.noreply.gitlab.example.com)"
+refused 'a token without a mail' "$usr cannot be told from a machine account" "$(token -user_email)"
+accepted 'a mail at the noreply host of another server' \
+	"$(token user_email=x@users.noreply.gitlab.example.org)"
+site '' 'allow_bot_accounts = true'
+accepted 'the mail of a service account, where machines may' \
+	"$(token user_email=service_account_1@noreply.gitlab.example.com)"
+site
+
+# The account of an identity, in place of the login
+site '' 'identity_provider = "ldapmain"'
+# identity EXTERN-UID...: a token with that identity at ldapmain, or with those.
+identity() {
+	local list='' uid
+	for uid; do
+		list="$list${list:+, }{\"provider\": \"ldapmain\", \"extern_uid\": \"$uid\"}"
+	done
+	token user_login=chosen user_identities:="[$list]"
+}
+accepted 'an identity that names the account' "$(identity "uid=$usr,ou=people,dc=example,dc=com")"
+accepted 'an identity that is the name alone' "$(identity "$usr")"
+accepted 'an identity that names the account, whatever the login is' "$(token user_login="$two" user_identities:="[{\"provider\": \"saml\",
+	\"extern_uid\": \"$two\"}, {\"provider\": \"ldapmain\", \"extern_uid\": \"cn=$usr,dc=x\"}]")"
+quiet_job "$(token user_identities:="[{\"provider\": \"saml\", \"extern_uid\": \"$usr\"}]")"
+check 'the job is refused: a token without an identity there, whose author is told what to set' '
+	tells "its id token does not say who you are at ldapmain; set the preference \
+pass_user_identities_to_ci_jwt of your GitLab account to true (PUT /api/v4/user/preferences)" && fails_with_reason "the id token of $usr has no identity of the provider ldapmain"'
+refused 'two identities of the provider' 'the id token of chosen has 2 identities of the provider ldapmain' \
+	"$(identity "$usr" "$usr")"
+for uid in "uid=$usr+cn=$two,dc=x" "uid=$two,uid=$usr,dc=x" "uid=$usr, dc=x" "uid=$usr;dc=x" "ou=$usr" \
+	"uid=$usr\\\\00,dc=x" "../$usr" '' 1000 -u; do
+	refused "an identity that names no account ($uid)" "the identity '$(echo "$uid" | sed 's/\\\\/\\/')' of chosen names no account" \
+		"$(identity "$uid")"
+done
+except none "$one" refused 'an identity that names root' 'root is root, and no job runs as root' "$(identity uid=root)"
+told="there is no account 'nobody-here' on this cluster"
+refused 'an identity whose account is not here' "there is no local account 'nobody-here'" "$(identity nobody-here)"
+told=$unverified
+refused 'a login that is none, whatever the identity' "$no_name" \
+	"$(token user_login=a@b user_identities:="[{\"provider\": \"ldapmain\", \"extern_uid\": \"$usr\"}]")"
+site
+
 # Times: a minute of leeway, no more
+told='its id token has expired; run the job again'
 refused 'an expired token' 'the id token has expired' "$(token exp@=-61)"
+told=$unverified
 accepted 'a token that expired within the leeway' "$(token exp@=-20)"
 refused 'a token without exp' 'the id token has no time of expiry (exp)' "$(token -exp)"
-refused 'an exp that is a text' 'the id token has no time of expiry (exp)' "$(token exp=9999999999)"
+for time in '"9999999999"' -1 1e19 1e308 null; do
+	refused "an exp of $time" "the id token's exp is malformed" "$(token exp:="$time")"
+done
 too_early="the id token is not valid yet; is this host's clock right?"
 refused 'nbf in the future' "$too_early" "$(token nbf@=3600)"
 refused 'iat in the future' "$too_early" "$(token iat@=3600)"
 accepted 'nbf and iat within the leeway' "$(token nbf@=30 iat@=30)"
-refused 'an nbf that is a text' "the id token's nbf or iat is not a number" "$(token nbf=0)"
+refused 'an nbf that is a text' "the id token's nbf is malformed" "$(token nbf=0)"
+refused 'an iat before all time' "the id token's iat is malformed" "$(token iat:=-1e308)"
 
 # Who made it
 refused 'the token of another server' \
@@ -170,7 +294,7 @@ refused 'the same server without TLS' \
 refused 'a server whose name only begins alike' \
 	'the id token was issued by https://gitlab.example.com.attacker.example, not by https://gitlab.example.com' \
 	"$(token iss=https://gitlab.example.com.attacker.example)"
-refused 'another port' \
+refused 'a server at another port' \
 	'the id token was issued by https://gitlab.example.com:8443, not by https://gitlab.example.com' \
 	"$(token iss=https://gitlab.example.com:8443)"
 refused 'a token without iss' 'the id token has no issuer (iss)' "$(token -iss)"
@@ -222,6 +346,17 @@ refused 'a token that names no key' 'the id token names no key (kid)' \
 	"$(claims | signed --header '{"kid": null}' "$box/key.jwk")"
 refused "an attacker's key under the site's name" "the id token's signature is wrong" \
 	"$(claims | signed "$box/attacker.jwk")"
+# Without a signature, a token is not asked what it says.
+site 'jwt_required_aud = "https://site.example.com"'
+refused "an attacker's token that has expired" "the id token's signature is wrong" \
+	"$(claims exp@=-3600 | signed "$box/attacker.jwk")"
+refused "an attacker's token for another audience" "the id token's signature is wrong" \
+	"$(claims aud=x | signed "$box/attacker.jwk")"
+refused "an attacker's token of a login that has no account" "the id token's signature is wrong" \
+	"$(claims user_login=nobody-here aud=https://site.example.com | signed "$box/attacker.jwk")"
+site
+refused "another job's token of a login that has no account" 'the id token is of job 7, this is job 981625' \
+	"$(token user_login=nobody-here job_id=7)"
 
 # The form
 good=$(token)
@@ -235,49 +370,52 @@ refused 'a signature that was cut off' "the id token's signature is wrong" "$hea
 refused 'no signature' 'the id token is not a compact, signed JWS' "$head.$payload."
 refused 'more than three parts' 'the id token is not a compact, signed JWS' "$good.$signature"
 refused 'a payload that is no JSON' \
-	"the id token's header or claims are not a JSON object, or a member stands twice" \
+	"the id token's header or claims are not a JSON object, or have a duplicate name" \
 	"$(echo 'user_login=root' | signed "$box/key.jwk")"
 refused 'a claim that stands twice' \
-	"the id token's header or claims are not a JSON object, or a member stands twice" \
+	"the id token's header or claims are not a JSON object, or have a duplicate name" \
 	"$(claims | sed "1s/{/{\"user_login\": \"$two\",/" | signed "$box/key.jwk")"
 refused 'a header member that stands twice' \
-	"the id token's header or claims are not a JSON object, or a member stands twice" \
+	"the id token's header or claims are not a JSON object, or have a duplicate name" \
 	"$(claims | signed --raw-header '{"alg": "none", "alg": "RS256", "kid": "site"}' "$box/key.jwk")"
 refused 'more than 64 KiB' 'the id token SITE_ID_TOKEN is larger than 64 KiB' \
 	"$(token pad="$(head -c 60000 /dev/zero | tr '\0' x)")"
 for text in garbage a.b.c ... "$good " " $good" '{"alg":"none"}' '/etc/shadow'; do
 	quiet_job "$text"
-	check "refused: '$(printf %.20s "$text")' as a token" 'fails &&
-		[ "$(said | uniq)" = "$neutral" ]'
+	check "the job is refused: '$(printf %.20s "$text")' as a token" 'tells "$unverified"'
 done
 
 # Names
-no_name="the id token's user_login is missing or malformed"
-one='jobs run as the service account'
+told=$not_here
 except none "$one" refused 'the login of root' 'root is root, and no job runs as root' "$(token user_login=root)"
 except 'root none' 'root has said so, or: '"$one" refused 'the login of the service account' \
 	"$runner is the service account" "$(token user_login="$runner")"
-refused 'a login that has no account here' "there is no local account 'nobody-here'" \
-	"$(token user_login=nobody-here)"
-refused 'a login in capitals' "there is no local account '$(echo "$usr" | tr '[:lower:]' '[:upper:]')'" \
-	"$(token user_login="$(echo "$usr" | tr '[:lower:]' '[:upper:]')")"
+# without_account 'what' LOGIN: the author is told so, since the token proves that this is their name.
+without_account() {
+	told="there is no account '$2' on this cluster"
+	refused "$1" "there is no local account '$2'" "$(token user_login="$2")"
+	told=$unverified
+}
+without_account 'a login that has no account here' nobody-here
+without_account 'a login in capitals' "$(echo "$usr" | tr '[:lower:]' '[:upper:]')"
 refused 'no login' "$no_name" "$(token -user_login)"
 refused 'a login that is a number' "$no_name" "$(token user_login:=0)"
 refused 'a login that is a list' "$no_name" "$(token user_login:="[\"$usr\"]")"
 long=$(printf '%065d' 0 | tr 0 a)
 for login in "../$usr" "$usr/../root" '' 0 1000 -rf "$long" "$usr:x" "$usr root" "\$(id)" "${usr}é" .. .; do
 	case $login in
-	. | ..) refused "the login '$login'" "there is no local account '$login'" "$(token user_login="$login")" ;;
+	. | ..) without_account "the login '$login'" "$login" ;;
 	*) refused "the login '$(printf %.20s "$login")' of ${#login} bytes" "$no_name" "$(token user_login="$login")" ;;
 	esac
 done
 refused 'a login with a newline' "$no_name" "$(token user_login:="\"$usr\\nroot\"")"
 refused 'a login with a zero byte' \
-	"the id token's header or claims are not a JSON object, or a member stands twice" \
+	"the id token's header or claims are not a JSON object, or have a duplicate name" \
 	"$(token user_login="${usr}ZERO" | cut -d. -f1).$(claims user_login=ZERO |
 		sed "s/ZERO/$usr\\\\u0000/" | signed "$box/key.jwk" | cut -d. -f2,3)"
 
 # Accounts
+told=$not_here
 low=jtl$$
 add_account "$low" -r -K SYS_UID_MIN=300 -K SYS_UID_MAX=999
 except none "$one" refused 'a uid below min_uid' "uid $(id -u "$low") of $low is below auth.min_uid, 1000" \
@@ -309,6 +447,7 @@ mv "$box/home/gone" "$box/home/$usr"
 
 # Audiences
 site 'jwt_required_aud = "https://site.example.com"'
+told='its id token is for another audience; in .gitlab-ci.yml, set its aud to "https://site.example.com"'
 refused 'a token for another audience' "the id token is not for the audience 'https://site.example.com'" \
 	"$(token)"
 refused 'a token without aud' "the id token is not for the audience 'https://site.example.com'" \
@@ -322,6 +461,7 @@ accepted 'the required audience' "$(token aud=https://site.example.com)"
 accepted 'the required audience among others' "$(token aud:='["a", "https://site.example.com"]')"
 
 # What the site's keys may be
+told=$unverified
 site
 $sign key --alg ES384 --kid ec >"$box/ec.jwk"
 $sign key --alg PS256 --kid pss >"$box/pss.jwk"
@@ -342,13 +482,13 @@ mkdir "$box/shared"
 chmod 777 "$box/shared"
 $sign jwks "$box/key.jwk" >"$box/shared/keys.json"
 ln -s "$box/shared/keys.json" "$box/keys.json"
-failed 'one that others can exchange' \
-	"general.jwks_file $box/keys.json: $box/shared can be written by others; run: chmod go-w $box/shared"
+failed 'a key file that others can exchange' \
+	"general.jwks_file $box/keys.json: $box/shared is writable by group or others; run: chmod go-w $box/shared"
 rm -r "$box/shared" "$box/keys.json"
 echo '{"keys": {}}' >"$box/keys.json"
 failed 'a key file without keys' 'the key set has no array "keys"'
 $sign jwks "$box/key.jwk" >"$box/keys.json"
-accepted 'the good token still' "$(token)"
+accepted 'the good token, after all of these' "$(token)"
 
 # The response itself
 broken() {

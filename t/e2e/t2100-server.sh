@@ -46,7 +46,7 @@ fails() {
 	local text="$1"
 	shift
 	configure "$@"
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(wc -l <"$box/log")" -eq 1 ] && logged "$text" &&
+	config_failed $? && [ ! -s "$box/answer" ] && [ "$(wc -l <"$box/log")" -eq 1 ] && logged "$text" &&
 		nothing_ran || { cat "$box/log"; return 1; }
 }
 
@@ -74,7 +74,7 @@ check 'an authority that the site does not name is not trusted' '
 	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys" && [ "$(asked site)" -eq 0 ] &&
 	logged "general.tls-ca-file must have its certificate authority (not set in $etc/jacamar-config.toml)"'
 site_config "$named" "tls-ca-file = \"$web/extensions\""
-check 'nor is a file that holds no certificates, which is named' '
+check 'a file of authorities without certificates is refused and named' '
 	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys" &&
 	logged "general.tls-ca-file must hold certificates, as PEM ($etc/jacamar-config.toml:5)"'
 site_config "$named" 'tls-ca-file = "/nonexistent/ca.pem"'
@@ -86,7 +86,24 @@ forget
 site_config "gitlab_server = \"https://127.0.0.1:$port\"" "$ca"
 job "$(token iss="https://127.0.0.1:$port")" </dev/null
 check "a certificate of another host is refused" '
-	fails "cannot get the server'"'"'s keys from https://127.0.0.1:$port/" && [ "$(asked site)" -eq 0 ]'
+	fails "cannot get the server'"'"'s keys from https://127.0.0.1:$port/" && [ "$(asked site)" -eq 0 ] &&
+	logged "general.gitlab_server must be the name in the server'"'"'s certificate"'
+
+# distrusts PORT REASON ADVICE: of the certificate of that server, in the one line there is.
+distrusts() {
+	site_config "gitlab_server = \"https://localhost:$1\"" "$ca"
+	job "$(token iss="https://localhost:$1")" </dev/null
+	fails "cannot get the server's keys from https://localhost:$1/oauth/discovery/keys: $2" && logged "$3" &&
+		! logged "tls-ca-file" >/dev/null
+}
+check 'a certificate that has expired is reported as expired' '
+	distrusts $expired_port "SSL certificate problem: certificate has expired" "renew the server'"'"'s certificate"'
+check 'a certificate that is not valid yet is reported as not yet valid' '
+	distrusts $future_port "SSL certificate problem: certificate is not yet valid" \
+		"is this host'"'"'s clock right?"'
+check 'a certificate of another host is reported with the host that was asked for' '
+	distrusts $other_port "SSL: no alternative certificate subject name matches target" \
+		"general.gitlab_server must be the name in the server'"'"'s certificate ($etc/jacamar-config.toml:4)"'
 site_config "gitlab_server = \"https://localhost:$plain_port\"" "$ca"
 check 'a server that does not speak TLS is refused' '
 	fails "cannot get the server'"'"'s keys from https://localhost:$plain_port/" && ! log_of plain | grep GET'
@@ -140,13 +157,13 @@ answers twice 'the key set is not JSON' 'an answer whose keys stand twice is ref
 answers broken "$site/broken/oauth/discovery/keys answers with status 500" 'a server in trouble is named'
 answers forbidden "$site/forbidden/oauth/discovery/keys answers with status 403" 'a refusing server is named'
 answers nowhere "$site/nowhere/-/jwks answers with status 404" 'a server without keys is named'
-check 'and whose URL has no such path' '
-	logged "general.gitlab_server must be GitLab'"'"'s own URL, with a path only where GitLab has one" &&
+check 'the message on a server without keys names general.gitlab_server' '
+	logged "general.gitlab_server must be GitLab'"'"'s own URL, with a path only if GitLab has one" &&
 	logged "($etc/jacamar-config.toml:4)"'
 answers away 'answers with status 302' 'a redirect to another server fails'
-check 'and the other server is not asked' '[ "$(asked attacker)" -eq 0 ]'
+check 'the server that the redirect names is not asked' '[ "$(asked attacker)" -eq 0 ]'
 answers plain 'answers with status 301' 'a redirect away from TLS fails'
-check 'and nobody is asked there' '[ "$(asked plain)" -eq 0 ]'
+check 'the server without TLS is not asked' '[ "$(asked plain)" -eq 0 ]'
 site_config "gitlab_server = \"$site/slow\"" "$ca"
 job "$(token iss="$site/slow")" </dev/null
 # At a byte a second the answer would take minutes; the guard alone would end a driver that waits.
@@ -201,7 +218,7 @@ for where in "$named" 'name = "without gitlab_server"'; do
 	forget
 	forged=$(forge iss="$site")
 	hostile_job "$from_url"
-	check "so is an attacker's key under the site's name ($what)" '
+	check "an attacker's key under the site's name is refused ($what)" '
 		fails "the id token'"'"'s signature is wrong" $hostile_environment && never_asked'
 	forget
 	forged=$(forge iss="$attacker" | sed 's/^[^.]*/'"$(
@@ -209,9 +226,9 @@ for where in "$named" 'name = "without gitlab_server"'; do
 			openssl base64 -A | tr -- '+/' '-_' | tr -d =
 	)/")
 	hostile_job "$from_url"
-	check "so is a token that names an attacker's keys itself ($what)" '
+	check "a token that names an attacker's keys itself is refused ($what)" '
 		fails "the id token'"'"'s header has '"'jku'"'" $hostile_environment && never_asked'
-	check "and the site's server keeps no credentials of the job ($what)" '
+	check "the site's server gets no credentials of the job ($what)" '
 		! log_of site | grep -e secret -e gitlab-ci-token -e "does not answer"'
 done
 
@@ -227,7 +244,7 @@ job "$(token iss=https://gitlab.example.com)" </dev/null
 check 'a token of another issuer is refused, though its signature is right' '
 	fails "was issued by https://gitlab.example.com, not by $site"'
 job "$(token iss="https://localhost")" </dev/null
-check 'so is the same host on another port' 'fails "was issued by https://localhost, not by $site"'
+check 'a token of the same host on another port is refused' 'fails "was issued by https://localhost, not by $site"'
 forget
 job_extra=".response.git_info.repo_url = \"https://localhost:$port@localhost:$attacker_port/group/project.git\""
 site_job
@@ -255,7 +272,7 @@ new_token() { $sign claims user_login="$usr" iss="$site" | $sign token "$1"; }
 keys_of "$web/site" "$box/key.jwk" "$box/new.jwk"
 job "$(new_token "$box/new.jwk")" </dev/null
 check 'a key that is not known yet is asked for once' 'succeeds && [ "$(asked site)" -eq 2 ]'
-check 'and is known from then on' 'succeeds && [ "$(asked site)" -eq 2 ]'
+check 'a key that was asked for is known from then on' 'succeeds && [ "$(asked site)" -eq 2 ]'
 $sign key --alg ES256 --kid nobody >"$box/nobody.jwk"
 job "$(new_token "$box/nobody.jwk")" </dev/null
 check 'a key that nobody knows is asked for once, and refused' '
@@ -265,7 +282,7 @@ site_job
 check 'while the kept keys are fresh, a key that the server withdrew still counts' '
 	succeeds && [ "$(asked site)" -eq 3 ]'
 touch -d '11 minutes ago' "$(kept)"
-check 'after ten minutes it does not' 'fails "has no key '"'site'"'" && [ "$(asked site)" -eq 4 ]'
+check 'after ten minutes a key that the server withdrew does not count' 'fails "has no key '"'site'"'" && [ "$(asked site)" -eq 4 ]'
 keys_of "$web/site" "$box/key.jwk"
 forget
 succeeds
@@ -282,12 +299,12 @@ check 'older keys stand in for it, with a warning' '
 	succeeds && logged "warning: cannot get the server'"'"'s keys from $site/" &&
 	logged "using its keys of 120 minutes ago" && [ "$(wc -l <"$box/log")" -eq 1 ]'
 job "$(forge iss="$site")" </dev/null
-check 'but do not make a forged token good' 'fails "the id token'"'"'s signature is wrong"'
+check 'old keys do not make a forged token good' 'fails "the id token'"'"'s signature is wrong"'
 job "$(new_token "$box/new.jwk")" </dev/null
-check 'nor a key known that they have not' 'fails "$site has no key '"'new'"'"'
+check 'a key that the old keys do not have stays unknown' 'fails "$site has no key '"'new'"'"'
 site_job
 touch -d '25 hours ago' "$(kept)"
-check 'after a day they are of no use' 'fails "cannot get the server'"'"'s keys from $site/"'
+check 'kept keys of more than a day are not used' 'fails "cannot get the server'"'"'s keys from $site/"'
 rm -rf "$cache"
 check 'without kept keys the job fails, and the server is named' '
 	fails "cannot get the server'"'"'s keys from $site/oauth/discovery/keys"'
@@ -323,17 +340,17 @@ ignored 'a kept file of another account is not used'
 poison
 mv "$poisoned" "$box/keys.elsewhere"
 ln -s "$box/keys.elsewhere" "$poisoned"
-ignored 'a link in its place is not used'
+ignored 'a kept file that is a symbolic link is not used'
 poison
 chmod 770 "$cache"
 ignored 'a cache directory that its group can write is not used'
 poison
 chmod 777 "$box/home/$runner/.cache"
-ignored 'nor is one below such a directory'
+ignored 'a kept file below a directory that others can write is not used'
 poison
 mv "$cache" "$cache.elsewhere"
 ln -s "$cache.elsewhere" "$cache"
-ignored 'nor is one behind a link'
+ignored 'a cache directory that is a symbolic link is not used'
 rm -rf "$cache" "$cache.elsewhere"
 site_job
 forget

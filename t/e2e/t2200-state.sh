@@ -18,6 +18,7 @@ make_state() {
 	configure && jq -r .job_env.JACAMAR_CI_STATE "$box/answer"
 }
 forged=$(make_state)
+rm -rf "$box/home/$two/.jacamar-ci"
 except none 'all jobs are of one account' check 'a forged state is a good one' 'printf %s "$forged" | jq -e --arg name "$two" ".account.name == \$name"'
 
 # A job's author can say what they like
@@ -53,7 +54,7 @@ check 'a forged state beside the true one has no effect' '
 	call_with env CUSTOM_ENV_JACAMAR_CI_STATE="$forged" && ran_as "$usr"'
 rm -f "$open/ran"
 check 'without a state run fails' 'refuses_run "JACAMAR_CI_STATE is not set" env -u JACAMAR_CI_STATE'
-check 'one of the job variables does not stand in for it' '
+check 'a job variable does not replace the state' '
 	refuses_run "JACAMAR_CI_STATE is not set" env -u JACAMAR_CI_STATE CUSTOM_ENV_JACAMAR_CI_STATE="$(cat "$box/state")"'
 
 # The state of another job
@@ -61,8 +62,8 @@ jq -c '.response | .id = 981626' "$box/job.json" >"$etc/other.json"
 chown "$runner" "$etc/other.json"
 check 'the state of another job is refused' '
 	refuses_run "the state is of job 981625, this is job 981626" env JOB_RESPONSE_FILE="$etc/other.json"'
-check 'so is one without a job response' 'refuses_run "JOB_RESPONSE_FILE is not set" env -u JOB_RESPONSE_FILE'
-check 'or with one that is not there' '
+check 'a call without a job response is refused' 'refuses_run "JOB_RESPONSE_FILE is not set" env -u JOB_RESPONSE_FILE'
+check 'a call whose job response is not there is refused' '
 	refuses_run "cannot open the job response /nonexistent" env JOB_RESPONSE_FILE=/nonexistent'
 
 # damaged TITLE FILTER TEXT [FLAVOURS]: the true state, changed by the jq filter; skipped in these.
@@ -73,18 +74,22 @@ damaged() {
 }
 damaged 'a state without an account is refused' 'del(.account)' "the job's state is damaged"
 damaged 'a state without a version is refused' 'del(.version)' "the job's state is damaged"
-damaged 'a state of another version is refused' '.version = 1' "the job's state is of version 1"
+damaged 'a state of another version is refused' '.version = 1' "the job's state has version 1"
 damaged 'a state with a negative uid is refused' '.account.uid = -1' "the job's state is damaged"
 damaged 'a state with a uid beyond 32 bits is refused' '.account.uid += 4294967296' "the job's state is damaged"
 damaged 'a state with a text for a uid is refused' '.account.uid = "0"' "the job's state is damaged"
-damaged 'a state with the uid of root is refused' '.account.uid = 0 | .account.gid = 0' \
-	"account $usr has another uid or gid than when the job began"
+damaged 'a state with the uid of root is refused' \
+	'.account.uid = 0 | .account.gid = 0 | .account.groups = [0]' "$usr is root, and no job runs as root"
 damaged 'a state with another account'"'"'s uid is refused' ".account.uid = $(id -u "$two")" \
 	"account $usr has another uid or gid than when the job began"
-damaged 'a state with another account'"'"'s gid is refused' ".account.gid = $(id -g "$two")" \
+damaged 'a state with another account'"'"'s gid is refused' ".account.gid = $(id -g "$two") |
+	.account.groups = [$(id -g "$two")]" \
 	"account $usr has another uid or gid than when the job began"
 damaged 'a state with another account'"'"'s name is refused' ".account.name = \"$two\"" \
 	"account $two has another uid or gid than when the job began" none
+damaged 'a state without the primary group among the groups is refused' '.account.groups = [0]' \
+	"the job's state is damaged: account.groups lacks account.gid" none
+damaged 'a state with a group that is none is refused' '.account.groups += [4294967295]' "the job's state is damaged"
 damaged 'a state with the name of root is refused' '.account.name = "root"' \
 	"account root has another uid or gid than when the job began" none
 damaged 'a state with a name that is a path is refused' '.account.name = "../root"' "the job's state is damaged"
@@ -93,15 +98,17 @@ damaged 'a state with a relative directory is refused' '.directories.scripts = "
 damaged 'a state with a newline in a directory is refused' '.directories.base += "\n"' "the job's state is damaged"
 damaged 'a state with scripts outside of the base is refused' '.directories.scripts = "/tmp/981625"' "is not in"
 damaged 'a state with scripts above the base is refused' '.directories.scripts = .directories.base + "/../x"' "'..'"
-damaged 'a state with another program is refused' ".settings.jacamar = \"$open/jacamar\"" "$open"
-damaged 'a state with a downscope that is none is refused' '.settings.downscope = 9' "the job's state is damaged"
-damaged 'a state with a limit that is none is refused' '.settings.limits = [[99, 1]]' "the job's state is damaged"
-damaged 'a state with an environment that is none is refused' '.settings.environment = [1]' "the job's state is damaged"
-for text in '' '{' '[]' 'null' '{"version":2}' 'root'; do
+damaged 'a state with another program is refused' ".job.jacamar = \"$open/jacamar\"" "$open"
+damaged 'a state with a downscope that is none is refused' '.auth.downscope = 9' "the job's state is damaged"
+damaged 'a state with a limit that is none is refused' '."auth.limits".nofile = "many"' "the job's state is damaged"
+damaged 'a state with an environment that is none is refused' '.auth.downscope_env = [1]' "the job's state is damaged"
+damaged 'a state without a setting is refused' 'del(.auth.no_new_privs)' "the job's state is damaged: auth.no_new_privs"
+damaged 'a state with a member that is not known is refused' '.auth.more = true' "the job's state is damaged"
+for text in '' '{' '[]' 'null' '{"version":4}' 'root'; do
 	check "'$text' is no state" 'refuses_run "the job'"'"'s state is" env JACAMAR_CI_STATE="$text"'
 done
 twice=$(sed 's/"uid":/"uid":0,"uid":/' "$box/state")
-check 'a state with a member that stands twice is refused' '
+check 'a state with a duplicate member is refused' '
 	refuses_run "the job'"'"'s state is not JSON" env JACAMAR_CI_STATE="$twice"'
 check 'the state itself is still good' 'call_with && ran_as "$usr"'
 rm -f "$open/ran"
@@ -114,9 +121,9 @@ done
 usermod -u "$new_uid" "$usr"
 check 'an account whose uid changed is refused' '
 	refuses_run "account $usr has another uid or gid than when the job began"'
-check 'also by cleanup, which then touches nothing' '
+check 'cleanup goes by the uid of the state, and touches nothing of who has the name now' '
 	cp -p "$call/cleanup.sh" "$box/cleanup.sh" && sed -i "s/^rm -rf.*//" "$call/cleanup.sh" &&
-	{ cleanup_with; [ $? -eq 2 ]; } && logged "has another uid or gid" &&
+	{ cleanup_with; [ $? -eq 2 ]; } &&
 	[ -d "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project/981625" ]'
 cp -p "$box/cleanup.sh" "$call/cleanup.sh"
 usermod -u "$old_uid" "$usr"
@@ -133,10 +140,10 @@ usermod -l "$usr" "$usr"x
 check 'prepare without a state fails' '
 	as "$runner" $entry prepare >"$box/log" 2>&1; [ $? -eq 2 ] &&
 	[ "$(wc -l <"$box/log")" -eq 1 ] && logged "JACAMAR_CI_STATE is not set: is config_exec set"'
-check 'cleanup without one has nothing to clean up, says so and succeeds' '
+check 'cleanup without a state has nothing to clean up, and silently succeeds' '
 	as "$runner" $entry cleanup --configuration "$etc/jacamar-config.toml" >"$box/log" 2>&1 &&
-	[ "$(cat "$box/log")" = "$program: config did not finish: there is nothing to clean up" ]'
-check 'cleanup with a damaged one fails' '
+	[ ! -s "$box/log" ]'
+check 'cleanup with a damaged state fails' '
 	as "$runner" JACAMAR_CI_STATE=x $entry cleanup >"$box/log" 2>&1; [ $? -eq 2 ] &&
 	logged "the job'"'"'s state is not JSON"'
 check 'the true state cleans up' 'cleanup_with &&
@@ -156,6 +163,6 @@ check "what a user's profile prints is not config's answer" '
 	[ "$(jq -s length "$box/answer")" -eq 1 ] &&
 	[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .account.name" "$box/answer")" = "$usr" ] || {
 	cat "$box/answer" "$box/log"; false; }'
-check 'and the job runs as the user' 'play && ran_as "$usr" || { cat "$box/log"; false; }'
+check 'a job runs as the user although the profile prints something' 'play && ran_as "$usr" || { cat "$box/log"; false; }'
 
 finish

@@ -5,6 +5,9 @@
 install_site
 home=$box/home/$usr
 
+# How long a consumer of the log takes depends on how busy the machine is.
+write_config 'data_dir = "$HOME"
+kill_timeout = "1200s"'
 job </dev/null
 prepare_call || { cat "$box/log"; exit 1; }
 
@@ -38,6 +41,24 @@ SCRIPT
 check '64 MiB of log come through as they are' '
 	call <"$box/script" | sha256sum >"$box/sum"; [ "$(call_exit)" = 0 ] &&
 	cmp "$box/sum" "$home/sum"'
+
+cat >"$box/script" <<'SCRIPT'
+exec > >(while IFS= read -r l; do sleep 0.002; echo "$l"; done) 2>&1
+seq 1 300; echo "error: the reason"; exit 7
+SCRIPT
+check 'a consumer of the script has the time that it needs for the log' '
+	call <"$box/script" >"$box/log"; [ "$(call_exit)" = 1 ] && [ "$(exit_code_file)" = 7 ] &&
+	{ seq 1 300; echo "error: the reason"; } | diff - "$box/log"'
+cat >"$box/script" <<'SCRIPT'
+exec > >(while IFS= read -r l; do date >/dev/null; echo "$l"; done) 2>&1
+seq 1 2000
+SCRIPT
+check 'also one that takes long for each of 2,000 lines' '
+	call <"$box/script" >"$box/log"; [ "$(call_exit)" = 0 ] && seq 1 2000 | diff - "$box/log"'
+check 'no process of the job has a pipe of the runner' '
+	echo "readlink /proc/self/fd/1 /proc/self/fd/2; stat -Lc %U /proc/self/fd/1 /proc/self/fd/2" |
+		call >"$box/log"; cat "$box/log"
+	[ "$(grep -c "^pipe:" "$box/log")" = 2 ] && [ "$(grep -cx "$usr" "$box/log")" = 2 ]'
 
 # The script
 
@@ -126,7 +147,7 @@ check 'a profile that reads its input is no success' 'with_profile cat; blamed'
 check 'a profile that executes another program is no success' 'with_profile "exec /bin/true"; blamed'
 check 'a profile that executes nothing more is no success' 'with_profile "set -n"; blamed'
 check 'a profile that kills its shell is no success' '
-	with_profile "kill -KILL \$\$"; [ "$(call_exit)" = 2 ] && logged "ended by signal 9" &&
+	with_profile "kill -KILL \$\$"; [ "$(call_exit)" = 2 ] && logged "killed by signal 9" &&
 	! logged "the script runs" >/dev/null'
 check 'a profile that closes the report is no success' '
 	with_profile "exec 79>&-"; [ "$(call_exit)" = 2 ] && logged "does a profile"'

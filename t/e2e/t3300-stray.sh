@@ -15,8 +15,9 @@ cp "$(command -v sleep)" "$box/suid-sleep"
 setcap cap_net_raw+ep "$box/cap-sleep" 2>"$box/no-capability"
 chown "$two" "$box/suid-sleep" && chmod 4755 "$box/suid-sleep"
 
-# What lives while after_script runs; set aside for the checks.
-job_extra='.scripts.after_script = ["ps -U \"$(id -u)\" -o pid=,args= -ww >~/left"]'
+# What lives while after_script runs, dead processes left out; set aside for the checks.
+job_extra='.scripts.after_script =
+	["ps -U \"$(id -u)\" -o stat=,pid=,args= -ww | grep -v \"^[ZX]\" >~/left"]'
 survives() { grep -q " $1" "$home/left"; }
 
 # left_behind: plays the job from standard input, which leaves something behind and succeeds.
@@ -28,54 +29,66 @@ left_behind() {
 	nothing_left
 }
 
-# ended_with_stage NAME: with the one line in the log that names it.
-ended_with_stage() {
-	[ "$(grep -c 'ended processes that the script left behind' "$box/log")" = 1 ] &&
-		logged "($1)" && ! survives "[^ ]*$1" || { cat "$box/log" "$home/left"; return 1; }
+# cleanup_names NAME: it lived on until cleanup, which says that it ended it.
+cleanup_names() {
+	survives "[^ ]*$1" && jq -r '.calls[] | select(.stage == "cleanup") | .stderr' \
+		"$box/result.json" | grep "ended processes that the job left behind: .*[0-9]* ($1)" ||
+		{ cat "$box/log" "$home/left"; return 1; }
 }
 
-# ended_by_cleanup NAME: it lived on until then, and cleanup says so.
+# holds_log NAME: one line in the log names it.
+holds_log() {
+	[ "$(grep -c 'the job log is still held open by ' "$box/log")" = 1 ] &&
+		grep 'the job log is still held open by ' "$box/log" | grep -F "($1)" && cleanup_names "$1"
+}
+
+# hidden_holder NAME: one whose open files its user may not see is not named before cleanup.
+hidden_holder() {
+	logged 'the job log is still held open by processes that cannot be examined' && cleanup_names "$1"
+}
+
+# ended_by_cleanup NAME: it did not hold the log.
 ended_by_cleanup() {
-	survives "[^ ]*$1" && ! grep 'script left behind' "$box/log" &&
-		jq -r '.calls[] | select(.stage == "cleanup") | .stderr' "$box/result.json" |
-		grep "ended processes that the job left behind: [0-9]* ($1)"
+	! grep 'the job log open' "$box/log" && cleanup_names "$1"
 }
 
-check 'a process with the log open is ended with its sub-stage' '
-	echo "sleep 600 &" | left_behind && ended_with_stage sleep'
+check 'a process that holds the log open is named, and lives until cleanup' '
+	echo "sleep 600 &" | left_behind && holds_log sleep'
 check 'one that has only the standard error' '
-	echo "sleep 600 >/dev/null &" | left_behind && ended_with_stage sleep'
+	echo "sleep 600 >/dev/null &" | left_behind && holds_log sleep'
 check 'one that has it on another descriptor' '
-	echo "sleep 600 7>&1 >/dev/null 2>&1 &" | left_behind && ended_with_stage sleep'
+	echo "sleep 600 7>&1 >/dev/null 2>&1 &" | left_behind && holds_log sleep'
 check 'a daemon that has it' '
-	echo "$box/stray daemon live" | left_behind && ended_with_stage stray'
+	echo "$box/stray daemon live" | left_behind && holds_log stray'
 check 'one that ignores SIGTERM' '
-	echo "$box/stray daemon ignore forget live" | left_behind && ended_with_stage stray'
+	echo "$box/stray daemon ignore forget live" | left_behind && holds_log stray'
 check 'one that is stopped' '
-	echo "$box/stray ignore stop live & sleep 0.1" | left_behind && ended_with_stage stray'
+	echo "$box/stray ignore stop live & sleep 0.1" | left_behind && holds_log stray'
 check 'one that nobody may look into' '
-	echo "$box/stray daemon hide live" | left_behind && ended_with_stage stray'
-except 'root none' 'a storm of forks, shown in the other flavours' check 'one that is another one each moment' '
-	echo "$box/stray daemon ignore comet live" | left_behind && ! survives "[^ ]*stray" &&
-	never_living'
+	echo "$box/stray daemon hide live" | left_behind && hidden_holder stray'
+# Where the machine is busy it may stand still when it is looked for; then cleanup ends it.
+except 'root none' 'a storm of forks, shown in the other flavours' check 'one that keeps forking and exiting is ended' '
+	echo "$box/stray daemon ignore comet live" | left_behind && never_living &&
+	{ logged "killed processes that kept forking with the job log open" ||
+		logged "ended processes that the job left behind: "; }'
 check 'a bomb of forks that has it' '
-	echo "$box/stray daemon ignore bomb live" | left_behind && ended_with_stage stray'
+	echo "$box/stray daemon ignore bomb live" | left_behind && holds_log stray'
 title='a program with a capability of its own that has it'
 if [ -s "$box/no-capability" ]; then
 	skip "$title" 'no file capabilities here'
 else
-	check "$title" 'echo "$box/cap-sleep 600 &" | left_behind && ended_with_stage cap-sleep'
+	check "$title" 'echo "$box/cap-sleep 600 &" | left_behind && hidden_holder cap-sleep'
 fi
 check 'a program with the set-user-id bit that has it' '
-	echo "$box/suid-sleep 600 &" | left_behind && ended_with_stage suid-sleep'
+	echo "$box/suid-sleep 600 &" | left_behind && hidden_holder suid-sleep'
 check 'many are named in one line that ends' '
-	echo "for i in \$(seq 100); do sleep 600 & done" | left_behind && ended_with_stage sleep'
+	echo "for i in \$(seq 100); do sleep 600 & done" | left_behind && holds_log sleep'
 check 'a name cannot forge a line of the log' '
 	printf "%s\n" "cp $box/stray \"./evil"   "name\"; ./evil* live &" | left_behind &&
 	! grep "^name" "$box/log" && logged "(evil"'
 check 'of a script that fails, too' '
 	echo "sleep 600 & exit 3" | command_job; bounded_play; [ $? -eq 1 ] &&
-	logged "exit code 3" && ended_with_stage sleep && nothing_left'
+	logged "exit code 3" && holds_log sleep && nothing_left'
 check 'a log that a process reads from is not held by it' '
 	echo "sleep 600 | cat >/dev/null 2>&1 &" | left_behind'
 
@@ -85,13 +98,13 @@ check 'a daemon' '
 	echo "$box/stray daemon close live" | left_behind && ended_by_cleanup stray'
 check 'a daemon that ignores SIGTERM' '
 	echo "$box/stray daemon ignore close live" | left_behind && ended_by_cleanup stray'
+check 'a daemon that has emptied its environment, or hides it' '
+	echo "$box/stray daemon close forget live; $box/stray daemon close hide live" | left_behind &&
+	ended_by_cleanup stray'
 check 'a stopped one' '
 	echo "$box/stray daemon close stop live" | left_behind && ended_by_cleanup stray'
 check 'a bomb of forks' '
 	echo "$box/stray daemon ignore close bomb live" | left_behind && ended_by_cleanup stray'
-check 'a sub-stage ends what it left, not what an earlier one did' '
-	echo "sleep 600 >/dev/null 2>&1 & sleep 601 &" | left_behind &&
-	survives "sleep 600" && ! survives "sleep 601"'
 
 # Two jobs at once. The other one is number 2, plays in a directory of its own, and its script
 # comes from standard input.

@@ -33,9 +33,17 @@ check 'jacamar-auth killed by root: nothing is left' '
 check 'the user side killed by root: a system failure, and nothing is left' '
 	plays "$forgetful" "killed \$(user_side_pid)"; [ $played -eq 2 ] &&
 	logged "was killed by signal 9" && nothing_left'
+# With root's own ids as well, no process of the user or of the service may signal it.
+cp "$(command -v setpriv)" "$prefix/root-setpriv" && chmod 4755 "$prefix/root-setpriv"
+rooted="sleep 10000$$"
+except none 'the runner would wait for it' check 'a process of the job that has become root is left: the log names it' '
+	plays "$prefix/root-setpriv --reuid=0 --regid=0 --clear-groups $rooted </dev/null >/dev/null 2>&1 &
+until pgrep -U 0 -fx \"$rooted\"; do sleep 0.1; done" "killed \$(user_side_pid)"
+	left=$(pgrep -U 0 -fx "$rooted"); kill "$left"
+	[ $played -eq 2 ] && logged "could not be killed" && logged "($left (sleep))" && nothing_left'
 check 'the login shell killed by root: a system failure, and nothing is left' '
 	plays "$stubborn" "killed \$(login_shell_pid)"; [ $played -eq 2 ] &&
-	logged "the login shell was ended by signal 9" && nothing_left'
+	logged "the login shell was killed by signal 9" && nothing_left'
 check 'the shell of the script killed by root: a build failure, and nothing is left' '
 	plays "$stubborn" "killed \$(script_pid)"; [ $played -eq 1 ] &&
 	logged "exit code 137" && nothing_left'
@@ -50,15 +58,16 @@ check 'all of them but the strays killed by root: cleanup ends the rest' '
 check 'jacamar-auth told to end, by its pid: a system failure, and nothing is left' '
 	plays "$forgetful" "kill -TERM \$(auth_pid)"; [ $played -eq 2 ] && nothing_left'
 check 'the user side told to end: a system failure, and nothing is left' '
-	plays "$forgetful" "kill -TERM \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
+	plays "$forgetful" "kill -TERM \$(user_side_pid)"; [ $played -eq 2 ] &&
+	logged "a signal to jacamar ended this stage" && nothing_left'
 
 # The runner itself: nobody calls cleanup then, so its call is kept to be made by hand.
 check 'the runner killed by root: its job ends, and no script is left' '
-	plays "$forgetful" "killed \$(runner_pid); wait_until \"! living\""
+	plays "$forgetful" "killed \$(runner_pid); wait_until job_is_over"
 	[ $played -ge 128 ] && ! living && no_script_left'
 check 'the runner killed, the user side stopped: the job ends' '
 	plays "$forgetful" "kill -STOP \$(user_side_pid); killed \$(runner_pid)
-		wait_until \"! living\""
+		wait_until job_is_over"
 	[ $played -ge 128 ] && ! living'
 
 # called 'SCRIPT' 'commands': the call of run alone; cleanup is called when all is over.
@@ -76,7 +85,7 @@ called() {
 	call_cleanup
 }
 check 'jacamar-auth killed: nothing is left before cleanup, and no script after it' '
-	called "$forgetful" "killed \$(auth_pid); wait_until \"! living\" && touch \"$box/gone\""
+	called "$forgetful" "killed \$(auth_pid); wait_until job_is_over && touch \"$box/gone\""
 	[ -e "$box/gone" ] && nothing_left'
 check 'cleanup may come twice' '
 	job </dev/null; prepare_call; printf "sleep 600 >/dev/null 2>&1 &\n" | call && living &&
@@ -84,27 +93,59 @@ check 'cleanup may come twice' '
 	call_cleanup && nothing_left'
 
 # The user as the attacker, from within the script.
-check 'the script kills its login shell' '
+check 'a script that kills its login shell leaves nothing' '
 	plays "$stubborn kill -KILL \$PPID; touch ~/ready; sleep 600" :; [ $played -eq 2 ] && nothing_left'
-check 'the script kills the user side' '
+check 'a script that kills the user side leaves nothing' '
 	plays "$forgetful $find_auth; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
 	logged "was killed by signal 9" && nothing_left'
-except none 'the runner would be one of them' check 'the script kills all it may' '
+except none 'the runner would be one of them' check 'a script that kills every process of its user leaves nothing' '
 	plays "$forgetful touch ~/ready; kill -KILL -1" :; [ $played -eq 2 ] && nothing_left'
-except 'none sudo' 'whoever would end it would be one of them' check 'and goes on doing so' '
+except 'none sudo' 'whoever would end it would be one of them' check 'a process that goes on killing every process of its user leaves nothing' '
 	plays "touch ~/ready; $box/stray daemon forget killer" :; [ $played -eq 2 ] && nothing_left'
-check 'the script aborts the user side, as it would itself' '
+# left_by_earlier WORD: a process that an earlier sub-stage left behind meets the next one.
+left_by_earlier() {
+	end_all
+	echo 'sleep 600' | job_extra=".scripts.get_sources = [\"$box/stray daemon close $1\"]" command_job
+	bounded_play
+	played=$?
+	cat "$box/log"
+}
+# left_for_cleanup WORD: likewise, and nothing but cleanup comes after it.
+left_for_cleanup() {
+	end_all
+	command_job </dev/null
+	prepare_call
+	printf '%s\n' "$box/stray daemon close $1" | call && living &&
+		as "$runner" timeout -k 10 60 sh "$call/cleanup.sh" >"$box/cleanup" 2>&1
+	played=$?
+	cat "$box/cleanup"
+}
+reason='nothing in cleanup is out of its reach there'
+except 'none sudo' "$reason" check 'a process of an earlier sub-stage that kills every jacamar: the job fails, and nothing is left' '
+	left_by_earlier hunter; [ $played -eq 2 ] && logged "killed by signal 9" && nothing_left'
+except 'none sudo' "$reason" check 'a process that kills every jacamar and that only cleanup meets is ended, and cleanup succeeds' '
+	left_for_cleanup "ignore hunter"; [ $played -eq 0 ] && nothing_left &&
+	grep "ended processes that the job left behind: [0-9]* (stray)" "$box/cleanup"'
+except 'none sudo' "$reason" check 'a process that stops every jacamar is ended by cleanup' '
+	left_for_cleanup "ignore trapper"; [ $played -eq 0 ] && nothing_left'
+
+check 'the script aborts the user side, as it would itself: the log says so' '
 	plays "$forgetful $find_auth; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
-	nothing_left'
+	logged "was killed by signal 6 (SIGABRT)" && nothing_left'
 check 'the script stops the user side: cancel ends it' '
 	plays "$forgetful $find_auth; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 except none 'the runner would be one of them' check 'the script stops all it may: cancel ends it' '
 	plays "$forgetful $find_auth; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
-except none 'the runner would be one of them' check 'and goes on doing so' '
+except none 'the runner would be one of them' check 'a process that goes on stopping every process of its user is ended by cancel' '
 	plays "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
+# It has begun to end the job then.
+check 'jacamar-auth is killed, and then the user side stopped: cleanup ends it, and sudo' '
+	play_options="--eof-timeout 1"
+	plays "$forgetful" "user_side=\$(user_side_pid); killed \$(auth_pid); kill -STOP \$user_side"
+	nothing_left && ! ps -e -o args= | grep "^sudo -n -u $usr "'
 check 'the script stops the user side, and jacamar-auth is killed' '
 	plays "$stubborn $find_auth; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
 check 'the script stops the user side, and the runner kills jacamar-auth before its time is over' '

@@ -32,53 +32,53 @@ path="jacamar_path = \"$place/bin/jacamar\""
 no_gain='who could exchange the program is who it runs as'
 [ "$flavour" != sudo ] || write_sudoers "$runner ALL = ($usr) NOPASSWD: $place/bin/jacamar"
 check 'a jacamar_path of root is fine' 'accepted "$path"'
-check 'so is the directory that has it' 'accepted "jacamar_path = \"$place/bin\""'
-check 'one that is not there is refused' '
+check 'the directory of jacamar is fine as well' 'accepted "jacamar_path = \"$place/bin\""'
+check 'a path that is not there is refused' '
 	refused "jacamar_path = \"$place/none\"" "cannot find $place/none"'
-check 'so is a directory without it' '
+check 'a directory without jacamar is refused' '
 	refused "jacamar_path = \"$place\"" "$place/jacamar"'
-check 'and one that is not absolute' 'refused "jacamar_path = \"bin/jacamar\"" "absolute"'
-except none "$no_gain" check 'and one that its group may write' '
-	chmod 775 "$place/bin/jacamar"; refused "$path" "$place/bin/jacamar can be written by others"
+check 'a path that is not absolute is refused' 'refused "jacamar_path = \"bin/jacamar\"" "absolute"'
+except none "$no_gain" check 'a program that its group can write is refused' '
+	chmod 775 "$place/bin/jacamar"; refused "$path" "$place/bin/jacamar is writable by group or others"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-except none "$no_gain" check 'and one that all may write' '
-	chmod 757 "$place/bin/jacamar"; refused "$path" "can be written by others"
+except none "$no_gain" check 'a program that all can write is refused' '
+	chmod 757 "$place/bin/jacamar"; refused "$path" "is writable by group or others"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-except none "$no_gain" check 'and one whose directory others may write' '
-	chmod 777 "$place/bin"; refused "$path" "$place/bin can be written by others"
+except none "$no_gain" check 'a program whose directory others can write is refused' '
+	chmod 777 "$place/bin"; refused "$path" "$place/bin is writable by group or others"
 	result=$?; chmod 755 "$place/bin"; return $result'
-except none "$no_gain" check 'and one whose directory has a directory that others may write, sticky or not' '
-	chmod 1777 "$place"; refused "$path" "$place can be written by others"
+except none "$no_gain" check 'a program below a directory that others can write is refused, sticky or not' '
+	chmod 1777 "$place"; refused "$path" "$place is writable by group or others"
 	result=$?; chmod 755 "$place"; return $result'
-except none "$no_gain" check 'and one that belongs to the user' '
-	chown "$usr" "$place/bin/jacamar"; refused "$path" "belongs to uid $(id -u "$usr")"
+except none "$no_gain" check 'a program that the user owns is refused' '
+	chown "$usr" "$place/bin/jacamar"; refused "$path" "is owned by uid $(id -u "$usr")"
 	result=$?; chown root "$place/bin/jacamar"; return $result'
-except none "$no_gain" check 'and one whose directory belongs to the user' '
-	chown "$usr" "$place/bin"; refused "$path" "belongs to uid $(id -u "$usr")"
+except none "$no_gain" check 'a program whose directory the user owns is refused' '
+	chown "$usr" "$place/bin"; refused "$path" "is owned by uid $(id -u "$usr")"
 	result=$?; chown root "$place/bin"; return $result'
-except none "$no_gain" check 'and one that a link leads to, in a directory that others may write' '
+except none "$no_gain" check 'a symbolic link in a directory that others can write is refused' '
 	ln -sfn "$place/bin/jacamar" "$home/jacamar"
-	refused "jacamar_path = \"$home/jacamar\"" "belongs to uid $(id -u "$usr")"'
-except none "$no_gain" check 'and a link of root to one that is not' '
+	refused "jacamar_path = \"$home/jacamar\"" "is owned by uid $(id -u "$usr")"'
+except none "$no_gain" check 'root'"'"'s symbolic link to a program that is not safe is refused' '
 	install -d -m 777 "$place/open"; cp "$place/bin/jacamar" "$place/open/"
 	ln -s open/jacamar "$place/link"
-	refused "jacamar_path = \"$place/link\"" "$place/open can be written by others"'
-except none "$no_gain" check 'and one that may not be executed by all' '
+	refused "jacamar_path = \"$place/link\"" "$place/open is writable by group or others"'
+except none "$no_gain" check 'a program that not everyone can execute is refused' '
 	chmod 750 "$place/bin/jacamar"; refused "$path" "not a program that everyone may execute"
 	result=$?; chmod 755 "$place/bin/jacamar"; return $result'
-except none "$no_gain" check 'one that changes while the job runs is refused from then on' '
+except none "$no_gain" check 'a program that changes while the job runs is refused from then on' '
 	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 $path"
 	prepare_call && chmod 777 "$place/bin" && echo "echo the script runs" | call >"$box/log"
 	result=$?; chmod 755 "$place/bin"; [ "$(call_exit)" = 2 ] &&
-	logged "can be written by others" && ! grep "the script runs" "$box/log" && call_cleanup'
-check 'one that is no program is a system failure of prepare' '
+	logged "is writable by group or others" && ! grep "the script runs" "$box/log" && call_cleanup'
+check 'a file that is not a program is a system failure of prepare' '
 	rm -rf "$home/.jacamar-ci"; printf "\\177ELF no program" >"$place/bin/jacamar"
 	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 $path"
 	bounded_play; [ $? -eq 2 ] && { logged "cannot execute $place/bin/jacamar" ||
 	logged "sudo ended with code 127 before jacamar ran"; } && nothing_ran'
-check 'so is one that is another program, however it ends' '
+check 'another program is a system failure of prepare, however it ends' '
 	for other in true false; do
 		cp "/bin/$other" "$place/bin/jacamar"
 		bounded_play; [ $? -eq 2 ] && logged "before" && nothing_ran || exit 1
@@ -89,11 +89,11 @@ except 'root sudo none' 'there are no file capabilities' check 'a program withou
 	setcap -r "$prefix/bin/jacamar-auth"; bounded_play; result=$?
 	setcap cap_setgid,cap_setuid=ep "$prefix/bin/jacamar-auth"
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
-except 'root sudo none' 'there are no file capabilities' check 'with one of the two, too' '
+except 'root sudo none' 'there are no file capabilities' check 'a program with one of its two capabilities says so' '
 	setcap cap_setuid=ep "$prefix/bin/jacamar-auth"; bounded_play; result=$?
 	setcap cap_setgid,cap_setuid=ep "$prefix/bin/jacamar-auth"
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
-except 'root sudo none' 'there are no file capabilities' check 'with no_new_privs, too' '
+except 'root sudo none' 'there are no file capabilities' check 'a program that starts with no_new_privs says so' '
 	(setpriv() { command setpriv --no-new-privs "$@"; }; bounded_play)
 	[ $? -eq 2 ] && logged "Remove NoNewPrivileges=yes" && nothing_ran'
 
@@ -103,7 +103,7 @@ limited() {
 }
 except none 'they would be too many for the runner as well' check 'a user with too many processes: a system failure that says so' '
 	as "$usr" sh -c "for i in \$(seq 40); do sleep 600 & done"
-	limited 30; result=$?; end_all
+	limited 30; result=$?; end_all; wait_until "! pgrep -U $usr >/dev/null"
 	[ $result -eq 2 ] && logged "Resource temporarily unavailable" && nothing_left'
 check 'a limit that leaves no room for the shell: a system failure that says so' '
 	write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
@@ -124,34 +124,9 @@ except none 'no place would be left for the runner either' check 'a job that lea
 	limited 50; nothing_left; result=$?; cat "$box/log"; end_all; [ $result -eq 0 ]'
 
 # The user's keys: a job can use up the quota of its user, and keep it used up.
-cat >"$box/keys.c" <<'SOURCE'
-#include <linux/keyctl.h>
-#include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-int main(int argc, char **argv)
-{
-	char name[32];
-	(void)argv;
-	if (argc > 1)
-		return syscall(SYS_keyctl, KEYCTL_CLEAR, KEY_SPEC_USER_KEYRING) < 0;
-	alarm(60);
-	for (unsigned int i = 0;; i++) {
-		snprintf(name, sizeof(name), "key%u", i);
-		if (syscall(SYS_add_key, "user", name, "x", 1, KEY_SPEC_USER_KEYRING) >= 0)
-			continue;
-		if (i > 0)
-			puts("all keys are taken");
-		fflush(stdout);
-		i = 0;
-		usleep(1000);
-	}
-}
-SOURCE
-cc -o "$box/keys" "$box/keys.c" || exit 1
+compile keys
 check 'a job that uses up the keys of its user is cleaned up all the same' '
-	printf "%s\n" "$box/keys >~/keys 2>&1 & until [ -s ~/keys ]; do sleep 0.05; done; sleep 1" |
+	printf "%s\n" "$box/keys fill >~/keys 2>&1 & until [ -s ~/keys ]; do sleep 0.05; done" |
 		command_job
 	bounded_play; cat "$box/log"; nothing_left; result=$?; end_all
 	as "$usr" "$box/keys" clear; [ $result -eq 0 ]'

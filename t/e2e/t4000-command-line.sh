@@ -7,7 +7,7 @@ install_site
 auth=$prefix/bin/jacamar-auth
 jacamar=$prefix/bin/jacamar
 ci=$prefix/libexec/jacamar-ci
-version=$(sed -n 's/^#define JACAMAR_VERSION *"\(.*\)"/\1/p' "$top/core/version.h")
+version=$(sed -n 's/^#define JACAMAR_VERSION *"\(.*\)"/\1/p' "$top/core/lib/version.h")
 open=$box/open
 mkdir -m 1777 "$open"
 
@@ -16,9 +16,9 @@ mkdir -m 1777 "$open"
 file() { stat -c '%F %a %U:%G' "$1"; }
 except sudo 'capabilities, of which it has none' check 'jacamar-auth is a file of its own, for the service account alone' '
 	[ "$(file "$auth")" = "regular file 750 root:$runner" ] && ! [ "$auth" -ef "$ci" ]'
-except sudo 'capabilities, of which it has none' check 'it has two capabilities, and no more' '
+except sudo 'capabilities, of which it has none' check 'jacamar-auth has two capabilities, and no more' '
 	[ "$(/sbin/getcap "$auth")" = "$auth cap_setgid,cap_setuid=ep" ]'
-check 'it is the image that the other names lead to' 'cmp "$auth" "$ci"'
+check 'jacamar-auth is the same program as the other names' 'cmp "$auth" "$ci"'
 check 'jacamar is a link to an ordinary program' '
 	[ "$(readlink "$jacamar")" = ../libexec/jacamar-ci ] && [ "$(file "$ci")" = "regular file 755 root:root" ]'
 except sudo 'capabilities, of which it has none' check 'no other file there has a capability, or another account on it' '
@@ -39,8 +39,8 @@ says() {
 }
 for program in jacamar-auth jacamar; do
 	for option in --version -V; do
-		check "$program $option prints its version" '
-			says "$prefix/bin/$program" $option && [ "$(cat "$box/out")" = "$program $version" ]'
+		check "$program $option prints its version in the first line" '
+			says "$prefix/bin/$program" $option && [ "$(head -n 1 "$box/out")" = "$program $version" ]'
 	done
 	for option in --help -h; do
 		check "$program $option prints its usage" 'says "$prefix/bin/$program" $option &&
@@ -56,17 +56,56 @@ check 'help says which stage needs --configuration' '
 	grep "jacamar-auth \[-u\] prepare \[--configuration FILE\]$" "$box/out"'
 check 'help that nobody can be told fails' '
 	! as "$runner" "$auth" --help >/dev/full && ! as "$runner" "$auth" --version >/dev/full'
+check 'help that cannot be printed says why in one line' '
+	for option in --help --version; do
+		as "$runner" "$auth" $option 2>"$box/err" >/dev/full
+		echo "jacamar-auth: cannot write to standard output: No space left on device" |
+			diff - "$box/err" || exit 1
+	done
+	as "$runner" "$prefix/libexec/jacamar-ci" --list 2>"$box/err" >/dev/full
+	echo "jacamar-ci: cannot write to standard output: No space left on device" | diff - "$box/err"'
+
+# What a request for support needs
+
+# row 'NAME': what jacamar-auth -V prints for it.
+row() { sed -n "s|^$1   *||p" "$box/out"; }
+check 'jacamar -V prints only the version' 'says "$jacamar" -V && [ "$(cat "$box/out")" = "jacamar $version" ]'
+check 'jacamar-auth -V prints a short table, which names the kernel and the C library' '
+	says "$auth" -V && [ "$(wc -l <"$box/out")" -le 14 ] && [ "$(row kernel)" = "$(uname -rm)" ] &&
+	[ "$(row "C library")" = "$(getconf GNU_LIBC_VERSION)" ] && row "kernel has" | grep "no_new_privs, seccomp"'
+check 'jacamar-auth -V says by what it changes accounts' '
+	says "$auth" -V && row "account change" >"$box/change" && cat "$box/change"
+	case $flavour in
+	caps) [ "$(cat "$box/change")" = "file capabilities" ] ;;
+	sudo) grep "^sudo" "$box/change" ;;
+	esac && "$auth" -V | grep -x "account change *root" &&
+	as "$runner" setpriv --no-new-privs "$auth" -V | grep "^account change *none .*no_new_privs"'
+check 'jacamar-auth -V names the file of each library, and the version where the library tells it' '
+	says "$auth" -V && for name in libcap-ng inih jansson libjose libcurl libseccomp; do
+		row "$name" | tee "$box/row"; file=$(sed "s/.* //" "$box/row"); [ -f "$file" ] || exit 1
+		case $name in inih) name=libinih ;; jansson) name=libjansson ;; esac
+		case ${file##*/} in $name.so*) ;; *) exit 1 ;; esac
+	done && row jansson | grep "^2\.[0-9.]*, /" && row libseccomp | grep "^2\.[0-9.]*, /" &&
+	row libcurl | grep "^[78]\.[0-9.]*, [A-Za-z].*, /"'
+if unshare -m true 2>/dev/null; then
+	check 'jacamar-auth -V says that a library cannot be opened, and why' '
+		says "$auth" -V && curl=$(row libcurl | sed "s/.* //") && [ -f "$curl" ] &&
+		setpriv() { command unshare -m sh -c "mount --bind /dev/null $curl && exec \"\$@\"" - setpriv "$@"; } &&
+		says "$auth" -V && row libcurl | grep "^cannot be used: .*libcurl\.so\.4: " && row libjose | grep "^/"'
+else
+	skip 'jacamar-auth -V says that a library cannot be opened, and why' 'needs a mount namespace'
+fi
 
 # Names
 
 check 'jacamar-ci --list prints the applets' '
-	says "$ci" --list && [ "$(tr "\n" " " <"$box/out")" = "auth config prepare run cleanup doctor " ]'
+	says "$ci" --list && [ "$(tr "\n" " " <"$box/out")" = "auth config prepare run cleanup doctor explain " ]'
 check 'jacamar-ci --version prints its own name' 'says "$ci" --version && [ "$(cat "$box/out")" = "jacamar-ci $version" ]'
-check 'jacamar-ci auth is jacamar-auth' 'says "$ci" auth --version && [ "$(cat "$box/out")" = "jacamar-auth $version" ]'
+check 'jacamar-ci auth is jacamar-auth' 'says "$ci" auth --version && [ "$(head -n 1 "$box/out")" = "jacamar-auth $version" ]'
 ln -s "$ci" "$box/jacamar-auth"
 ln -s "$ci" "$box/jacamar"
 check 'a link named jacamar-auth is jacamar-auth' '
-	says "$box/jacamar-auth" --version && [ "$(cat "$box/out")" = "jacamar-auth $version" ]'
+	says "$box/jacamar-auth" --version && [ "$(head -n 1 "$box/out")" = "jacamar-auth $version" ]'
 check 'a link named jacamar is jacamar' 'says "$box/jacamar" --version && [ "$(cat "$box/out")" = "jacamar $version" ]'
 
 # wrong 'line part' COMMAND...: one line on standard error, and the runner's own system failure.
@@ -78,35 +117,35 @@ wrong() {
 	[ $code -eq 77 ] && [ ! -s "$box/out" ] && [ "$(wc -l <"$box/err")" -eq 1 ] &&
 		grep -qF -- "$text" "$box/err" || { echo "exit code $code"; cat "$box/out" "$box/err"; return 1; }
 }
-check 'no stage is a wrong call' 'wrong "jacamar-auth: a stage is missing: config, prepare, run or cleanup" "$auth"'
-check 'an unknown stage is one' 'wrong "jacamar-auth: there is no stage build; in the runner'"'"'s config.toml it stands in" "$auth" build'
-check 'so is an unknown option' 'wrong "there is no option --unknown" "$auth" --unknown config'
-check 'or a short one' 'wrong "see: jacamar-auth --help" "$auth" -x config'
-check 'or an option cut too short' 'wrong "see: jacamar-auth --help" "$auth" --un=1 config'
-check 'or one without its value' 'wrong "a value is missing behind --configuration" "$auth" config --configuration'
-check 'config without a configuration is one' 'wrong "config needs --configuration FILE" "$auth" config'
-check 'an operand of config is one' 'wrong "no operand belongs behind config" "$auth" config extra'
-check 'an operand of prepare is one' 'wrong "no operand belongs behind prepare" "$auth" prepare extra'
-check 'an operand of cleanup is one' 'wrong "no operand belongs behind cleanup" "$auth" cleanup extra'
-check 'run without operands is one' 'wrong "a SCRIPT and a SUBSTAGE belong behind run" "$auth" run'
-check 'run with one operand is one' 'wrong "a SCRIPT and a SUBSTAGE belong behind run" "$auth" run script'
-check 'run with three is one' 'wrong "a SCRIPT and a SUBSTAGE belong behind run" "$auth" run script a b'
-check 'an empty stage is one' 'wrong "there is no stage" "$auth" ""'
+check 'no stage is a wrong call' 'wrong "jacamar-auth: the command is missing: config, prepare, run or cleanup" "$auth"'
+check 'an unknown stage is a wrong call' 'wrong "jacamar-auth: unknown command \"build\"; the runner'"'"'s config.toml sets it in" "$auth" build'
+check 'an unknown option is a wrong call' 'wrong "unknown option --unknown" "$auth" --unknown config'
+check 'a short option is a wrong call' 'wrong "see: jacamar-auth --help" "$auth" -x config'
+check 'an option cut too short is a wrong call' 'wrong "see: jacamar-auth --help" "$auth" --un=1 config'
+check 'an option without its value is a wrong call' 'wrong "--configuration needs a value" "$auth" config --configuration'
+check 'config without a configuration is a wrong call' 'wrong "config needs --configuration FILE" "$auth" config'
+check 'an operand of config is a wrong call' 'wrong "config takes no arguments" "$auth" config extra'
+check 'an operand of prepare is a wrong call' 'wrong "prepare takes no arguments" "$auth" prepare extra'
+check 'an operand of cleanup is a wrong call' 'wrong "cleanup takes no arguments" "$auth" cleanup extra'
+check 'run without operands is a wrong call' 'wrong "run needs two arguments, SCRIPT and SUBSTAGE" "$auth" run'
+check 'run with one operand is a wrong call' 'wrong "run needs two arguments, SCRIPT and SUBSTAGE" "$auth" run script'
+check 'run with three operands is a wrong call' 'wrong "run needs two arguments, SCRIPT and SUBSTAGE" "$auth" run script a b'
+check 'an empty stage is a wrong call' 'wrong "unknown command" "$auth" ""'
 check 'jacamar-auth does not take --no-auth' 'wrong "--no-auth is an option of jacamar" "$auth" --no-auth run script a'
-check 'env-script is nothing to it but a script' 'wrong "JACAMAR_CI_STATE is not set" "$auth" run env-script a'
+check 'jacamar-auth takes env-script for the name of a script' 'wrong "JACAMAR_CI_STATE is not set" "$auth" run env-script a'
 for stage in config prepare 'run script build_script' cleanup; do
 	check "jacamar ${stage%% *} without --no-auth explains both" '
 		wrong "jobs that run as the person who triggered them are started by jacamar-auth" "$jacamar" $stage &&
 		grep -q "jacamar --no-auth ${stage%% *}" "$box/err"'
 done
-check 'jacamar without a stage is a wrong call' 'wrong "jacamar: a stage is missing" "$jacamar" --no-auth'
-check 'jacamar-ci without an applet is one' 'wrong "jacamar-ci: " "$ci"'
+check 'jacamar without a stage is a wrong call' 'wrong "jacamar: the command is missing" "$jacamar" --no-auth'
+check 'jacamar-ci without an applet is a wrong call' 'wrong "jacamar-ci: " "$ci"'
 check 'a message stays one line, whatever the call' '
-	wrong "there is no stage" "$auth" "$(printf "a\nb\033[31mc")" && ! grep -q "$(printf "\033")" "$box/err"'
+	wrong "unknown command" "$auth" "$(printf "a\nb\033[31mc")" && ! grep -q "$(printf "\033")" "$box/err"'
 long=$(head -c 5000 /dev/zero | tr '\0' a)
-check 'and so is one of a very long name' '
+check 'a message on a very long name is one line' '
 	wrong "$(printf %.100s "$long"): " bash -c '"'"'exec -a "$0" "$1" nonsense'"'"' "$long" "$ci"'
-check 'without a system failure code of the runner it is 2' '
+check 'a wrong call ends with 2 if the runner has no code for system failures' '
 	as "$runner" "$auth" nonsense 2>/dev/null; [ $? -eq 2 ]'
 for code in 0 256 -1 x '' 2x; do
 	check "a system failure code '$code' of the runner is none" '
@@ -120,7 +159,7 @@ for call in 'run env-script' 'prepare env-script extra' 'run env-script a b' '--
 done
 check 'the user side without a channel says who calls it' '
 	as "$usr" "$jacamar" --no-auth run env-script build_script </dev/null >"$box/out" 2>"$box/err"
-	[ $? -ne 0 ] && grep -qF "env-script is for jacamar-auth to call" "$box/err" && [ "$(grep -c "^jacamar: " "$box/err")" -eq 1 ] &&
+	[ $? -ne 0 ] && grep -qF "only jacamar-auth calls env-script" "$box/err" && [ "$(grep -c "^jacamar: " "$box/err")" -eq 1 ] &&
 	[ ! -e "$box/home/$usr/.jacamar-ci" ]'
 
 # The documented order of the options, and others
@@ -135,7 +174,7 @@ for form in '-u config --configuration FILE' '--unobfuscated config --configurat
 		as "$runner" JOB_RESPONSE_FILE="$etc/response.json" CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN=short \
 			CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID=0 "$auth" $arguments | jq -e .builds_dir'
 done
-check 'behind -- nothing is an option' 'wrong "no operand belongs behind config" "$auth" -- config --configuration x'
+check 'behind -- nothing is an option' 'wrong "config takes no arguments" "$auth" -- config --configuration x'
 
 # Sub-stages
 
@@ -156,12 +195,12 @@ done
 for name in ../x a/b .. . '' "${long}s" 'a b' 'a.b' "a'b" '$(id)' "$(printf 'a\nb')" é; do
 	check "a sub-stage '$(printf '%.20s' "$name" | tr '\n' ' ')' of ${#name} bytes is refused" '
 		call_substage "$name"; [ $? -eq 2 ] && [ "$(wc -l <"$box/log")" -eq 1 ] &&
-		logged "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not" && no_process &&
+		logged "is not the name of a sub-stage: 1 to 64 characters of [A-Za-z0-9_-]" && no_process &&
 		! find "$box/home/$usr/.jacamar-ci/scripts" -type f | grep .'
 done
 check 'the user side refuses a bad one, too' '
 	as "$usr" "$jacamar" --no-auth run env-script ../x </dev/null 2>"$box/err"
-	[ $? -ne 0 ] && grep -qF "a sub-stage is 1 to 64 of [A-Za-z0-9_-], not" "$box/err"'
+	[ $? -ne 0 ] && grep -qF "is not the name of a sub-stage: 1 to 64 characters of [A-Za-z0-9_-]" "$box/err"'
 job_extra='.substages = ["get_sources", "build_script", "step_Release-2", "unheard_of"] |
 	.scripts = {"step_Release-2": ["echo second step"], unheard_of: ["echo third step"]}'
 job </dev/null
@@ -212,17 +251,17 @@ for name in jacamar jacamar-ci jacamar-authx xjacamar-auth 'jacamar-auth/' '' ./
 		status_of "$runner" "$box/probe" "$auth" "$name" --no-auth run env-script build_script &&
 		grep -q "^Name:.*jacamar-auth" "$box/status" && no_capability'
 done
-check 'the same with root, who has all of them' '
+check 'root has no capability under another name either' '
 	status_of root "$box/probe" "$auth" jacamar --no-auth run env-script build_script && no_capability'
-check 'jacamar itself has none' '
+check 'jacamar has no capability' '
 	status_of "$usr" "$jacamar" --no-auth run env-script build_script && no_capability'
-check 'not even as root' 'status_of root "$jacamar" --no-auth run env-script build_script && no_capability'
-check 'nor where the caller has ambient ones' '
+check 'jacamar has no capability even as root' 'status_of root "$jacamar" --no-auth run env-script build_script && no_capability'
+check 'jacamar has no capability even if its caller has ambient ones' '
 	status_of root setpriv --reuid "$usr" --clear-groups --inh-caps=+setuid,+setgid,+sys_admin \
 		--ambient-caps=+setuid,+setgid,+sys_admin "$jacamar" --no-auth run env-script build_script &&
 	no_capability && grep -q "^Uid:	$(id -u "$usr")	" "$box/status"'
 exec 8>&-
-check 'without a name and arguments it ends as a system failure' '
+check 'a call without a name and arguments is a system failure' '
 	as "$runner" "$box/probe" "$auth"; [ $? -eq 2 ]'
 
 # Without capabilities jacamar-auth cannot, and says why; the job's user gets nothing.
@@ -233,18 +272,18 @@ for other in "$ci" "$box/jacamar-auth"; do
 	sed "s|\"$auth\"|\"$other\"|; s|_args = \[|&\"auth\", |" "$box/config.true" >"$etc/config.toml"
 	case $other in */jacamar-auth) sed -i 's|"auth", ||' "$etc/config.toml" ;; esac
 	except sudo 'capabilities, of which it has none' check "$(basename "$other") of an ordinary file cannot change accounts, and says why" '
-		play; [ $? -eq 2 ] && logged "jacamar-auth has no privilege to change accounts" &&
+		play; [ $? -eq 2 ] && logged "jacamar-auth cannot change accounts" &&
 		logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 done
 # With an argv[0] of its own, as `exec -a` gives it.
 printf '#!/bin/bash\nexec -a jacamar "%s" "$@"\n' "$auth" >"$open/renamed"
 chmod 755 "$open/renamed"
 sed "s|\"$auth\"|\"$open/renamed\"|; s|_args = \[|&\"--no-auth\", |" "$box/config.true" >"$etc/config.toml"
-except sudo 'capabilities, of which it has none' check 'the capable file under the name jacamar cannot either' '
-	play; [ $? -eq 2 ] && logged "auth.downscope asks for a change of account" && nothing_ran'
+except sudo 'capabilities, of which it has none' check 'the capable file under the name jacamar cannot change accounts' '
+	play && logged "warning: this job runs as $runner: jacamar --no-auth ignores auth.downscope" && nothing_ran'
 cp "$box/config.true" "$etc/config.toml"
 except sudo 'capabilities, of which it has none' check 'no_new_privs of the runner takes the capabilities away, which is said' '
-	configure setpriv --no-new-privs; [ $? -eq 2 ] && logged "has no privilege to change accounts" && nothing_ran'
-check 'the true name works still' play
+	configure setpriv --no-new-privs; [ $? -eq 2 ] && logged "cannot change accounts" && nothing_ran'
+check 'jacamar-auth under its own name still works' play
 
 finish

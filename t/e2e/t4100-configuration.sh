@@ -32,10 +32,10 @@ works() { configure && [ -s "$box/answer" ] || { cat "$box/log"; return 1; }; }
 check "the service account's own file is used" works
 chown root "$file"
 chmod 644 "$file"
-check "root's is, too" works
+check "root's file is used" works
 chown root:"$runner" "$file"
 chmod 640 "$file"
-check 'which the service account may only read' works
+check 'a file of root that the service account can only read is used' works
 restore
 for mode in 620 660 602 666 777; do
 	chmod $mode "$file"
@@ -62,17 +62,17 @@ exchanged() {
 }
 for mode in 770 702 2775; do
 	chmod $mode "$etc"
-	check "a file in a directory of mode $mode is refused" 'exchanged "$etc can be written by others; run: chmod go-w $etc"'
+	check "a file in a directory of mode $mode is refused" 'exchanged "$etc is writable by group or others; run: chmod go-w $etc"'
 done
 chmod 1777 "$etc"
-check 'in one with the sticky bit it is not' works
+check 'a file in a directory with the sticky bit is used' works
 chmod 700 "$etc"
 mkdir "$box/shared"
 chmod 777 "$box/shared"
 ln -s "$etc" "$box/shared/link"
-check 'one behind a link that others can exchange is refused' '
+check 'a file behind a link that others can exchange is refused' '
 	etc=$box/shared/link file=$box/shared/link/jacamar-config.toml
-	exchanged "$box/shared can be written by others; run: chmod go-w $box/shared"'
+	exchanged "$box/shared is writable by group or others; run: chmod go-w $box/shared"'
 rm -rf "$box/shared"
 rm -f "$file"
 check 'a file that is not there is refused' 'fails "$file: cannot be opened: No such file or directory"'
@@ -88,7 +88,7 @@ chown "$runner" "$file"
 check 'a fifo is refused, and not waited for' 'fails "$file: not a regular file"'
 restore
 head -c 1048577 /dev/zero | tr '\0' '#' >>"$file"
-check 'a file over 1 MiB is refused' 'fails "$file: larger than 1 MiB, which no configuration is"'
+check 'a file over 1 MiB is refused' 'fails "$file: larger than 1 MiB, the limit for this file"'
 
 # What it says. reads TITLE FILE; refuses TITLE FILE "LINE: message"...: with these and no more.
 
@@ -129,8 +129,8 @@ reads 'indented keys, comments, lists over many lines, CRLF and dotted keys are 
 	[auth]
 	  downscope = \"$downscope\"
 	  limits.nofile = 1_024"
-check 'and mean what they say' '[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .settings |
-	\"\(.kill_timeout_ms) \(.limits[0][1])\"" "$box/answer")" = "90000 1024" ] || { cat "$box/answer"; false; }'
+check 'such keys have their values' '[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson |
+	\"\(.general.kill_timeout) \(.[\"auth.limits\"].nofile)\"" "$box/answer")" = "90000 1024" ] || { cat "$box/answer"; false; }'
 
 refuses 'an unknown key is refused, with its line and the nearest name' "$base
 kill_timeuot = \"90s\"
@@ -159,16 +159,16 @@ nonsense = 1' '2: ' '3: ' '4: ' '5: ' '6: ' '8: ' '9: ' '10: ' '11: unknown key 
 refuses 'a missing key is told' '[general]
 executor = "shell"
 [auth]
-downscope = "setuid"' '1: general.data_dir is missing, which every file must set'
+downscope = "setuid"' '1: general.data_dir is missing; every file must set it'
 refuses 'a key that is set twice is refused' "$base
 executor = \"shell\"
 $rest" '4: '
-refuses 'also under its other name' "$base
+refuses 'a key that is set twice under two names is refused' "$base
 tls-ca-file = \"/etc/a\"
 tls_ca_file = \"/etc/b\"" '5: general.tls-ca-file is set already, on line 4'
 refuses 'keys of which each is right, but which contradict each other, are refused' "$base
 tls-ca-file = \"/etc/a\"
-$rest" '4: general.tls-ca-file does not go with general.jwks_file on line 5: keys that a file holds'
+$rest" '4: general.tls-ca-file conflicts with general.jwks_file on line 5: keys in a local file'
 refuses 'a table that is opened twice is refused' "$base
 $rest
 [general]
@@ -182,8 +182,8 @@ $rest"
 done
 refuses 'a table of tables is refused' "$base
 $rest
-[[auth.runas]]
-sha256 = \"x\"" '7: '
+[[batch]]
+skip_cobalt_log = true" '7: '
 refuses 'a line that is none of TOML is refused' "$base
 this is nonsense
 $rest" '4: a key needs an equals sign' '4: '
@@ -216,24 +216,26 @@ jacamar_path = \"$2\""
 site=$prefix/site
 install -d -m 755 "$site" "$site/bin"
 install -m 755 "$prefix/libexec/jacamar-ci" "$site/bin/jacamar"
+[ "$flavour" != sudo ] ||
+	write_sudoers "$(grep NOPASSWD "$box/sudoers" | sed "s|$prefix/bin/|$site/bin/|g")"
 reads 'jacamar_path may be a directory' "$base
 $rest
 jacamar_path = \"$site/bin\""
-reads 'or a file' "$base
+reads 'jacamar_path may be a file' "$base
 $rest
 jacamar_path = \"$site/bin/jacamar\""
 refuses_program 'jacamar_path must be absolute' bin/jacamar "$file:7: "
 refuses_program 'a program that is not there is refused' "$site/bin/other" "$site/bin/other"
 chmod 775 "$site/bin/jacamar"
 refuses_program 'a program that its group can write is refused' "$site/bin/jacamar" \
-	"$site/bin/jacamar can be written by others"
+	"$site/bin/jacamar is writable by group or others"
 chmod 755 "$site/bin/jacamar"
 chown "$usr" "$site/bin/jacamar"
-refuses_program 'a program of the user is refused' "$site/bin/jacamar" "$site/bin/jacamar belongs to uid"
+refuses_program 'a program of the user is refused' "$site/bin/jacamar" "$site/bin/jacamar is owned by uid"
 chown root "$site/bin/jacamar"
 chmod 777 "$site"
 refuses_program 'a program below a directory that others can write is refused' "$site/bin/jacamar" \
-	"$site can be written by others"
+	"$site is writable by group or others"
 chmod 755 "$site"
 ln -s "$site/bin" "$box/home/$usr/bin"
 chown -h "$usr" "$box/home/$usr/bin"
@@ -243,14 +245,14 @@ ln -s "$box/home/$usr/jacamar" "$site/bin/jacamar"
 refuses_program 'a link to a place of the user is refused' "$site/bin/jacamar" "$box"
 restore
 chmod 775 "$prefix/bin"
-check 'also the one beside jacamar-auth is looked at' '
-	configure; [ $? -eq 2 ] && logged "$prefix/bin can be written by others" && nothing_ran'
+check 'the program beside jacamar-auth is checked as well' '
+	configure; [ $? -eq 2 ] && logged "$prefix/bin is writable by group or others" && nothing_ran'
 chmod 755 "$prefix/bin"
 check 'the good file is still good' 'play'
 prepare_call
 chmod 777 "$prefix/bin"
-check 'and the program is looked at once more before each stage' '
-	call_with; [ $? -eq 2 ] && logged "$prefix/bin can be written by others"'
+check 'the program is checked again before each stage' '
+	call_with; [ $? -eq 2 ] && logged "$prefix/bin is writable by group or others"'
 chmod 755 "$prefix/bin"
 
 finish

@@ -9,7 +9,12 @@ base=$home/.jacamar-ci
 open=$box/open
 mkdir -m 1777 "$open"
 mounted=
-at_end() { [ -z "$mounted" ] || umount "$mounted"; }
+at_end() {
+	[ -z "$mounted" ] || umount "$mounted"
+	usermod -G '' "$two"
+}
+# What the group of $usr can write, $two can write, too.
+usermod -a -G "$(id -gn "$usr")" "$two"
 
 profile() {
 	printf '%s\n' "$@" >"$home/.bash_profile"
@@ -36,7 +41,7 @@ for data_dir in '$HOME' '~'; do
 		works && [ "$(answer .builds_dir)" = "$base/builds/short/000" ] && [ "$(answer .cache_dir)" = "$base/cache" ] &&
 		[ "$(answer .builds_dir_is_shared)" = false ]'
 	check "a job runs there" 'play && logged "$base/builds/short/000/group/project" || { cat "$box/log"; false; }'
-	check "its script is for the user alone" '
+	check "the script is for the user alone" '
 		logged "MODE 600 $usr" && logged "FILE $base/scripts/short/000/group/project/981625/build_script.bash"'
 	# What the job itself makes below builds is its own.
 	check "all directories are private, and the user's own" '
@@ -62,14 +67,14 @@ check 'a data_dir that is not there fails, and is named' '
 	play; [ $? -eq 2 ] && logged "$open/missing" && nothing_ran && [ ! -e "$open/missing" ]'
 mkdir -m 755 "$open/closed"
 write_config "data_dir = \"$open/closed\""
-check 'so does one in which the user can make nothing' '
-	play; [ $? -eq 2 ] && logged "cannot make '"'\$usr'"' of $open/closed/$usr/" && nothing_ran &&
-	logged "(general.data_dir: the site must let users make directories there, or make them: auth.root_dir_creation): Permission denied"'
+check 'a data_dir in which the user can make nothing fails' '
+	play; [ $? -eq 2 ] && nothing_ran &&
+	logged "cannot create the directory $open/closed/$usr: Permission denied; ask the administrators of this site, who set data_dir"'
 mkdir -m 1777 "$open/taken"
 mkdir -m 700 "$open/taken/$usr"
 chown "$two" "$open/taken/$usr"
 write_config "data_dir = \"$open/taken\""
-check "and one where another account was there first" '
+check "a data_dir where another account was first fails" '
 	play; [ $? -eq 2 ] && logged "$open/taken/$usr" && nothing_ran && [ -z "$(ls -A "$open/taken/$usr")" ]'
 
 # Who may rename what is in a directory could put a tree of their own in its place at any moment.
@@ -78,40 +83,44 @@ install -d -m 755 "$open/team" "$team"
 write_config "data_dir = \"$team\""
 refuses_place() {
 	play
-	[ $? -eq 2 ] && logged "$1 can be written by others without the sticky bit: they could exchange the job's files; run: chmod +t $1" &&
+	[ $? -eq 2 ] && logged "$1 is writable by $2, who could replace the job's files; ask the administrators of this site, who set data_dir" &&
 		nothing_ran && [ -z "$(ls -A "$team")" ] || { cat "$box/log"; return 1; }
 }
+members="its group $(id -gn "$usr"), which has other members"
+chgrp "$usr" "$open/team" "$team"
 for mode in 777 2777 2770; do
-	chgrp "$usr" "$team"
 	chmod "$mode" "$team"
-	check "refused: a data_dir of mode $mode" 'refuses_place "$team"'
+	who='all accounts'
+	[ "$mode" != 2770 ] || who=$members
+	check "the job is refused: a data_dir of mode $mode" 'refuses_place "$team" "$who"'
 done
 chmod 1777 "$team"
 chmod 775 "$open/team"
-check 'refused: one below a directory that others can write' 'refuses_place "$open/team"'
+check 'the job is refused: one below a directory that others can write' 'refuses_place "$open/team" "$members"'
 chmod 755 "$open/team"
 chmod 3770 "$team"
-check 'a directory of a team does, with the sticky bit' 'play && [ -d "$team/$usr/builds/short/000" ] || { cat "$box/log"; false; }'
+check 'a directory of a team with the sticky bit is accepted' 'play && [ -d "$team/$usr/builds/short/000" ] || { cat "$box/log"; false; }'
 prepare_call
 chmod -t "$team"
-check 'where that bit goes after prepare, no script is written or run' '
+check 'no script is written or run if the sticky bit goes after prepare' '
 	echo "echo the job ran" | call >"$box/log"
-	[ "$(call_exit)" = 2 ] && logged "$team can be written by others without the sticky bit" &&
+	[ "$(call_exit)" = 2 ] && logged "$team is writable by $members" &&
 	! grep -q "^the job ran" "$box/log" && ! find "$team/$usr/scripts" -type f | grep .'
-check 'and cleanup removes nothing' '
-	cleanup_with; [ $? -eq 2 ] && logged "$team can be written by others without the sticky bit" &&
+check 'cleanup removes nothing if the sticky bit is gone' '
+	cleanup_with; [ $? -eq 2 ] && logged "$team is writable by $members" &&
 	[ -d "$team/$usr/scripts/short/000/group/project/981625" ]'
 as "$two" mkdir -m 1777 "$open/bait"
 write_config "data_dir = \"$open/bait\""
-check 'refused: one that another account has made where all may' '
-	play; [ $? -eq 2 ] && logged "$open/bait belongs to uid $(id -u "$two"), and lies where others can make what they like" &&
+check 'the job is refused: one that another account has made where all may' '
+	play; [ $? -eq 2 ] && logged "$open/bait belongs to another account (uid $(id -u "$two")), in a directory that others can write to" &&
 	nothing_ran && [ -z "$(ls -A "$open/bait")" ]'
 rm -rf "$open/team" "$open/bait"
 mode=$(stat -c %a "$home")
 chmod 770 "$home"
 write_config
-except none 'the configuration lies there' check 'refused: a home that others can write' '
-	play; [ $? -eq 2 ] && logged "$home can be written by others without the sticky bit" && nothing_ran'
+except none 'the configuration lies there' check 'the job is refused: a home that others can write' '
+	play; [ $? -eq 2 ] && nothing_ran &&
+	logged "$home is writable by $members, who could replace the job'"'"'s files; run: chmod g-w $home"'
 chmod "$mode" "$home"
 
 # Where the user's login shell says
@@ -132,31 +141,39 @@ check "what a profile prints is not part of config's answer" '
 	configure; code=$?; jq -es "length == 0 or (length == 1 and .[0].builds_dir == \"$open/work/ci/$usr/builds/short/000\")" \
 	"$box/answer" || { cat "$box/answer"; false; }'
 profile "export SITE_WORK=$open/work" 'echo chatter; echo "{\"builds_dir\": \"/tmp\"}"; printf chatter >&2'
-check 'and does not break it' '
+check 'what a profile prints does not break the answer of config' '
 	works && [ "$(jq -s length "$box/answer")" = 1 ] && [ "$(answer .builds_dir)" = "$open/work/ci/$usr/builds/short/000" ] &&
 	logged chatter'
 rm -rf "$open/work/ci" "$open/work/$usr"
 write_config 'data_dir = "$SITE_WORK"'
-for value in relative ../up ./here '' "$open/../x" "$open/work/.." / "$(printf '/tmp/a\tb')" "$(printf '/tmp/a\033[31mb')" \
+for value in relative ../up ./here '' "$open/../x" "$open/work/.." / // /. "$(printf '/tmp/a\tb')" "$(printf '/tmp/a\033[31mb')" \
 	/tmp/é '~' '$HOME' "/$(head -c 1100 /dev/zero | tr '\0' d)"; do
 	profile "export SITE_WORK='$value'"
-	case $value in
-	/) continue ;;
-	esac
-	check "refused: a data_dir that is '$(printf '%.20s' "$value" | tr -c '[:print:]' '?')' in the login shell" '
-		fails "general.data_dir \$SITE_WORK is '"'"'" && logged "it must be an absolute, printable path without"'
+	says="'"
+	[ -n "$value" ] || says='unset or empty in the login shell'
+	check "the job is refused: a data_dir that is '$(printf '%.20s' "$value" | tr -c '[:print:]' '?')' in the login shell" '
+		fails "general.data_dir is \$SITE_WORK, but SITE_WORK is $says" &&
+		logged "set it in a profile of that shell, such as ~/.bash_profile, to an absolute path of printable ASCII characters, other than /"'
 done
+# What stands behind the variable does not make a directory of what is none.
+write_config 'data_dir = "$SITE_WORK/tmp"'
+for value in unset '' / //; do
+	profile "export SITE_WORK='$value'"
+	[ "$value" != unset ] || profile 'unset SITE_WORK'
+	check "the job is refused: a data_dir \$SITE_WORK/tmp, where SITE_WORK is '$value'" '
+		fails "general.data_dir is \$SITE_WORK/tmp, but SITE_WORK is" && logged "in the login shell of $usr"'
+done
+write_config 'data_dir = "$SITE_WORK"'
 profile 'unset SITE_WORK'
-check 'refused: one that is not set there' 'fails "general.data_dir \$SITE_WORK is '"''"' in the user"'
+check 'the job is refused: one that is not set there' 'fails "general.data_dir is \$SITE_WORK, but SITE_WORK is unset or empty"'
 profile "export SITE_WORK='$open/work"'
 /etc'"'"
-check 'refused: one of two lines, or its first line alone' '
-	configure; code=$?; [ $code -eq 2 ] || [ "$(answer .builds_dir)" = "$open/work/$usr/builds/short/000" ]'
+check 'the job is refused: one of two lines' 'fails "general.data_dir is \$SITE_WORK, but SITE_WORK is '"'"'"'
 profile 'exit 0'
 check 'a profile that exits is named' '
 	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not say what \$SITE_WORK is" && no_process'
 profile "export SITE_WORK=$open/work" 'exec true'
-check 'so is one that executes another program' '
+check 'a profile that executes another program is named' '
 	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not say what \$SITE_WORK is" && no_process'
 profile "export SITE_WORK=$open/work; sleep 600 & sleep 600 >/dev/null 2>&1 &"
 check 'processes that a profile leaves do not hold config' 'works && [ "$(answer .builds_dir)" = "$open/work/$usr/builds/short/000" ]'
@@ -178,32 +195,32 @@ for value in A -dash a.b_c-d "$long"; do
 		works CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN="$value" && [ "$(answer .builds_dir)" = "$base/builds/$value/000" ]'
 done
 for value in ../x .. . .hidden a/b /etc '' "${long}0" 'a b' '$(id)' "$(printf 'a\nb')" é '~'; do
-	check "refused: CI_RUNNER_SHORT_TOKEN '$(printf '%.20s' "$value" | tr '\n' ' ')' of ${#value} bytes" '
+	check "the job is refused: CI_RUNNER_SHORT_TOKEN '$(printf '%.20s' "$value" | tr '\n' ' ')' of ${#value} bytes" '
 		fails "CI_RUNNER_SHORT_TOKEN is missing or cannot be a directory" CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN="$value"'
 done
 for value in 1234567 -1 +1 0x1 '' ' 1' 1a ../1 1/2 "$(printf '1\n')x" 99999999999999999999; do
-	check "refused: CI_CONCURRENT_PROJECT_ID '$(printf '%.20s' "$value" | tr '\n' ' ')'" '
+	check "the job is refused: CI_CONCURRENT_PROJECT_ID '$(printf '%.20s' "$value" | tr '\n' ' ')'" '
 		fails "CI_CONCURRENT_PROJECT_ID is missing or not a number" CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID="$value"'
 done
-check 'refused: none of them' '
+check 'the job is refused: none of them' '
 	fails "CI_RUNNER_SHORT_TOKEN is missing" env -u CUSTOM_ENV_CI_RUNNER_SHORT_TOKEN &&
 	fails "CI_CONCURRENT_PROJECT_ID is missing" env -u CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID'
 for path in ../../etc /etc group/.. group/../x group//project group/ '' . 'group/a b' 'group/$(id)' é/x \
 	"group/$(head -c 256 /dev/zero | tr '\0' p)"; do
 	job "$(token project_path="$path")" </dev/null
 	check "a token's project path '$(printf '%.20s' "$path")' makes no directory of that name" '
-		configure; code=$?; nothing_ran && { [ $code -eq 2 ] && [ ! -s "$box/answer" ] || { [ -z "$path" ] && [ $code -eq 0 ] &&
+		configure; code=$?; nothing_ran && { [ $code -eq 1 ] && [ ! -s "$box/answer" ] || { [ -z "$path" ] && [ $code -eq 0 ] &&
 		[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .directories.scripts" "$box/answer")" = "$(scripts_dir)" ]; }; }'
 	[ -n "$path" ] || continue
 	jq -n --arg token "$(token -project_path)" --arg path "$path" '{response: {id: 981625,
 		job_info: {project_id: 20, project_full_path: $path},
 		git_info: {repo_url: "https://gitlab.example.com/group/project.git"},
 		variables: [{key: "SITE_ID_TOKEN", value: $token}]}}' >"$box/job.json"
-	check "nor does the response's" 'configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran'
+	check "a project path of the response makes no directory outside" 'configure; [ $? -eq 1 ] && [ ! -s "$box/answer" ] && nothing_ran'
 	jq --arg path "$path" 'del(.response.job_info.project_full_path) |
 		.response.git_info.repo_url = "https://gitlab.example.com/\($path).git"' "$box/job.json" >"$box/job.new"
 	mv "$box/job.new" "$box/job.json"
-	check "nor does the repository's" 'configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran'
+	check "a project path of the repository's URL makes no directory outside" 'configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran'
 done
 
 # Links, and directories of others, at every level from the base on
@@ -225,20 +242,21 @@ printf '%s\n' "echo the job ran" | job
 for level in $levels; do
 	path=$(plant "$level")
 	as "$usr" ln -s "$open/target" "$path"
-	check "refused: a link at $level" '
-		play; [ $? -eq 2 ] && logged "is a link or a file, not a directory" && ! grep -q "^the job ran" "$box/log" &&
+	# The base may be a link of the user: t4210.
+	[ "$level" = . ] || check "the job is refused: a link at $level" '
+		play; [ $? -eq 2 ] && logged "$path is a link, not a directory; run: mv $path $path.old" && ! grep -q "^the job ran" "$box/log" &&
 		untouched && [ -L "$path" ] && no_process || { cat "$box/log"; false; }'
 	path=$(plant "$level")
 	as "$usr" touch "$path"
-	check "refused: a file at $level" 'play; [ $? -eq 2 ] && logged "is a link or a file, not a directory" && [ -f "$path" ]'
+	check "the job is refused: a file at $level" 'play; [ $? -eq 2 ] && logged "$path is a file, not a directory; run: mv $path $path.old" && [ -f "$path" ]'
 	path=$(plant "$level")
 	as "$usr" mkdir -m 770 "$path"
-	check "refused: a directory that others can write at $level" '
-		play; [ $? -eq 2 ] && logged "can be written by others; run: chmod go-w" && ! grep -q "^the job ran" "$box/log"'
+	check "the job is refused: a directory that others can write at $level" '
+		play; [ $? -eq 2 ] && logged "$path is writable by $members; run: chmod g-w $path" && ! grep -q "^the job ran" "$box/log"'
 	path=$(plant "$level")
 	install -d -m 755 -o "$two" "$path"
-	check "refused: a directory of another account at $level" '
-		play; [ $? -eq 2 ] && logged "belongs to another account (uid $(id -u "$two"))" &&
+	check "the job is refused: a directory of another account at $level" '
+		play; [ $? -eq 2 ] && logged "$path belongs to another account (uid $(id -u "$two")); run: mv $path $path.old" &&
 		! grep -q "^the job ran" "$box/log" && [ -z "$(ls -A "$path")" ]'
 done
 # The last level is the job's own: cleanup removes what stands there, and another try succeeds.
@@ -249,13 +267,13 @@ first_try_refuses() {
 path=$(plant scripts/short/000/group/project/981625)
 as "$usr" ln -s "$open/target" "$path"
 check "refused, and then removed: a link at the job's own directory" '
-	first_try_refuses "is a link or a file, not a directory"'
+	first_try_refuses "is a link, not a directory"'
 path=$(plant scripts/short/000/group/project/981625)
 as "$usr" touch "$path"
-check "refused, and then removed: a file there" 'first_try_refuses "is a link or a file, not a directory"'
+check "refused, and then removed: a file there" 'first_try_refuses "is a file, not a directory"'
 path=$(plant scripts/short/000/group/project/981625)
 as "$usr" mkdir -m 770 "$path"
-check "refused, and then removed: a directory there that others can write" 'first_try_refuses "can be written by others"'
+check "refused, and then removed: a directory there that others can write" 'first_try_refuses "is writable by $members"'
 clear_base
 mv "$home" "$box/home/real"
 ln -s "$box/home/real" "$home"
@@ -266,19 +284,18 @@ clear_base
 
 # Between two stages
 scripts=$(scripts_dir)
-for level in . scripts scripts/short scripts/short/000 scripts/short/000/group scripts/short/000/group/project \
+for level in scripts scripts/short scripts/short/000 scripts/short/000/group scripts/short/000/group/project \
 	scripts/short/000/group/project/981625; do
 	clear_base
 	path=$base/$level
-	[ "$level" != . ] || path=$base
 	prepare_call
 	as "$usr" sh -c 'mv "$1" "$2" && ln -s "$2" "$1"' - "$path" "$home/moved"
-	check "refused: a link at $level since prepare" '
-		call_with; [ $? -eq 2 ] && logged "is a link or a file, not a directory" && ! grep -q "^the job ran" "$box/log" &&
+	check "the job is refused: a link at $level since prepare" '
+		call_with; [ $? -eq 2 ] && logged "$path is a link, not a directory" && ! grep -q "^the job ran" "$box/log" &&
 		! find "$home/moved/" -name "*.bash" | grep .'
 	as "$usr" sh -c 'd=$1; shift; mkdir -p "$d" && touch "$d/kept"' - \
 		"$home/moved$(printf '%s' "$scripts" | sed "s|^$path||")"
-	check "and cleanup does not go through it" '
+	check "cleanup does not follow a link at $level" '
 		cleanup_with; code=$?; [ -f "$home/moved$(printf "%s" "$scripts" | sed "s|^$path||")/kept" ] &&
 		{ [ $code -eq 2 ] || [ ! -e "$path" ]; }'
 	rm -rf "$home/moved"
@@ -295,10 +312,10 @@ printf '%s\n' "$(printf %s "$odd" | tr -d '\n')" | job
 as "$usr" sh -c 'mkdir "$1" && echo precious >"$1/file"' - "$home/precious"
 check 'cleanup removes a scripts directory with odd contents' 'prepare_call && call_with && [ -d "$scripts/locked" ] &&
 	[ -p "$scripts/fifo" ] && cleanup_with && [ ! -e "$scripts" ] || { cat "$box/log"; ls -lA "$scripts"; false; }'
-check 'and nothing that a link in it leads to' '
+check 'cleanup removes nothing that a link in the scripts directory leads to' '
 	[ "$(cat "$home/precious/file")" = precious ] && [ -d "$home/precious" ] && [ -f /etc/passwd ] && [ -d "$base/scripts" ]'
 check 'cleanup without a scripts directory succeeds' 'prepare_call && rm -rf "$scripts" && cleanup_with'
-check 'so does cleanup without any directory' 'prepare_call && rm -rf "$base" && cleanup_with'
+check 'cleanup without any directory succeeds' 'prepare_call && rm -rf "$base" && cleanup_with'
 check 'scripts directories of other jobs stay' '
 	prepare_call && as "$usr" mkdir "$scripts/../981624" "$scripts/../9816250" && cleanup_with && [ ! -e "$scripts" ] &&
 	[ -d "$(dirname "$scripts")/981624" ] && [ -d "$(dirname "$scripts")/9816250" ]'
@@ -311,10 +328,10 @@ check 'retain_logs keeps the scripts' '
 	grep -q "the job ran" "$scripts/build_script.bash" && no_process'
 check 'a second try of the same job replaces them' 'play && [ -f "$scripts/build_script.bash" ]'
 as "$usr" sh -c 'rm "$1/build_script.bash"; ln -s "$2" "$1/build_script.bash"' - "$scripts" "$home/precious/file"
-check 'and never writes through a link in their place' '
+check 'a second try does not write through a symbolic link in the place of a script' '
 	play && [ "$(cat "$home/precious/file")" = precious ] && [ ! -L "$scripts/build_script.bash" ]'
 as "$usr" sh -c 'rm "$1/build_script.bash"; ln "$2" "$1/build_script.bash"' - "$scripts" "$home/precious/file"
-check 'nor through a second name of a file' 'play && [ "$(cat "$home/precious/file")" = precious ]'
+check 'a second try does not write through a hard link in the place of a script' 'play && [ "$(cat "$home/precious/file")" = precious ]'
 clear_base
 as "$usr" sh -c 'umask 077; mkdir -p "$1"; chmod 755 "$1" "$1/.."' - "$scripts"
 check 'a scripts directory that was readable by others becomes private before it holds a script' '
@@ -336,21 +353,27 @@ for file in /nonexistent/code "$box/home" /dev/full; do
 		call_with env BUILD_EXIT_CODE_FILE="$file"; [ $? -eq 2 ] && logged "BUILD_EXIT_CODE_FILE $file"'
 done
 as "$runner" ln -s "$box/home/$runner/elsewhere" "$call/code"
-check 'a link in its place is not followed' '
+check 'a link in the place of the file for the exit code is not followed' '
 	call_with env BUILD_EXIT_CODE_FILE="$call/code"; [ $? -eq 2 ] && logged "BUILD_EXIT_CODE_FILE $call/code" &&
 	[ ! -e "$box/home/$runner/elsewhere" ]'
-check 'without a place for it the job just fails' 'call_with env -u BUILD_EXIT_CODE_FILE; [ $? -eq 1 ]'
+check 'a job whose exit code has no file just fails' 'call_with env -u BUILD_EXIT_CODE_FILE; [ $? -eq 1 ]'
 mkdir "$open/small"
 if mount -t tmpfs -o size=64k,mode=1777 tmpfs "$open/small" 2>/dev/null; then
 	mounted=$open/small
 	write_config "data_dir = \"$open/small\""
 	echo 'echo the job ran' | job
 	check 'a small file system does for a small job' 'play || { cat "$box/log"; false; }'
+	prepare_call
 	head -c 65536 /dev/zero >"$open/small/full" 2>/dev/null
-	check 'a full one is a system failure, which names the script' '
-		play; [ $? -eq 2 ] && logged "cannot write $open/small/$usr/scripts/short/000/group/project/981625/" &&
+	check 'a full file system is a system failure that names the script' '
+		call_with; [ $? -eq 2 ] && logged "cannot write $open/small/$usr/scripts/short/000/group/project/981625/" &&
 		logged "No space left on device" && ! grep -q "^the job ran" "$box/log" && no_process'
-	check 'and leaves no part of it behind' '! find "$open/small/$usr/scripts" -type f | grep .'
+	check 'a full file system leaves no part of the script behind' '! find "$open/small/$usr/scripts" -type f | grep .'
+	cleanup_with
+	head -c 65536 /dev/zero >>"$open/small/full" 2>/dev/null
+	check 'a file system that is full before fails in config, and leaves no lock file' '
+		play; [ $? -eq 2 ] && logged "cannot write the lock file $open/small/$usr/builds/short/000-20.job: No space left on device" &&
+		[ "$(grep -c "cannot write" "$box/log")" = 3 ] && ! find "$open/small/$usr" -name "*.job" | grep .'
 else
 	skip 'a full file system is a system failure' 'cannot mount a tmpfs here'
 fi

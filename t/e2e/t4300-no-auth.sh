@@ -62,8 +62,11 @@ works() { play_with "$@" || { cat "$box/log"; return 1; }; }
 fails() {
 	rm -rf "$base"
 	play_with "$1"
-	[ $? -eq 2 ] && [ "$(stage_exit config)" = 2 ] && logged "$2" && [ ! -e "$base" ] || { cat "$box/log"; return 1; }
+	[ $? -eq "${3:-2}" ] && [ "$(stage_exit config)" = "${3:-2}" ] && logged "$2" && [ ! -e "$base" ] ||
+		{ cat "$box/log"; return 1; }
 }
+# refuses FILE 'line part': a build failure, likewise.
+refuses() { fails "$1" "$2 $for_help" 1; }
 token() { $sign claims user_login=somebody "$@" | $sign token "$box/key.jwk"; }
 
 settings
@@ -77,9 +80,9 @@ check 'a whole job runs as the account that calls' '
 	works no-auth --show-stages && grep -qx "$runner" "$box/log" &&
 	logged "FILE $base/scripts/short/000/group/project/981625/build_script.bash"'
 check 'all the calls succeed' '[ "$(jq -r "[.calls[].exit] | unique | tostring" "$box/result.json")" = "[0]" ]'
-check 'without a capability' '[ "$(grep -c "^Cap\(Inh\|Prm\|Eff\|Amb\):.0*$" "$box/log")" -eq 4 ]'
-check 'in a login shell' 'logged "bash --login"'
-check 'in private directories' '[ "$(stat -c %a "$base" "$base/builds" "$base/cache" "$base/scripts" | sort -u)" = 700 ]'
+check 'a job without a token has no capability' '[ "$(grep -c "^Cap\(Inh\|Prm\|Eff\|Amb\):.0*$" "$box/log")" -eq 4 ]'
+check 'a job without a token runs in a login shell' 'logged "bash --login"'
+check 'the directories of such a job are private' '[ "$(stat -c %a "$base" "$base/builds" "$base/cache" "$base/scripts" | sort -u)" = 700 ]'
 check 'no script is left' '! find "$base/scripts" ! -type d | grep . && [ ! -e "$base/scripts/short/000/group/project/981625" ]'
 job '' <<'SCRIPT'
 exit 42
@@ -109,14 +112,14 @@ mkdir "$call"
 works no-auth --prepare-only "$call"
 sed "s|'$prefix/bin/jacamar'|\"\$@\" &|" "$call/call.sh" >"$call/changed.sh"
 for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
-	# A script that cannot write to its log fails.
+	# A log that cannot be written is a system failure.
 	case $closed in
-	*' >&-'* | '>&-'*) wanted=1 ;;
-	*) wanted=0 ;;
+	*' >&-'* | '>&-'*) expected=2 ;;
+	*) expected=0 ;;
 	esac
-	check "run with $closed ends with $wanted, and leaks nothing" '
+	check "run with $closed leaks nothing" '
 		rm -f "$work/held"; as "$runner" sh "$call/changed.sh" sh -c "exec \"\$@\" $closed" - >"$box/log" 2>&1
-		[ $? -eq $wanted ] && [ -s "$work/held" ] &&
+		[ $? -eq $expected ] && [ -s "$work/held" ] &&
 		! grep -v -e "^/dev/null$" -e "^pipe:" -e "^$box/log$" -e "^$work/held$" -e "^$work/probe$" -e "^$base/" -e "^/proc/" "$work/held" || {
 		cat "$box/log" "$work/held"; false; }'
 done
@@ -155,7 +158,7 @@ for way in no-auth auth; do
 	settings 'general.jwt_required_aud = "https://site.example.com"
 	general.jwks_file = "'"$box/keys.json"'"' "$none"
 	check "$how does where an audience is required" '
-		fails $way "id_tokens: { SITE_ID_TOKEN: { aud: \"https://site.example.com\" } }"'
+		refuses $way "id_tokens: { SITE_ID_TOKEN: { aud: \"https://site.example.com\" } }"'
 	job "$(token aud=https://site.example.com)" <<-'SCRIPT'
 		echo the job ran
 		id -un
@@ -165,27 +168,34 @@ for way in no-auth auth; do
 	job "$(token)" <<-'SCRIPT'
 		echo the job ran
 	SCRIPT
-	check "$how refuses one for another audience" 'fails $way "this job was refused by the rules of this site"'
+	check "$how refuses one for another audience" '
+		refuses $way "its id token is for another audience; in .gitlab-ci.yml, set its aud to \"https://site.example.com\""'
 	settings "general.jwks_file = \"$box/keys.json\"" "$none"
 	check "$how verifies a token that is there but not needed" 'works $way && logged "the job ran"'
 	job "$(token exp@=-3600)" <<-'SCRIPT'
 		echo the job ran
 	SCRIPT
-	check "$how refuses a bad one" 'fails $way "this job was refused by the rules of this site"'
+	check "$how refuses a bad one" 'refuses $way "its id token has expired; run the job again"'
 	job "$(token job_id=7)" <<-'SCRIPT'
 		echo the job ran
 	SCRIPT
-	check "$how refuses that of another job" 'fails $way "this job was refused by the rules of this site"'
+	check "$how refuses that of another job" 'refuses $way "its id token could not be verified"'
 done
 
 # Settings that ask for a change of account
 job '' <<'SCRIPT'
-echo the job ran
+echo the job ran as $(id -un)
 SCRIPT
+for how in setuid sudo; do
+	settings '' "auth.downscope = \"$how\""
+	check "jacamar --no-auth ignores downscope = $how, with a warning in each job" '
+		works no-auth && logged "the job ran as $runner" && [ "$(grep -c "warning: this job runs as $runner: jacamar --no-auth ignores auth.downscope" "$box/log")" = 1 ]'
+done
+settings '' "auth.downscope = \"setuid\"
+auth.user_blocklist = [\"$runner\"]"
+check 'jacamar --no-auth wants a token as soon as a list is set, whatever downscope is' 'fails no-auth "it has no id token" 1'
 settings '' 'auth.downscope = "setuid"'
-check 'jacamar --no-auth refuses a configuration that asks for a change of account' '
-	fails no-auth "auth.downscope asks for a change of account, which --no-auth leaves out"'
-check 'jacamar-auth without capabilities does, too' 'fails auth "has no privilege to change accounts"'
+check 'jacamar-auth without capabilities refuses such a configuration' 'fails auth "cannot change accounts"'
 settings
 check 'jacamar-auth wants to be told not to' 'fails auth "the configuration lacks auth.downscope"'
 settings '' 'auth.downscope = "none"'
@@ -202,7 +212,7 @@ if [ "$(id -u)" -eq 0 ]; then
 		chown root "$etc/jacamar-config.toml"
 		check "no job runs as root ($way)" '
 			(cd "$box" && "$build/t/runner" --retry-delay 10 --result "$box/result.json" "$etc/root.toml" "$box/job.json") >"$box/log" 2>&1
-			[ $? -eq 2 ] && [ "$(stage_exit config)" = 2 ] && logged "this job was refused by the rules" && [ ! -e "$work/root" ]'
+			[ $? -eq 1 ] && [ "$(stage_exit config)" = 1 ] && logged "$neutral" && [ ! -e "$work/root" ]'
 	done
 else
 	skip 'no job runs as root (no-auth)' 'is not root'

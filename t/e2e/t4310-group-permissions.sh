@@ -46,7 +46,7 @@ for data_dir in '$HOME' "$open/ci"; do
 	check 'a member of the group reads what was built, and cannot write there' '
 		[ "$(as "$two" cat "$where/builds/short/000/group/project/result")" = built ] &&
 		! as "$two" touch "$where/builds/short/000/other" && ! as "$two" touch "$where/cache/other"'
-	check 'but no script, not even its name' '
+	check 'a member of the group reads no script, not even its name' '
 		! as "$two" ls "$where/scripts" && ! as "$two" cat "$where/scripts/short/000/group/project/981625/build_script.bash"'
 	check 'others read nothing' '
 		as "$usr" test -e "$where/builds" && ! as "$runner" ls "$where" && ! as "$runner" ls "$where/builds/short"'
@@ -82,13 +82,14 @@ for level in . builds builds/short cache; do
 	as "$usr" sh -c 'umask 077; mkdir -p "$1"' - "$(dirname "$path")"
 	install -d -m 700 -o "$usr" "$open/target"
 	as "$usr" ln -s "$open/target" "$path"
-	check "what a link at $level leads to does not get the mode" '
-		play; [ $? -eq 2 ] && logged "is a link or a file, not a directory" &&
+	# The base may be a link of the user, to a directory that keeps its mode.
+	[ "$level" = . ] || check "what a link at $level leads to does not get the mode" '
+		play; [ $? -eq 2 ] && logged "$path is a link, not a directory" &&
 		[ "$(stat -c %a "$open/target")" = 700 ] && [ -z "$(ls -A "$open/target")" ]'
 	rm -f "$path"
 	as "$usr" mkdir -m 770 "$path"
 	check "one that the group could write at $level is refused all the same" '
-		play; [ $? -eq 2 ] && logged "can be written by others; run: chmod go-w"'
+		play; [ $? -eq 2 ] && logged "$path is writable by its group $(id -gn "$usr"), which has other members; run: chmod g-w $path"'
 done
 rm -rf "$base"
 as "$usr" sh -c 'umask 077; mkdir -p "$1"; chmod 750 "$1"' - "$(scripts_dir)"

@@ -38,7 +38,7 @@ check 'without the setting the variable has no effect, and the log says so' '
 	[ "$(grep -c "CUSTOM_CI_BUILDS_DIR has no effect" "$box/log")" = 1 ]'
 rm -rf "$base"
 allow
-check 'with it the job builds there; scripts and cache stay in the base' '
+check 'with custom_build_dir the job builds there; scripts and cache stay in the base' '
 	builds_in "$open/mine" && [ ! -e "$base/builds" ] && ! logged "has no effect" >/dev/null'
 check 'what was made is private, and the user'"'"'s own' '
 	[ "$(stat -c "%a %U" "$open/mine" "$open/mine/short" "$open/mine/short/000" | sort -u)" = "700 $usr" ]'
@@ -64,20 +64,44 @@ check 'a link of the site above what is the user'"'"'s is followed' '
 	builds_in "$open/site/real/$usr/ci"'
 ask "$open/grouped"
 allow 'group_permissions = true'
-check 'group_permissions are for it, too' '
+check 'group_permissions apply to a custom builds directory' '
 	builds_in "$open/grouped" && [ "$(stat -c %a "$open/grouped" "$open/grouped/short/000" | sort -u)" = 750 ] &&
 	[ "$(stat -c %a "$base/scripts")" = 700 ]'
 allow
 
+# In the home directory, which GitLab does not know: $$ becomes $ there, and ~ stays as it is.
+for value in '~/ci' '$$HOME/ci' '~/ci/'; do
+	ask "$value"
+	check "$value is a directory in the home" 'builds_in "$home/ci"'
+	rm -rf "$home/ci"
+done
+for value in '~' '$$HOME'; do
+	ask "$value"
+	check "$value is the home itself" 'builds_in "$home" && rm -r "$home/short"'
+done
+
 # What cannot be a path
 
 long=$(head -c 5000 /dev/zero | tr '\0' a)
-for value in relative ../up ./here .. / // '~' '~/x' "$open/../x" "$open/mine/.." /.. "/$long" \
-	"$(printf '/tmp/a\nb')" "$(printf '/tmp/a\tb')" "$(printf '/tmp/\033[31m')" /tmp/é ' /tmp/x' '`id`' '$(id)'; do
+for value in relative ../up ./here .. / // "$open/../x" "$open/mine/.." /.. "/$long" "~$usr/x" '~/..' '~/../x' "~/$long" \
+	"$(printf '/tmp/a\nb')" "$(printf '/tmp/a\tb')" "$(printf '/tmp/\033[31m')" /tmp/é ' /tmp/x' '`id`'; do
 	ask "$value"
-	check "refused: '$(printf '%.20s' "$value" | tr -c '[:print:]' '?')' of ${#value} bytes" '
-		rm -rf "$base"; refuses "CUSTOM_CI_BUILDS_DIR is '"'"'" && logged "it must be an absolute, printable path" && nothing_ran'
+	check "the job is refused: '$(printf '%.20s' "$value" | tr -c '[:print:]' '?')' of ${#value} bytes" '
+		rm -rf "$base"; refuses "CUSTOM_CI_BUILDS_DIR is '"'"'" && logged "it must be an absolute path, or one that begins with ~/" && nothing_ran'
 done
+# name: the part of the value that the log names.
+while read -r value name; do
+	ask "$value"
+	check "the job is refused, and told of $name: $value" '
+		rm -rf "$base"; refuses "it may have a \$ only in \$HOME at its beginning, not '"'"'$name'"'"'" && nothing_ran'
+done <<'VALUES'
+$(id) $(id)
+$$SCRATCH/ci $SCRATCH/ci
+$${HOME}/ci ${HOME}/ci
+$$HOMER $HOMER
+/tmp/$$USER $USER
+~/$$HOME $HOME
+VALUES
 
 # What is not the user's
 
@@ -85,34 +109,36 @@ done
 elsewhere() {
 	local text="$2"
 	ask "$1"
-	check "refused: $(printf %s "$1" | sed "s|$box||")" 'rm -rf "$base"; refuses "$text"'
+	check "the job is refused: $(printf %s "$1" | sed "s|$box||")" 'rm -rf "$base"; refuses "$text"'
 }
-elsewhere /proc/x "cannot make 'x' of /proc/x/short/000"
-elsewhere /proc/self/root "'root' in /proc/self/root/short/000 is a link or a file, not a directory"
-elsewhere /proc/self/root/etc "'etc' in /proc/self/root/etc/short/000 belongs to another account (uid 0)"
-elsewhere /etc "'etc' in /etc/short/000 belongs to another account (uid 0)"
-elsewhere /etc/jacamar-test "cannot make 'jacamar-test' of /etc/jacamar-test/short/000"
+# choose PATH: what each of these ends with.
+choose() { echo "; set CUSTOM_CI_BUILDS_DIR, which is $1, to a directory that only you can write to"; }
+elsewhere /proc/x "cannot create the directory /proc/x: No such file or directory$(choose /proc/x)"
+elsewhere /proc/self/root "/proc/self/root is a link, not a directory$(choose /proc/self/root)"
+elsewhere /proc/self/root/etc "/proc/self/root/etc belongs to another account (uid 0)$(choose /proc/self/root/etc)"
+elsewhere /etc "/etc belongs to another account (uid 0)$(choose /etc)"
+elsewhere /etc/jacamar-test "cannot create the directory /etc/jacamar-test: Permission denied$(choose /etc/jacamar-test)"
 # GitLab and its runner know no $HOME.
-elsewhere '$HOME/jacamar-test' "cannot make 'jacamar-test' of /jacamar-test/short/000"
-elsewhere /dev/null/x "cannot open"
-elsewhere /dev/null "'null' in /dev/null/short/000 is a link or a file, not a directory"
-elsewhere /dev/fd/0 "is a link or a file, not a directory"
-elsewhere /tmp "'tmp' in /tmp/short/000 belongs to another account (uid 0)"
-elsewhere "$open" "'open' in $open/short/000 belongs to another account (uid 0)"
+elsewhere '$HOME/jacamar-test' "cannot create the directory /jacamar-test: Permission denied$(choose /jacamar-test) (GitLab replaces \$HOME and other variables of the cluster by nothing: for your home directory, write ~)"
+elsewhere /dev/null/x "/dev/null is a file, not a directory$(choose /dev/null/x)"
+elsewhere /dev/null "/dev/null is a file, not a directory$(choose /dev/null)"
+elsewhere /dev/fd/0 "is a link, not a directory"
+elsewhere /tmp "/tmp belongs to another account (uid 0)$(choose /tmp)"
+elsewhere "$open" "$open belongs to another account (uid 0)$(choose "$open")"
 chmod 755 "$box/home/$two" "$box/home/$runner"
 elsewhere "$box/home/$two" "belongs to another account (uid $(id -u "$two"))"
-elsewhere "$box/home/$two/x" "cannot make 'x' of"
+elsewhere "$box/home/$two/x" "cannot create the directory $box/home/$two/x: Permission denied"
 elsewhere "$box/home/$runner" "belongs to another account (uid $(id -u "$runner"))"
-elsewhere "$box/home/$runner/work" "cannot open 'work' of"
-check 'and nothing was made in any of them' '
+elsewhere "$box/home/$runner/work" "cannot open the directory $box/home/$runner/work: Permission denied"
+check 'no directory was made in any place that was refused' '
 	[ ! -e /etc/short ] && [ ! -e /tmp/short ] && [ ! -e "$open/short" ] && ! find "$box/home/$two" "$box/home/$runner" -name short | grep .'
 
 mkdir "$open/team"
 chmod 2777 "$open/team"
-elsewhere "$open/team/mine" "$open/team can be written by others without the sticky bit: they could exchange the job's files; run: chmod +t"
-check 'and nothing was made there either' '[ -z "$(ls -A "$open/team")" ]'
+elsewhere "$open/team/mine" "$open/team is writable by all accounts, who could replace the job's files$(choose "$open/team/mine")"
+check 'no directory was made where others can write' '[ -z "$(ls -A "$open/team")" ]'
 chmod +t "$open/team"
-check 'with that bit it is as good a place as any' 'builds_in "$open/team/mine"'
+check 'a directory with the sticky bit is accepted' 'builds_in "$open/team/mine"'
 rm -rf "$open/team"
 
 # Planted by others, or by the user, at each level from what is named on
@@ -128,29 +154,30 @@ for level in place place/short place/short/000; do
 	ask "$open/way/place"
 	plant
 	as "$usr" ln -s "$open/target" "$path"
-	check "refused: a link at $level" '
-		refuses "is a link or a file, not a directory" && untouched "$open/target"'
+	# The place itself may be a link of the user: t4210.
+	[ "$level" = place ] || check "the job is refused: a link at $level" '
+		refuses "$path is a link, not a directory; run: mv $path $path.old" && untouched "$open/target"'
 	plant
 	as "$usr" ln -s "$open/nowhere" "$path"
-	check "refused: a link to nothing at $level" '
-		refuses "is a link or a file, not a directory" && [ ! -e "$open/nowhere" ]'
+	[ "$level" = place ] || check "the job is refused: a link to nothing at $level" '
+		refuses "$path is a link, not a directory" && [ ! -e "$open/nowhere" ]'
 	plant
 	as "$usr" touch "$path"
-	check "refused: a file at $level" 'refuses "is a link or a file, not a directory" && [ -f "$path" ]'
+	check "the job is refused: a file at $level" 'refuses "$path is a file, not a directory" && [ -f "$path" ]'
 	plant
 	install -d -m 755 -o "$two" "$path"
-	check "refused: a directory of another account at $level" '
+	check "the job is refused: a directory of another account at $level" '
 		refuses "belongs to another account (uid $(id -u "$two"))" && untouched "$path"'
 	plant
 	as "$usr" mkdir -m 1777 "$path"
-	check "refused: one that others can write at $level" '
-		refuses "can be written by others; run: chmod go-w" && untouched "$path"'
+	check "the job is refused: one that others can write at $level" '
+		refuses "$path is writable by all accounts; run: chmod go-w $path" && untouched "$path"'
 done
 ask "$open/way/place/deeper/still"
 rm -rf "$open/way/place"
 as "$two" ln -s "$open/nowhere" "$open/way/place"
-check 'refused: a link to nothing on a way that is to be made' '
-	refuses "is a link or a file, not a directory" && [ ! -e "$open/nowhere" ]'
+check 'the job is refused: a link to nothing on a way that is to be made' '
+	refuses "$open/way/place is a link, not a directory$(choose "$open/way/place/deeper/still")" && [ ! -e "$open/nowhere" ]'
 rm -rf "$open/way"
 
 # Since prepare the user may have changed it: only the user's own job goes astray.

@@ -35,14 +35,14 @@ age() {
 	local days=$1
 	shift
 	for name; do
-		as "$usr" touch -d "-$days days" "$builds/$name.job"
+		as "$usr" touch -d "-$days days" "$builds/$name"
 	done
 }
 old_project() {
-	as "$usr" sh -c 'umask 077; mkdir -p "$1/group/project" && touch "$1/group/project/file" && echo 7 >"$1.job"' - \
-		"$builds/$1"
+	as "$usr" sh -c 'umask 077; mkdir -p "$1/group/project" && touch "$1/group/project/file"' - "$builds/$1"
 	age "${2:-8}" "$1"
 }
+holder() { cut -d ' ' -f 1 "$own.job"; }
 plays() { play "$@" || { cat "$box/log"; return 1; }; }
 
 # Always the same place
@@ -51,7 +51,7 @@ printf '%s\n' 'echo "BUILT IN $(pwd -P)"' 'echo "BEFORE $(cat ../before)"' 'echo
 check 'a job builds in its project'"'"'s directory' '
 	plays && logged "BUILT IN $inside" && [ "$(stat -c "%a %U" "$own")" = "700 $usr" ]'
 for number in 0 1 7 999999; do
-	check "so does one of the number $number" '
+	check "a job of the number $number builds in its project's directory" '
 		configure CUSTOM_ENV_CI_CONCURRENT_PROJECT_ID=$number &&
 		[ "$(jq -r ".builds_dir, .builds_dir_is_shared" "$box/answer" | tr "\n" " ")" = "$own false " ]'
 done
@@ -59,7 +59,7 @@ printf '%s\n' 'echo "BUILT IN $(pwd -P)"' 'echo "BEFORE $(cat ../before)"' | job
 check 'the next job finds what the one before left' 'plays && logged "BUILT IN $inside" && logged "BEFORE 981625"'
 echo 'echo "BUILT IN $(pwd -P)"' | job_of 21 981627
 check 'another project has another' 'plays && logged "BUILT IN $builds/project-21/group/project"'
-check 'a job that is over has none' '[ "$(cat "$own.job" "$builds/project-21.job" | wc -c)" = 0 ]'
+check 'a job that is over leaves no lock file' '! find "$builds" -name "*.job" | grep .'
 check 'scripts are where they always are, and removed' '
 	[ -d "$base/scripts/short/000/group/project" ] && no_script_left'
 job_extra="del(.response.job_info.project_id)"
@@ -77,7 +77,7 @@ allow 'group_permissions = true'
 rm -rf "$base"
 echo : | job_of 20 981628
 check 'group_permissions are for it, and not for the file beside it' '
-	plays && [ "$(stat -c "%a" "$own" "$own.job" | tr "\n" " ")" = "750 600 " ]'
+	prepare_call && [ "$(stat -c "%a" "$own" "$own.job" | tr "\n" " ")" = "750 600 " ] && call_cleanup'
 allow
 rm -rf "$base"
 
@@ -88,14 +88,14 @@ make_second
 printf '%s\n' "$hold" "echo one >>~/order" | job_of 20 981629
 rm -f "$home/order"
 check 'a second job of the project waits, says for which, and then runs' '
-	hold_job && { second_play & second=$!; } && wait_until "grep -q \"waiting for job 981629, which builds in $own\" \"$box/second.log\"" &&
-	[ "$(cat "$own.job")" = 981629 ] && [ ! -e "$home/order" ] && let_go && wait $second &&
+	hold_job && { second_play & second=$!; } && wait_until "grep -q \"waiting for job 981629 on .*, which builds in $own\" \"$box/second.log\"" &&
+	[ "$(holder)" = 981629 ] && [ ! -e "$home/order" ] && let_go && wait $second &&
 	[ "$(cat "$home/order" | tr "\n" " ")" = "one two " ] && [ "$(grep -c "waiting for" "$box/second.log")" = 1 ] ||
 	{ cat "$box/log" "$box/second.log"; false; }'
 printf '%s\n' 'echo "BUILT IN $(pwd -P)"' | job_of 21 981630
 make_second
 printf '%s\n' "$hold" "echo one >>~/order" | job_of 20 981629
-check 'one of another project does not' '
+check 'a job of another project does not wait' '
 	hold_job && second_play; result=$?; let_go && [ $result -eq 0 ] && grep -qF "BUILT IN $builds/project-21" "$box/second.log" ||
 	{ cat "$box/second.log"; false; }'
 printf '%s\n' 'echo "it ran"' | job_of 20 981630
@@ -106,7 +106,7 @@ kill_timeout=90s
 allow
 check 'a waiting job can be cancelled, and leaves the other alone' '
 	hold_job && second_play --cancel-on "waiting for job"; result=$?
-	[ "$(cat "$own.job")" = 981629 ] && let_go && [ $result -eq 4 ] && ! grep -q "it ran" "$box/second.log" && no_process ||
+	[ "$(holder)" = 981629 ] && let_go && [ $result -eq 4 ] && ! grep -q "it ran" "$box/second.log" && no_process ||
 	{ cat "$box/log" "$box/second.log"; false; }'
 
 kill_timeout=
@@ -115,25 +115,25 @@ allow
 # The runner is gone, and nobody ever cleans up.
 printf '%s\n' 'echo "FIRST RAN"' | job_of 20 981631
 prepare_call
-check 'a job without an end has its directory' '[ "$(cat "$own.job")" = 981631 ]'
+check 'a job whose runner is gone has its directory' '[ "$(holder)" = 981631 ]'
 printf '%s\n' 'echo "it ran"' | job_of 20 981632
-check 'for a while' 'bounded_play --cancel-on "waiting for job 981631"; [ $? -eq 4 ] && ! grep -q "it ran" "$box/log"'
+check 'a job whose runner is gone keeps its directory for a while' 'bounded_play --cancel-on "waiting for job 981631"; [ $? -eq 4 ] && ! grep -q "it ran" "$box/log"'
 as "$usr" touch -d '-11 minutes' "$own.job"
-check 'and then gives way' 'plays && logged "it ran"'
-check 'if it goes on nevertheless it fails, and says why' '
-	call_with; [ $? -eq 2 ] && logged "the builds directory $own is no longer this job" && ! grep -q "FIRST RAN" "$box/log" &&
-	no_process'
-as "$usr" sh -c 'echo 981632 >"$1"' - "$own.job"
-check 'nor does it run beside another' '
-	call_with; [ $? -eq 2 ] && logged "it has passed to job 981632" && ! grep -q "FIRST RAN" "$box/log" &&
-	cleanup_with && [ "$(cat "$own.job")" = 981632 ]'
+check 'a job whose runner is gone loses its directory after ten minutes' 'plays && logged "it ran"'
+check 'a job that has lost its directory fails, and says why' '
+	call_with; [ $? -eq 2 ] && logged "the builds directory $own is no longer this job" &&
+	logged "its lock file project-20.job was removed" && ! grep -q "FIRST RAN" "$box/log" && no_process'
+as "$usr" sh -c 'umask 077; echo 981632 login2 4000 between >"$1"' - "$own.job"
+check 'a job that has lost its directory does not run beside another' '
+	call_with; [ $? -eq 2 ] && logged "it has passed to job 981632 on login2" && ! grep -q "FIRST RAN" "$box/log" &&
+	cleanup_with && [ "$(holder)" = 981632 ]'
 rm -rf "$base"
 
 # What the job does to it
 
 printf '%s\n' "rm -rf '$own'; mkdir -p '$inside'; cd '$inside'; echo again >file" | job_of 20 981633
 check 'a job may remove the directory' 'plays && [ "$(cat "$inside/file")" = again ]'
-for does in "rm '$own.job'" "echo 7 >'$own.job'" "ln -sf ~/precious '$own.job'" "rm '$own.job'; mkfifo '$own.job'" \
+for does in "rm '$own.job'" "rm '$own.job'; echo 7 >'$own.job'" "ln -sf ~/precious '$own.job'" "rm '$own.job'; mkfifo '$own.job'" \
 	"rm '$own.job'; mkdir '$own.job'" "ln -f ~/precious '$own.job'"; do
 	rm -rf "$base"
 	as "$usr" sh -c 'echo precious >~/precious'
@@ -149,7 +149,7 @@ for name in project-20 project-20.job; do
 	rm -rf "$base" "$target"
 	as "$usr" sh -c 'umask 077; mkdir -p "$1" "$2"; chmod 755 "$2"; ln -s "$2" "$1/$3"' - "$builds" "$target" "$name"
 	echo 'echo "it ran"' | job_of 20 981635
-	check "refused: a link in place of $name" '
+	check "the job is refused: a link in place of $name" '
 		play; [ $? -eq 2 ] && ! grep -q "it ran" "$box/log" && [ -z "$(ls -A "$target")" ] && [ "$(stat -c %a "$target")" = 755 ]'
 done
 rm -rf "$base"
@@ -161,12 +161,11 @@ plays >/dev/null
 old_project project-1
 old_project project-2 6
 old_project project-3 4000
-old_project project-20 30
 as "$usr" mkdir "$builds/000" "$builds/project-x" "$builds/projects"
 check 'cleanup removes what no job has used for a week, and says so' '
 	plays && logged "removed builds that no job had used for 7 days, of projects: 2" && [ ! -e "$builds/project-1" ] &&
-	[ ! -e "$builds/project-1.job" ] && [ ! -e "$builds/project-3" ] && ! ls "$builds" | grep removed'
-check 'and nothing else' '[ -d "$builds/project-2/group" ] && [ -d "$own" ] && [ -d "$builds/000" ] &&
+	! ls "$builds" | grep "job\$" && [ ! -e "$builds/project-3" ] && ! ls "$builds" | grep removed'
+check 'cleanup removes no other builds' '[ -d "$builds/project-2/group" ] && [ -d "$own" ] && [ -d "$builds/000" ] &&
 	[ -d "$builds/project-x" ] && [ -d "$builds/projects" ]'
 check 'a second time there is nothing to do' 'plays && ! grep "removed builds" "$box/log"'
 allow 'static_builds_days = 0'
@@ -177,7 +176,7 @@ check 'the number of days is the site'"'"'s' 'plays && [ -d "$builds/project-3" 
 write_config
 check 'without static_builds_dir nothing is removed' 'plays && [ -d "$builds/project-3" ]'
 allow 'static_builds_days = 3999'
-check 'now it is' 'plays && [ ! -e "$builds/project-3" ]'
+check 'with static_builds_dir it is removed' 'plays && [ ! -e "$builds/project-3" ]'
 allow
 
 printf '%s\n' 'echo "it ran"' | job_of 21 981638
@@ -186,7 +185,7 @@ printf '%s\n' "$hold" "[ -d '$inside' ] && echo STILL" | job_of 20 981637
 check 'what a job uses stays, however long the job runs' '
 	hold_job && age 40 project-20 && second_play; result=$?; let_go && [ $result -eq 0 ] && logged STILL && [ -d "$own" ] &&
 	! grep "removed builds" "$box/second.log"'
-check 'and is as new when it ends' '[ "$(($(date +%s) - $(stat -c %Y "$own.job")))" -lt 3600 ]'
+check 'the builds of a job that ran are as new as its end' '[ "$(($(date +%s) - $(stat -c %Y "$own")))" -lt 3600 ]'
 
 # A place full of traps: nothing outside is touched, and the job does not fail.
 outside=$home/outside
@@ -195,28 +194,30 @@ unharmed() { [ "$(cat "$outside/file")" = precious ] && [ "$(stat -c %a "$outsid
 old_project project-4
 as "$usr" sh -c 'cd "$1" && ln -s "$2" link && ln -s "$2/file" file && ln -s / root && mkfifo fifo &&
 	mkdir -p locked/inner && ln -s "$2" locked/inner/link && chmod 000 locked/inner && chmod 500 locked' - "$builds/project-4" "$outside"
+age 8 project-4
 old_project project-5
 as "$usr" sh -c 'rm -r "$1" && ln -s "$2" "$1"' - "$builds/project-5" "$outside"
 as "$usr" ln -s "$outside" "$builds/removed-7-8"
 old_project project-6
 mkdir "$builds/project-6/root" && touch "$builds/project-6/root/file"
+age 8 project-6
 old_project project-7
 chown "$two" "$builds/project-7"
 old_project project-8
-as "$usr" sh -c 'rm "$1" && ln -s "$2/file" "$1"' - "$builds/project-8.job" "$outside"
+as "$usr" ln -s "$outside/file" "$builds/project-8.job"
 echo 'echo "it ran"' | job_of 20 981639
 check 'a place full of traps does not fail the job' 'plays && logged "it ran" && [ "$(stage_exit cleanup)" = 0 ]'
 check 'links go with what they are in, or stay' '[ ! -e "$builds/project-4" ] && [ -L "$builds/project-5" ] && [ -L "$builds/removed-7-8" ]'
-check 'and nothing that they lead to is touched' 'unharmed'
+check 'nothing that links lead to is touched' 'unharmed'
 check 'what cannot be removed is told in one line, and out of the way' '
 	[ "$(grep -c "cannot" "$box/log")" = 1 ] && [ ! -e "$builds/project-6" ] && [ -d "$builds/removed-6-981639/root" ]'
 check 'a directory of another account stays' '[ "$(stat -c %U "$builds/project-7")" = "$two" ]'
-check 'so does one whose file is a link' '[ -d "$builds/project-8" ]'
+check 'a directory whose lock file is a link stays' '[ -d "$builds/project-8" ]'
 rm -rf "$builds"/removed-6-* "$builds"/project-[5-8]* "$builds"/removed-7-8
 old_project project-9
 as "$usr" sh -c 'mv "$1" "$2" && ln -s "$2" "$1"' - "$builds" "$home/moved"
 check 'nothing is removed behind a link' '
-	play; [ $? -eq 2 ] && [ -d "$home/moved/project-9" ] && logged "is a link or a file, not a directory"'
+	play; [ $? -eq 2 ] && [ -d "$home/moved/project-9" ] && logged "is a link, not a directory"'
 rm -rf "$base" "$home/moved"
 
 echo 'echo "it ran"' | job_of 20 981640

@@ -46,11 +46,11 @@ setpriv() {
 }
 
 # The attacks themselves work, where nothing is in their way.
-check 'the attacks work for root, against a process of root' '
+check 'root can make these attacks against a process of root' '
 	sleep 600 5<"$box/secret" & target=$!
 	"$box/keyed" "$box/attack" $target 65534 65534 $key >"$box/log" 2>&1; kill $target
 	cat "$box/log"; ! grep "^refused:" "$box/log" | grep -v -e "raise ambient" -e "/proc fd/3"'
-check 'what the job must not have is there for it to get' '
+check 'the job could find what it must not have' '
 	as "$runner" "$box/attack" self >"$box/log"; cat "$box/log"; grep "^descriptor 9" "$box/log" &&
 	! grep "^SigIgn:.*0000000000$" "$box/log" && ! grep "^CapInh:.*0000$" "$box/log"'
 
@@ -67,31 +67,31 @@ command_job <"$box/script"
 check 'a job runs that tries it all' '
 	bounded_play && logged "auth: $runner $prefix/bin/jacamar-auth run" &&
 	grep "^user side: $usr .*/jacamar --no-auth run env-script build_script" "$box/log"'
-check 'it gets nothing from jacamar-auth' '
+check 'the job gets nothing from jacamar-auth' '
 	! grep "^auth BROKEN" "$box/log" && [ "$(grep -c "^auth refused" "$box/log")" -ge 44 ]'
-check 'it gets nothing from the user side' '
+check 'the job gets nothing from the user side' '
 	! grep "^user-side BROKEN" "$box/log" && [ "$(grep -c "^user-side refused" "$box/log")" -ge 39 ]'
-check 'it holds its three descriptors, and no other' '
+check 'the script has its three file descriptors, and no other' '
 	grep "^descriptor" "$box/log" | sed "s/[0-9]*\]//" >"$box/held"
 	printf "descriptor %s\n" "0 /dev/null" "1 pipe:[" "2 pipe:[" | diff - "$box/held"'
-check 'its login shell holds these and the descriptor of the report' '
+check 'the login shell has these and the descriptor of the report' '
 	sed -n "s/^login-shell \([0-9]*\) .*/\1/p" "$box/log" | sort -n >"$box/held"
-	printf "%s\n" 0 1 2 79 | diff - "$box/held"'
-check 'all its identities are those of the user' '
+	printf "%s\n" 0 1 2 10 78 79 | diff - "$box/held"'
+check 'all uids and gids of the job are those of the user' '
 	uid=$(id -u "$usr") gid=$(id -g "$usr")
 	grep -P "^Uid:\t$uid\t$uid\t$uid\t$uid$" "$box/log" && grep -P "^Gid:\t$gid\t$gid\t$gid\t$gid$" "$box/log"'
-check 'its groups are those of the user, all 71 of them, and no other' '
+check 'the job has all 71 groups of the user, and no other' '
 	sed -n "s/^Groups:.//p" "$box/log" | tr -s " " "\n" | grep . | sort -n >"$box/held"
 	id -G "$usr" | tr " " "\n" | sort -n | diff - "$box/held" && [ "$(wc -l <"$box/held")" = 71 ]'
-check 'it has no capability, and none to inherit' '
+check 'the job has no capability, and can inherit none' '
 	for set in CapInh CapPrm CapEff CapAmb; do
 		grep -P "^$set:\t0000000000000000$" "$box/log" || exit 1
 	done'
 check 'programs with more rights than their user still get them: the bounding set is the services' '
 	[ "$(grep "^CapBnd" "$box/log")" = "$(as "$runner" grep CapBnd /proc/self/status)" ]'
-check 'it ignores and blocks no signal' '
+check 'the job ignores and blocks no signal' '
 	grep -P "^SigIgn:\t0000000000000000$" "$box/log" && grep -P "^SigBlk:\t0000000000000000$" "$box/log"'
-check 'nothing is left' nothing_left
+check 'no process and no file of the job is left' nothing_left
 
 # As root sees it, from outside: who holds what while the job runs.
 cat >"$box/script" <<'SCRIPT'
@@ -130,7 +130,7 @@ if [ "$(as "$two" "$prefix/root-id" -u)" = 0 ]; then
 	echo "echo \"euid \$($prefix/root-id -u)\"; $box/attack self" | job
 	check 'a set-user-id program works as it does after a login' '
 		bounded_play && logged "euid 0" && grep -P "^NoNewPrivs:\t0$" "$box/log"'
-	check 'with auth.no_new_privs it does not' '
+	check 'with auth.no_new_privs a set-user-id program gains no privileges' '
 		write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
 no_new_privs = true"
 		bounded_play && logged "euid $(id -u "$usr")" && grep -P "^NoNewPrivs:\t1$" "$box/log"'
@@ -138,7 +138,7 @@ else
 	skip 'a set-user-id program works as it does after a login' 'no set-user-id programs here'
 fi
 
-except sudo 'needs capabilities' check 'who parses the token is nobody, and may do nothing' '
-	watch_parser; parser_is_confined'
+except sudo 'needs capabilities' check 'the process that asks the server has a uid of its own, and no privileges' '
+	watch_confined; is_confined'
 
 finish

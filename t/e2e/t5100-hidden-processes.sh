@@ -34,19 +34,20 @@ cancelled() {
 	end_all
 	command_job
 	bounded_play --cancel-on 'is ready'
-	[ $? -eq 4 ] && logged 'the job was cancelled' && nothing_left
+	[ $? -eq 4 ] && logged "$cancelled_line" && nothing_left
 }
 check 'a cancelled job ends, stubborn as its processes may be' 'cancelled <<-SCRIPT
 	trap "" TERM; $box/stray daemon ignore close forget live; $box/stray ignore live &
 	$box/stray daemon hide ignore forget live; echo it is ready; while :; do sleep 600; done
 	SCRIPT'
-check 'a bomb of forks, too' 'cancelled <<-SCRIPT
+check 'a cancelled job that keeps forking ends' 'cancelled <<-SCRIPT
 	$box/stray daemon ignore forget bomb live; sleep 600
 	SCRIPT'
-check 'a process with the log open is ended with its sub-stage' '
+check 'processes with the log open are named, and ended by cleanup' '
 	printf "%s\n" "$box/stray daemon live" "$box/stray daemon hide forget live" | command_job
-	bounded_play && logged "script left behind" && nothing_left'
-check 'one without it is ended by cleanup' '
+	bounded_play && logged "the job log is still held open by" && logged "the job left behind" &&
+	nothing_left'
+check 'a process without the log open is ended by cleanup' '
 	echo "$box/stray daemon ignore close live" | command_job; bounded_play &&
 	logged "the job left behind" && nothing_left'
 
@@ -63,15 +64,25 @@ plays() {
 	cat "$box/log"
 }
 forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
-check 'the user side killed: a system failure, and nothing is left' '
+check 'if the user side is killed, it is a system failure, and nothing is left' '
 	plays "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
-check 'the user side stopped: cancel ends it' '
+check 'if the user side is stopped, cancel ends it' '
 	plays "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
-check 'jacamar-auth killed: nothing is left' '
+check 'if jacamar-auth is killed, nothing is left' '
 	plays "$forgetful" "kill -KILL \$(auth_pid)"; nothing_left'
-check 'the runner killed: nothing is left' '
-	plays "$forgetful" "kill -KILL \$(pgrep -U $runner -x runner); wait_until \"! living\""
+# stop_all: jacamar-auth, which cannot wake the others then, the user side, and sudo with it.
+stop_all() {
+	auth=$(auth_pid)
+	kill -STOP "$auth"
+	kill -STOP "$(user_side_pid)"
+	wait_until 'case $(ps -o stat= -p "$(ps -o ppid= -p "$(user_side_pid)")") in T*) ;; *) false ;; esac'
+}
+# The first process of this namespace has the same session: the kernel wakes nobody here.
+check 'if all are stopped and jacamar-auth is killed, nothing is left, not even sudo' '
+	plays "$forgetful" "stop_all; kill -KILL \$auth"; ps -ef; nothing_left && ! pgrep -x sudo'
+check 'if the runner is killed, nothing is left' '
+	plays "$forgetful" "kill -KILL \$(pgrep -U $runner -x runner); wait_until job_is_over"
 	! living && no_script_left
 	find "${TMPDIR:-/tmp}" -maxdepth 1 -name "custom-executor*" -user "$runner" -exec rm -rf {} +'
 

@@ -20,9 +20,12 @@ setpriv() {
 
 printf '%s\n' close_range pidfd_open openat2 faccessat2 execveat clone3 pidfd_send_signal \
 	pidfd_getfd fchmodat2 | sort >"$box/missing"
-check 'the calls are missing, and file capabilities are not' '
+check 'the calls are missing, and file capabilities still work' '
 	as "$runner" "$box/no-syscalls" | sort | diff "$box/missing" - &&
 	as "$runner" grep "^NoNewPrivs:.0" /proc/self/status'
+
+check 'jacamar-auth -V names what the kernel lacks' '
+	as "$runner" "$prefix/bin/jacamar-auth" -V | grep -x "kernel lacks *pidfd, close_range"'
 
 cat >"$box/script" <<SCRIPT
 $box/no-syscalls | sed 's/^/missing /'
@@ -31,7 +34,7 @@ $box/attack self
 cp \$0 ~/copy; chmod 700 ~/copy; echo >/dev/stderr; cat | tee /dev/stdout
 touch ~/ready; until [ -e ~/release ]; do sleep 0.05; done; exit 3
 SCRIPT
-check 'a whole job passes, with its exit code' '
+check 'a whole job runs, and its exit code is known' '
 	command_job <"$box/script"; bounded_play & waited=$!
 	wait_until "[ -e \"$home/ready\" ]"
 	for pid in $(pgrep -U "$usr"); do find "/proc/$pid/fd" -mindepth 1 -printf "%f %l\n"; done >"$box/held"
@@ -39,12 +42,12 @@ check 'a whole job passes, with its exit code' '
 	touch "$home/release"; wait $waited; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
 check 'the job itself was without those calls' '
 	sed -n "s/^missing //p" "$box/log" | sort | diff "$box/missing" -'
-check 'the script holds its three descriptors, and no other' '
+check 'the script has its three file descriptors, and no other' '
 	sed -n "s/^descriptor \([0-9]*\) .*/\1/p" "$box/log" | sort -n >"$box/has"
 	printf "%s\n" 0 1 2 | diff - "$box/has"'
-check 'its login shell holds these and that of the report' '
+check 'the login shell has these and the descriptor of the report' '
 	sed -n "s/^login-shell //p" "$box/log" | sort -n >"$box/has"
-	printf "%s\n" 0 1 2 79 | diff - "$box/has"'
+	printf "%s\n" 0 1 2 10 78 79 | diff - "$box/has"'
 check 'a file that the runner has open reaches nobody else' '
 	grep -F "$box/secret" "$box/held-by-runner" && [ -s "$box/held" ] && ! grep -F "$box/secret" "$box/held"'
 check 'the job has no capability' '
@@ -64,8 +67,8 @@ check 'a job whose user side is stopped ends' '
 	printf "%s\n" "$box/stray daemon ignore close forget live; echo it is ready" \
 		"kill -STOP \$(ps -o ppid= -p \$PPID); sleep 600" | command_job
 	bounded_play --cancel-on "is ready"; [ $? -eq 4 ] && nothing_left'
-check 'what is left behind is ended' '
+check 'processes that the job left behind are ended' '
 	printf "%s\n" "$box/stray daemon live" "$box/stray daemon close live" | command_job; bounded_play &&
-	logged "script left behind" && logged "job left behind" && nothing_left'
+	logged "the job log is still held open by" && logged "job left behind" && nothing_left'
 
 finish

@@ -25,7 +25,7 @@ for fd in /proc/\$PPID/fd/*; do echo "login-shell \${fd##*/}"; done
 $box/attack self; echo >/dev/stderr
 touch ~/ready; until [ -e ~/release ]; do sleep 0.05; done; exit 3
 SCRIPT
-check 'a job runs, with its exit code' '
+check 'a job runs, and its exit code is known' '
 	command_job <"$box/script"; bounded_play & waited=$!
 	wait_until "[ -e \"$home/ready\" ]"
 	for pid in $(pgrep -U "$usr"); do find "/proc/$pid/fd" -mindepth 1 -printf "%f %l\n"; done >"$box/held"
@@ -39,15 +39,15 @@ check 'the job gets nothing from jacamar-auth' '
 	! grep "^auth BROKEN" "$box/log" && [ "$(grep -c "^auth refused" "$box/log")" -ge 43 ]'
 check 'the job gets nothing from the user side' '
 	! grep "^user-side BROKEN" "$box/log" && [ "$(grep -c "^user-side refused" "$box/log")" -ge 38 ]'
-check 'the script holds its three descriptors, and no other' '
+check 'the script has its three file descriptors, and no other' '
 	sed -n "s/^descriptor \([0-9]*\) .*/\1/p" "$box/log" | sort -n >"$box/has"
 	printf "%s\n" 0 1 2 | diff - "$box/has"'
-check 'its login shell holds these and that of the report' '
+check 'the login shell has these and the descriptor of the report' '
 	sed -n "s/^login-shell //p" "$box/log" | sort -n >"$box/has"
-	printf "%s\n" 0 1 2 79 | diff - "$box/has"'
+	printf "%s\n" 0 1 2 10 78 79 | diff - "$box/has"'
 check 'a file that the runner has open does not reach the user' '
 	grep -F "$box/secret" "$box/held-by-runner" && [ -s "$box/held" ] && ! grep -F "$box/secret" "$box/held"'
-check 'all identities are those of the user' '
+check 'all uids and gids of the job are those of the user' '
 	uid=$(id -u "$usr") gid=$(id -g "$usr")
 	grep -P "^Uid:\t$uid\t$uid\t$uid\t$uid$" "$box/log" &&
 	grep -P "^Gid:\t$gid\t$gid\t$gid\t$gid$" "$box/log" && grep -P "^Groups:\t$gid $" "$box/log"'
@@ -55,12 +55,12 @@ check 'no capability is left, and none to inherit' '
 	for set in CapInh CapPrm CapEff CapAmb; do
 		grep -P "^$set:\t0000000000000000$" "$box/log" || exit 1
 	done'
-check 'who parses the token is nobody, and may do nothing' 'watch_parser; parser_is_confined'
+check 'the process that asks the server has a uid of its own, and no privileges' 'watch_confined; is_confined'
 write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
 
 check 'root itself is refused' '
-	echo : | job "$(token user_login=root)"; bounded_play; [ $? -eq 2 ] && logged refused && nothing_left'
+	echo : | job "$(token user_login=root)"; bounded_play; [ $? -eq 1 ] && logged refused && nothing_left'
 check 'a cancelled job ends, stubborn as its processes may be' 'command_job <<-SCRIPT
 	trap "" TERM; $box/stray daemon ignore close forget live; $box/stray ignore live &
 	echo it is ready; while :; do sleep 600; done
@@ -74,8 +74,8 @@ check 'a job whose user side is stopped ends' '
 	printf "%s\n" "$box/stray daemon ignore close forget live; echo it is ready" \
 		"kill -STOP -1; sleep 600" | command_job
 	bounded_play --cancel-on "is ready"; [ $? -eq 4 ] && nothing_left'
-check 'what is left behind is ended' '
+check 'processes that the job left behind are ended' '
 	printf "%s\n" "$box/stray daemon live" "$box/stray daemon close live" | command_job; bounded_play &&
-	logged "script left behind" && logged "job left behind" && nothing_left'
+	logged "the job log is still held open by" && logged "job left behind" && nothing_left'
 
 finish

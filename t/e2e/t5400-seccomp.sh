@@ -22,7 +22,7 @@ site() {
 	write_config "data_dir = \"${2:-\$HOME}\"
 ${general:-}
 kill_timeout = \"2s\"" "downscope = \"${downscope:-setuid}\"
-no_new_privs = ${no_new_privs:-true}
+$([ "${no_new_privs:-}" = unset ] || echo "no_new_privs = ${no_new_privs:-true}")
 [auth.seccomp]
 $1"
 }
@@ -59,9 +59,9 @@ unfiltered() {
 # The default
 check 'without no_new_privs the default filter is left out, and the job runs' '
 	no_new_privs=false; site ""; tries && unfiltered'
-check 'with it, nothing is typed into a terminal, by any program' '
+check 'with no_new_privs no program of the job can type into a terminal' '
 	site ""; tries && has_filter && nothing_is_typed && said "TIOCGWINSZ: ok" && said "mkfifo: ok"'
-check 'nor by a command of data_dir, in the user'"'"'s login shell' '
+check 'a command in data_dir cannot type into a terminal either'"'"'s login shell' '
 	printf "%s\n" "[ -e ~/typed ] || ($box/calls; $filters) >~/typed" "export PLACE=$home" >"$home/.bash_profile"
 	chown "$usr" "$home/.bash_profile"; site "" "\$PLACE"
 	configure; result=$?; rm -f "$home/.bash_profile"; mv "$home/typed" "$box/log"
@@ -71,7 +71,7 @@ check 'disabled is disabled' '
 block_calls = [\"mknod\", \"mknodat\", \"nonsense\"]"; tries && unfiltered'
 
 # The lists
-check 'a blocked call fails, for what it is' '
+check 'a blocked call fails with the error that the filter gives' '
 	site "block_calls = [\"mknod\", \"mknodat\", \"unshare\", \"clone3\", \"io_setup\"]"
 	printf "%s\n" "$try" "mkfifo ~/fifo 2>&1 || echo code \$?" "unshare true 2>&1 || echo code \$?" \
 		"python3 -c \"import subprocess; print(subprocess.run([\\\"echo\\\", \\\"a child\\\"]).returncode)\"" |
@@ -81,6 +81,31 @@ check 'a blocked call fails, for what it is' '
 check 'without block_all one call too many is no end of the job, but of what makes it' '
 	site "block_calls = [\"getcwd\", \"pipe\"]"; tries; [ $? -le 1 ] && nothing_left'
 
+# Filters are a reason for no_new_privs, where the file does not say what it wants.
+privileges='echo "NoNewPrivs $(sed -n "s/^NoNewPrivs:.//p" /proc/self/status)"'
+check 'filters imply no_new_privs' '
+	no_new_privs=unset; site "block_calls = [\"mknod\", \"mknodat\"]"
+	printf "%s\n" "$try" "$privileges" | job; bounded_play && has_filter && nothing_is_typed &&
+	said "mkfifo: Operation not permitted" && said "NoNewPrivs 1"'
+check 'without filters no_new_privs stays unset' '
+	no_new_privs=unset; site "allow_calls = []"; echo "$privileges" | job; bounded_play && said "NoNewPrivs 0"'
+
+# The kernel writes these records to its own log where no auditd takes them, but only some at a time.
+title='log_allowed_actions has the kernel log calls that are allowed'
+if echo probe >/dev/kmsg 2>/dev/null && dmesg 2>/dev/null | grep -q probe; then
+	check "$title" '
+		no_new_privs=unset; site "log_allowed_actions = true
+block_calls = [\"mknod\", \"mknodat\"]"
+		for round in 1 2 3 4 5; do
+			tries && has_filter && nothing_is_typed && said "mkfifo: Operation not permitted" &&
+				said "getppid: ok" || exit 1
+			dmesg | grep "type=1326 .*uid=$(id -u "$usr") .*code=0x7ffc0000" && exit 0
+		done
+		exit 1'
+else
+	skip "$title" 'the log of the kernel cannot be read'
+fi
+
 # What jacamar itself needs is named where it is missing.
 echo : | job
 site 'block_all = true'
@@ -88,7 +113,7 @@ configure
 ours=$(sed -n 's/.*run and ended: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
 check 'block_all alone is refused, and what is missing is named' '
 	[ -n "$ours" ] && [ ! -s "$box/answer" ] && logged "auth.seccomp.allow_calls lacks calls" && nothing_left'
-check 'with these alone, the driver does its work, if not the script' '
+check 'with these calls alone the driver works, but the script does not' '
 	general="group_permissions = true
 static_builds_dir = true"
 	site "block_all = true
@@ -96,17 +121,50 @@ allow_calls = $(array $ours ${SANITIZE:+futex getrandom madvise mremap personali
 		sigaltstack sysinfo getcwd getppid getpgrp set_robust_list})"
 	bounded_play; cat "$box/log"
 	logged "executor shell" && [ "$(stage_exit prepare)" = 0 ] && [ "$(stage_exit cleanup)" = 0 ] && nothing_left'
+# Whether nobody else can write to a directory that its group can write to takes more than the mode.
+chmod 770 "$box/home/$usr"
+for calls in '' 'lgetxattr fgetxattr futex'; do
+	check "with ${calls:-no} further calls, a home that the group can write to is judged" '
+		site "block_all = true
+allow_calls = $(array $ours $calls ${SANITIZE:+futex getrandom madvise mremap personality ptrace readlink sched_yield \
+			sigaltstack sysinfo getcwd getppid getpgrp set_robust_list})"
+		bounded_play; cat "$box/log"
+		if [ -n "$calls" ]; then logged "executor shell" && [ "$(stage_exit prepare)" = 0 ]
+		else logged "is writable by its group, and its access control list may name other accounts"; fi && nothing_left'
+done
+chmod 700 "$box/home/$usr"
 # Also of C libraries of other years, and of a sanitizer.
 scripts="alarm chdir clone3 close_range dup exit faccessat2 fadvise64 fchdir fchownat flock ftruncate futex
 getcwd getpeername getpgrp getpgid getppid getresgid getresuid getrandom getrlimit getsid gettimeofday
 ioctl linkat madvise mkdir mknodat mremap munlock open personality pipe pselect6 ptrace pwrite64 readlink
 readv rename renameat2 rmdir rseq sched_getaffinity sched_yield select set_robust_list setitimer setpgid setuid
 sigaltstack socket statfs statx symlinkat sysinfo times unlink utimensat vfork waitid writev"
-check 'what is allowed beside these works; the rest is missing as on an old kernel' '
+check 'calls that are allowed beside these work, and the others are missing as on an old kernel' '
 	site "block_all = true
 allow_calls = $(array $ours $(echo $scripts | sed "s/mknodat//"))"
 	tries && has_filter && nothing_is_typed &&
 	said "mkfifo: Function not implemented" && said "getppid: ok" && said "TIOCGWINSZ: ok" && nothing_left'
+
+# The calls with which a job is isolated, which the manual names.
+isolating="landlock_create_ruleset landlock_restrict_self landlock_add_rule openat2 statx"
+isolated='true
+isolate = true
+protected_paths = ["~/.ssh"]'
+(no_new_privs=$isolated; site '')
+title='a job is isolated with these calls and those that the manual names for that, no others'
+if as "$runner" "$prefix/bin/jacamar" config --check "$file" >"$box/answer" 2>"$box/output"; then
+	check "$title" '
+		no_new_privs=$isolated; site "block_all = true
+allow_calls = $(array $ours $scripts $isolating)"
+		echo "kill -0 \$(ps -o ppid= -p \$PPID) 2>/dev/null || echo it is isolated" | job; bounded_play && said "it is isolated" && nothing_left
+		for call in $isolating; do
+			site "block_all = true
+allow_calls = $(array $(echo "$ours $scripts $isolating" | sed "s/\<$call\>//g"))"
+			configure; [ $? -eq 2 ] && logged "auth.seccomp.allow_calls blocks \"$call\", without which auth.isolate cannot" || exit 1
+		done'
+else
+	skip "$title" "$(cat "$box/output")"
+fi
 
 # A scheduler's commands need calls of their own; this one needs no more than a script does.
 mkdir "$box/scheduler"
@@ -116,7 +174,7 @@ setsid bash "${!#}" >/dev/null 2>&1 &
 echo 4242
 SCRIPT
 chmod 755 "$box/scheduler/sbatch"
-check 'a job that goes to a scheduler is driven under them, too' '
+check 'a job that goes to a scheduler runs with these filters as well' '
 	site "block_all = true
 allow_calls = $(array $ours $scripts)
 [batch]
@@ -126,14 +184,14 @@ scheduler_bin = \"$box/scheduler\""
 
 # Ids, which a process has to spare in a user namespace alone.
 if as "$usr" unshare -r "$box/calls" 2>/dev/null | grep -Fx 'setuid to 0: ok' >/dev/null; then
-	check 'without limit_setuid a namespace has ids' '
+	check 'without limit_setuid a job can have several ids in a user namespace' '
 		site ""; echo "unshare -r $box/calls" | job; bounded_play && said "setuid to 0: ok"'
-	check 'with it, none but the user'"'"'s own' '
+	check 'with limit_setuid a user namespace has the id of the user alone'"'"'s own' '
 		site "limit_setuid = true"; echo "unshare -r $box/calls" | job; bounded_play &&
 		said "setuid to 0: Operation not permitted" && nothing_is_typed'
 else
-	skip 'without limit_setuid a namespace has ids' 'no user namespaces here'
-	skip 'with it, none but the user'"'"'s own' 'no user namespaces here'
+	skip 'without limit_setuid a job can have several ids in a user namespace' 'no user namespaces here'
+	skip 'with limit_setuid a user namespace has the id of the user alone'"'"'s own' 'no user namespaces here'
 fi
 check 'outside of one, its own are left' '
 	site "limit_setuid = true"; tries && has_filter && said "setuid to itself: ok" &&
@@ -150,15 +208,15 @@ refuses() {
 }
 no_new_privs=false
 for setting in 'block_calls = ["ptrace"]' 'block_all = true' 'limit_setuid = true'; do
-	refuses "${setting%% *} without no_new_privs is refused, with its line" \
-		"$file:11: auth.seccomp.${setting%% *} needs auth.no_new_privs: the kernel takes a filter only where no program gains privilege; set that to true, or remove this" \
+	refuses "${setting%% *} against no_new_privs = false is refused, with its line" \
+		"$file:11: auth.seccomp.${setting%% *} needs auth.no_new_privs: the kernel accepts a filter only if no program can gain privileges; set that to true, or remove this" \
 		"$setting"
 done
 no_new_privs=true
 refuses 'a system call that there is not is refused' \
 	'auth.seccomp.block_calls names "nonsense", a system call that libseccomp does not know' \
 	'block_calls = ["ptrace", "nonsense"]'
-check 'a check of the file finds that, too' '
+check 'a check of the configuration finds it as well' '
 	as "$runner" "$prefix/bin/jacamar" config --check "$file" >"$box/answer" 2>"$box/log"
 	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(cat "$box/log")" = "$file:11: $says" ]'
 for call in kill wait4 execve write; do
@@ -194,12 +252,12 @@ allow_calls = $(array $ours $scripts)"; do
 		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] && nothing_left'
 	check "what is left behind under $title is ended" '
 		printf "%s\n" "$box/stray daemon live" "$box/stray daemon close live" | command_job; bounded_play &&
-		logged "script left behind" && logged "job left behind" && nothing_left'
+		logged "the job log is still held open by" && logged "job left behind" && nothing_left'
 done
 
 # Without a change of account, and with a no_new_privs that the service has from its unit.
 downscope=none
-check 'with downscope = "none" jobs are filtered no less' '
+check 'with downscope = "none" jobs are filtered as well' '
 	usr=$runner; site "block_calls = [\"mknodat\", \"mknod\"]"; tries && has_filter && nothing_is_typed &&
 	said "mkfifo: Operation not permitted"'
 check 'for the default, a no_new_privs of the service will do' '
@@ -220,7 +278,7 @@ write_runner_config
 check "root's jobs are filtered with no_new_privs" '
 	site "block_calls = [\"mknodat\", \"mknod\"]"; tries && has_filter && nothing_is_typed &&
 	said "mkfifo: Operation not permitted"'
-check 'and without it not at all, though it is root that asks' '
+check 'without no_new_privs, jobs of root are not filtered' '
 	no_new_privs=false; site ""; tries && unfiltered'
 
 finish

@@ -37,26 +37,26 @@ check 'what is executed is what the manual says' '
 	TREE
 	grep -A4 "jacamar-auth run /" "$box/log" | sed "s/  */ /g; s|run /[^ ]*|run SCRIPT|" |
 		diff "$box/expected" -'
-check 'its identity is that of the user, in all parts' '
+check 'all uids and gids of the job are those of the user' '
 	uid=$(id -u "$usr") gid=$(id -g "$usr")
 	grep -P "^Uid:\t$uid\t$uid\t$uid\t$uid$" "$box/log" &&
 	grep -P "^Gid:\t$gid\t$gid\t$gid\t$gid$" "$box/log" && grep -P "^Groups:\t$gid $" "$box/log"'
-check 'it has no capability, and no signal is ignored or blocked' '
+check 'the job has no capability, and ignores and blocks no signal' '
 	[ "$(grep -cP "^(Cap(Inh|Prm|Eff|Amb)|SigIgn|SigBlk):\t0000000000000000$" "$box/log")" = 6 ]'
-check 'its login shell has the environment that it has with capabilities' '
+check 'the login shell has the same environment as with file capabilities' '
 	printf "%s\n" "HOME=$home" "LOGNAME=$usr" \
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" \
 		"SHELL=/bin/bash" "USER=$usr" >"$box/expected"
 	sed -n "s/^has //p" "$box/log" | grep -v "^JACAMAR_CI_JOB=[0-9a-f]*$" | sort |
 		diff "$box/expected" - && grep -q "^has JACAMAR_CI_JOB=" "$box/log"'
-check 'and the descriptors' '
+check 'the login shell has the same file descriptors as with file capabilities' '
 	sed -n "s/^descriptor //p" "$box/log" | sort -n >"$box/has"
-	printf "%s\n" 0 1 2 79 | diff - "$box/has"'
-check 'it starts at home, with umask 0022' '
+	printf "%s\n" 0 1 2 10 78 79 | diff - "$box/has"'
+check 'the login shell starts in the home directory, with umask 0022' '
 	grep -x 0022 "$box/log" && logged "$home/.jacamar-ci/builds/short/000/group/project"'
 
 # What sudo gets is nothing of the service's, and what it adds does not reach the job.
-check 'neither side of sudo has what is in the service environment' '
+check 'no variable of the service environment is on either side of sudo' '
 	printf "%s\n" "env | sed s/^/has-/" "$hold" | job; prepare_call
 	call_environment="SERVICE_SECRET=secret LD_SECRET=secret BASH_ENV=/nonexistent SUDO_FLAG=1"
 	mkdir -p "$box/open"; chmod 1777 "$box/open"; mkfifo -m 666 "$box/open/up" "$box/open/down"
@@ -67,12 +67,12 @@ check 'neither side of sudo has what is in the service environment' '
 	timeout 60 sh -c "echo go >$box/open/down"; wait $waited
 	cat "$box/sudo"; printf "%s\n" LC_ALL=C PATH=/usr/bin:/bin | diff - "$box/sudo" &&
 	! grep -i secret "$box/user-side" "$box/log" && ! grep "^has-SUDO" "$box/log" && call_cleanup'
-check 'nor has the job where sudo keeps its environment' '
+check 'no variable of the service environment is in the job if sudo keeps its environment' '
 	write_sudoers "Defaults:$runner !env_reset, env_keep += SERVICE_SECRET"; prepare_call
 	echo "env | sed s/^/has-/" | call >"$box/log"; [ "$(call_exit)" = 0 ] && call_cleanup &&
 	! grep -i -e secret -e "has-SUDO" "$box/log"; result=$?; write_sudoers; return $result'
 call_environment=
-check 'what the site lets through comes through' '
+check 'variables that the site lets through reach the job' '
 	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
 downscope_env = [\"SITE_NAME\"]"
 	(setpriv() { SITE_NAME="our site" TZ=Asia/Tokyo command setpriv "$@"; }
@@ -98,15 +98,15 @@ block_calls = [\"mknod\", \"mknodat\"]"
 check 'auth.min_uid and auth.shell_allowlist do, too' '
 	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
 min_uid = 4000000000"
-	bounded_play; [ $? -eq 2 ] && logged "refused by the rules" &&
+	bounded_play; [ $? -eq 1 ] && logged "$neutral" &&
 	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
-shell_allowlist = [\"/bin/zsh\"]" && { bounded_play; [ $? -eq 2 ]; } && logged "refused by the rules"'
-check 'a data_dir that the login shell of the user knows is asked for through sudo' '
+shell_allowlist = [\"/bin/zsh\"]" && { bounded_play; [ $? -eq 1 ]; } && logged "$neutral"'
+check 'a data_dir that only the login shell of the user knows is found through sudo' '
 	echo "export SITE_WORK=$box/open/work" >"$home/.bash_profile"; mkdir -p -m 1777 "$box/open/work"
 	write_config "data_dir = \"\$SITE_WORK\""; echo pwd | job
 	bounded_play && logged "$box/open/work/$usr/builds/short/000/group/project"; result=$?
 	rm -f "$home/.bash_profile"; return $result'
-check 'a program with capabilities gives them up on the way to sudo' '
+check 'jacamar-auth with file capabilities drops them before it calls sudo' '
 	make -s -C "$top" install-caps DESTDIR= PREFIX="$prefix" SERVICE_USER="$runner" \
 		${SANITIZE:+SANITIZE=$SANITIZE} >/dev/null && write_config && echo "id -un" | job && bounded_play &&
 	grep -x "$usr" "$box/log"; result=$?
@@ -116,7 +116,7 @@ write_config "data_dir = \"\$HOME\"
 $short"
 
 # The job cannot do as sudo or its supervisor do.
-check 'an exit code of 1 is the script own, not a failure of sudo' '
+check 'an exit code of 1 is that of the script, not a failure of sudo' '
 	echo "exit 1" | job; bounded_play; [ $? -eq 1 ] && logged "exit code 1"'
 check 'the script cannot signal sudo' '
 	printf "%s\n" "$find_auth; for s in TERM KILL STOP HUP; do kill -\$s \$sudo && echo reached it; done" \
@@ -132,22 +132,22 @@ refused() {
 		logged "${2:-sudo: }"
 }
 echo 'echo the script runs' | job
-check 'without its lines sudo refuses' 'rm "$sudoers"; refused "prepare env-script" "sudo: a password is required"'
+check 'without the lines in sudoers, sudo refuses the job' 'rm "$sudoers"; refused "config env-script" "sudo: a password is required"'
 check 'for another user, too' '
-	write_sudoers; sed -i "s/($usr, $two)/($two)/" "$sudoers"; refused "prepare env-script"'
-check 'and with a password asked for' '
-	write_sudoers; sed -i "s/ NOPASSWD: / /" "$sudoers"; refused "prepare env-script" "sudo: a password is required"'
-check 'and without a terminal, where one is asked for' '
+	write_sudoers; sed -i "s/($usr, $two)/($two)/" "$sudoers"; refused "config env-script"'
+check 'sudo refuses the job if it asks for a password' '
+	write_sudoers; sed -i "s/ NOPASSWD: / /" "$sudoers"; refused "config env-script" "sudo: a password is required"'
+check 'sudo refuses the job if it requires a terminal' '
 	write_sudoers "Defaults:$runner requiretty"
 	if (: </dev/tty) 2>/dev/null; then echo "there is one here"; else
-		refused "prepare env-script" "you must have a tty"; fi'
-check 'and where no sub-stage is allowed' '
+		refused "config env-script" "you must have a tty"; fi'
+check 'sudo refuses the job if sudoers allows no sub-stage' '
 	write_sudoers; sed -i "/ run env-script/d" "$sudoers"; refused "run env-script *"'
-check 'and of a service account that has expired' '
-	write_sudoers; chage -E 1 "$runner"; refused "prepare env-script"; result=$?
+check 'sudo refuses the job if the service account has expired' '
+	write_sudoers; chage -E 1 "$runner"; refused "config env-script"; result=$?
 	chage -E -1 "$runner"; return $result'
-check 'and with no_new_privs' '
-	(setpriv() { command setpriv --no-new-privs "$@"; }; refused "prepare env-script")'
+check 'sudo refuses the job if no_new_privs is set' '
+	(setpriv() { command setpriv --no-new-privs "$@"; }; refused "config env-script")'
 write_sudoers
 
 # sudo does something else than was asked for.
@@ -160,8 +160,8 @@ proven() {
 check 'other groups than those of the user are refused' '
 	groupadd "jtg$$" && usermod -aG "jtg$$" "$runner" && proven preserve_groups "other groups than those of $usr"
 	result=$?; groupdel "jtg$$"; return $result'
-check 'so is a uid of the service that stays' 'proven stay_setuid "the identity of $usr is not complete"'
-check 'so is a sudo that logs what comes over standard input' '
+check 'a sudo that keeps the uid of the service account is refused' 'proven stay_setuid "the identity of $usr is not complete"'
+check 'a sudo that logs standard input is refused' '
 	write_sudoers "Defaults!$prefix/bin/jacamar log_input, iolog_dir=$box/iolog"
 	bounded_play; [ $? -eq 2 ] && logged "does sudo log it (log_input)?" && no_process &&
 	! grep "^the script runs" "$box/log"'
@@ -220,18 +220,18 @@ check 'a sudo that is killed takes its job with it' '
 check 'a user side that is stopped and goes on does not stop sudo for good' '
 	printf "%s\n" "$find_auth; (sleep 0.2; kill -CONT \$user_side) & kill -STOP \$user_side; sleep 0.5; exit 7" | job
 	bounded_play; [ $? -eq 1 ] && logged "exit code 7" && nothing_left'
-check 'who dodges below a user side that was killed is caught' '
+check 'a process that keeps forking after the user side was killed is ended' '
 	plays "$find_auth; $box/stray daemon ignore close forget comet live; touch ~/ready; kill -KILL \$user_side" :
 	[ $played -eq 2 ] && nothing_left && never_living'
 
 # What cannot be had is not hidden: this one kills whoever comes as its user.
-check 'who kills all that would end it is left, and the log says so' '
+check 'a process that kills all that would end it is left, and the log says so' '
 	play_options="--eof-timeout 1"
 	plays "$find_auth; $box/stray daemon close forget killer" :
 	{ nothing_left || { logged "some of its processes could not be" && living; }; } && [ $played -ne 0 ]
 	result=$?; pkill -KILL -U "$usr" -x stray; return $result'
 play_options=
-check 'and the next job of that user is like any other' '
-	wait_until "! living"; echo "exit 3" | job; bounded_play; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
+check 'the next job of that user runs as usual' '
+	wait_until job_is_over; echo "exit 3" | job; bounded_play; [ $? -eq 1 ] && logged "exit code 3" && nothing_left'
 
 finish

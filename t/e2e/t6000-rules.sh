@@ -20,20 +20,20 @@ accepted() {
 	title=$1
 	shift
 	rules "$@"
-	check "accepted: $title" 'configure && jq -e .builds_dir "$box/answer" || { cat "$box/log"; false; }'
+	check "the job is accepted: $title" 'configure && jq -e .builds_dir "$box/answer" || { cat "$box/log"; false; }'
 }
 
 is_refused() {
 	configure
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran && [ "$(wc -l <"$box/log")" -eq 1 ] &&
-		logged "this job was refused" && logged "$1"
+	[ $? -eq 1 ] && [ ! -s "$box/answer" ] && nothing_ran && [ "$(wc -l <"$box/log")" -eq 1 ] &&
+		logged "$refused_because" && logged "$1"
 }
 
 refused() {
 	title=$1 reason=$2
 	shift 2
 	rules "$@"
-	check "refused: $title" 'is_refused "$reason"'
+	check "the job is refused: $title" 'is_refused "$reason"'
 }
 
 job </dev/null
@@ -48,20 +48,41 @@ refused 'a token without a source' "the pipeline's source '' is not in" \
 	'pipeline_source_allowlist = ["push"]'
 
 # Bots, which are accounts of this host only where a site made them so.
-bot=project_$$_bot
-useradd -M -K UID_MIN=20000 -K UID_MAX=29999 -d "$box/home/$usr" -s /bin/bash "$bot" && accounts="$accounts $bot"
+bot=project_$$_bot service=service_account_$$
+add_account "$bot"
+add_account "$service"
+[ "$flavour" != sudo ] || write_sudoers "$runner ALL = ($bot, $service) NOPASSWD: $prefix/bin/jacamar"
 job "$(token user_login="$bot")" </dev/null
 refused 'a bot of a project' "$bot is a bot of a project or group"
 accepted 'a bot, where bots may' 'allow_bot_accounts = true'
 refused 'a bot that is in the blocklist, where bots may' "$bot is in auth.user_blocklist" \
 	'allow_bot_accounts = true' "user_blocklist = [\"$bot\"]"
 
+job "$(token user_login="$service")" </dev/null
+refused 'a service account' "$service is a service account"
+accepted 'a service account, where bots may' 'allow_bot_accounts = true'
+job "$(token user_email="$service@noreply.gitlab.example.com")" </dev/null
+refused 'a service account under the login of a person' "$usr is a service account, by its mail address $service@"
+refused 'by the source before that' "the pipeline's source" 'pipeline_source_allowlist = ["web"]'
+refused 'before it is asked whose account it is' "$usr is a service account" 'identity_provider = "saml"'
+refused 'and before the lists' "$usr is a service account" "user_blocklist = [\"$usr\"]"
+
+# Identities, whose accounts the lists judge, and not the login's.
+job "$(token user_identities:="[{\"provider\": \"saml\", \"extern_uid\": \"$two\"}]")" </dev/null
+accepted 'an identity, while the login is blocked' 'identity_provider = "saml"' "user_blocklist = [\"$usr\"]"
+refused 'an identity whose account is blocked' "$two is in auth.user_blocklist" 'identity_provider = "saml"' \
+	"user_blocklist = [\"$two\"]"
+refused 'an identity whose group is blocked' "$two is in the group $two of" 'identity_provider = "saml"' \
+	"groups_blocklist = [\"$two\"]"
+refused 'an identity that is not in the allowlist' "$two is not in auth.user_allowlist" 'identity_provider = "saml"' \
+	"user_allowlist = [\"$usr\"]"
+
 # The four lists, one at a time and against one another.
 job </dev/null
 refused 'a user in the blocklist' "$usr is in auth.user_blocklist" "user_blocklist = [\"x\", \"$usr\"]"
 accepted 'a user who is not in the blocklist' 'user_blocklist = ["x"]'
 accepted 'a user in the allowlist' "user_allowlist = [\"$usr\"]"
-refused 'a user who is not in the allowlist' "$usr is in none of" "user_allowlist = [\"x\", \"${usr}2\"]"
+refused 'a user who is not in the allowlist' "$usr is not in auth.user_allowlist" "user_allowlist = [\"x\", \"${usr}2\"]"
 refused 'a user in both lists' "$usr is in auth.user_blocklist" \
 	"user_allowlist = [\"$usr\"]" "user_blocklist = [\"$usr\"]"
 for group in "$usr" "$club"; do
@@ -78,11 +99,11 @@ for group in "$usr" "$club"; do
 		"user_allowlist = [\"x\"]" "groups_allowlist = [\"$group\"]"
 done
 accepted 'a user who is in no blocked group' "groups_blocklist = [\"$empty\"]"
-refused 'a user who is in no allowed group' "$usr is in none of" "groups_allowlist = [\"$empty\"]"
+refused 'a user who is in no allowed group' "$usr is not in auth.user_allowlist" "groups_allowlist = [\"$empty\"]"
 rules 'groups_blocklist = ["no-such-group"]'
 check 'a blocked group that is not known here stops all jobs' '
-	configure; [ $? -eq 2 ] && nothing_ran && logged "the group no-such-group of auth.groups_blocklist is not known"'
-refused 'a user, where the allowed group does not exist' "$usr is in none of" \
+	configure; [ $? -eq 2 ] && nothing_ran && logged "the group no-such-group of auth.groups_blocklist does not exist"'
+refused 'a user, where the allowed group does not exist' "$usr is not in auth.user_allowlist" \
 	'groups_allowlist = ["no-such-group"]'
 accepted 'a user, with lists before and after' 'lists_pre_validation = true' "user_allowlist = [\"$usr\"]"
 refused 'a user, already before' "$usr is in auth.user_blocklist" 'lists_pre_validation = true' \
@@ -110,9 +131,9 @@ none() {
 	shift 2
 	write_config '' "$(printf 'downscope = "none"\n'; printf '%s\n' "$@")"
 	if [ -z "$reason" ]; then
-		except root 'no job runs as root' check "without downscoping, accepted: $title" 'configure || { cat "$box/log"; false; }'
+		except root 'no job runs as root' check "without downscoping, the job is accepted: $title" 'configure || { cat "$box/log"; false; }'
 	else
-		check "without downscoping, refused: $title" 'is_refused "$reason"'
+		check "without downscoping, the job is refused: $title" 'is_refused "$reason"'
 	fi
 }
 none 'a user in the allowlist' '' "user_allowlist = [\"$usr\"]"
@@ -127,7 +148,12 @@ job </dev/null
 none 'a source that is not in the list' "the pipeline's source" 'pipeline_source_allowlist = ["web"]'
 job '' </dev/null
 none 'nobody, where there is a rule' 'the job has no id token' "user_blocklist = [\"x\"]"
+none 'nobody, where identities are asked for' 'the job has no id token' 'identity_provider = "saml"'
 none 'nobody, where there is none' ''
+job "$(token user_identities:='[{"provider": "saml", "extern_uid": "somebody"}]')" </dev/null
+none 'the identity of a user who is not in the allowlist' 'somebody is not in auth.user_allowlist' \
+	'identity_provider = "saml"' "user_allowlist = [\"$usr\"]"
+job </dev/null
 
 # One of them all the way.
 job <<'SCRIPT'
@@ -157,22 +183,43 @@ job </dev/null
 rules 'enforce_nologin = true'
 check 'a host that is open has jobs' 'configure || { cat "$box/log"; false; }'
 for file in /run/nologin /etc/nologin; do
-	check "one that $file closes has none, and says why" '
+	check "a host that $file closes has no jobs, and says why" '
 		closed "$file" "Maintenance.
 Back at 18:00." configure
-		[ $? -eq 2 ] && nothing_ran && logged " closes this host, as auth.enforce_nologin heeds: Maintenance. Back at 18:00."'
+		[ $? -eq 1 ] && nothing_ran && logged " closes this host to logins (auth.enforce_nologin): Maintenance. Back at 18:00."'
 done
-check 'which is not kept from the author of the job, to whom reasons are not told' '
+check 'the author of the job is told why the host is closed, without -u' '
 	sed -i "s/\"-u\", *//" "$etc/config.toml"; closed /run/nologin "Back at 18:00." play; code=$?; write_runner_config
-	[ $code -eq 2 ] && nothing_ran && logged "this job was refused (reference " && logged "): Back at 18:00."'
-check 'also where the file says nothing' '
-	closed /etc/nologin "" configure; [ $? -eq 2 ] && nothing_ran && logged "this host is closed to logins at present"'
-check 'or cannot be read' '
+	[ $code -eq 1 ] && nothing_ran && logged "$refused_because " && logged "): Back at 18:00. $for_help"'
+check 'a host is closed by a nologin file without a text' '
+	closed /etc/nologin "" configure; [ $? -eq 1 ] && nothing_ran && logged "this host is closed to logins at present"'
+check 'a host is closed by a nologin file that cannot be read' '
 	mode=000; closed /etc/nologin "Back at 18:00." configure; code=$?; mode=
-	[ $code -eq 2 ] && nothing_ran && logged "this host is closed to logins at present"'
+	[ $code -eq 1 ] && nothing_ran && logged "this host is closed to logins at present"'
 rules
 check 'a site that does not heed it has jobs all the same' '
 	closed /run/nologin "Back at 18:00." configure || { cat "$box/log"; false; }'
+
+# What the author reads is the same line for each rule: it tells nothing of the rule, or of a list.
+sed -i 's/"-u", *//' "$etc/config.toml"
+same_line() {
+	rules "$@"
+	play
+	[ $? -eq 1 ] && nothing_ran && [ "$(wc -l <"$box/log")" -eq 2 ] && [ -n "$(neutral_reference)" ] || { cat "$box/log"; return 1; }
+}
+for rule in "user_blocklist = [\"$usr\"]" "user_allowlist = [\"$two\"]" "groups_blocklist = [\"$club\"]" \
+	"groups_allowlist = [\"$empty\"]" 'shell_allowlist = ["/bin/zsh"]' 'min_uid = 4000000000' \
+	'pipeline_source_allowlist = ["web"]'; do
+	check "the author is not told the rule: ${rule%% *}" 'same_line "$rule"'
+done
+usermod -s /usr/sbin/nologin "$usr"
+check 'the author is not told that the account is closed' 'same_line'
+usermod -s /bin/bash "$usr"
+job "$(token user_login="$bot")" </dev/null
+check 'the author is not told that a machine triggered the job' 'same_line'
+job </dev/null
+rules
+say_why
 
 # What of a job is not run here
 job_extra='.scripts += ({get_sources: "get", after_script: "after", archive_cache: "archive"} |
@@ -183,7 +230,7 @@ for name in build_script step_script; do
 	rules "run_stage_allowlist = [\"get_sources\", \"$name\"]"
 	check "a sub-stage that is listed is run, the script as $name" '
 		rm -rf "$box/home/$usr/.jacamar-ci"; play && grep -x "get ran" "$box/log" && grep -x "build ran" "$box/log"'
-	check 'any other is not, which is told' '
+	check 'a sub-stage that is not listed is not run, and the log says so' '
 		! grep -e "^after ran" -e "^archive ran" "$box/log" &&
 		logged "warning: after_script is not run: it is not in this site'"'"'s run_stage_allowlist" &&
 		logged "warning: archive_cache is not run: "'
@@ -197,22 +244,23 @@ rm -rf "$box/home/$usr/.jacamar-ci"
 job </dev/null
 rules
 usermod -aG "$runner" "$usr"
-check 'refused: a user in the group that may execute jacamar-auth' 'is_refused "that may execute jacamar-auth"'
+check 'the job is refused: a user in the group that may execute jacamar-auth' 'is_refused "that may execute jacamar-auth"'
 gpasswd -d "$usr" "$runner" >/dev/null
 chmod o+x "$prefix/bin/jacamar-auth"
 check 'no job runs where everyone may execute it' '
 	configure; [ $? -eq 2 ] && nothing_ran && logged "everyone may execute it; run: chmod o-rwx"'
-check 'nor does a stage of one that began before' '
+check 'no stage of a job that began before runs where everyone may execute it' '
 	chmod o-x "$prefix/bin/jacamar-auth"; prepare_call && chmod o+x "$prefix/bin/jacamar-auth" && call_with
 	[ $? -eq 2 ] && logged "everyone may execute it; run: chmod o-rwx $prefix/bin/jacamar-auth"'
 chmod o-x "$prefix/bin/jacamar-auth"
-rm -rf "$box/home/$usr/.jacamar-ci"
+rm -rf "$box/home/$usr/.jacamar-ci" "$box/home/$two/.jacamar-ci"
 
 # Where setcap was run for jacamar, which is everyone's, a state that anybody can write must not do.
 check 'capabilities of jacamar itself are nobody'"'"'s way to another account' '
 	configure && jq -r ".job_env.JACAMAR_CI_STATE" "$box/answer" |
 		sed "s|$usr|$two|g; s|\"uid\":$(id -u "$usr")|\"uid\":$(id -u "$two")|
-			s|\"gid\":$(id -g "$usr")|\"gid\":$(id -g "$two")|" >"$box/state"
+			s|\"gid\":$(id -g "$usr")|\"gid\":$(id -g "$two")|
+			s|\"groups\":\[[^]]*\]|\"groups\":[$(id -g "$two")]|" >"$box/state"
 	install -m 644 "$box/response.json" "$box/everyones.json"
 	setcap cap_setgid,cap_setuid=ep "$prefix/libexec/jacamar-ci"
 	as "$usr" JACAMAR_CI_STATE="$(cat "$box/state")" JOB_RESPONSE_FILE="$box/everyones.json" \

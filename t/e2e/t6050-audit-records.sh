@@ -31,16 +31,21 @@ check 'a job that succeeds has a record for each call of the runner' 'recorded &
 check 'config allows it, and all the other stages are well' '
 	records ".[0].decision == \"allowed\" and all(.[1:][]; .decision == \"ok\") and
 		all(.exit == 0) and all(.[1:][]; has(\"reason\") | not)"'
-check 'that of config says what started the pipeline, and which rule admitted the user' '
+check 'the record of config says what started the pipeline, and which rule admitted the user' '
 	records ".[0].source == \"push\" and .[0].reason == \"no list is set\" and
 		([.[] | has(\"runas\")] | any | not) and (.[1:] | all(has(\"source\") | not))"'
-check 'they have one reference' 'records "[.[].reference] | unique | length == 1 and
+check 'the record of config has what the token says of the pipeline' '
+	records ".[0] | .ref == \"main\" and .ref_protected == \"true\" and .user_access_level == \"developer\" and
+		.sha == \"714a629c0b401fdce83e847fc9589983fc6f46bc\" and .runner_id == 1 and .project_id == 20 and
+		.project_path == \"group/project\" and (has(\"job_project_id\") or has(\"scoped_user_id\") | not)" &&
+	records ".[1:] | all(has(\"ref\") or has(\"sha\") or has(\"runner_id\") | not)"'
+check 'all records of a job have one reference' 'records "[.[].reference] | unique | length == 1 and
 	(.[0] | test(\"^[0-9a-f]{12}$\"))"'
-check 'each names the job, its project, who triggered it, and the account' '
+check 'each record names the job, its project, who triggered it, and the account' '
 	records --arg usr "$usr" --argjson uid "$(id -u "$usr")" "all(.job == 981625 and
 		.project == \"group/project\" and .login == \$usr and .account == \$usr and
 		.uid == \$uid)"'
-check 'and the host, and a time of today in UTC' '
+check 'each record names the host, and a time of today in UTC' '
 	records --arg host "$(uname -n)" "all(.host == \$host and
 		(.time | test(\"^[0-9-]{10}T[0-9:]{8}[.][0-9]{3}Z$\")) and
 		(.time | sub(\"[.][0-9]*Z\"; \"Z\") | fromdate | . - now | fabs < 3600))"'
@@ -65,7 +70,7 @@ echo 'echo it is ready; sleep 600' | command_job
 check 'a cancelled job' '
 	recorded --cancel-on "it is ready"; [ $? -eq 4 ] && each_call_has_one &&
 	records "[.[] | select(.substage == \"build_script\") | .decision, .exit, .reason] ==
-		[\"cancelled\", 2, \"the job was cancelled; its processes were ended\"]"'
+		[\"cancelled\", 2, \"$cancelled_line\"]"'
 
 job_extra='.scripts += {after_script: ["true"]}'
 job </dev/null
@@ -88,7 +93,7 @@ config_told() {
 	waited=$!
 	wait_until "$1" && kill -TERM "$(pgrep -o -U "$runner" -f "^$entry -u config")"
 	wait "$waited"
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && no_process && logged 'the job was cancelled' &&
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && no_process && logged "$cancelled_line" &&
 		records "last | .decision == \"cancelled\" and .stage == \"config\" and .exit == 2 and
 			.job == 981625 and .project == \"group/project\""
 }
@@ -99,7 +104,7 @@ check 'a config that is cancelled while it waits for the keys of the server' '
 	sed -i "s|^jwks_file.*|gitlab_server = \"http://$at\"|" "$etc/jacamar-config.toml"
 	config_told "grep -q \":$(printf %04X "${at#*:}") 01 \" /proc/net/tcp"'
 job </dev/null
-check 'while a profile of the user hangs, which is to say where data_dir is' '
+check 'a config that is cancelled while a profile of the user hangs' '
 	write_config "data_dir = \"\$PLACE\"
 kill_timeout = \"2s\"" "downscope = \"$downscope\"
 [auth.logging]
@@ -111,37 +116,69 @@ told_before='import os, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 os.kill(os.getpid(), signal.SIGTERM)
 os.execv(sys.argv[1], sys.argv[1:])'
-check 'before it has begun' '
+check 'a config that is cancelled before it has begun' '
 	rm -f "$log"; configure python3 -c "$told_before"
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "the job was cancelled" &&
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "$cancelled_line" &&
 	records "[.[] | .decision, .job] == [\"cancelled\", 981625]"'
+
+# A fork's pipeline, and a machine account that acts for a person
+
+job_extra='.response.job_info += {scoped_user_id: 42}'
+job "$(token job_project_id=20 job_project_path=group/project project_id=99 project_path=usr/project)" </dev/null
+job_extra=
+check 'a refused pipeline of a fork: its record names both projects' '
+	recorded; [ $? -eq 1 ] && records "all(.decision == \"refused\" and .project == \"group/project\" and
+		.project_id == 99 and .project_path == \"usr/project\" and .job_project_id == 20 and
+		.job_project_path == \"group/project\" and .scoped_user_id == 42 and
+		(.reason | test(\"^this pipeline runs code from the fork usr/project \")))"'
+check 'an admitted pipeline of a fork: its records have the project of the job' '
+	log_to "$enabled" && sed -i "s/^downscope/allow_fork_pipelines = true\n&/" "$etc/jacamar-config.toml"
+	recorded && records "all(.project == \"group/project\") and .[0].decision == \"allowed\" and
+		.[0].project_path == \"usr/project\" and .[0].job_project_path == \"group/project\""'
+log_to "$enabled"
+sed -i "s/^downscope/identity_provider = \"ldapmain\"\n&/" "$etc/jacamar-config.toml"
+job "$(token user_login=chosen user_identities:="[{\"provider\": \"ldapmain\", \"extern_uid\": \"uid=$usr,dc=x\"}]")" </dev/null
+check 'where an identity names the account, the record of config has it beside the login' '
+	recorded && records --arg usr "$usr" ".[0] | .decision == \"allowed\" and .login == \"chosen\" and
+		.account == \$usr and .provider == \"ldapmain\" and .extern_uid == \"uid=\" + \$usr + \",dc=x\"" &&
+	records ".[1:] | all(has(\"provider\") or has(\"extern_uid\") | not)"'
+log_to "$enabled"
 
 # A refusal
 
-job "$(token exp@=-3600)" </dev/null
-check 'a refused job: its log has a reference, and no reason' '
-	recorded; [ $? -eq 2 ] && logged "finds the reason under reference" && ! grep expired "$box/log"'
-check 'under which the reason is found' '
-	reference=$(sed -n "s/.*under reference //p" "$box/log" | tail -n 1) && [ -n "$reference" ] &&
+log_to "$enabled" && sed -i "s/^downscope/pipeline_source_allowlist = [\"web\"]\n&/" "$etc/jacamar-config.toml"
+job </dev/null
+check 'a refused job: its log has a reference and whom to ask, and no reason' '
+	recorded; [ $? -eq 1 ] && logged "$neutral" && ! grep allowlist "$box/log"'
+check 'a refused job: its reason is in the log under that reference' '
+	reference=$(neutral_reference) && [ -n "$reference" ] &&
 	grep -F "\"reference\":\"$reference\"" "$log" >"$box/found" && [ "$(wc -l <"$box/found")" -eq 1 ] &&
-	jq -e ".decision == \"refused\" and .exit == 2 and .stage == \"config\" and .job == 981625 and
-		(.reason | test(\"expired\")) and (has(\"login\") or has(\"account\") or has(\"uid\") | not)" \
-		"$box/found" || { cat "$box/log" "$log"; false; }'
-check 'who is known but may not is named' '
-	job "$(token user_login=bin)" </dev/null; recorded; [ $? -eq 2 ] &&
+	jq -e --arg usr "$usr" ".decision == \"refused\" and .exit == 1 and .stage == \"config\" and .job == 981625 and
+		(.reason | test(\"pipeline_source_allowlist\")) and .login == \$usr and
+		(has(\"account\") or has(\"uid\") | not)" "$box/found" || { cat "$box/log" "$log"; false; }'
+log_to "$enabled"
+job "$(token exp@=-3600)" </dev/null
+check 'a refused job: its record names nobody whom the token does not prove' '
+	recorded; [ $? -eq 1 ] && records "all(.decision == \"refused\" and .exit == 1 and (.reason | test(\"expired\")) and
+		(has(\"login\") or has(\"account\") or has(\"uid\") | not))"'
+check 'a refused job: its record names a person who is known' '
+	job "$(token user_login=bin)" </dev/null; recorded; [ $? -eq 1 ] &&
 	records "all(.decision == \"refused\" and .login == \"bin\" and .account == \"bin\" and
 		.uid == 2 and (.reason | test(\"account bin is closed|uid 2 of bin\")))"'
+check 'a refused job: its record names the rule that refused it, which other records do not have' '
+	records "all((.rule == \"shell\" or .rule == \"uid\") and .decision == \"refused\")" &&
+	job "$(token exp@=-3600)" </dev/null; recorded; records "all(has(\"rule\") | not)"'
 say_why
-check 'with -u the log has both' '
-	job "$(token exp@=-3600)" </dev/null; recorded; [ $? -eq 2 ] &&
-	logged "refused (reference $(jq -rs "last | .reference" "$log")): $(jq -rs "last | .reason" "$log")"'
+check 'a refused job: with -u its log has the reference and the reason' '
+	job "$(token exp@=-3600)" </dev/null; recorded; [ $? -eq 1 ] &&
+	logged "$refused_because $(jq -rs "last | .reference" "$log")): $(jq -rs "last | .reason" "$log")"'
 write_runner_config
 # The state of one job with the response of another.
-check 'a later stage that refuses, too' '
+check 'a later stage that refuses has a record' '
 	echo "touch ~/ran" | job; prepare_call && rm -f "$log" &&
 	find "$call" -name "*response*" -exec sed -i "s/981625/981626/" {} + &&
 	{ call_with; [ $? -eq 2 ]; } && [ ! -e "$home/ran" ] &&
-	logged "under reference $(jq -r .reference "$log")" &&
+	logged "$refused_because $(jq -r .reference "$log")): $neutral" &&
 	records "length == 1 and .[0].decision == \"refused\" and .[0].substage == \"build_script\" and
 		.[0].reason == \"the state is of job 981625, this is job 981626\" and .[0].exit == 2"'
 
@@ -163,7 +200,7 @@ check 'a user side that is killed' '
 		(.reason | test(\"killed by signal 9\")))"'
 check 'a sub-stage whose name is none' '
 	job </dev/null; prepare_call && rm -f "$log" && sed -i "s/build_script/bad name/" "$call/call.sh"
-	call_with; [ $? -eq 2 ] && records "length == 1 and (.[0].reason | test(\"a sub-stage is\")) and
+	call_with; [ $? -eq 2 ] && records "length == 1 and (.[0].reason | test(\"not the name of a sub-stage\")) and
 		.[0].decision == \"failed\" and .[0].substage == \"bad name\""'
 end_all
 
@@ -201,7 +238,7 @@ check 'level debug has a start for each end, cleanup included' '
 		all(.[] | select(.decision == \"started\"); .job == 981625 and
 			.project == \"group/project\") and
 		all(.[] | select(.decision == \"started\"); has(\"exit\") or has(\"reason\") | not)"'
-check 'where it is not enabled the file is not touched' '
+check 'the file is not touched where the audit log is not enabled' '
 	log_to "location = \"$log\""; job </dev/null; recorded && [ ! -e "$log" ]'
 
 # Many at once
@@ -244,7 +281,7 @@ $enabled"
 	job "" </dev/null; recorded && each_call_has_one &&
 	records --arg runner "$runner" "all(.account == \$runner and .job == 981625 and
 		(has(\"login\") | not)) and .[0].decision == \"allowed\""'
-check 'and a config that has waited for nothing does not go on where it was told to end' '
+check 'jacamar --no-auth config that was told to end does not go on' '
 	entry="$prefix/bin/jacamar --no-auth"; rm -f "$log"; configure python3 -c "$told_before"
 	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && records "[.[].decision] == [\"cancelled\"]"'
 

@@ -20,14 +20,16 @@ ran() { [ -e "$home/ran" ] && rm -f "$home/ran"; }
 
 # --- files ---
 
-# fails 'LOG' 'WHY': config fails, once per try with one line that says which log and why.
+# fails 'LOG' 'WHY': config fails, each time with one line that says which log and why. It may have
+# taken a builds directory before.
 fails() {
-	local line="jacamar-auth: the audit log cannot be written: $1: $2; mend it, or change"
+	local line="jacamar-auth: the audit log cannot be written: $1: $2; repair it, or change"
 	rm -rf "$home/.jacamar-ci"
 	bounded_play
 	[ $? -eq 2 ] && grep -qF -- "$line [auth.logging] in jacamar-config.toml" "$box/log" &&
-		[ "$(grep -c 'jacamar-auth: ' "$box/log")" = "$(jq '.calls | length' "$box/result.json")" ] &&
-		nothing_ran && ! ran &&
+		[ "$(grep -c 'jacamar-auth: ' "$box/log")" = "$(jq '[.calls[] | select(.stage == "config")] | length' \
+			"$box/result.json")" ] &&
+		! living && ! ran &&
 		[ "$(jq -r '[.calls[].stage] | unique | join(" ")' "$box/result.json")" = 'cleanup config' ] ||
 		{ cat "$box/log"; return 1; }
 }
@@ -42,10 +44,10 @@ unfit() {
 }
 log_to_file "$log"
 check 'a good file (so that the next tests tell something)' 'bounded_play && ran && [ -s "$log" ]'
-check 'a good one of root that the service account may write' '
+check 'a good file of root that the service account may write' '
 	install -m 660 -g "$runner" /dev/null "$log"; bounded_play && ran && [ -s "$log" ]'
 unfit 'a link' 'it is a symbolic link' 'ln -s elsewhere "$log"'
-check 'is not followed' '[ ! -e "$logs/elsewhere" ]'
+check 'a link is not followed' '[ ! -e "$logs/elsewhere" ]'
 unfit 'a file of another account' 'it belongs to neither root nor the service account' \
 	'install -m 666 -o "$usr" /dev/null "$log"; chmod o-w "$log"; chgrp "$runner" "$log"; chmod g+w "$log"'
 unfit 'a file that others can write' 'others can write it' \
@@ -64,7 +66,7 @@ check 'a directory that is closed' 'fails "$box/closed/audit.log" "cannot be ope
 check 'none of that matters where it is not enabled' '
 	log_to "location = \"$logs/none/audit.log\""; bounded_play && ran'
 
-check 'not even a profile of the user, for the data_dir' '
+check 'a log that cannot be written: not even a profile of the user runs' '
 	echo "touch ~/ran; mkdir -p ~/data; export SITE_DIR=\$HOME/data" >"$home/.bash_profile"; log_to_file "$logs/audit.log"
 	sed -i "s|^data_dir.*|data_dir = \"\$SITE_DIR\"|" "$etc/jacamar-config.toml"
 	bounded_play && ran && sed -i "s|^location.*|location = \"$logs/none/audit.log\"|" "$etc/jacamar-config.toml" &&
@@ -88,7 +90,7 @@ check 'while a script runs: a system failure, though the script is well' '
 	wait_until "[ -e $home/up ]"; lose; as "$usr" touch "$home/down"; wait $waited; regain
 	[ "$(call_exit)" = 2 ] && ran && logged "the audit log cannot be written: $log" && call_cleanup &&
 	nothing_left'
-check 'a failing script, too: no build failure that nobody could account for' '
+check 'while a failing script runs: a system failure, no build failure' '
 	prepare_call; echo "touch ~/up; until [ -e ~/down ]; do sleep 0.05; done; exit 3" >"$box/script"
 	rm -f "$home/up" "$home/down"; call <"$box/script" >"$box/log" & waited=$!
 	wait_until "[ -e $home/up ]"; lose; as "$usr" touch "$home/down"; wait $waited; regain
@@ -199,15 +201,15 @@ wait_until '[ -s "$box/deaf" ]'
 log_to "enabled = true
 network = \"tcp\"
 address = \"$(cat "$box/deaf")\""
-check 'who speaks to the network is nobody, without any right' '
+check 'the process that speaks to the network has a uid of its own, and no right' '
 	configure & waited=$!
 	wait_until "sender=\$(pgrep -P \"\$(pgrep -o -f \"^$prefix/bin/jacamar-auth -u config\")\" 2>/dev/null) &&
 		find \"/proc/\$sender/fd\" -lname \"socket:*\" 2>/dev/null | grep -q . &&
-		cat \"/proc/\$sender/status\" >\"$box/parser\" &&
+		cat \"/proc/\$sender/status\" >\"$box/confined\" &&
 		find \"/proc/\$sender/fd\" -mindepth 1 -printf \"%f %l\\n\" >\"$box/open\""
-	wait $waited; code=$?; cat "$box/parser" "$box/open" "$box/log"
-	sed -i "\\|^2 $box/log\$|d" "$box/open"; [ $code -eq 2 ] && parser_is_confined'
-check 'and is not waited for without end' 'logged "cannot connect: Connection timed out" && nothing_ran'
+	wait $waited; code=$?; cat "$box/confined" "$box/open" "$box/log"
+	[ $code -eq 2 ] && is_confined'
+check 'a daemon that never accepts is not waited for without end' 'logged "cannot connect: Connection timed out" && nothing_ran'
 
 # The local daemon.
 if with_syslog '' as "$runner" true >"$box/output" 2>&1; then
@@ -217,8 +219,8 @@ location = "syslog"'
 	fresh() { rm -f "$got"; }
 	log_to "$syslog"
 	check 'the local daemon gets a message a record' 'with_syslog "$at" bounded_play && ran && told ""'
-	check 'to authpriv, info' 'severities "86 allowed" "86 ok"'
-	check 'without one, nothing runs' '
+	check 'the messages have facility authpriv and severity info' 'severities "86 allowed" "86 ok"'
+	check 'nothing runs without a local daemon' '
 		(bounded_play() { with_syslog "" play --timeout 90 --kill-grace 20 --eof-timeout 30; }
 		fails "syslog /dev/log" "cannot connect: No such file or directory")'
 	log_to "$syslog
@@ -226,7 +228,7 @@ level = \"debug\""
 	check 'starts are of severity debug, script failures info' '
 		fresh; echo "exit 1" | job; with_syslog "$at" bounded_play; severities "86 allowed" "86 job failed" "86 ok" "87 started"'
 	check 'refusals are warnings' '
-		fresh; job "$(token exp@=-3600)" </dev/null; with_syslog "$at" bounded_play; [ $? -eq 2 ] &&
+		fresh; job "$(token exp@=-3600)" </dev/null; with_syslog "$at" bounded_play; [ $? -eq 1 ] &&
 		severities "84 refused" "87 started"'
 	check 'failures are errors' '
 		fresh; job </dev/null; sed -i "s|^jwks_file.*|jwks_file = \"$box/none\"|" "$etc/jacamar-config.toml"
@@ -238,22 +240,22 @@ location = \"$log\""
 	check 'where the log is not enabled, decisions go to the local daemon all the same' '
 		fresh; echo "touch ~/ran" | job; with_syslog "$at" bounded_play && ran &&
 		wait_until "[ -s \"$got\" ]" && severities "86 allowed"'
-	check 'so do refusals, under the reference of the log of the job' '
-		fresh; job "$(token exp@=-3600)" </dev/null; with_syslog "$at" bounded_play; [ $? -eq 2 ] &&
-		reference=$(sed -n "s/.*under reference //p" "$box/log" | tail -n 1) && [ -n "$reference" ] &&
+	check 'refusals go to the local daemon under the reference of the log of the job' '
+		fresh; job "$(token exp@=-3600)" </dev/null; with_syslog "$at" bounded_play; [ $? -eq 1 ] &&
+		reference=$(sed -n "s/.*$refused_because \([0-9a-f]*\)).*/\1/p" "$box/log") && [ -n "$reference" ] &&
 		messages "" | jq -es --arg reference "$reference" \
 			"any(.reference == \$reference and .decision == \"refused\" and (.reason | test(\"expired\")))"'
-	check 'and a configuration that cannot be read' '
+	check 'a configuration that cannot be read is told to the local daemon' '
 		fresh; job </dev/null; echo nonsense >>"$etc/jacamar-config.toml"; with_syslog "$at" bounded_play
 		messages "" | jq -es "length > 0 and all(.decision == \"failed\" and .stage == \"config\" and
 			(.reference | length == 12) and (.reason | test(\"cannot be used\")))"'
 	log_to "level = \"debug\""
-	check 'and a state that is damaged' '
+	check 'a state that is damaged is told to the local daemon' '
 		job </dev/null; prepare_call; fresh; sed -i "s/JACAMAR_CI_STATE={/JACAMAR_CI_STATE=[/" "$call/call.sh"
 		with_syslog "$at" call_with
 		messages "" | jq -es "length == 1 and .[0].decision == \"failed\" and .[0].stage == \"run\" and
 			(.[0].reason | test(\"state\"))"'
-	check 'and nobody waits for a daemon that is not there' '
+	check 'decisions do not wait for a local daemon that is not there' '
 		log_to "level = \"info\""; echo "touch ~/ran" | job; with_syslog "" bounded_play && ran'
 
 	program=jacamar

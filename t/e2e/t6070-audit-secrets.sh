@@ -57,13 +57,13 @@ $1"
 	more='exit 3' plays "$name: a script that fails" 1 "$(token)"
 	more='kill -KILL $(ps -o ppid= -p $PPID)' plays "$name: a user side that dies" 2 "$(token)"
 	more='echo it is ready; sleep 600' plays "$name: a job that is cancelled" 4 "$(token)" --cancel-on ready
-	plays "$name: a token that has expired" 2 "$(token exp@=-3600)"
-	plays "$name: a token of another job" 2 "$(token job_id=7)"
-	plays "$name: a token of nobody here" 2 "$(token user_login=nobody.here)"
-	plays "$name: a token whose signature is another" 2 "$(token | sed 's/\.[^.]*$/.marked-signature-of-nobody/')"
-	plays "$name: a token that is none" 2 'marked-garbage-instead-of-a-token'
-	plays "$name: a token of three parts that are none" 2 'marked-part-one.marked-part-two.marked-part-three'
-	plays "$name: a token whose header is no JSON" 2 \
+	plays "$name: a token that has expired" 1 "$(token exp@=-3600)"
+	plays "$name: a token of another job" 1 "$(token job_id=7)"
+	plays "$name: a token of nobody here" 1 "$(token user_login=nobody.here)"
+	plays "$name: a token whose signature is another" 1 "$(token | sed 's/\.[^.]*$/.marked-signature-of-nobody/')"
+	plays "$name: a token that is none" 1 'marked-garbage-instead-of-a-token'
+	plays "$name: a token of three parts that are none" 1 'marked-part-one.marked-part-two.marked-part-three'
+	plays "$name: a token whose header is no JSON" 1 \
 		"$(printf '{"alg":marked-header}' | base64 -w0 | tr -d =).marked-part-two.marked-part-three"
 }
 
@@ -100,5 +100,48 @@ check 'a response that was cut: in config' '
 	rm -f "$box"/kept.*; jq -c ".raw_response = (.response | tojson | sub(\"marked-variable.*\"; \"marked-var\"))" \
 		"$box/job.json" >"$box/job.new" && mv "$box/job.new" "$box/job.json" &&
 	{ bounded_play; [ $? -eq 2 ]; } && keep && logged "response is not JSON" && no_secret "$token"'
+
+# Once config has verified the token it needs the claims alone: the signature must be gone before it
+# starts a process of the user, here a login shell that waits.
+home=$box/home/$usr
+cat >"$home/.bash_profile" <<'SH'
+export PLACE=$HOME/place
+mkdir -p ~/place
+touch ~/waits
+while [ ! -e ~/go ]; do sleep 0.05; done
+SH
+cat >"$box/in_memory.py" <<'PYTHON'
+import sys
+
+pid, needle = sys.argv[1], sys.argv[2].encode()
+pieces = []
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    for place, mode in (line.split()[:2] for line in maps):
+        if mode.startswith("rw"):
+            start, end = (int(bound, 16) for bound in place.split("-"))
+            memory.seek(start)
+            pieces.append(memory.read(end - start))
+sys.exit(0 if any(needle in piece for piece in pieces) else 1)
+PYTHON
+# in_memory TEXT: true where the config that waits has the text in its memory.
+in_memory() {
+	python3 "$box/in_memory.py" "$(pgrep -o -u "$runner" -f "config --configuration $etc/")" "$1"
+}
+# The sanitizers keep what was freed.
+if [ -z "${SANITIZE:-}" ] && [ "$flavour" != none ] && command -v python3 >/dev/null; then
+	write_config "data_dir = \"\$PLACE\""
+	# A long one: other data soon takes the place of the beginning.
+	token=$(token pad="$(printf %040000d 0)")
+	printf 'true\n' | job "$token"
+	configure &
+	waiting=$!
+	wait_until '[ -e "$home/waits" ]' || exit 1
+	check 'the memory of config no longer has the token once a process of the user runs' '
+		in_memory "$usr" && ! in_memory "$(printf %.40s "${token##*.}")"'
+	touch "$home/go"
+	wait $waiting
+	code=$?
+	check 'and config goes on' '[ $code -eq 0 ] || { cat "$box/log"; false; }'
+fi
 
 finish

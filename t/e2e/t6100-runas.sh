@@ -36,13 +36,16 @@ gives_account() {
 refuses() {
 	rm -rf "$box/home/$usr/.jacamar-ci"
 	configure
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && nothing_ran && ! pgrep -U "$two" &&
+	[ $? -eq "${2:-1}" ] && [ ! -s "$box/answer" ] && nothing_ran && ! pgrep -U "$two" &&
 		[ "$(wc -l <"$box/log")" -eq 1 ] && logged "$1"
 }
+# fails TEXT: the same, but it could not be decided whether the job may run.
+fails() { refuses "$1" 2; }
 
 token=$(token user_email=usr@example.com namespace_id=9970 namespace_path=group ref='f$(id)' \
-	user_identities:='[{"provider":"site.ldap","extern_uid":"4711"}]')
-job_extra='.response.job_info += {pipeline_id: 574}'
+	user_identities:='[{"provider":"site.ldap","extern_uid":"4711"}]' \
+	job_project_id=20 job_project_path=group/project)
+job_extra='.response.job_info += {pipeline_id: 574, scoped_user_id: 42}'
 job "$token" <<'SCRIPT'
 id -un
 pwd
@@ -59,14 +62,17 @@ ls /proc/self/fd >$seen/descriptors
 readlink /proc/self/fd/0 >$seen/input
 SCRIPT
 check 'a script that exits with 0 accepts' 'gives_account "$usr"'
-check 'it is given the account as its argument' '
+check 'the script is given the account as its argument' '
 	[ "$(cat "$seen/arguments")" = "argument: $usr
 arguments: 1" ]'
 cat >"$box/expected" <<ENVIRONMENT
 HOME=$box/home/$runner
+JOB_SCOPED_USER_ID=42
 JWT_IDENTITY_SITE_LDAP=4711
 JWT_ISS=https://gitlab.example.com
 JWT_JOB_ID=981625
+JWT_JOB_PROJECT_ID=20
+JWT_JOB_PROJECT_PATH=group/project
 JWT_NAMESPACE_ID=9970
 JWT_NAMESPACE_PATH=group
 JWT_PIPELINE_ID=574
@@ -74,31 +80,35 @@ JWT_PIPELINE_SOURCE=push
 JWT_PROJECT_ID=20
 JWT_PROJECT_PATH=group/project
 JWT_REF=f\$(id)
+JWT_REF_PROTECTED=true
+JWT_RUNNER_ID=1
+JWT_SHA=714a629c0b401fdce83e847fc9589983fc6f46bc
+JWT_USER_ACCESS_LEVEL=developer
 JWT_USER_EMAIL=usr@example.com
 JWT_USER_ID=1
 JWT_USER_LOGIN=$usr
 LOGNAME=$runner
 USER=$runner
 ENVIRONMENT
-check 'its environment is the claims, and a login' '
+check 'the environment of the script is the claims, and a login' '
 	grep -v -e ^PATH= -e ^SHELL= -e ^PWD= -e ^_= -e ^SHLVL= "$seen/environment" | sort | diff "$box/expected" -'
-with 'runas.validation_env = ["SITE_LDAP=ldaps://x y", "HOME=/elsewhere", "SHLVL=7"]'
+with 'runas.validation_env = ["SITE_LDAP=ldaps://x y", "HOME=/elsewhere", "SHLVL=7", "JOB_SCOPED_USER_ID=7"]'
 { sed '/^HOME=/d' "$box/expected"; echo HOME=/elsewhere; echo 'SITE_LDAP=ldaps://x y'; } | sort >"$box/expected.more"
-check 'and what the site sets for it, in place of a login'"'"'s' '
+check 'what the site sets is in the environment, in place of a login'"'"'s' '
 	gives_account "$usr" && grep -v -e ^PATH= -e ^SHELL= -e ^PWD= -e ^_= -e ^SHLVL= "$seen/environment" |
 		sort | diff "$box/expected.more" -'
 with 'runas.validation_env = ["JWT_USER_LOGIN=root"]'
-check 'but nothing in place of a claim' '
+check 'the site cannot set a variable of a claim' '
 	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "must not begin with JWT_"'
 with
 gives_account "$usr" >"$box/output"
-check 'there is no token and no variable of the job in it' '
+check 'the environment has no token and no variable of the job' '
 	! grep -F -e "$token" -e CUSTOM_ENV -e JACAMAR -e job-secret "$seen/environment"'
-check 'it runs as the service account' 'grep "^uid=$(id -u "$runner")(" "$seen/id"'
-check 'it has no capability, and can get none' '
+check 'the script runs as the service account' 'grep "^uid=$(id -u "$runner")(" "$seen/id"'
+check 'the script has no capability, and can get none' '
 	[ "$(grep -cP "^Cap(Inh|Prm|Eff|Amb):\t0000000000000000$" "$seen/status")" = 4 ] &&
 		grep -P "^NoNewPrivs:\t1$" "$seen/status"'
-check 'it has no descriptor but the three' '[ "$(sort -n "$seen/descriptors" | head -n 3 | tr "\n" " ")" = "0 1 2 " ] &&
+check 'the script has no descriptor but the three' '[ "$(sort -n "$seen/descriptors" | head -n 3 | tr "\n" " ")" = "0 1 2 " ] &&
 	[ "$(wc -l <"$seen/descriptors")" -le 4 ] && [ "$(cat "$seen/input")" = /dev/null ]'
 
 # What it may answer.
@@ -114,16 +124,24 @@ check 'a data_dir is that of the job' 'play && grep "^$box/data/$usr/builds/" "$
 script <<SCRIPT
 echo '{"data_dir": "\$HOME", "username": "$two"}'
 SCRIPT
-check 'both may be given' 'play && grep "^$box/home/$two/.jacamar-ci/builds/" "$box/log"'
+check 'a username and a data_dir may be given' 'play && grep "^$box/home/$two/.jacamar-ci/builds/" "$box/log"'
+install -d -m 755 -o "$usr" "$box/home/$usr/ci"
+for dir in '~/ci' '$HOME/ci'; do
+	script <<-SCRIPT
+	echo '{"data_dir": "$dir"}'
+	SCRIPT
+	check "a data_dir $dir is one in the home of the job's account" 'play && grep "^$box/home/$usr/ci/$usr/builds/" "$box/log"'
+done
+rm -rf "$box/home/$usr/ci"
 script <<'SCRIPT'
 echo chatter >&2
 SCRIPT
-check 'what it says on standard error is not in the log of a job' 'play && ! grep chatter "$box/log"'
+check 'the standard error of the script is not in the log of a job' 'play && ! grep chatter "$box/log"'
 script <<SCRIPT
 head -c 1048576 /dev/zero | tr '\\0' x >&2
 echo '{"username": "$two"}'
 SCRIPT
-check 'however much that is' 'play && grep -qx "$two" "$box/log" && ! grep xxxx "$box/log"'
+check 'a long standard error of the script is not in the log of a job' 'play && grep -qx "$two" "$box/log" && ! grep xxxx "$box/log"'
 
 # The job may ask for another account, and the script judges.
 script <<SCRIPT
@@ -133,27 +151,37 @@ SCRIPT
 with 'runas.user_variable = "TARGET"'
 check 'the account that the job asks for comes first' '
 	configure CUSTOM_ENV_TARGET="$two" && [ "$(cat "$seen/arguments")" = "$two $usr" ]'
-check 'and is that of the job, where the script accepts' '
+check 'the account that the job asks for is that of the job, if the script accepts' '
 	jq -r .job_env.JACAMAR_CI_STATE "$box/answer" | jq -e --arg name "$two" ".account.name == \$name"'
-check 'without that variable there is one argument' '
+check 'a job that asks for no account gives the script one argument' '
 	configure && [ "$(cat "$seen/arguments")" = "$usr" ] && gives_account "$usr"'
-check 'an empty one is none' 'configure CUSTOM_ENV_TARGET= && [ "$(cat "$seen/arguments")" = "$usr" ]'
+check 'a job with an empty variable asks for no account' 'configure CUSTOM_ENV_TARGET= && [ "$(cat "$seen/arguments")" = "$usr" ]'
 for name in root "$runner" nobody; do
 	check "an account that may have no job cannot be asked for ($name)" '
 		configure CUSTOM_ENV_TARGET="$name"
-		[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "this job was refused"'
+		[ $? -eq 1 ] && [ ! -s "$box/answer" ] && logged "$refused_because"'
 done
-for name in -u 'a b' ../x 0 "\$(id)" "$two
+sed -i 's/"-u", //' "$etc/config.toml"
+for name in root "$runner" nobody nobody-here; do
+	job_extra=".custom_env.TARGET = \"$name\""
+	job "$token" </dev/null
+	check "whether another account exists is not told ($name)" '
+		play; [ $? -eq 1 ] && [ "$(wc -l <"$box/log")" -eq 2 ] && [ -n "$(neutral_reference)" ] || { cat "$box/log"; false; }'
+done
+job_extra=
+job "$token" </dev/null
+say_why
+for name in -u 'a b' ../x 0 "\$(id)" "$two@ad.example" "AD\\\\$two" "$two
 $usr"; do
 	check "what is no name cannot be asked for ($(printf %s "$name" | tr '\n' '|'))" '
 		rm -f "$seen/arguments"
 		configure CUSTOM_ENV_TARGET="$name"
-		[ $? -eq 2 ] && logged "which is no account" && [ ! -e "$seen/arguments" ]'
+		[ $? -eq 1 ] && logged "which is not a valid name" && [ ! -e "$seen/arguments" ]'
 done
 script <<'SCRIPT'
 [ $# -eq 1 ]
 SCRIPT
-check 'the script may refuse it' 'configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 2 ] && [ ! -s "$box/answer" ]'
+check 'the script may refuse the account that the job asks for' 'configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 1 ] && [ ! -s "$box/answer" ]'
 with
 check 'without user_variable nobody is asked for' 'configure CUSTOM_ENV_TARGET="$two" && gives_account "$usr"'
 
@@ -161,23 +189,23 @@ check 'without user_variable nobody is asked for' 'configure CUSTOM_ENV_TARGET="
 refused() {
 	script
 	reason=$2
-	check "refused: $1" 'refuses "$reason"'
+	check "the job is refused: $1" 'refuses "$reason"'
 }
 
 refused 'by the exit code' 'auth.runas: it refused with exit code 1' <<'SCRIPT'
 exit 1
 SCRIPT
-refused 'by an exit code with a word for the staff' 'exit code 7: ; it said: no allocation for usr' <<'SCRIPT'
+refused 'by an exit code with a word for the staff' 'exit code 7: ; standard error: no allocation for usr' <<'SCRIPT'
 echo 'no allocation for usr' >&2
 exit 7
 SCRIPT
 refused 'by error_message, whatever the exit code' 'it refused with exit code 0: closed' <<'SCRIPT'
 echo '{"error_message": "closed"}'
 SCRIPT
-refused 'a script that was killed' 'auth.runas: it was ended by signal 9' <<'SCRIPT'
+refused 'a script that was killed' 'auth.runas: it was killed by signal 9' <<'SCRIPT'
 kill -KILL $$
 SCRIPT
-refused 'a script that was killed after its answer' 'auth.runas: it was ended by signal 15' <<SCRIPT
+refused 'a script that was killed after its answer' 'auth.runas: it was killed by signal 15' <<SCRIPT
 echo '{"username": "$two"}'
 kill -TERM \$\$
 SCRIPT
@@ -192,23 +220,23 @@ refused 'a loud script that ends in an answer' 'auth.runas: it prints more than 
 head -c 1048576 /dev/zero | tr '\0' ' '
 echo '{"username": "$two"}'
 SCRIPT
-refused 'broken JSON' 'auth.runas: it prints what is no JSON object' <<'SCRIPT'
+refused 'broken JSON' 'auth.runas: its output is not a JSON object' <<'SCRIPT'
 echo '{"username": "usr"'
 SCRIPT
-refused 'a name that is not in JSON' 'auth.runas: it prints what is no JSON object' <<SCRIPT
+refused 'a name that is not in JSON' 'auth.runas: its output is not a JSON object' <<SCRIPT
 echo $two
 SCRIPT
-refused 'two answers' 'auth.runas: it prints what is no JSON object' <<SCRIPT
+refused 'two answers' 'auth.runas: its output is not a JSON object' <<SCRIPT
 echo '{"username": "$usr"}'
 echo '{"username": "$two"}'
 SCRIPT
-refused 'one name twice' 'auth.runas: it prints what is no JSON object' <<SCRIPT
+refused 'one name twice' 'auth.runas: its output is not a JSON object' <<SCRIPT
 echo '{"username": "$usr", "username": "$two"}'
 SCRIPT
-refused 'more than we know of' "auth.runas: its JSON has more than" <<'SCRIPT'
+refused 'more than we know of' "auth.runas: its JSON must have no members but" <<'SCRIPT'
 echo '{"partition": "debug"}'
 SCRIPT
-refused 'a uid in place of a name' "auth.runas: its username '0' cannot be an account's" <<'SCRIPT'
+refused 'a uid in place of a name' "auth.runas: its username '0' is not a valid account name" <<'SCRIPT'
 echo '{"username": "0"}'
 SCRIPT
 refused 'root' 'root is root, and no job runs as root' <<'SCRIPT'
@@ -220,21 +248,21 @@ SCRIPT
 refused 'an account that does not exist' "there is no local account 'jt-nobody'" <<'SCRIPT'
 echo '{"username": "jt-nobody"}'
 SCRIPT
-refused 'no name' 'auth.runas: its JSON has more than' <<'SCRIPT'
+refused 'no name' 'auth.runas: its JSON must have no members but' <<'SCRIPT'
 echo '{"username": ""}'
 SCRIPT
 script <<SCRIPT
 echo '{"username": ""}'
 SCRIPT
 with 'runas.user_variable = "TARGET"'
-check 'refused: no name, where the job asks for one' '
-	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "auth.runas for $two: its JSON"'
+check 'the job is refused: no name, where the job asks for one' '
+	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 1 ] && [ ! -s "$box/answer" ] && logged "auth.runas for $two: its JSON"'
 with "min_uid = $(($(id -u "$two") + 1))"
 refused 'an account below min_uid' "of $two is below auth.min_uid" <<SCRIPT
 echo '{"username": "$two"}'
 SCRIPT
 with
-for dir in relative '/a/../b' "/a\\nb" '/$HOME' '$'; do
+for dir in relative '/a/../b' "/a\\nb" '/$HOME' '$' '$SCRATCH' '$SCRATCH/tmp' '$HOMES/ci' '~ci' '~/$SCRATCH'; do
 	refused "a data_dir that is none ($dir)" "auth.runas: its data_dir" <<-SCRIPT
 	cat <<'JSON'
 	{"data_dir": "$dir"}
@@ -244,7 +272,8 @@ done
 script <<'SCRIPT'
 SCRIPT
 printf 'echo accepted without an interpreter' >"$script"
-check 'refused: what cannot be executed' 'refuses "it refused with exit code 127: ; it said: cannot execute"'
+check 'what cannot be executed has not refused: it could not be asked' '
+	fails "auth.runas: cannot execute $script: Exec format error" && ! grep refused "$box/log"'
 
 # Without -u the author reads the script's error_message, and nothing else.
 sed -i 's/"-u", //' "$etc/config.toml"
@@ -254,8 +283,8 @@ echo secret >&2
 exit 1
 SCRIPT
 check 'the error_message is shown to the author' '
-	play; grep -E "^jacamar-auth: this job was refused \(reference [0-9a-f]+\): ask the helpdesk for access$" "$box/log" &&
-		! grep -e secret -e "exit code 1" "$box/log"'
+	play; logged "$refused_because " && logged "): ask the helpdesk for access $for_help" &&
+		! grep -e secret -e "with exit code 1" "$box/log"'
 script <<'SCRIPT'
 echo secret >&2
 exit 1
@@ -264,23 +293,23 @@ script <<'SCRIPT'
 echo '{"user_message": "ask the helpdesk", "error_message": "the quota of usr is used up"}'
 exit 1
 SCRIPT
-check 'or a user_message, and then not the other' '
-	play; grep -E "^jacamar-auth: this job was refused \(reference [0-9a-f]+\): ask the helpdesk$" "$box/log" &&
+check 'the user_message is shown to the author, and then not the error_message' '
+	play; logged "$refused_because " && logged "): ask the helpdesk $for_help" &&
 		! grep quota "$box/log"'
-check 'which the staff reads' '
+check 'the audit log has the error_message and the user_message' '
 	with "[auth.logging]" "enabled = true" "location = \"$etc/audit.log\""; rm -f "$etc/audit.log"
 	play; jq -es "all(.reason == \"auth.runas: it refused with exit code 1: the quota of usr is used up; \
-it tells the user: ask the helpdesk\")" "$etc/audit.log" || { cat "$etc/audit.log"; false; }'
+user_message: ask the helpdesk\")" "$etc/audit.log" || { cat "$etc/audit.log"; false; }'
 with
 script <<'SCRIPT'
 echo '{"user_message": "not today"}'
 SCRIPT
-check 'a user_message refuses, whatever the exit code' 'play; [ $? -eq 2 ] && logged "): not today" && nothing_ran'
+check 'a user_message refuses, whatever the exit code' 'play; [ $? -eq 1 ] && logged "): not today $for_help" && nothing_ran'
 script <<'SCRIPT'
 echo secret >&2
 exit 1
 SCRIPT
-check 'without one the line is neutral' 'play; logged "refused by the rules of this site" && ! grep secret "$box/log"'
+check 'a refusal without a message has a neutral line' 'play; logged "$neutral" && ! grep secret "$box/log"'
 say_why
 
 # The lists judge before and after.
@@ -290,7 +319,7 @@ SCRIPT
 with "user_blocklist = [\"$two\"]"
 check 'the account that the script gives is held against the lists' 'refuses "$two is in auth.user_blocklist"'
 with "user_blocklist = [\"$usr\"]"
-check 'and not the one from before' 'gives_account "$two"'
+check 'the account of the login is not held against the lists, if the script gives another' 'gives_account "$two"'
 with "user_blocklist = [\"$usr\"]" 'lists_pre_validation = true'
 rm -f "$seen/asked"
 script <<SCRIPT
@@ -301,21 +330,21 @@ job "$(token user_login="J${usr#j}")" </dev/null
 check 'a login that differs from a blocked account by case is no way around it' '
 	refuses "there is no local account"'
 job "$token" </dev/null
-check 'but for lists_pre_validation, where the script is not even asked' '
+check 'with lists_pre_validation the account of the login is refused, and the script is not asked' '
 	refuses "$usr is in auth.user_blocklist" && [ ! -e "$seen/asked" ]'
 with "user_blocklist = [\"$two\"]" 'lists_pre_validation = true'
 rm -f "$seen/asked"
-check 'what they admitted before, they still refuse behind the script' '
+check 'the lists refuse the account that the script gives, also with lists_pre_validation' '
 	refuses "$two is in auth.user_blocklist" && [ -e "$seen/asked" ]'
 with "user_allowlist = [\"$usr\"]" 'lists_pre_validation = true'
-check 'the allowlists likewise' 'refuses "$two is in none of auth.user_allowlist"'
+check 'the allowlists refuse the account that the script gives, also with lists_pre_validation' 'refuses "$two is not in auth.user_allowlist"'
 with "groups_blocklist = [\"$two\"]"
-check 'so are its groups' 'refuses "$two is in the group $two of auth.groups_blocklist"'
+check 'the groups of the account that the script gives are held against the lists' 'refuses "$two is in the group $two of auth.groups_blocklist"'
 with "user_allowlist = [\"$usr\"]"
-check 'and the allowlists' 'refuses "$two is in none of auth.user_allowlist"'
+check 'the account that the script gives is held against the allowlists' 'refuses "$two is not in auth.user_allowlist"'
 usermod -s /usr/sbin/nologin "$two"
 with
-check 'and its shell' 'refuses "account $two is closed"'
+check 'the shell of the account that the script gives is checked' 'refuses "account $two is closed"'
 usermod -s /bin/bash "$two"
 
 # What was asked and what was answered is in the audit log.
@@ -336,29 +365,82 @@ check 'what was asked and answered is in the audit log' '
 		.login == \$usr and .account == \$two and .reason == \"no list is set\""'
 script <<SCRIPT
 SCRIPT
-check 'whom the job has asked for, too' '
+check 'the account that the job asked for is in the audit log' '
 	configure CUSTOM_ENV_TARGET="$two" && audited ".runas == \"\(\$two) \(\$usr)\" and
 		.runas_username == \$two and (has(\"runas_data_dir\") | not)"'
-check 'nothing of what is no name, but for the reason' '
-	configure CUSTOM_ENV_TARGET="a b"; [ $? -eq 2 ] && audited "has(\"runas\") | not"'
+check 'what is no name is in the audit log in the reason alone' '
+	configure CUSTOM_ENV_TARGET="a b"; [ $? -eq 1 ] && audited "has(\"runas\") | not"'
 script <<SCRIPT
 exit 1
 SCRIPT
-check 'a refusal likewise' '
-	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 2 ] && audited ".decision == \"refused\" and
+check 'a refusal of the script is in the audit log' '
+	configure CUSTOM_ENV_TARGET="$two"; [ $? -eq 1 ] && audited ".decision == \"refused\" and
 		.runas == \"\(\$two) \(\$usr)\" and .source == \"push\" and (has(\"account\") | not)"'
 script <<SCRIPT
 echo '{"username": "$two"}'
 SCRIPT
 audit "user_allowlist = [\"$two\"]"
-check 'and the list that admitted' '
+check 'the list that admitted the account is in the audit log' '
 	gives_account "$two" && audited ".reason == \"\(\$two) is in auth.user_allowlist\""'
+
+# Accounts of a directory such as Active Directory, whose names have a domain.
+at_ad=jto$$@ad.example ad_sla=AD\\jtb$$
+for odd in "$at_ad" "$ad_sla"; do
+	for option in --badname --badnames; do
+		useradd "$option" -m -d "$box/home/odd.${odd#AD?}" -K UID_MIN=20000 -K UID_MAX=29999 \
+			-s /bin/bash "$odd" 2>/dev/null && break
+	done
+	accounts="$accounts $odd"
+done
+[ "$flavour" != sudo ] || write_sudoers \
+	"$(sed -n "s/($usr, $two)/($at_ad, AD\\\\\\\\jtb$$)/p" "$box/sudoers")"
+# script_gives NAME: that account, and a data_dir beside.
+script_gives() {
+	jq -n --arg name "$1" --arg dir "$box/data" '{username: $name, data_dir: $dir}' >"$trusted/answer"
+	echo "cat $trusted/answer" | script
+}
+job "$token" <<'SCRIPT'
+id -un
+pwd
+SCRIPT
+with
+for odd in "$at_ad" "$ad_sla"; do
+	script_gives "$odd"
+	check "an account's name may have a domain ($odd)" '
+		gives_account "$odd" && play && grep -Fqx "$odd" "$box/log" && ! living "$odd"'
+	check "a backslash in an account's name is no part of a path ($odd)" '
+		grep -F "$box/data/$(echo "$odd" | tr "\\\\" +)/builds/" "$box/log" && ! ls "$box/data" | grep "\\\\"'
+done
+check 'what such an account is asked for is refused by its own name' '
+	with "user_blocklist = ['"'"'$ad_sla'"'"']" && refuses "$ad_sla is in auth.user_blocklist"'
+with
+for odd in 'a@b@c' '@ad.example' 'AD\' 'AD\-u' '-u@ad.example' '..\usr' 'AD\usr@ad.example' 'AD\\usr' \
+	'AD/usr' 'AD+usr' '1000@ad.example'; do
+	script_gives "$odd"
+	check "the job is refused: a name that is none ($odd)" 'refuses "its username '"'"'$odd'"'"' is not a valid account name"'
+done
+check 'an identity may name such an account' '
+	write_config "" "downscope = \"$downscope\"
+identity_provider = \"ldapmain\""
+	job "$(token user_identities:="$(jq -nc --arg uid "uid=AD\\5cjtb$$,dc=x" \
+		"[{provider: \"ldapmain\", extern_uid: \$uid}]")")" <<-SCRIPT
+	id -un
+	echo "\$USER \$LOGNAME"
+	SCRIPT
+	play && grep -Fqx "$ad_sla" "$box/log" && grep -Fqx "$ad_sla $ad_sla" "$box/log"'
+check 'the account of an identity is what a script is asked about' '
+	echo "printf \"%s\\\\n\" \"\$*\" >$seen/arguments" | script
+	with "identity_provider = \"ldapmain\""; gives_account "$ad_sla" && [ "$(cat "$seen/arguments")" = "$ad_sla" ]'
+with
+script <<SCRIPT
+echo '{"username": "$two"}'
+SCRIPT
 
 # A login without an account of its own is for the script to map.
 job "$(token user_login=jt-elsewhere)" </dev/null
 check 'a login without an account can be given one' 'gives_account "$two"'
 with 'lists_pre_validation = true' "groups_blocklist = [\"daemon\"]"
-check 'but has no groups to be judged by before' "refuses \"there is no local account 'jt-elsewhere'\""
+check 'a login without an account has no groups that could be judged before the script' "refuses \"there is no local account 'jt-elsewhere'\""
 job "$token" </dev/null
 
 # Who could have written the script.
@@ -367,31 +449,31 @@ script <<'SCRIPT'
 SCRIPT
 check 'a script of root is asked' 'gives_account "$usr"'
 chown "$runner" "$script"
-check 'so is one of the service account' 'gives_account "$usr"'
+check 'a script of the service account is asked' 'gives_account "$usr"'
 chown "$usr" "$script"
-check 'one of another account is not' 'refuses "$script belongs to uid $(id -u "$usr")"'
+check 'a script of another account is not asked' 'fails "$script is owned by uid $(id -u "$usr")"'
 chown root "$script"
 chmod 775 "$script"
-check 'nor is one that its group can write' 'refuses "$script can be written by others"'
+check 'a script that its group can write is not asked' 'fails "$script is writable by group or others"'
 chmod 757 "$script"
-check 'nor is one that others can write' 'refuses "$script can be written by others"'
+check 'a script that others can write is not asked' 'fails "$script is writable by group or others"'
 chmod 644 "$script"
-check 'nor is one that cannot be executed' 'refuses "$script is not a program"'
+check 'a script that cannot be executed is not asked' 'fails "$script is not a program"'
 chmod 755 "$script"
 chmod 777 "$trusted"
-check 'nor is one in a directory that others can write' 'refuses "$trusted can be written by others"'
+check 'a script in a directory that others can write is not asked' 'fails "$trusted is writable by group or others"'
 chmod 755 "$trusted"
 rm "$script"
-check 'nor is one that is not there' 'refuses "cannot find $script"'
+check 'a script that is not there is not asked' 'fails "cannot find $script"'
 mkdir "$script"
-check 'nor is a directory' 'refuses "$script is not a program"'
+check 'a directory is not asked' 'fails "$script is not a program"'
 rmdir "$script"
 mkfifo "$script" && chmod 755 "$script"
-check 'nor is a FIFO' 'refuses "$script is not a program"'
+check 'a FIFO is not asked' 'fails "$script is not a program"'
 rm "$script"
 printf '#!/bin/sh\n' >"$box/home/$usr/own" && chown "$usr" "$box/home/$usr/own" && chmod 755 "$box/home/$usr/own"
 ln -s "$box/home/$usr/own" "$script"
-check 'nor is what a link leads to, where that is another account'"'"'s' 'refuses "belongs to uid"'
+check 'a link to a script of another account is not asked' 'fails "is owned by uid"'
 rm "$script"
 
 # sha256: of the very file that runs.
@@ -402,12 +484,12 @@ sum=$(sha256sum "$script" | cut -d' ' -f1)
 with "runas.sha256 = \"$sum\""
 check 'a script of the right sha256 is asked' 'rm -f "$seen/ran"; gives_account "$usr" && [ "$(cat "$seen/ran")" = good ]'
 with "runas.sha256 = \"$(printf %s "$sum" | tr 0-9a-f 1-9a-f0)\""
-check 'one of another is not' 'rm -f "$seen/ran"; refuses "which is not the one of auth.runas.sha256" && [ ! -e "$seen/ran" ]'
+check 'a script of another sha256 is not asked' 'rm -f "$seen/ran"; refuses "which is not that of auth.runas.sha256" && [ ! -e "$seen/ran" ]'
 with "runas.sha256 = \"$sum\""
 cp "$script" "$trusted/good"
 { echo '#!/bin/sh'; echo "echo swapped >>$seen/ran"; echo "echo '{\"username\": \"$two\"}'"; } >"$trusted/bad"
 chmod 755 "$trusted/bad"
-check 'one that is swapped all the time runs as what was checked, or not at all' '
+check 'a script that is swapped all the time runs as what was checked, or not at all' '
 	rm -f "$seen/ran"
 	while :; do
 		cp -p "$trusted/bad" "$trusted/next" && mv "$trusted/next" "$script"
@@ -416,7 +498,7 @@ check 'one that is swapped all the time runs as what was checked, or not at all'
 	swapper=$!
 	round=0
 	while [ $round -lt 60 ]; do
-		configure && ! grep -q "\"$two" "$box/answer" || logged "which is not the one" || break
+		configure && ! grep -q "\"$two" "$box/answer" || logged "which is not that" || break
 		round=$((round + 1))
 	done
 	kill $swapper
@@ -433,17 +515,17 @@ none() {
 	sed -i 's/^downscope.*/downscope = "none"/' "$etc/jacamar-config.toml"
 }
 none
-check 'without downscoping it accepts' 'gives_account "$runner"'
+check 'without downscoping the script accepts' 'gives_account "$runner"'
 script <<SCRIPT
 echo '{"username": "$two"}'
 SCRIPT
-check 'but cannot give an account that the job would not have' 'refuses "but without downscoping jobs run as $runner"'
+check 'without downscoping the script cannot give another account' 'refuses "but without downscoping jobs run as $runner"'
 
 script <<'SCRIPT'
 SCRIPT
 none "user_blocklist = [\"$usr\"]" 'runas.user_variable = "TARGET"'
-check 'nor can the job name the service account, to be judged in its place' '
-	configure CUSTOM_ENV_TARGET="$runner"; [ $? -eq 2 ] && logged "$usr is in auth.user_blocklist"'
+check 'without downscoping the job cannot ask for the service account' '
+	configure CUSTOM_ENV_TARGET="$runner"; [ $? -eq 1 ] && logged "$usr is in auth.user_blocklist"'
 
 # Time, and what is left of it. It takes a minute: once is enough.
 script <<SCRIPT

@@ -173,18 +173,18 @@ no_file_has_it() {
 
 write_config
 check 'a job with a new repository, submodules, artifacts and caches succeeds' 'sources remote'
-check 'and nobody else sees its token, but in the signed URLs of caches' only_caches_were_seen
-check 'nor has a file of the repository it, and nothing else is left' 'no_file_has_it && nothing_left'
+check 'nobody else sees the token of such a job, but in the signed URLs of caches' only_caches_were_seen
+check 'no file of the repository has the token, and nothing else is left' 'no_file_has_it && nothing_left'
 check 'the server was asked with no other password, the users own included' no_password_was_tried
-check 'nor was the token stored among the users own' 'diff "$box/credentials" "$home/.git-credentials"'
+check 'the token was not stored among the credentials of the user' 'diff "$box/credentials" "$home/.git-credentials"'
 check 'a job with a repository that is there already succeeds' 'sources remote "git -C far status"'
-check 'and nobody sees its token' only_caches_were_seen
+check 'nobody else sees the token of that job' only_caches_were_seen
 check 'a job with a file of settings succeeds, in all submodules' '
 	sources file "git -C far fetch -q origin"'
-check 'and nobody sees its token' only_caches_were_seen
+check 'nobody else sees the token of that job' only_caches_were_seen
 check 'a job with a clone succeeds' 'sources clone'
-check 'and nobody sees its token' only_caches_were_seen
-check 'with no other password' no_password_was_tried
+check 'nobody else sees the token of that job' only_caches_were_seen
+check 'the server was asked with no other password by that job' no_password_was_tried
 check 'a job that fails uploads its artifacts, too, and nobody sees its token' '
 	expected=1; sources remote "exit 1" && logged "exit code 1" && others_saw "gitlab-runner cache-extractor" &&
 	! grep -v "/gitlab-runner cache-" "$box/seen"'
@@ -196,10 +196,10 @@ unrestricted_cmd_line = true'
 check 'unrestricted_cmd_line leaves the scripts as the runner wrote them' 'sources remote'
 for command in 'git remote set-url origin' 'git-remote-http origin' 'submodule update' \
 	artifacts-downloader artifacts-uploader; do
-	check "and then others see the token: $command" "others_saw '$command'"
+	check "with unrestricted_cmd_line others see the token: $command" "others_saw '$command'"
 done
-check 'with a new repository, too' 'rm -rf "$home/.jacamar-ci/builds"; sources remote && others_saw "git remote add"'
-check 'and with a file of settings' 'sources file && others_saw "git config --file"'
-check 'and with a clone' 'sources clone && others_saw "clone -q --no-checkout"'
+check 'with unrestricted_cmd_line others see the token with a new repository' 'rm -rf "$home/.jacamar-ci/builds"; sources remote && others_saw "git remote add"'
+check 'with unrestricted_cmd_line others see the token with a file of settings' 'sources file && others_saw "git config --file"'
+check 'with unrestricted_cmd_line others see the token with a clone' 'sources clone && others_saw "clone -q --no-checkout"'
 
 finish

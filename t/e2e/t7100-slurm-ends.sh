@@ -26,23 +26,6 @@ play_beside 1002 &
 counted=$!
 job_extra=
 
-# began 'TEXT' [runner's options]: plays the job in the background until its log has TEXT; `ended`
-# returns what play does, and leaves it in $played.
-began() {
-	text=$1
-	shift
-	rm -f "$box/log"
-	bounded_play "$@" &
-	waited=$!
-	wait_until 'grep -qF -- "$text" "$box/log"'
-}
-ended() {
-	wait "$waited"
-	played=$?
-	cat "$box/log"
-	return "$played"
-}
-
 # Of the job in $box/job.json, while others run.
 auth_pid() { pgrep -P "$(runner_pid)" -f "^$prefix/bin/jacamar-auth .*run /"; }
 user_side_pid() { pgrep -P "$(auth_pid)" -f '^[^ ]*/jacamar --no-auth run env-script'; }
@@ -57,52 +40,63 @@ was_cancelled() { [ "$(slurm_state "$(slurm_number)")" = CANCELLED ]; }
 
 job_extra='.scripts.after_script = ["echo after, in job ${SLURM_JOB_ID:-none}"]'
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
-check 'cancelled by its owner: a build failure, in plain words' '
+check 'a job that its owner cancels in Slurm is a build failure with the reason' '
 	began "is ready" && as "$usr" SLURM_CONF="$SLURM_CONF" scancel "$(slurm_number)"
 	ended; [ $? -eq 1 ] && logged "exit code 1" &&
 	logged "slurm job $(slurm_number) failed: it was cancelled in the scheduler, not by GitLab"'
 check 'after_script still runs' 'logged "after, in job none"'
-check 'and it says so, whatever the script makes of SIGTERM' '
+check 'the cancel is reported even if the script ignores SIGTERM' '
 	printf "trap \"exit 0\" TERM\necho it is ready\nsleep 600 & wait\n" | command_job
 	began "is ready" && scancel "$(slurm_number)"; ended; [ $? -eq 1 ] &&
 	logged "it was cancelled in the scheduler"'
 job_extra=
 
-check 'a script that ends by a signal of its own: its code' '
+check 'a script that a signal of its own ends has the exit code for that signal' '
 	echo "kill -KILL \$\$" | command_job; play; [ $? -eq 1 ] && logged "exit code 137"'
-check 'a login shell that ends before the script: a system failure that names the profile' '
+check 'a login shell that ends before the script is a system failure that names the profile' '
 	echo "[ -z \"\$SLURM_JOB_ID\" ] || exit 0" >"$home/.bash_profile"
 	echo "echo never" | job; play; [ $? -eq 2 ] && logged "does a profile" && ! grep "^never" "$box/log"
 	rm "$home/.bash_profile"'
 
 job_extra=$(with_arguments '--begin=now+1hour')
 echo 'echo never' | job
-check 'a job that waits says why, and until when' '
+check 'a job that waits reports why, and its expected start' '
 	began "PENDING (BeginTime), expected to start 2" --cancel-on "PENDING"; ended; [ $? -eq 4 ]'
-check 'cancelled, it is out of the queue' '
+check 'the cancelled job leaves the queue' '
 	logged "slurm job $(slurm_number) is gone from the queue" &&
 	queue_is_left'
 job_extra=$(with_arguments '--hold')
 echo 'echo it ran' | job
-check 'a held job is told to be, and runs when it is released' '
+check 'a held job is reported as held, and runs when it is released' '
 	began "PENDING (JobHeldUser)" && scontrol release "$(slurm_number)"; ended && logged "it ran"'
+
+# The node finds no directory: it has only been away for the node's call of open(2).
+job_extra=$(with_arguments '--hold --no-requeue --nodelist=node1')
+slurm_config '' 'command_delay = "1s"
+nfs_timeout = "2s"'
+check 'a node that cannot write to the scripts directory is a system failure that names the directory' '
+	began "PENDING (JobHeldUser)" && number=$(slurm_number) && mv "$(scripts_dir)" "$(scripts_dir).away" &&
+	scontrol release "$number" && wait_until "grep -q JobLaunchFailure \"$box/log\""
+	mv "$(scripts_dir).away" "$(scripts_dir)"; ended; [ $? -eq 2 ] && logged "slurm job $number: FAILED (JobLaunchFailure)" &&
+	logged "slurm job $number has no result: it has ended, but its node node1 wrote no exit code into $(scripts_dir); check that the node mounts this directory, that $usr can write to it there, and that neither the file system nor a quota is full; run the CI job again"'
+slurm_config
 
 job_extra=$(with_arguments '--requeue')
 printf '%s\n' 'echo "start ${SLURM_RESTART_COUNT:-0}"' \
 	'[ "${SLURM_RESTART_COUNT:-0}" = 1 ] || sleep 600' 'echo "last line"' | command_job
-check 'a job that is requeued runs again, and then ends' '
+check 'a requeued job runs again, and ends' '
 	began "start 0" && scontrol requeue "$(slurm_number)"; ended && logged "start 1" &&
 	logged "last line"'
-check 'its first log is not lost' 'grep "^start 0" "$box/log" && grep "^start 1" "$box/log"'
-check 'it says that it waits again' 'logged "slurm job $(slurm_number): PENDING (BeginTime)"'
+check 'the log of the first start is kept' 'grep "^start 0" "$box/log" && grep "^start 1" "$box/log"'
+check 'the log reports that the job waits again' 'logged "slurm job $(slurm_number): PENDING (BeginTime)"'
 
 job_extra=$(with_arguments '--no-requeue --nodelist=node4')
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
-check 'a node that fails: a system failure' '
+check 'a failed node is a system failure' '
 	began "is ready" && scontrol update nodename=node4 state=down reason=test
 	ended; [ $? -eq 2 ] &&
 	logged "slurm job $(slurm_number) has no result: one of its nodes has failed"'
-check 'nothing is left of all these but the one with a limit' '
+check 'of all these jobs only the one with a time limit is left' '
 	queue_is_left'
 
 wait "$counted"
@@ -134,22 +128,22 @@ rm -f "$box/bytes" "$box/log"
 gone() { queue_is_left && [ ! -e "$(scripts_dir)" ]; }
 
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
-check 'jacamar-auth killed: the user side cancels the allocation' '
+check 'the process on the user side cancels the allocation if jacamar-auth was killed' '
 	began "is ready" && kill -KILL "$(auth_pid)" && wait_until queue_is_left; result=$?; ended
 	[ "$result" -eq 0 ] && gone && was_cancelled'
-check 'the user side killed: cleanup cancels the allocation' '
+check 'cleanup cancels the allocation if the process on the user side was killed' '
 	began "is ready" && kill -KILL "$(user_side_pid)" && ended; [ $played -eq 2 ] && gone &&
 	logged "slurm job $(slurm_number) is gone from the queue"'
-check 'both killed: likewise' '
+check 'cleanup cancels the allocation if both were killed' '
 	began "is ready" --eof-timeout 5 && kill -KILL "$(auth_pid)" "$(user_side_pid)" && ended; gone &&
 	logged "slurm job $(slurm_number) is gone from the queue"'
 # The processes of a job on this very host are ended as what it left behind; one that waits has none.
 job_extra=$(with_arguments '--begin=now+1hour')
 echo 'echo never' | job
-check 'the user side killed: cleanup cancels what waits' '
+check 'cleanup cancels a waiting job if the process on the user side was killed' '
 	began "PENDING" && kill -KILL "$(user_side_pid)" && ended; [ $played -eq 2 ] && gone &&
 	was_cancelled'
-check 'both killed: likewise' '
+check 'cleanup cancels a waiting job if both were killed' '
 	began "PENDING" --eof-timeout 5 && kill -KILL "$(auth_pid)" "$(user_side_pid)" && ended; gone &&
 	was_cancelled'
 job_extra=
@@ -168,14 +162,14 @@ job_extra=$(with_arguments '--begin=now+1hour')
 echo 'echo never' | job
 slurm_config '' "scheduler_bin = \"$box/bin\"
 command_delay = \"0s\""
-check 'the user side killed before it learns the number: cleanup finds the allocation' '
+check 'cleanup finds an allocation whose number was not known' '
 	play; [ $? -eq 2 ] && logged "is gone from the queue" && gone'
 job_extra=
 sed -i 's/^kill .*/echo "sbatch: error: Socket timed out on send\/recv operation" >\&2; exit 1/' "$box/bin/sbatch"
-check 'a submit whose answer is lost: the job is found, and runs' '
+check 'a job is found after the answer to its submit was lost' '
 	printf "echo it ran\nsleep 2\n" | job; play && logged "it ran" && [ -n "$(slurm_number)" ]'
 sed -i 's/^echo/sleep 3; &/' "$box/bin/sbatch"
-check 'one that has ended before it is looked for has its own end' '
+check 'a job that ended before it was searched for has its exit code' '
 	printf "echo it ran\nexit 3\n" | job; play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3" &&
 	[ -z "$(slurm_number)" ]'
 
@@ -184,18 +178,18 @@ check 'one that has ended before it is looked for has its own end' '
 slurm_config
 printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'echo it has ended' |
 	command_job
-silence_is_told() { grep -qF 'slurm does not tell how the job is: ' "$box/log"; }
-check 'a controller that is away for 20 seconds: the job does not notice' '
+silence_is_told() { grep -qF 'slurm does not report the state of the job: ' "$box/log"; }
+check 'a job continues while the controller is down for 20 seconds' '
 	began "is ready" && slurm_end "$slurm/slurmctld.pid"; sleep 20
 	wait_until silence_is_told || wait_until silence_is_told || wait_until silence_is_told
 	touch "$box/go"; sleep 1; slurm_start_controller; ended
 	[ $played -eq 0 ] && logged "it has ended"'
-check 'but its log says so' 'logged "slurm does not tell how the job is: "'
+check 'its log reports that the scheduler does not answer' 'logged "slurm does not report the state of the job: "'
 slurm_config 'kill_timeout = "4s"'
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
-check 'a cancel while it is away ends in time, and names the job that may be left' '
+check 'a cancel while the controller is down ends in time, and names the job that may be left' '
 	began "is ready" && slurm_end "$slurm/slurmctld.pid"; kill -TERM "$(auth_pid)" && ended; [ $played -eq 2 ] &&
-	logged "jacamar: the job was cancelled, but slurm job $(slurm_number) may still be in the queue: "'
+	logged "jacamar: slurm job $(slurm_number) may still be in the queue: "'
 slurm_start_controller >/dev/null 2>&1
 scancel "$(slurm_number)"
 
@@ -214,20 +208,20 @@ for player in $players; do
 	wait "$player"
 	result="$result$?"
 done
-check 'twenty jobs at once: each has its own end' '
+check 'each of twenty jobs at once has its own exit code' '
 	echo "$result"; [ "$result" = 10101010101010101010 ] || { cat "$box"/log.30*; false; }'
-check 'and its own allocation' '
+check 'each of them has its own allocation' '
 	[ "$(sed -n "s/^it ran in \([0-9]*\)$/\1/p" "$box"/log.30* | sort -u | wc -l)" = 20 ]'
-check 'nothing is left of them' 'wait_until queue_is_left'
+check 'no job of them is left' 'wait_until queue_is_left'
 
 
 # --- what has run beside ---
 
 wait "$timed_out"
 code=$?
-check 'a time limit: a build failure, in plain words' '
+check 'a time limit is a build failure with the reason' '
 	cat "$box/log.1001"; [ "$code" -eq 1 ] && grep "failed: it has reached its time limit" "$box/log.1001" &&
 	grep "exit code 1" "$box/log.1001"'
-check 'with what Slurm itself says of it' 'grep "DUE TO TIME LIMIT" "$box/log.1001"'
+check 'the log has the message of Slurm itself' 'grep "DUE TO TIME LIMIT" "$box/log.1001"'
 
 finish

@@ -54,23 +54,17 @@ beside 1003 --cancel-on 'is ready'
 
 slurm_config
 take_nodes() { sbatch --parsable --partition=high --exclusive --output=/dev/null --wrap='sleep 2'; }
-began() {
-	rm -f "$box/log"
-	bounded_play &
-	waited=$!
-	wait_until 'grep -q "is ready" "$box/log"'
-}
 
 job_extra=$(with_arguments '--partition=frail')
 printf '%s\n' 'echo it is ready' 'sleep 600' | command_job
-check 'a job that another one has driven out: a system failure' '
-	began && take_nodes; wait "$waited"; [ $? -eq 2 ] &&
+check 'a preempted job is a system failure' '
+	began "is ready" && take_nodes; wait "$waited"; [ $? -eq 2 ] &&
 	logged "slurm job $(slurm_number) has no result: another job was given its nodes"'
 job_extra=$(with_arguments '--partition=low --requeue')
 printf '%s\n' 'echo "it is ready, ${SLURM_RESTART_COUNT:-0}"' \
 	'[ "${SLURM_RESTART_COUNT:-0}" = 1 ] || sleep 600' | command_job
-check 'one that is put back into the queue for that runs again' '
-	began && take_nodes; wait_until "[ \"\$(slurm_state $(slurm_number))\" = PENDING ]" &&
+check 'a job that is requeued by preemption runs again' '
+	began "is ready" && take_nodes; wait_until "[ \"\$(slurm_state $(slurm_number))\" = PENDING ]" &&
 	scontrol update jobid="$(slurm_number)" starttime=now
 	wait "$waited" && logged "it is ready, 0" && logged "it is ready, 1"'
 job_extra=
@@ -94,7 +88,7 @@ if mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small"; then
 	slurm_config
 	sed -i "s|^data_dir = .*|data_dir = \"$box/small\"|" "$etc/jacamar-config.toml"
 	printf '%s\n' 'echo it ran' "cat /dev/zero >$box/small/zeros || exit 3" | command_job
-	check 'a script that fills the file system: its own code' '
+	check 'a script that fills the file system has its exit code' '
 		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
 else
 	skip 'a script that fills the file system: its own code' 'needs to mount a tmpfs'
@@ -107,9 +101,9 @@ for player in $players; do
 	wait "$player"
 	results="$results $?"
 done
-check 'a submit that takes 30 seconds is waited for, and so is an answer; and a cancel ends' '
+check 'a submit and an answer may take 30 seconds, and a cancel ends' '
 	cat "$box"/log.100*; echo "$results"; [ "$results" = " 0 1 4" ]'
-check 'with the ends of the scripts' '
+check 'these jobs have the exit codes of their scripts' '
 	grep "^it ran" "$box/log.1001" && grep "^it ran" "$box/log.1002" &&
 	grep "exit code 137" "$box/log.1002" && grep "is gone from the queue" "$box/log.1003"'
 
@@ -117,9 +111,9 @@ check 'with the ends of the scripts' '
 
 slurm_config
 printf '%s\n' 'echo it is ready' "while [ ! -e $box/go ]; do sleep 0.1; done" 'kill -KILL $$' | command_job
-check 'a job that is forgotten, once it has ended: the code of its script' '
-	began && slurm_end "$slurm/slurmctld.pid"; touch "$box/go" && slurmctld -c -f "$SLURM_CONF"
+check 'a job that Slurm has forgotten has the exit code of its script' '
+	began "is ready" && slurm_end "$slurm/slurmctld.pid"; touch "$box/go" && slurmctld -c -f "$SLURM_CONF"
 	wait "$waited"; [ $? -eq 1 ] && logged "exit code 137"'
-check 'nothing is left' 'wait_until queue_is_empty && nothing_left'
+check 'no file and no batch job is left' 'wait_until queue_is_empty && nothing_left'
 
 finish

@@ -28,7 +28,7 @@ refused='--output=x
 --job-name=x
 -- id'
 wrong_argument='--queue=nowhere'
-says_wrong="the job was not submitted: flux: flux-batch: ERROR: [Errno 22] Invalid queue 'nowhere'"
+says_wrong="the job was not submitted: flux-batch: ERROR: [Errno 22] Invalid queue 'nowhere'"
 batch_cases
 
 # --- what is Flux's own ---
@@ -36,11 +36,11 @@ batch_cases
 batch_config
 job_extra=
 echo 'echo it ran' | job
-check 'without a number of nodes or slots Flux takes no job: the site has to tell its users' '
+check 'Flux refuses a job without a number of nodes or slots' '
 	play; [ $? -eq 2 ] && logged "Number of slots to allocate must be specified"'
 job_extra=$(with_arguments "-N1")
 echo 'echo it ran' | job
 check 'the number of a job is ASCII' 'play && batch_number | grep -x "f[1-9A-Za-z]*"'
-check 'what its shell has to say does not lie over the log' 'called "--output=none"'
+check 'the output of the Flux shell does not overwrite the log' 'called "--output=none"'
 
 finish

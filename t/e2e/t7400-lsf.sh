@@ -38,15 +38,15 @@ batch_cases
 
 batch_config
 echo 'echo it ran' | job
-check 'the report of LSF does not lie over the log' '
+check 'the report of LSF does not overwrite the log' '
 	play && called " -o /dev/null " && ! grep "Sender: LSF System" "$box/log"'
-check 'LSF runs no job again under another number' 'called " -rn "'
-check 'options are words, and their values as well' '
+check 'LSF does not run a job again under another number' 'called " -rn "'
+check 'options and their values are separate words' '
 	plays_with "-n4 -W 10:00 -R '\''span[ptile=4] select[a&&b]'\''" &&
 	called " -n4 -W 10:00 -R span[ptile=4] select[a&&b] -o /dev/null "'
 switch_on forgets
 sleeper
-check 'what LSF has forgotten, its history knows' '
+check 'the history of LSF has a job that LSF has forgotten' '
 	began "is ready" && queue_order walltime; ended; [ $played -eq 1 ] &&
 	logged "$says_walltime" && called "bhist -UF $(batch_number)"'
 switch_off forgets
@@ -57,7 +57,7 @@ sed -i "s/^executor = .*/executor = \"bsub\"/" "$etc/jacamar-config.toml"
 printf '[batch]\nscheduler_bin = "%s"\n' "$scheduler/bin" >>"$etc/jacamar-config.toml"
 : >"$scheduler/calls"
 echo 'echo it ran' | job
-check 'no path goes to a shell that it does not take as it is' '
-	play; [ $? -eq 2 ] && logged "which lsf does not take as it is: " && ! grep . "$scheduler/calls"'
+check 'a path that a shell would change is refused' '
+	play; [ $? -eq 2 ] && logged "which lsf would replace: " && ! grep . "$scheduler/calls"'
 
 finish

@@ -30,7 +30,7 @@ says_held=user_hold
 says_down='Failed to connect to'
 says_memory=
 memory_code=137
-says_node='has no result: it has ended, but its end was not told by its script'
+says_node='has no result: it has ended, but its node wrote no exit code'
 says_preempt=
 refused='-o x
 -ox
@@ -53,21 +53,21 @@ batch_cases
 batch_config
 job_extra=
 echo 'echo it ran' | job
-check 'without a time Cobalt takes no job: the site has to tell its users' '
+check 'Cobalt refuses a job without a time limit' '
 	play; [ $? -eq 2 ] && logged "'\''time'\'' not provided"'
 job_extra=$(with_arguments "$arguments")
 echo 'echo it ran' | job
-check 'the partition is told' 'play && logged "cobalt job $(batch_number) runs on part1"'
-check 'the log that Cobalt writes lies beside, and goes with, the rest' '
+check 'the log has the partition' 'play && logged "cobalt job $(batch_number) runs on part1"'
+check 'the cobaltlog is removed with the other files of the job' '
 	called " --debuglog=$(scripts_dir)/build_script.journal " && nothing_is_left'
 batch_config 'retain_logs = true'
-check 'or stays with it' 'play && grep "task completed normally\|^Jobid: " \
+check 'retain_logs keeps the cobaltlog' 'play && grep "task completed normally\|^Jobid: " \
 	"$(scripts_dir)/build_script.journal"'
 rm -rf "$(scripts_dir)"
 batch_config '' 'skip_cobalt_log = true
 command_delay = "500ms"'
 sleeper
-check 'where that log is left out, a job has but its exit code' '
+check 'without the cobaltlog, a job has only its exit code' '
 	began "is ready" && queue_order cancel; ended; [ $played -eq 1 ] && logged "exit code 1" &&
 	! grep "$says_cancel" "$box/log" && called " --debuglog=/dev/null "'
 batch_config

@@ -4,7 +4,7 @@
 [ -z "${SANITIZE:-}" ] || skip_all 'what is shipped has no sanitizers'
 command -v cc >/dev/null || skip_all 'needs a C compiler'
 
-version=$(sed -n 's/.*JACAMAR_VERSION "\(.*\)"/\1/p' "$top/core/version.h")
+version=$(sed -n 's/.*JACAMAR_VERSION "\(.*\)"/\1/p' "$top/core/lib/version.h")
 release=jacamar-ci-$version
 
 # plain_make NAME=VALUE... ARGUMENT...: a make that knows nothing of the one that runs this test.
@@ -15,9 +15,9 @@ check 'make dist is the same file twice, whoever makes it, and when' '
 	(umask 077 && cd / && plain_make TZ=Asia/Tokyo LC_ALL=C.UTF-8 \
 		make -s -C "$top" dist BUILD="$box/two") &&
 	cmp "$box/one/$release.tar.gz" "$box/two/$release.tar.gz"'
-check 'it has what the tree has, for everyone to read, and nothing that was built' '
+check 'the release has the files of the tree, readable by everyone, and nothing that was built' '
 	tar -tvzf "$box/one/$release.tar.gz" | tee "$box/list" | grep -F " $release/README" &&
-	grep -F " $release/core/version.h" "$box/list" && ! grep "/build/\\|/\\.git/" "$box/list" &&
+	grep -F " $release/core/lib/version.h" "$box/list" && ! grep "/build/\\|/\\.git/" "$box/list" &&
 	! grep -v "^[-d]rw[-x]r-[-x]r-[-x] 0/0 " "$box/list"'
 
 mkdir "$box/a" "$box/a-longer-place" "$box/no-git"
@@ -41,8 +41,8 @@ check 'the program does not name the place where it was built' '
 
 # The one place.
 tree=$box/a/$release
-check 'a version that changes in core/version.h changes everywhere' '
-	sed -i "s/\"$version\"/\"98.76.5\"/" "$tree/core/version.h" &&
+check 'a version that changes in core/lib/version.h changes everywhere' '
+	sed -i "s/\"$version\"/\"98.76.5\"/" "$tree/core/lib/version.h" &&
 	plain_make make -s -j2 -C "$tree" install DESTDIR="$box/root" &&
 	[ "$("$box/root/opt/jacamar/bin/jacamar" --version)" = "jacamar 98.76.5" ] &&
 	for page in "$box"/root/opt/jacamar/share/man/man?/*; do

@@ -23,7 +23,7 @@ offers() {
 		{ echo "not offered: $word, for: $*"; cat "$box/offered"; false; }
 }
 
-check 'all that --help names is offered, under each name' '
+check 'the completion offers all that --help names, under each name' '
 	for name in jacamar-auth jacamar "jacamar-ci auth" jacamar-ci; do
 		$build/bin/jacamar --help | grep -o -e "--[a-z-]*" | sort -u >"$box/options"
 		[ -s "$box/options" ] || exit 1
@@ -34,29 +34,39 @@ check 'all that --help names is offered, under each name' '
 			offers "$option" $name config "$option" || exit 1
 		done
 		for stage in $($build/libexec/jacamar-ci --list | grep -v auth); do
-			case $name:$stage in *auth:doctor) continue ;; esac
+			case $name:$stage in *auth:doctor | *auth:explain) continue ;; esac
 			offers "$stage" $name "" || exit 1
 		done
 	done'
-check 'and all that doctor takes, behind it' '
+check 'the completion offers all options of doctor' '
 	$build/bin/jacamar doctor --help | grep -o -e "--[a-z-]*" | sort -u >"$box/options"
 	[ "$(wc -l <"$box/options")" = 6 ] || exit 1
 	for option in $(cat "$box/options"); do
 		offers "$option" jacamar doctor "$option" || exit 1
 	done
 	offers root jacamar doctor --user ro && ! offers --no-auth jacamar doctor --'
+check 'the completion offers all options of explain' '
+	$build/bin/jacamar explain --help | grep -o -e "--[a-z-]*" | sort -u >"$box/options"
+	[ "$(wc -l <"$box/options")" = 9 ] || exit 1
+	for option in $(cat "$box/options"); do
+		offers "$option" jacamar explain "$option" || exit 1
+	done
+	! offers --user jacamar explain --'
 check 'by whatever path the program is called' '
 	offers prepare /opt/jacamar/bin/jacamar-auth pre &&
 	offers --no-auth /opt/jacamar/bin/jacamar --no && offers auth /opt/jacamar/libexec/jacamar-ci au'
-check 'but nothing that the program would refuse' '
+check 'the completion offers nothing that the program would refuse' '
 	! offers --no-auth jacamar-auth "" && ! offers --list jacamar "" && ! offers auth jacamar-ci config "" &&
-	! offers doctor jacamar-auth "" && ! offers prepare jacamar config pre && ! offers --check jacamar prepare --'
+	! offers doctor jacamar-auth "" && ! offers explain jacamar-auth "" && ! offers prepare jacamar config pre && ! offers --check jacamar prepare --'
 : >"$box/site settings.toml"
 check 'files are offered where a file belongs, also those with a space' '
 	cd "$box" && offers "site settings.toml" jacamar-auth config --check s &&
 	offers "site settings.toml" jacamar-auth config --configuration = s &&
 	offers "site settings.toml" jacamar-auth config --configuration = &&
 	offers "site settings.toml" jacamar --no-auth run "" &&
+	for option in token response replay jwks; do
+		offers "site settings.toml" jacamar explain "--$option" s || exit 1
+	done &&
 	! offers "site settings.toml" jacamar-auth config ""'
 check 'make install puts it where bash looks, under each name' '
 	make -s -C "$top" install DESTDIR="$box/root" ${SANITIZE:+SANITIZE=$SANITIZE} &&

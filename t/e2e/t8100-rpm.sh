@@ -12,9 +12,10 @@ done
 
 # --- the packages, and later ones ---
 
-# build_packages DIRECTORY RPMBUILD: as an administrator calls it, whatever runs this test.
+# build_packages DIRECTORY RPMBUILD: as an administrator calls it, whatever runs this test. Of the
+# unit tests, which run as a whole beside this one, each package runs a suite.
 build_packages() {
-	env -i PATH="$PATH" HOME="$box" make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
+	env -i PATH="$PATH" HOME="$box" CK_RUN_SUITE=text make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
 }
 
 build_packages "$box/later" "rpmbuild --nocheck --define 'dist .2'" &
@@ -28,7 +29,7 @@ later_plain=$(package later '[0-9]') later_caps=$(package later caps)
 check 'make rpm builds both, and tests each' '
 	[ $first_built -eq 0 ] && [ "$(grep -c "^100%: Checks:" "$box/first.log")" = 2 ] &&
 	[ -s "$plain" ] && [ -s "$caps" ] || { tail -n 40 "$box/first.log"; false; }'
-check 'and a later release of them' '
+check 'make rpm builds a later release of both' '
 	[ $later_built -eq 0 ] && [ -s "$later_plain" ] && [ -s "$later_caps" ] ||
 		{ tail -n 40 "$box/later.log"; false; }'
 
@@ -42,7 +43,7 @@ programs() {
 	list "$1" | grep /opt/jacamar/ | grep -v /share | tr -s ' ' | tee "$box/list"
 	diff - "$box/list"
 }
-check 'one executable, its links, and jacamar-auth as a file of its own' '
+check 'the package has one executable, its links, and jacamar-auth as a separate file' '
 	programs "$caps" <<-FILES
 	drwxr-xr-x 1 root:root /opt/jacamar/bin
 	lrwxrwxrwx 1 root:root /opt/jacamar/bin/jacamar ../libexec/jacamar-ci
@@ -50,7 +51,7 @@ check 'one executable, its links, and jacamar-auth as a file of its own' '
 	drwxr-xr-x 1 root:root /opt/jacamar/libexec
 	-rwxr-xr-x 1 root:root /opt/jacamar/libexec/jacamar-ci
 	FILES'
-check 'without capabilities it is a link like the other' '
+check 'in the package without capabilities, jacamar-auth is a link like jacamar' '
 	programs "$plain" <<-FILES
 	drwxr-xr-x 1 root:root /opt/jacamar/bin
 	lrwxrwxrwx 1 root:root /opt/jacamar/bin/jacamar ../libexec/jacamar-ci
@@ -58,7 +59,7 @@ check 'without capabilities it is a link like the other' '
 	drwxr-xr-x 1 root:root /opt/jacamar/libexec
 	-rwxr-xr-x 1 root:root /opt/jacamar/libexec/jacamar-ci
 	FILES'
-check 'all else is root'\''s, for everyone to read and for nobody to change' '
+check 'all other files belong to root'\''s, for everyone to read and for nobody to change' '
 	for package in "$plain" "$caps"; do
 		list "$package" | grep -v /bin/jacamar-auth >"$box/rest"
 		[ "$(wc -l <"$box/rest")" -gt 15 ] && ! grep cap_ "$box/rest" &&
@@ -86,7 +87,7 @@ check 'no directory is theirs that others own, too' '
 	done'
 check 'a distribution that says how much _FORTIFY_SOURCE is wanted gets no warning' '
 	! grep -i "redefined" "$box/first.log"'
-check 'what is needed has its names of RHEL, the libraries that are opened by name included' '
+check 'the requirements have the names of RHEL, also those of the libraries that are opened by name' '
 	for package in "$plain" "$caps"; do
 		echo "$package"
 		rpm -qp --requires "$package" >"$box/requires"
@@ -179,30 +180,30 @@ check 'everyone may call jacamar, the runner jacamar-auth, and nobody else' '
 	in_system 4711:"$(runner_group)" "" /opt/jacamar/bin/jacamar-auth &&
 	! in_system 4711:4711 "" /opt/jacamar/bin/jacamar-auth'
 check 'rpm finds them as they were packaged' 'system_rpm -V jacamar-ci-caps'
-check 'and would find a change of who may execute it, or what it may do' '
+check 'rpm -V would find a change of the mode or the capabilities of jacamar-auth' '
 	chmod 755 "$auth" && ! system_rpm -V jacamar-ci-caps && chmod 750 "$auth" &&
 	setcap -r "$auth" && ! system_rpm -V jacamar-ci-caps &&
 	system_rpm --restore jacamar-ci-caps && the_runner_alone && system_rpm -V jacamar-ci-caps'
 
 # --- upgrade ---
 
-check 'an upgrade keeps it so, and takes them from the old file, which somebody may have kept' '
+check 'an upgrade keeps the capabilities, and removes them from the old file, which somebody may have kept' '
 	ln "$auth" "$root/kept" && system_rpm -U "$later_caps" && the_runner_alone &&
 	[ -e "$root/kept" ] && [ ! "$root/kept" -ef "$auth" ] &&
 	system_rpm -V jacamar-ci-caps'
 
 # --- exchange ---
 
-check 'one is not installed beside the other, and does not take its place unasked' '
+check 'the two packages exclude each other, and neither replaces the other unasked' '
 	! system_rpm -i "$later_plain" && ! system_rpm -U "$later_plain" && the_runner_alone'
-check 'it goes with all that it brought, but for the account' '
+check 'removing the package removes all that it installed, except the account' '
 	system_rpm -e jacamar-ci-caps && nobody && [ ! -e "$root/opt/jacamar" ] &&
 	[ -n "$(runner_group)" ] && [ -e "$root/kept" ]'
-check 'the other has no capability, whoever calls' '
+check 'the package without capabilities has none, whoever calls it' '
 	system_rpm -i "$plain" && nobody && in_system 4711:4711 "" /opt/jacamar/bin/jacamar-auth &&
 	! system_rpm -i "$caps" && ! system_rpm -U "$later_caps" && nobody'
-check 'it is upgraded to its own kind' 'system_rpm -U "$later_plain" && nobody && system_rpm -V jacamar-ci'
-check 'and exchanged for the first again, whose account is left as it is' '
+check 'a package is upgraded to one of its own kind' 'system_rpm -U "$later_plain" && nobody && system_rpm -V jacamar-ci'
+check 'the packages can be exchanged back, and the account is left as it is' '
 	cp "$root/etc/passwd" "$box/passwd" && system_rpm -e jacamar-ci && system_rpm -i "$caps" &&
 	the_runner_alone && cmp "$root/etc/passwd" "$box/passwd"'
 
@@ -237,7 +238,7 @@ if command -v dnf >/dev/null && command -v createrepo_c >/dev/null; then
 	check 'dnf swap gives the capabilities' '
 		system_dnf both swap jacamar-ci jacamar-ci-caps && the_runner_alone &&
 		system_rpm -V jacamar-ci-caps'
-	check 'and takes them, from a file that somebody has kept, too' '
+	check 'the exchange also removes the capabilities from a file that somebody has kept' '
 		ln "$auth" "$root/kept" && system_dnf both swap jacamar-ci-caps jacamar-ci && nobody &&
 		[ -L "$auth" ] && [ -e "$root/kept" ] && system_rpm -V jacamar-ci'
 

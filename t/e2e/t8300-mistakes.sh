@@ -69,7 +69,7 @@ mistake() {
 	check "$title" '
 		eval "$make" || exit 1
 		eval "$shows"; code=$?
-		[ $code -eq 2 ] && nothing_ran && one_line_has_all || { echo "code $code"; cat "$box/log"; false; }'
+		config_failed $code && nothing_ran && one_line_has_all || { echo "code $code"; cat "$box/log"; false; }'
 }
 echo 'echo the job ran' | job
 check 'a site without a mistake (so that the next tests tell something)' 'play && logged "the job ran"'
@@ -78,17 +78,17 @@ check 'a site without a mistake (so that the next tests tell something)' 'play &
 
 mistake 'setcap was forgotten' \
 	'setcap -r "$auth"' configure \
-	'has no privilege to change accounts' "run: setcap cap_setgid,cap_setuid=ep $auth"
+	'cannot change accounts' "run: setcap cap_setgid,cap_setuid=ep $auth"
 mistake 'setcap was run for jacamar instead' \
 	'setcap -r "$auth"; setcap cap_setgid,cap_setuid=ep "$ci"' configure \
-	'has no privilege to change accounts' "run: setcap cap_setgid,cap_setuid=ep $auth"
+	'cannot change accounts' "run: setcap cap_setgid,cap_setuid=ep $auth"
 mistake 'the unit of the service has NoNewPrivileges=yes' \
 	: 'configure setpriv --no-new-privs' \
-	'has no privilege to change accounts' 'Remove NoNewPrivileges=yes' "unit of the runner's service"
+	'cannot change accounts' 'Remove NoNewPrivileges=yes' "unit of the runner's service"
 if can_mount; then
 	mistake 'it is on a nosuid mount' \
 		: 'with_mounts "mount --bind $prefix $prefix && mount -o remount,bind,nosuid $prefix"' \
-		'has no privilege to change accounts' "$auth is on a nosuid mount" 'Mount that without nosuid'
+		'cannot change accounts' "$auth is on a nosuid mount" 'without nosuid'
 else
 	skip 'it is on a nosuid mount' 'nothing can be mounted here'
 fi
@@ -97,16 +97,16 @@ mistake 'everyone may execute jacamar-auth' \
 	'has capabilities, and everyone may execute it' "run: chmod o-rwx $auth"
 mistake 'jacamar-auth is a hard link to jacamar' \
 	'ln -f "$ci" "$auth" && setcap cap_setgid,cap_setuid=ep "$auth"' configure \
-	'everyone may execute it under another name' "$auth is a hard link" 'make install-caps'
+	'everyone may execute it under another name' "$auth has hard links" 'make install-caps'
 mistake 'a user is in the group of the service account' \
 	'usermod -aG "$runner" "$usr"' 'configure; code=$?; gpasswd -d "$usr" "$runner" >/dev/null; (exit $code)' \
-	"$usr is in the group (gid $(id -g "$runner"))" "take $usr out of that group, or install $auth for the group of"
+	"$usr is in the group (gid $(id -g "$runner"))" "remove $usr from that group, or install $auth for a group"
 mistake 'the group may write to a directory above' \
 	'chmod 775 "$prefix/bin"' configure \
-	"$prefix/bin can be written by others" "run: chmod go-w $prefix/bin"
+	"$prefix/bin is writable by group or others" "run: chmod go-w $prefix/bin"
 mistake 'a directory above is not of root' \
 	'install -d -o "$usr" "$place/data" && cp "$ci" "$place/data/jacamar" && auth "jacamar_path = \"$place/data\""' configure \
-	"$place/data belongs to uid $(id -u "$usr")" 'must belong to root' "run: chown root $place/data"
+	"$place/data is owned by uid $(id -u "$usr")" 'root must own everything' "run: chown root $place/data"
 mistake 'jacamar_path leads nowhere' \
 	'auth "jacamar_path = \"$place/none\""' configure \
 	"cannot find $place/none: No such file or directory" 'is auth.jacamar_path right?' "($file:7)"
@@ -227,10 +227,10 @@ logging.location = \"$place/none/audit.log\""' configure \
 
 mistake 'prepare_args are missing' \
 	: 'by_hand "$auth"' \
-	'a stage is missing: config, prepare, run or cleanup' "runner's config.toml" prepare_args
+	'the command is missing: config, prepare, run or cleanup' "runner's config.toml" prepare_args
 mistake 'run_args are missing' \
 	: 'by_hand "$auth" /tmp/custom-executor1/script.1/script. build_script' \
-	'there is no stage /tmp/custom-executor1/script.1/script.' "runner's config.toml" run_args
+	'unknown command "/tmp/custom-executor1/script.1/script."' "runner's config.toml" run_args
 mistake 'config_args lack --configuration' \
 	: 'by_hand "$auth" config' \
 	'config needs --configuration FILE' "add it to config_args in the runner's config.toml"
@@ -239,10 +239,11 @@ mistake 'config_exec is missing' \
 	'JACAMAR_CI_STATE is not set' "is config_exec set in the runner's config.toml"
 mistake 'somebody calls it by hand' \
 	: 'by_hand "$auth" config --configuration "$file"' \
-	'JOB_RESPONSE_FILE is not set' 'by hand, call: config --check FILE'
-mistake 'config.toml calls jacamar --no-auth, the other file wants users' \
-	: 'by_hand "$prefix/bin/jacamar" --no-auth config --configuration "$file"' \
-	'auth.downscope asks for a change of account' 'call jacamar-auth' "($file:6)"
+	'JOB_RESPONSE_FILE is not set' 'by hand, use: config --check FILE'
+mistake 'run is called by jacamar --no-auth, after a config by jacamar-auth' \
+	: 'configure && by_hand env JACAMAR_CI_STATE="$(jq -r .job_env.JACAMAR_CI_STATE "$box/answer")" \
+		"$prefix/bin/jacamar" --no-auth prepare' \
+	'config was run by jacamar-auth, but prepare by jacamar --no-auth' 'must call the same program for all stages'
 
 # Jobs and accounts
 
@@ -250,7 +251,7 @@ mistake 'the id token of a job has another name here' \
 	'general "jwt_env_variable = \"HPC_TOKEN\""' configure \
 	'the job has no id token' 'it needs id_tokens: HPC_TOKEN' general.jwt_env_variable "($file:4)"
 check 'and its author is told how to name it' '
-	general "jwt_env_variable = \"HPC_TOKEN\""; play; [ $? -eq 2 ] && nothing_ran &&
+	general "jwt_env_variable = \"HPC_TOKEN\""; play; [ $? -eq 1 ] && nothing_ran &&
 	logged "it has no id token; in .gitlab-ci.yml, give the job id_tokens: { HPC_TOKEN: { aud: \"https://gitlab.example.com\" } }" &&
 	! logged jwt_env_variable >/dev/null'
 mistake 'its audience is not that of the site' \
@@ -261,7 +262,7 @@ mistake 'the person has no account here' \
 	"there is no local account 'nobody-here'" 'getent passwd '\''nobody-here'\'' must find it'
 mistake 'the account has no shell' \
 	'usermod -s /sbin/nologin "$usr"' 'configure; code=$?; usermod -s /bin/bash "$usr"; (exit $code)' \
-	"account $usr is closed: its shell is /sbin/nologin" 'have auth.shell_allowlist list it' "(not set in $file)"
+	"account $usr is closed: its shell is /sbin/nologin" 'add it to auth.shell_allowlist' "(not set in $file)"
 mistake 'the uid is below min_uid' \
 	'auth "min_uid = 60000"' configure \
 	"uid $(id -u "$usr") of $usr is below auth.min_uid, 60000" "($file:7)"
@@ -270,7 +271,7 @@ mistake 'the user is blocked' \
 	"$usr is in auth.user_blocklist" "($file:7)"
 mistake 'nobody made the home' \
 	'mv "$box/home/$usr" "$box/home/gone"' 'configure; code=$?; mv "$box/home/gone" "$box/home/$usr"; (exit $code)' \
-	"the home directory $box/home/$usr of $usr does not exist: make it, or set general.data_dir" "($file:3)"
+	"the home directory $box/home/$usr of $usr does not exist: ask the administrators of this site to create it"
 
 # The server and its tokens
 
@@ -300,17 +301,16 @@ mistake 'jwks_file is the page of somebody who was not signed in' \
 
 mistake 'the file system of data_dir is not mounted' \
 	'write_config "data_dir = \"$place/data\""' a_job \
-	"cannot open $place/data/ (general.data_dir: it must be there, and let users in): No such file or directory"
+	"cannot open the directory $place/data: No such file or directory; ask the administrators of this site, who set data_dir"
 mistake 'users can make nothing in data_dir' \
 	'mkdir "$place/data" && write_config "data_dir = \"$place/data\""' a_job \
-	"cannot make '$usr' of $place/data/$usr/" 'general.data_dir: the site must let users make directories there' \
-	auth.root_dir_creation 'Permission denied'
+	"cannot create the directory $place/data/$usr: Permission denied" 'ask the administrators of this site, who set data_dir'
 mistake "root made the user's directory, and left it at that" \
 	'install -d "$place/data" "$place/data/$usr" && write_config "data_dir = \"$place/data\""' a_job \
-	"'$usr' in $place/data/$usr/" 'belongs to another account (uid 0)' 'have root chown it'
+	"$place/data/$usr belongs to another account (uid 0)" 'ask the administrators of this site, who set data_dir'
 mistake 'shell_path is not there' \
 	'general "shell_path = \"$place/bash\""; echo "echo the job ran" | job' 'a_job; code=$?; rm -rf "$box/home/$usr/.jacamar-ci"; (exit $code)' \
-	"cannot execute $place/bash: No such file or directory" 'is general.shell_path right?'
+	"cannot execute $place/bash: No such file or directory" 'check general.shell_path'
 
 # The script of auth.runas
 
@@ -325,13 +325,13 @@ mistake 'the script cannot be executed' \
 	"$place/script is not a program" auth.runas.validation_script "run: chmod a+rx $place/script" "($file:7)"
 mistake 'others may write to it' \
 	'runas; chmod 775 "$place/script"' configure \
-	"$place/script can be written by others" "run: chmod go-w $place/script"
+	"$place/script is writable by group or others" "run: chmod go-w $place/script"
 mistake 'it is not there' \
 	'runas; rm "$place/script"' configure \
 	"cannot find $place/script" 'is auth.runas.validation_script right?' "($file:7)"
 mistake 'it was changed since its sha256 was taken' \
 	'runas "runas.sha256 = \"$(printf "%064d" 0)\""' configure \
 	"auth.runas.validation_script $place/script has the sha256 $(printf '#!/bin/sh\n' | sha256sum | cut -d' ' -f1)" \
-	'auth.runas.sha256; if you changed the script, change that' "($file:8)"
+	'auth.runas.sha256; if you changed the script, change the setting' "($file:8)"
 
 finish

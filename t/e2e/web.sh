@@ -3,7 +3,9 @@
 command -v nginx >/dev/null && command -v openssl >/dev/null || skip_all 'needs nginx and openssl'
 
 # Two servers of one nginx: the site's, and an attacker's whose certificate is as good; and the
-# site's once more without TLS. Each logs who asked for what.
+# site's once more without TLS. Each logs who asked for what. Three more have certificates that are
+# refused: expired, not valid yet, and of another host. A test adds to the site's in $web/site*.conf,
+# and to the whole in $web/http*.conf.
 web=$box/web
 nginx_pid=
 stop_web() {
@@ -13,6 +15,24 @@ stop_web() {
 	nginx_pid=
 }
 
+# date_of WHEN: as certificates have it.
+date_of() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
+
+# other_certificate NAME HOST FROM TO: one more of the authority, for that time.
+other_certificate() {
+	rm -f "$web/index"* "$web/serial"*
+	: >"$web/index"
+	echo 01 >"$web/serial"
+	printf '%s\n' '[ca]' 'default_ca = one' '[one]' "database = $web/index" "serial = $web/serial" \
+		"new_certs_dir = $web" 'default_md = sha256' 'policy = any' 'unique_subject = no' '[any]' \
+		'commonName = supplied' >"$web/ca.cnf"
+	echo "subjectAltName=DNS:$2" >"$web/$1.extensions"
+	openssl req -newkey rsa:2048 -nodes -subj "/CN=$2" -keyout "$web/$1.key" -out "$web/$1.csr" &&
+		openssl ca -batch -notext -config "$web/ca.cnf" -cert "$web/ca.pem" -keyfile "$web/ca.key" \
+			-startdate "$(date_of "$3")" -enddate "$(date_of "$4")" \
+			-extfile "$web/$1.extensions" -in "$web/$1.csr" -out "$web/$1.pem"
+}
+
 make_certificates() {
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=Authority of a test' \
 		-addext basicConstraints=critical,CA:TRUE -keyout "$web/ca.key" -out "$web/ca.pem" &&
@@ -20,7 +40,10 @@ make_certificates() {
 			-out "$web/server.csr" &&
 		echo 'subjectAltName=DNS:localhost' >"$web/extensions" &&
 		openssl x509 -req -in "$web/server.csr" -CA "$web/ca.pem" -CAkey "$web/ca.key" \
-			-CAcreateserial -days 2 -extfile "$web/extensions" -out "$web/server.pem"
+			-CAcreateserial -days 2 -extfile "$web/extensions" -out "$web/server.pem" &&
+		other_certificate expired localhost '10 days ago' '2 days ago' &&
+		other_certificate future localhost '2 days' '10 days' &&
+		other_certificate other gitlab.example.com '1 day ago' '2 days'
 }
 
 write_web_config() {
@@ -38,6 +61,7 @@ http {
 	ssl_certificate $web/server.pem;
 	ssl_certificate_key $web/server.key;
 	default_type application/json;
+	include $web/http*.conf;
 	server {
 		listen 127.0.0.1:$port ssl;
 		access_log $web/site.log asked;
@@ -47,6 +71,7 @@ http {
 		location /slow/ { limit_rate 1; }
 		location /broken/ { return 500; }
 		location /forbidden/ { return 403; }
+		include $web/site*.conf;
 	}
 	server {
 		listen 127.0.0.1:$attacker_port ssl;
@@ -56,6 +81,21 @@ http {
 	server {
 		listen 127.0.0.1:$quiet_port;
 		return 204;
+	}
+	server {
+		listen 127.0.0.1:$expired_port ssl;
+		ssl_certificate $web/expired.pem;
+		ssl_certificate_key $web/expired.key;
+	}
+	server {
+		listen 127.0.0.1:$future_port ssl;
+		ssl_certificate $web/future.pem;
+		ssl_certificate_key $web/future.key;
+	}
+	server {
+		listen 127.0.0.1:$other_port ssl;
+		ssl_certificate $web/other.pem;
+		ssl_certificate_key $web/other.key;
 	}
 	server {
 		listen 127.0.0.1:$plain_port;
@@ -88,6 +128,7 @@ start_web_somewhere() {
 	for round in $(seq 20); do
 		port=$(shuf -i 10000-29999 -n 1)
 		attacker_port=$((port + 1)) plain_port=$((port + 2)) quiet_port=$((port + 3))
+		expired_port=$((port + 4)) future_port=$((port + 5)) other_port=$((port + 6))
 		write_web_config
 		start_web && return 0
 	done

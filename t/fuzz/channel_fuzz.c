@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/channel.h"
-#include "core/environment.h"
+#include "core/protocol/channel.h"
+#include "core/protocol/environment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/executor/arguments.h"
 #include "core/executor/scheduler.h"
-#include "core/text.h"
-#include "core/words.h"
+#include "core/lib/argv.h"
+#include "core/lib/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,12 +39,14 @@ static void check_answer(bool read, const struct batch_answer *answer)
 
 static void try_arguments(const struct scheduler *scheduler, const char *text)
 {
-	struct words words = {.count = 0};
+	struct argv words = {.count = 0};
 	char fault[256] = "";
-	if (words_split(&words, text) == NULL &&
-	    !options_check(&scheduler->options, &words, fault, sizeof(fault)) && fault[0] == '\0')
+	if (argv_split(&words, text) == NULL &&
+	    !arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0}, &words,
+				   NULL, fault, sizeof(fault)) &&
+	    fault[0] == '\0')
 		abort();
-	words_free(&words);
+	argv_free(&words);
 }
 
 static void try_output(const struct scheduler *scheduler, const struct command_result *result)

@@ -17,7 +17,7 @@ static void add_quoted(struct text *text, const char *word)
 	text_string(text, "'");
 }
 
-/* A script for sh that makes the one call, with nothing but the call's environment. */
+/* Writes a script for sh that makes one call, with only that call's environment. */
 static void write_call(const struct session *session, const char *name, char **argv,
 		       char **environment, bool last)
 {

@@ -8,49 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTICE "\033[32;1m$ " /* in front of a command that the script is about to run */
+#include "core/lib/io.h"
+
+#define NOTICE "\033[32;1m$ " /* before a command that the script is about to run */
+
+/* From SIGTERM, or from the end of the process, to the report that a call is late. */
+#define LATE_AFTER 10000
 
 static const int WATCHED[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
 /* One of the two pipes of a call. */
 struct stream {
 	int fd;		  /* -1: at its end */
-	struct text line; /* what is known of the line that is being written */
+	struct text line; /* the beginning of a line that has no end yet */
 	struct text *keep;
 	bool to_log;
 	bool to_stderr;
 };
 
-/* Where a call stands; the times are -1 until then. */
+/* The state of a call; a time is -1 until it has come. */
 struct progress {
 	struct stream streams[2];
 	int64_t ended;
 	int64_t terminated;
 	int64_t killed;
+	bool late; /* and that was reported */
 };
-
-static void write_fully(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return; /* whoever read the log is gone; the job goes on */
-		bytes += written;
-		length -= (size_t)written;
-	}
-}
 
 void watch_log(const struct watch *watch, const char *bytes, size_t length)
 {
-	write_fully(STDOUT_FILENO, bytes, length);
+	/* If nobody reads the log any more, the job still continues. */
+	(void)io_write_all(STDOUT_FILENO, bytes, length);
 	if (watch->log >= 0)
-		write_fully(watch->log, bytes, length);
+		(void)io_write_all(watch->log, bytes, length);
 }
 
 void watch_start(struct watch *watch)
@@ -80,7 +74,7 @@ static void cancel(struct watch *watch, enum phase phase)
 void watch_look(struct watch *watch, enum phase phase)
 {
 	struct signalfd_siginfo info;
-	int64_t now = milliseconds_now();
+	int64_t now = io_now_ms();
 
 	while (read(watch->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		if (info.ssi_signo != SIGCHLD && watch->stopped == NULL)
@@ -93,11 +87,11 @@ void watch_look(struct watch *watch, enum phase phase)
 
 void watch_sleep(struct watch *watch, int64_t duration)
 {
-	int64_t end = milliseconds_now() + duration;
+	int64_t end = io_now_ms() + duration;
 
 	for (;;) {
 		struct pollfd signals = {watch->signals, POLLIN, 0};
-		int64_t left = end - milliseconds_now();
+		int64_t left = end - io_now_ms();
 
 		watch_look(watch, PHASE_BEFORE);
 		if (watch->stopped != NULL || left <= 0)
@@ -106,7 +100,7 @@ void watch_sleep(struct watch *watch, int64_t duration)
 	}
 }
 
-/* In the child. What it cannot do it reports through the pipe, as errno. */
+/* In the child. Reports a failure through the pipe, as errno. */
 static _Noreturn void become(const struct call *call, const int out[2], const int err[2],
 			     int report)
 {
@@ -119,11 +113,11 @@ static _Noreturn void become(const struct call *call, const int out[2], const in
 	    chdir(call->directory) == 0 && signal(SIGPIPE, SIG_DFL) != SIG_ERR &&
 	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
 		execvpe(call->argv[0], call->argv, call->environment);
-	write_fully(report, (const char *)&(int){errno}, sizeof(int));
+	(void)io_write_all(report, &(int){errno}, sizeof(int));
 	_exit(127);
 }
 
-/* Returns false, and call->error, where the driver cannot be started. */
+/* Returns false, with call->error, if the driver cannot be started. */
 static bool start(struct call *call, struct progress *progress)
 {
 	int out[2], err[2], report[2];
@@ -154,7 +148,7 @@ static bool start(struct call *call, struct progress *progress)
 	return true;
 }
 
-/* True once a line has the text, but for the lines by which a script announces a command. */
+/* True once a line has the text; lines by which a script announces a command do not count. */
 static bool has_text(struct stream *stream, const char *bytes, size_t length, const char *wanted)
 {
 	while (length > 0) {
@@ -188,7 +182,7 @@ static void read_stream(struct stream *stream, const struct call *call, struct w
 	if (stream->keep != NULL)
 		text_add(stream->keep, bytes, (size_t)got);
 	if (stream->to_stderr)
-		write_fully(STDERR_FILENO, bytes, (size_t)got);
+		(void)io_write_all(STDERR_FILENO, bytes, (size_t)got);
 	if (!stream->to_log)
 		return;
 	watch_log(watch, bytes, (size_t)got);
@@ -198,7 +192,7 @@ static void read_stream(struct stream *stream, const struct call *call, struct w
 
 static bool is_to_end(const struct call *call, const struct watch *watch, int64_t started)
 {
-	if (call->timeout >= 0 && milliseconds_now() >= started + call->timeout)
+	if (call->timeout >= 0 && io_now_ms() >= started + call->timeout)
 		return true;
 	if (call->phase == PHASE_CLEANUP)
 		return false;
@@ -211,11 +205,40 @@ static int send_to_group(struct call *call, int number)
 	return kill(-call->pid, number);
 }
 
-/* Returns true where nothing more is to be waited for. */
+static unsigned long long inode_of(const struct stream *stream)
+{
+	struct stat found;
+
+	return stream->fd >= 0 && fstat(stream->fd, &found) == 0 ? found.st_ino : 0;
+}
+
+/*
+ * The reader of the FIFO, if there is one, finds out who holds the pipes: this process cannot see
+ * the descriptors of other accounts.
+ */
+static void report_late(const struct call *call, const struct watch *watch,
+			const struct progress *progress)
+{
+	int fd = open(watch->late_fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "%d %llu %llu\n", (int)call->pid, inode_of(&progress->streams[0]),
+		inode_of(&progress->streams[1]));
+	close(fd);
+}
+
+static bool is_late(const struct progress *progress, int64_t now)
+{
+	return (progress->terminated >= 0 && now >= progress->terminated + LATE_AFTER) ||
+	       (progress->ended >= 0 && now >= progress->ended + LATE_AFTER);
+}
+
+/* Returns true if there is nothing more to wait for. */
 static bool advance(struct call *call, const struct watch *watch, struct progress *progress,
 		    int64_t started)
 {
-	int64_t now = milliseconds_now();
+	int64_t now = io_now_ms();
 
 	if (progress->terminated < 0 && is_to_end(call, watch, started)) {
 		progress->terminated = now;
@@ -232,13 +255,17 @@ static bool advance(struct call *call, const struct watch *watch, struct progres
 	if (progress->ended >= 0 && watch->eof_timeout >= 0 &&
 	    now >= progress->ended + watch->eof_timeout)
 		call->hung = true;
+	if (watch->late_fifo != NULL && !progress->late && is_late(progress, now)) {
+		progress->late = true;
+		report_late(call, watch, progress);
+	}
 	return call->given_up || call->hung;
 }
 
 static void look_for_end(struct call *call, struct progress *progress)
 {
 	if (progress->ended < 0 && waitpid(call->pid, &call->status, WNOHANG) == call->pid)
-		progress->ended = milliseconds_now();
+		progress->ended = io_now_ms();
 }
 
 /* The runner would leave them behind; this program does not. */
@@ -268,7 +295,7 @@ void call_run(struct call *call, struct watch *watch)
 		.terminated = -1,
 		.killed = -1,
 	};
-	int64_t started = milliseconds_now();
+	int64_t started = io_now_ms();
 
 	if (!start(call, &progress))
 		return;
@@ -290,7 +317,7 @@ void call_run(struct call *call, struct watch *watch)
 	}
 	if (call->hung || call->given_up)
 		leave_nothing(call, &progress);
-	call->duration = milliseconds_now() - started;
+	call->duration = io_now_ms() - started;
 	text_free(&progress.streams[0].line);
 	text_free(&progress.streams[1].line);
 }

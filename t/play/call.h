@@ -1,7 +1,7 @@
 /*
- * One call of the driver, as GitLab Runner makes it: a process group of its own, standard input
- * empty, standard output and error as pipes that are read to their end, SIGTERM and later SIGKILL
- * to the group where the job is to end.
+ * One call of the driver, as GitLab Runner makes it: in a process group of its own, with empty
+ * standard input, and with pipes for standard output and error that are read to their end. To end
+ * the job, the group gets SIGTERM and later SIGKILL.
  */
 #ifndef JACAMAR_T_PLAY_CALL_H
 #define JACAMAR_T_PLAY_CALL_H
@@ -12,12 +12,12 @@
 
 #include "t/play/text.h"
 
-/* What a cancelled job means for a call depends on how far the job is. */
+/* The effect of a cancelled job on a call depends on the phase of the job. */
 enum phase {
 	PHASE_BEFORE, /* up to the job's script: a cancelled job ends at once */
 	PHASE_SCRIPT, /* only the script ends; the sub-stages that follow still run */
-	PHASE_AFTER,  /* a cancelled job goes on as it would */
-	PHASE_CLEANUP /* nothing but its own timeout ends it */
+	PHASE_AFTER,  /* a cancelled job continues */
+	PHASE_CLEANUP /* only its own timeout ends it */
 };
 
 /* What is watched over the whole job. All times are milliseconds; -1: never. */
@@ -29,6 +29,7 @@ struct watch {
 	const char *cancel_text; /* NULL: none */
 	bool abort;		 /* a cancelled job ends at once in every phase */
 	int64_t eof_timeout;	 /* from the end of the process to the end of its pipes */
+	const char *late_fifo;	 /* gets the pipes of a call that is late; NULL: nobody asks */
 	int64_t grace;		 /* from SIGTERM to SIGKILL */
 	int64_t force;		 /* from SIGKILL to giving up */
 	bool script_cancelled;
@@ -44,7 +45,7 @@ struct call {
 	bool keep_stdout; /* in `output`, not in the job's log */
 	bool keep_stderr; /* in `errors` and on standard error, not in the job's log */
 
-	/* What came of it. */
+	/* Results. */
 	pid_t pid;
 	int error;     /* errno of a call that could not be started, else 0 */
 	int status;    /* of waitpid */

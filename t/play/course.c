@@ -20,9 +20,9 @@ static void say_driver(const struct session *session, const char *answer)
 
 	text_string(&line, "Using Custom executor");
 	if (name != NULL)
-		text_format(&line, " with driver %s", name);
+		text_print(&line, " with driver %s", name);
 	if (name != NULL && version != NULL)
-		text_format(&line, " %s", version);
+		text_print(&line, " %s", version);
 	text_string(&line, "...");
 	session_say(session, line.data);
 	text_free(&line);
@@ -79,15 +79,16 @@ static struct verdict try_to_prepare(struct session *session, bool *final)
 	return verdict;
 }
 
-/* A try is config and prepare with files of its own, and cleanup where it failed. */
+/*
+ * A try is config and prepare with files of its own, and cleanup where it failed. A failed build is
+ * not tried again. After each other failure the runner waits, also after the last one.
+ */
 static struct verdict prepare(struct session *session)
 {
 	struct verdict verdict = {SUCCESS, 0};
 	bool final = false;
 
 	for (int i = 0; i < PREPARE_TRIES; i++) {
-		if (i > 0)
-			watch_sleep(&session->watch, session->options.retry_delay);
 		if (session->watch.stopped != NULL)
 			return (struct verdict){STOPPED, 0};
 		verdict = try_to_prepare(session, &final);
@@ -98,9 +99,11 @@ static struct verdict prepare(struct session *session)
 			return (struct verdict){STOPPED, 0};
 		if (verdict.outcome == BUILD_FAILURE || verdict.outcome == HUNG || final)
 			return verdict;
-		session_say(session, "ERROR: Preparation failed");
+		session_say(session, "ERROR: Preparation failed: exit status 2");
+		session_say(session, "Will be retried in 3s ...");
+		watch_sleep(&session->watch, session->options.retry_delay);
 	}
-	return verdict;
+	return session->watch.stopped != NULL ? (struct verdict){STOPPED, 0} : verdict;
 }
 
 /* run */
@@ -121,7 +124,7 @@ static struct verdict run_substage(struct session *session, enum phase phase, co
 	return session->watch.stopped != NULL ? (struct verdict){STOPPED, 0} : verdict;
 }
 
-/* Runs it whatever became of the job so far; the first failure stays the job's. */
+/* Runs it even after a failure; the first failure remains the job's. */
 static void run_anyway(struct session *session, const char *substage, struct verdict *first)
 {
 	struct verdict verdict = run_substage(session, PHASE_AFTER, substage);
@@ -152,7 +155,7 @@ static bool is_fixed_substage(const char *name)
 	return false;
 }
 
-/* build_script, then what other steps the job has: by its scripts, or by its list of sub-stages. */
+/* build_script, then the job's other steps: those of its scripts, or of its list of sub-stages. */
 static struct verdict run_steps(struct session *session)
 {
 	json_t *scripts = json_object_get(session->job.file, "scripts");

@@ -7,7 +7,7 @@
 
 #define DEFAULT_TIMEOUT 3600 /* seconds */
 
-/* What job_load takes where JOB.json has no response. */
+/* The response if JOB.json has none. */
 static json_t *default_response(void)
 {
 	return json_pack(
@@ -66,7 +66,8 @@ json_t *job_script(const struct job *job, const char *substage)
 	return json_object_get(json_object_get(job->file, "scripts"), substage);
 }
 
-/* The runner skips after_script where it is empty; the others are there as if a job needed all. */
+/* The runner skips an empty after_script. This program runs all others, as if the job needed them.
+ */
 bool job_has_substage(const struct job *job, const char *substage)
 {
 	json_t *chosen = json_object_get(job->file, "substages");
@@ -85,7 +86,7 @@ bool job_has_substage(const struct job *job, const char *substage)
 
 /* Directories */
 
-/* The path in the repository's URL, without the slash in front and ".git" behind. */
+/* The path in the repository's URL, without the first slash and without ".git". */
 char *job_project_path(const struct job *job)
 {
 	json_t *git_info = json_object_get(job->response, "git_info");
@@ -127,7 +128,7 @@ char *job_server_origin(const struct job *job)
 	return formatted("%.*s", (int)(host + length - url), url);
 }
 
-/* A prefix that says what kind of token it is does not count (glrt-, t1_, ...). */
+/* Without the prefixes that give the kind of the token (glrt-, t1_, ...). */
 char *job_short_token(const struct job *job)
 {
 	const char *token = job->config->token == NULL ? "short" : job->config->token;

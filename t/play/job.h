@@ -1,10 +1,10 @@
 /*
- * One job as GitLab Runner holds it: what the server answered, what config_exec added, and what
- * follows from both: directories, variables, and the environment of every call of the driver.
+ * One job as GitLab Runner knows it: the server's response, config_exec's answer, and what follows
+ * from both: directories, variables, and the environment of every call of the driver.
  *
  * JOB.json, every member optional:
- *   response      the server's answer; JOB_RESPONSE_FILE gets it as it is
- *   raw_response  text that JOB_RESPONSE_FILE gets instead
+ *   response      the server's response, for JOB_RESPONSE_FILE
+ *   raw_response  text for JOB_RESPONSE_FILE instead of that
  *   scripts       {SUBSTAGE: [command, ...]}; step_* beside build_script run after it, in order
  *   environment   {NAME: value}, the runner's own environment; null unsets
  *   custom_env    {NAME: value}, job variables beyond the response's; null removes
@@ -24,7 +24,7 @@ struct job {
 	const struct runner_config *config;
 	json_t *file;	  /* JOB.json */
 	json_t *response; /* the one in it, or a default; a reference of its own */
-	json_t *job_env;  /* what config_exec added; NULL until it ran */
+	json_t *job_env;  /* of config_exec's answer; NULL until it ran */
 	char *builds_dir;
 	char *cache_dir;
 	char *hostname;
@@ -41,10 +41,10 @@ void job_free(struct job *job);
 enum configured {
 	CONFIGURED,
 	CONFIGURE_NOT_AN_ANSWER,     /* the runner would try again */
-	CONFIGURE_DIRECTORY_MISSING, /* here it would not */
+	CONFIGURE_DIRECTORY_MISSING, /* the runner would not */
 };
 
-/* Takes over config_exec's answer; where the runner would fail, with a *reason to be freed. */
+/* Applies config_exec's answer. If the runner would fail, *reason is set, to be freed. */
 enum configured job_configure(struct job *job, const char *answer, char **reason);
 void job_forget_answer(struct job *job);
 

@@ -87,7 +87,7 @@ static json_t *read_array(struct reader *reader)
 	return array;
 }
 
-/* What is neither a string, an array nor a number (dates, inline tables) is read as its text. */
+/* Other values than strings, arrays and numbers (dates, inline tables) are read as text. */
 static json_t *read_value(struct reader *reader)
 {
 	char *end;
@@ -129,7 +129,7 @@ static char *read_name(struct reader *reader, const char *stop)
 	return name;
 }
 
-/* [name] or [[name]]; the tables of a second runner get names that nobody asks for. */
+/* [name] or [[name]]. The tables of a second runner get names that are never looked up. */
 static char *read_table_name(struct reader *reader, int *runners)
 {
 	bool element = reader->at[1] == '[';
@@ -202,7 +202,7 @@ static char **strings_of(json_t *table, const char *name)
 	return strings;
 }
 
-/* As in the runner, a number that is not positive is no number. */
+/* As in the runner, only a positive number counts. */
 static long seconds_of(json_t *table, const char *name, long otherwise)
 {
 	json_int_t value = json_integer_value(json_object_get(table, name));

@@ -1,6 +1,6 @@
 /*
- * GitLab Runner's own config.toml: what of it matters to the custom executor. The reader knows as
- * much TOML as such a file uses, and takes the first table of [[runners]].
+ * The settings in GitLab Runner's config.toml that matter to the custom executor. The reader knows
+ * only the TOML that such a file uses, and reads the first table of [[runners]].
  */
 #ifndef JACAMAR_T_PLAY_RUNNER_CONFIG_H
 #define JACAMAR_T_PLAY_RUNNER_CONFIG_H

@@ -9,7 +9,7 @@
 #define YELLOW "\033[0;33m"
 #define RESET  "\033[0;m"
 
-/* Bash's $'...' where a byte needs it, else the word as it is. */
+/* Adds the word, in bash's $'...' if a byte needs it. */
 static void add_word(struct text *text, const char *word)
 {
 	static const char PLAIN[] = ",-./@_0123456789abcdefghijklmnopqrstuvwxyz"
@@ -29,9 +29,9 @@ static void add_word(struct text *text, const char *word)
 		const char *named = strchr(NAMED, *word);
 
 		if (named != NULL)
-			text_format(text, "\\%c", NAMES[named - NAMED]);
+			text_print(text, "\\%c", NAMES[named - NAMED]);
 		else if ((unsigned char)*word < ' ' || (unsigned char)*word > '~')
-			text_format(text, "\\x%02x", (unsigned char)*word);
+			text_print(text, "\\x%02x", (unsigned char)*word);
 		else
 			text_add(text, word, 1);
 	}
@@ -57,7 +57,7 @@ static void add_export(struct text *text, const char *key, const char *value)
 	text_string(text, "\n");
 }
 
-/* Only the sub-stages before have to write the files of file variables; the last one does not. */
+/* The last sub-stage does not write the files of file variables. */
 static void add_exports(struct text *text, const struct job *job, bool write_files)
 {
 	struct variables variables = job_variables(job);
@@ -72,16 +72,16 @@ static void add_exports(struct text *text, const struct job *job, bool write_fil
 			continue;
 		}
 		if (write_files) {
-			text_format(text, "mkdir -p \"%s.tmp\"\nprintf '%%s' ", project);
+			text_print(text, "mkdir -p \"%s.tmp\"\nprintf '%%s' ", project);
 			add_word(text, variable->value);
-			text_format(text, " > \"%s.tmp/%s\"\n", project, variable->key);
+			text_print(text, " > \"%s.tmp/%s\"\n", project, variable->key);
 		}
-		text_format(text, "export %s=\"%s.tmp/%s\"\n", variable->key, project,
-			    variable->key);
+		text_print(text, "export %s=\"%s.tmp/%s\"\n", variable->key, project,
+			   variable->key);
 	}
 	add_export(text, "GITLAB_ENV", settings);
-	text_format(text, "mkdir -p \"%s.tmp\"\ntouch \"%s\"\n", project, settings);
-	text_format(text, "while read -r line; do export \"$line\"; done < \"%s\"\n", settings);
+	text_print(text, "mkdir -p \"%s.tmp\"\ntouch \"%s\"\n", project, settings);
+	text_print(text, "while read -r line; do export \"$line\"; done < \"%s\"\n", settings);
 	free(settings);
 	variables_free(&variables);
 }
@@ -114,7 +114,7 @@ static void add_commands(struct text *text, json_t *commands)
 		notice = formatted("$ %.*s%s", (int)first, command,
 				   command[first] == '\0' ? "" : " # collapsed multi-line command");
 		add_echo(text, GREEN, notice);
-		text_format(text, "%s\n", command);
+		text_print(text, "%s\n", command);
 		free(notice);
 	}
 }
@@ -122,14 +122,14 @@ static void add_commands(struct text *text, json_t *commands)
 static void add_prepare(struct text *text, const struct job *job)
 {
 	if (job->hostname != NULL && job->hostname[0] != '\0')
-		text_format(text, "echo \"Running on $(hostname) via %s...\"\n", job->hostname);
+		text_print(text, "echo \"Running on $(hostname) via %s...\"\n", job->hostname);
 	else
 		text_string(text, "echo \"Running on $(hostname)...\"\n");
-	text_format(text, "rm -f \"%s.tmp/gitlab_runner_env\"\n", job->project_dir);
-	text_format(text, "rm -f \"%s.tmp/masking.db\"\n", job->project_dir);
+	text_print(text, "rm -f \"%s.tmp/gitlab_runner_env\"\n", job->project_dir);
+	text_print(text, "rm -f \"%s.tmp/masking.db\"\n", job->project_dir);
 }
 
-/* As with GIT_STRATEGY=none: no server to clone from, the same directories. */
+/* As with GIT_STRATEGY=none: creates the same directories without a server to clone from. */
 static void add_get_sources(struct text *text, const struct job *job)
 {
 	add_exports(text, job, true);
@@ -165,12 +165,12 @@ static void add_cleanup(struct text *text, const struct job *job)
 	struct variables variables = job_variables(job);
 
 	add_exports(text, job, false);
-	text_format(text, "rm -f \"%s.tmp/gitlab_runner_env\"\n", job->project_dir);
-	text_format(text, "rm -f \"%s.tmp/masking.db\"\n", job->project_dir);
+	text_print(text, "rm -f \"%s.tmp/gitlab_runner_env\"\n", job->project_dir);
+	text_print(text, "rm -f \"%s.tmp/masking.db\"\n", job->project_dir);
 	for (size_t i = 0; i < variables.count; i++)
 		if (variables.items[i].file)
-			text_format(text, "rm -f \"%s.tmp/%s\"\n", job->project_dir,
-				    variables.items[i].key);
+			text_print(text, "rm -f \"%s.tmp/%s\"\n", job->project_dir,
+				   variables.items[i].key);
 	variables_free(&variables);
 }
 

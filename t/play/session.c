@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/lib/io.h"
 #include "t/play/script.h"
 
 #define BUILD_FAILURE_EXIT_CODE	 1
@@ -57,25 +58,8 @@ void write_new_file(const char *path, const char *bytes, size_t length, mode_t m
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
-	while (fd >= 0 && length > 0) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0)
-			break;
-		bytes += written;
-		length -= (size_t)written;
-	}
-	if (fd < 0 || length > 0 || close(fd) != 0)
+	if (fd < 0 || io_write_all(fd, bytes, length) != 0 || close(fd) != 0)
 		die(EXIT_FAILURE, "%s: %s", path, strerror(errno));
-}
-
-static char *response_line(const json_t *response)
-{
-	char *text = json_dumps(response, JSON_COMPACT);
-	char *line = formatted("%s\n", text);
-
-	free(text);
-	return line;
 }
 
 void session_make_files(struct session *session)
@@ -90,7 +74,7 @@ void session_make_files(struct session *session)
 	files->directory = make_directory(parent == NULL ? "/tmp" : parent, "custom-executor");
 	files->response = formatted("%s/response.json", files->directory);
 	files->exit_code = formatted("%s/build_exit_code", files->directory);
-	response = raw == NULL ? response_line(session->job.response) : copied(raw);
+	response = raw == NULL ? json_dumps(session->job.response, JSON_COMPACT) : copied(raw);
 	write_new_file(files->response, response, strlen(response), 0600);
 	free(response);
 }

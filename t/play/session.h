@@ -1,6 +1,6 @@
 /*
- * What t/runner holds while it plays one job, and the call of the driver with all that the runner
- * keeps about it. A verdict is what the runner makes of an exit status.
+ * The state of t/runner while it plays one job, and the call of the driver with everything that the
+ * runner records about it. A verdict is how the runner classifies an exit status.
  */
 #ifndef JACAMAR_T_PLAY_SESSION_H
 #define JACAMAR_T_PLAY_SESSION_H

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void die(int code, const char *format, ...)
 {
@@ -71,7 +70,7 @@ void text_string(struct text *text, const char *string)
 	text_add(text, string, strlen(string));
 }
 
-void text_format(struct text *text, const char *format, ...)
+void text_print(struct text *text, const char *format, ...)
 {
 	va_list arguments;
 	char *line;
@@ -106,12 +105,4 @@ struct text text_of_file(const char *path)
 		die(EXIT_USAGE, "%s: cannot read", path);
 	fclose(file);
 	return text;
-}
-
-int64_t milliseconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

@@ -42,7 +42,7 @@ void variables_free(struct variables *variables)
 	free(variables->items);
 }
 
-/* A server sends these within the response's variables; an author's come later and override. */
+/* A server sends these in the response's variables; those of the author come later and override. */
 static void add_predefined(struct variables *variables, const struct job *job)
 {
 	static const struct {
@@ -90,7 +90,7 @@ static void add_predefined(struct variables *variables, const struct job *job)
 	free(path);
 }
 
-/* The runner knows some fifty of these and hands on all. */
+/* The runner has about fifty of these and passes all. */
 static void add_feature_flags(struct variables *variables)
 {
 	static const char *const FLAGS[] = {
@@ -204,8 +204,8 @@ static bool is_special(char c)
 }
 
 /*
- * The reference that begins behind a '$': its name, and how many bytes it takes. No name and some
- * bytes is a reference that is not well-formed and vanishes; no bytes is a plain '$'.
+ * Parses the reference after a '$': sets its name and returns its size in bytes. A size without a
+ * name is a malformed reference, which vanishes; a size of 0 is a plain '$'.
  */
 static size_t reference_at(const char *text, const char **name, size_t *length)
 {
@@ -257,9 +257,13 @@ static char *expanded(const struct variables *variables, const char *text)
 struct variables job_variables(const struct job *job)
 {
 	struct variables variables = {NULL, 0};
+	const char *image;
 	char **values;
 
 	add_feature_flags(&variables);
+	image = json_string_value(json_object_get(json_object_get(job->response, "image"), "name"));
+	if (image != NULL && image[0] != '\0')
+		add_variable(&variables, "CI_JOB_IMAGE", image, false, false);
 	add_runner_variables(&variables, job);
 	add_predefined(&variables, job);
 	add_response_variables(&variables, job);
@@ -300,7 +304,7 @@ static void unset(struct environment *environment, const char *name)
 	}
 }
 
-/* The last setting of a name is the one that counts, and the only one that is handed on. */
+/* The last setting of a name replaces the earlier ones. */
 static void set(struct environment *environment, const char *prefix, const char *name,
 		const char *value)
 {
@@ -344,6 +348,7 @@ char **job_environment(const struct job *job, const struct job_files *files)
 	struct variables variables = job_variables(job);
 	const char *name;
 	json_t *value;
+	char *services;
 
 	set_own(&environment, job);
 	set(&environment, "", "TMPDIR", files->directory);
@@ -356,8 +361,11 @@ char **job_environment(const struct job *job, const struct job_files *files)
 	}
 	for (size_t i = 0; i < variables.count; i++)
 		set(&environment, "CUSTOM_ENV_", variables.items[i].key, variables.items[i].value);
-	set(&environment, "CUSTOM_ENV_", "CI_JOB_SERVICES", "");
-	/* The one thing behind which a test can put what it wants: see custom_env. */
+	value = json_object_get(job->response, "services");
+	services = json_array_size(value) > 0 ? json_dumps(value, JSON_COMPACT) : NULL;
+	set(&environment, "CUSTOM_ENV_", "CI_JOB_SERVICES", services != NULL ? services : "");
+	free(services);
+	/* A test may override even this one, by custom_env. */
 	value = json_object_get(json_object_get(job->file, "custom_env"), "CI_JOB_SERVICES");
 	if (json_is_string(value))
 		set(&environment, "CUSTOM_ENV_", "CI_JOB_SERVICES", json_string_value(value));

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/words.h"
+#include "core/executor/arguments.h"
+#include "core/lib/argv.h"
 
 static void expect_read(bool read, const char *number, const struct number_row *row)
 {
@@ -45,8 +46,8 @@ void expect_history(const struct scheduler *scheduler, const struct history_row 
 		return;
 	ck_assert_int_eq(answer.meaning, row->meaning);
 	/* What is no end of the script's own is explained. */
-	ck_assert_int_eq(answer.words != NULL,
-			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+	ck_assert_int_eq(answer.why != NULL,
+			 answer.meaning == BATCH_KILLED || answer.meaning == BATCH_LOST);
 }
 
 void expect_failure(const struct scheduler *scheduler, const struct failure_row *row)
@@ -58,10 +59,11 @@ void expect_failure(const struct scheduler *scheduler, const struct failure_row 
 
 static bool is_taken(const struct scheduler *scheduler, const char *arguments, char fault[256])
 {
-	struct words words = {.count = 0};
-	ck_assert_ptr_null(words_split(&words, arguments));
-	bool taken = options_check(&scheduler->options, &words, fault, 256);
-	words_free(&words);
+	struct argv words = {.count = 0};
+	ck_assert_ptr_null(argv_split(&words, arguments));
+	bool taken = arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0},
+					   &words, NULL, fault, 256);
+	argv_free(&words);
 	return taken;
 }
 

@@ -1,5 +1,5 @@
 /*
- * The arguments of a submit command: the site's, then the author's, and whose fault one is.
+ * The arguments of a submit command: the site's, then the author's, and why one is refused.
  */
 #include <string.h>
 
@@ -29,6 +29,19 @@ static const struct {
 	{"-N 1", "\"a", false, " -N 1", "a double quote is not closed", 0},
 	{"-N 1", "job.sh", false, " -N 1 job.sh", "job.sh is refused: ", 1},
 	{"-o x", "-e y", true, " -o x -e y", "", 2},
+	/* An option that may have a value is not followed by another one, unless the site knows. */
+	{NULL, "--plugin -N 1", false, " --plugin -N 1",
+	 "-N is refused: it could be the value of --plugin; write --plugin=value, or, if that has "
+	 "no value, ask the site to add it to batch.flag_options",
+	 3},
+	{NULL, "--own-flag -N 1", false, " --own-flag -N 1", "", 3},
+	{NULL, "--own-flags -N 1", false, " --own-flags -N 1", "-N is refused: ", 3},
+	{NULL, "--own -N 1", false, " --own -N 1", "-N is refused: ", 3},
+	{NULL, "--own-flag id", false, " --own-flag id", "id is refused: it is not an option", 2},
+	{NULL, "-y -N 1", false, " -y -N 1", "", 3},
+	{NULL, "-z -N 1", false, " -z -N 1", "-z is refused: ", 3},
+	/* A flag of the site does not admit what is refused. */
+	{NULL, "--output -N 1", false, " --output -N 1", "--output is refused: ", 3},
 	{"'a", NULL, true, NULL,
 	 "batch.default_args cannot be used for sbatch: a single quote is not closed", 0},
 };
@@ -41,15 +54,18 @@ static json_t *list_of(const char *text)
 	return list;
 }
 
-START_TEST(the_site_s_come_first_and_the_author_s_are_told_from_them)
+START_TEST(arguments_of_the_site_come_first_and_those_of_the_author_are_counted)
 {
 	struct channel_header header = {.arguments = list_of(CASES[_i].author)};
-	json_t *site = list_of(CASES[_i].site);
 	struct arguments arguments;
 	struct error err = {.detail = ""};
 	char words[256] = "";
-	header.state.default_arguments = site;
-	header.state.allow_illegal_args = CASES[_i].illegal;
+	char *site[] = {(char *)CASES[_i].site};
+	header.state.settings.batch.default_args =
+		(struct string_list){.items = site, .count = site[0] != NULL};
+	header.state.settings.batch.allow_illegal_args = CASES[_i].illegal;
+	static char *flags[] = {(char *)"--own-flag", (char *)"-y", (char *)"--output"};
+	header.state.settings.batch.flag_options = (struct string_list){.items = flags, .count = 3};
 
 	int result = arguments_read(&SLURM, &header, &arguments, &err);
 	ck_assert_int_eq(result, CASES[_i].words != NULL ? 0 : -1);
@@ -64,9 +80,44 @@ START_TEST(the_site_s_come_first_and_the_author_s_are_told_from_them)
 	} else {
 		ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	}
-	words_free(&arguments.words);
+	argv_free(&arguments.words);
 	json_decref(header.arguments);
-	json_decref(site);
+}
+END_TEST
+
+/* --clusters: the last one counts, and it must be one. */
+static const struct {
+	const char *arguments, *cluster;
+} CLUSTERS[] = {
+	{"-n 2", ""},
+	{"--clusters=far", "far"},
+	{"--clusters far -n 2", "far"},
+	{"-M far", "far"},
+	{"-Mfar", "far"},
+	{"-HM far", "far"},
+	{"--clusters=far -M near", "near"},
+	{"--cluster-constraint=x", ""},
+	{"--clusters=a,b", NULL},
+	{"-M all", NULL},
+	{"-M ALL", NULL},
+	{"--clusters=", NULL},
+	{"--clusters=-x", NULL},
+	{"--clusters=a;b", NULL},
+	{"'-Ma b'", NULL},
+	{"-M", NULL},
+};
+
+START_TEST(the_cluster_of_the_job_is_known)
+{
+	struct channel_header header = {.arguments = list_of(CLUSTERS[_i].arguments)};
+	struct arguments arguments;
+	struct error err;
+	ck_assert_int_eq(arguments_read(&SLURM, &header, &arguments, &err), 0);
+	ck_assert_int_eq(arguments.fault[0] == '\0', CLUSTERS[_i].cluster != NULL);
+	if (CLUSTERS[_i].cluster != NULL)
+		ck_assert_str_eq(arguments.cluster, CLUSTERS[_i].cluster);
+	argv_free(&arguments.words);
+	json_decref(header.arguments);
 }
 END_TEST
 
@@ -75,8 +126,10 @@ Suite *arguments_suite(void)
 	Suite *suite = suite_create("arguments");
 	TCase *tcase = tcase_create("arguments");
 
-	tcase_add_loop_test(tcase, the_site_s_come_first_and_the_author_s_are_told_from_them, 0,
+	tcase_add_loop_test(tcase,
+			    arguments_of_the_site_come_first_and_those_of_the_author_are_counted, 0,
 			    ROWS(CASES));
+	tcase_add_loop_test(tcase, the_cluster_of_the_job_is_known, 0, ROWS(CLUSTERS));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -3,15 +3,18 @@
  * of which somebody listens, or does not.
  */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,9 +23,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "core/audit_sink.h"
-#include "core/io.h"
-#include "core/text.h"
+#include "core/audit/audit_sink.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -150,7 +153,7 @@ START_TEST(an_unfit_file_is_refused)
 	struct path path = path_of("%s/log", scratch_make().text);
 	if (UNFIT[_i].path[0] != '\0')
 		path = path_of("%s", UNFIT[_i].path);
-	struct path expected = path_of("the audit log cannot be written: %s: %s; mend it, or "
+	struct path expected = path_of("the audit log cannot be written: %s: %s; repair it, or "
 				       "change [auth.logging] in jacamar-config.toml",
 				       path.text, UNFIT[_i].why);
 	struct path target = path_of("%s.target", path.text);
@@ -396,6 +399,76 @@ START_TEST(a_local_daemon_that_does_not_read_is_not_waited_for_without_end)
 }
 END_TEST
 
+/* What journald gets, with its newlines as '|' and each length as "<LENGTH>". */
+static void flatten(const char *bytes, size_t size, char *text)
+{
+	for (size_t at = 0; at < size;) {
+		size_t line = strcspn(bytes + at, "\n");
+		uint64_t length;
+		child_require(at + line + 1 + sizeof(length) <= size);
+		memcpy(&length, bytes + at + line + 1, sizeof(length));
+		length = le64toh(length);
+		text += sprintf(text, "%.*s<%d>", (int)line, bytes + at, (int)length);
+		at += line + 1 + sizeof(length);
+		child_require(at + length + 1 <= size && bytes[at + length] == '\n');
+		for (size_t i = 0; i < length; i++)
+			*text++ = bytes[at + i] == '\n' ? '|' : bytes[at + i];
+		*text++ = ' ';
+		at += length + 1;
+	}
+	*text = '\0';
+}
+
+static void leave_mount_namespace(const void *argument)
+{
+	(void)argument;
+	child_require(unshare(CLONE_NEWNS) == 0);
+}
+
+/* A stand-in for journald, in a /run that this process alone has. */
+static void write_to_journal(const void *argument)
+{
+	char got[512];
+	char text[1024];
+	json_auto_t *members = json_pack("{s:s, s:i, s:s}", "reason", "one\nJACAMAR_UID=0\n",
+					 "duration_ms", 12, "account", "usr");
+	struct logging_settings log = {.enabled = true, .location = (char *)"syslog"};
+	struct audit_message message = {.program = "jacamar-auth",
+					.priority = LOG_AUTHPRIV | LOG_WARNING,
+					.text = "{}",
+					.members = members};
+	leave_mount_namespace(argument);
+	child_require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		      mount("none", "/run", "tmpfs", 0, NULL) == 0);
+	child_require(mkdir("/run/systemd", 0755) == 0 && mkdir("/run/systemd/journal", 0755) == 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX,
+				      .sun_path = "/run/systemd/journal/socket"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	child_require(bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0);
+	child_require(audit_sink_check(&log, &err) == 0);
+	child_require(audit_sink_write(&log, &message, &err) == 0);
+	ssize_t size = recv(fd, got, sizeof(got), MSG_DONTWAIT);
+	child_require(size > 0);
+	flatten(got, (size_t)size, text);
+	child_require(strcmp(text, "MESSAGE<2>{} SYSLOG_IDENTIFIER<12>jacamar-auth "
+				   "SYSLOG_FACILITY<2>10 PRIORITY<1>4 "
+				   "JACAMAR_REASON<18>one|JACAMAR_UID=0| "
+				   "JACAMAR_DURATION_MS<2>12 JACAMAR_USER<3>usr ") == 0);
+}
+
+START_TEST(journald_gets_the_members_as_fields_which_no_newline_can_end)
+{
+	const char *name = "journald_gets_the_members_as_fields_which_no_newline_can_end";
+	if (!process_is_root(name))
+		return;
+	if (process_run(leave_mount_namespace, NULL) != 0) {
+		process_skip(name, "no mount namespace");
+		return;
+	}
+	ck_assert_int_eq(process_run(write_to_journal, NULL), 0);
+}
+END_TEST
+
 static const struct {
 	int family;
 	int type;
@@ -566,6 +639,7 @@ Suite *audit_sink_suite(void)
 	Suite *suite = suite_create("audit_sink");
 	TCase *files = tcase_create("files");
 	TCase *sockets = tcase_create("sockets");
+	TCase *waits = tcase_create("waits");
 
 	tcase_add_test(files, a_file_is_made_for_the_service_account_and_its_group);
 	tcase_add_test(files, a_file_that_is_there_keeps_what_it_has);
@@ -574,18 +648,23 @@ Suite *audit_sink_suite(void)
 	tcase_add_test(files, a_file_of_another_account_is_refused);
 	tcase_add_test(files, a_record_that_does_not_fit_is_an_error);
 	tcase_add_test(files, lines_of_several_writers_stay_whole);
-	tcase_add_test(files, who_keeps_the_file_locked_holds_nobody_up_for_long);
 	suite_add_tcase(suite, files);
 
 	tcase_add_test(sockets, a_local_daemon_gets_one_datagram_a_record);
-	tcase_add_test(sockets, a_local_daemon_that_does_not_read_is_not_waited_for_without_end);
+	tcase_add_test(sockets, journald_gets_the_members_as_fields_which_no_newline_can_end);
 	tcase_add_loop_test(sockets, a_daemon_on_the_network_gets_what_syslog_daemons_read, 0,
 			    ROWS(NETWORKS));
 	tcase_add_test(sockets, a_name_is_an_address_as_well);
 	tcase_add_test(sockets, a_connection_that_is_refused_is_an_error);
 	tcase_add_test(sockets, a_server_that_accepts_and_does_not_read_holds_nobody_up);
-	tcase_add_test(sockets, a_server_that_never_accepts_is_not_waited_for_without_end);
 	tcase_add_loop_test(sockets, what_is_no_address_is_an_error, 0, ROWS(NO_ADDRESSES));
 	suite_add_tcase(suite, sockets);
+
+	/* Each takes as long as a record may. */
+	tcase_set_tags(waits, "slow waits-5");
+	tcase_add_test(waits, who_keeps_the_file_locked_holds_nobody_up_for_long);
+	tcase_add_test(waits, a_local_daemon_that_does_not_read_is_not_waited_for_without_end);
+	tcase_add_test(waits, a_server_that_never_accepts_is_not_waited_for_without_end);
+	suite_add_tcase(suite, waits);
 	return suite;
 }

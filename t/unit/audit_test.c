@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/audit.h"
-#include "core/policy.h"
-#include "core/text.h"
+#include "core/audit/audit.h"
+#include "core/lib/text.h"
+#include "core/policy/policy.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
 
@@ -20,10 +20,9 @@ static struct state full_job(void)
 		.pipeline_id = 574,
 		.project_path = "group/project",
 		.login = "somebody",
-		.name = "login nodes",
 		.reference = "0123456789ab",
 		.account = {.name = "usr", .uid = 1001},
-		.logging = {.location = (char *)"syslog"},
+		.settings = {.general.name = "login nodes", .auth.logging.location = "syslog"},
 	};
 }
 
@@ -83,6 +82,21 @@ START_TEST(a_record_says_what_is_known)
 }
 END_TEST
 
+START_TEST(a_record_has_what_the_kernel_has_counted)
+{
+	struct state job = full_job();
+	struct audit_record record = full_record(&job);
+	const struct cgroup_usage usage = {.cpu_ms = 0, .memory_peak = 5000000000, .oom_kills = -1};
+	record.usage = &usage;
+	json_t *line = line_of(&record);
+	ck_assert(json_is_integer(json_object_get(line, "cpu_ms")));
+	ck_assert_int_eq(json_integer_value(json_object_get(line, "cpu_ms")), 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(line, "memory_peak")), 5000000000);
+	ck_assert_ptr_null(json_object_get(line, "oom_kills"));
+	json_decref(line);
+}
+END_TEST
+
 static const struct {
 	bool asked;
 	const char *target;
@@ -95,6 +109,7 @@ static const struct {
 	{true, "other", "other", "", "other somebody"},
 	{true, "other", "third", "/scratch", "other somebody"},
 	{true, "a secret, not a name", "", "", NULL},
+	{true, "secret@not.a.name", "", "", NULL},
 };
 
 START_TEST(a_record_of_config_says_what_was_asked_and_answered)
@@ -102,16 +117,20 @@ START_TEST(a_record_of_config_says_what_was_asked_and_answered)
 	struct state job = full_job();
 	struct audit_record record = full_record(&job);
 	struct claims claims = {.user_login = "somebody", .pipeline_source = "push"};
-	struct applicant applicant = {
-		.claims = &claims, .asked = QUESTIONS[_i].asked, .target = QUESTIONS[_i].target};
+	struct applicant applicant = {.claims = &claims,
+				      .name = "somebody",
+				      .asked = QUESTIONS[_i].asked,
+				      .target = QUESTIONS[_i].target};
 	snprintf(applicant.runas.username, sizeof(applicant.runas.username), "%s",
 		 QUESTIONS[_i].username);
 	snprintf(applicant.runas.data_dir, sizeof(applicant.runas.data_dir), "%s",
 		 QUESTIONS[_i].data_dir);
 	job.applicant = &applicant;
+	applicant.rule = QUESTIONS[_i].asked ? "lists" : NULL;
 	const struct {
 		const char *name, *text;
 	} said[] = {{"source", "push"},
+		    {"rule", applicant.rule},
 		    {"runas", QUESTIONS[_i].runas},
 		    {"runas_username", QUESTIONS[_i].username},
 		    {"runas_data_dir", QUESTIONS[_i].data_dir}};
@@ -123,6 +142,53 @@ START_TEST(a_record_of_config_says_what_was_asked_and_answered)
 		if (there)
 			ck_assert_str_eq(json_string_value(member), said[i].text);
 	}
+	json_decref(line);
+}
+END_TEST
+
+START_TEST(a_record_of_config_says_what_the_token_says_of_the_pipeline)
+{
+	struct state job = full_job();
+	struct audit_record record = full_record(&job);
+	struct claims claims = {.user_login = "usr",
+				.ref = "Gr\xc3\xbc\xc3\x9f"
+				       "e\n",
+				.ref_protected = "true",
+				.sha = "714a629c",
+				.user_access_level = "developer",
+				.runner_id = 7,
+				.project_id = 99,
+				.project_path = "usr/project",
+				.job_project_id = 20,
+				.job_project_path = "group/project"};
+	const struct claims_identity identity = {.provider = "ldapmain",
+						 .extern_uid = "uid=kim,dc=x"};
+	struct applicant applicant = {
+		.claims = &claims, .scoped_user_id = 42, .identity = &identity};
+	job.applicant = &applicant;
+	json_t *line = line_of(&record);
+	const char *ref, *guarded, *sha, *level, *path, *job_path, *provider, *extern_uid;
+	int runner, project, job_project, scoped;
+	ck_assert_int_eq(json_unpack(line, "{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:s,s:s}",
+				     "ref", &ref, "ref_protected", &guarded, "sha", &sha,
+				     "user_access_level", &level, "project_path", &path,
+				     "job_project_path", &job_path, "runner_id", &runner,
+				     "project_id", &project, "job_project_id", &job_project,
+				     "scoped_user_id", &scoped, "provider", &provider, "extern_uid",
+				     &extern_uid),
+			 0);
+	ck_assert_str_eq(provider, "ldapmain");
+	ck_assert_str_eq(extern_uid, "uid=kim,dc=x");
+	ck_assert_str_eq(ref, "Gr????e?");
+	ck_assert_str_eq(guarded, "true");
+	ck_assert_str_eq(sha, "714a629c");
+	ck_assert_str_eq(level, "developer");
+	ck_assert_str_eq(path, "usr/project");
+	ck_assert_str_eq(job_path, "group/project");
+	ck_assert_int_eq(runner, 7);
+	ck_assert_int_eq(project, 99);
+	ck_assert_int_eq(job_project, 20);
+	ck_assert_int_eq(scoped, 42);
 	json_decref(line);
 }
 END_TEST
@@ -229,10 +295,11 @@ START_TEST(a_record_is_written_from_its_level_on)
 	struct audit_record record = full_record(&job);
 	struct error err = {.detail = ""};
 	record.decision = LEVELS[_i].decision;
-	job.logging = (struct logging_settings){.enabled = true, .location = path.text};
+	job.settings.auth.logging =
+		(struct logging_settings){.enabled = true, .location = path.text};
 
 	for (int level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++) {
-		job.logging.level = (enum log_level)level;
+		job.settings.auth.logging.level = (enum log_level)level;
 		ck_assert_msg(audit_write(&record, &err) == 0, "%s", err.detail);
 		bool written = level <= (int)LEVELS[_i].level;
 		ck_assert_int_eq(access(path.text, F_OK) == 0, written);
@@ -260,7 +327,8 @@ START_TEST(a_log_that_is_not_enabled_fails_nobody)
 	struct error err;
 	/* Nothing for the machine's own log: its level is of no use here. */
 	record.decision = AUDIT_OK;
-	job.logging = (struct logging_settings){.level = LOG_LEVEL_DEBUG, .location = path.text};
+	job.settings.auth.logging =
+		(struct logging_settings){.level = LOG_LEVEL_DEBUG, .location = path.text};
 	ck_assert_int_eq(audit_begin(&record, &err), 0);
 	ck_assert_int_eq(audit_write(&record, &err), 0);
 	ck_assert_int_ne(access(path.text, F_OK), 0);
@@ -278,12 +346,12 @@ START_TEST(a_stage_begins_where_its_end_can_be_recorded)
 	record.decision = AUDIT_STARTED;
 	for (int level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++) {
 		struct stat found;
-		job.logging = (struct logging_settings){
+		job.settings.auth.logging = (struct logging_settings){
 			.enabled = true, .level = (enum log_level)level, .location = missing.text};
 		ck_assert_int_eq(audit_begin(&record, &err), -1);
 		ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 		ck_assert_ptr_nonnull(strstr(err.detail, missing.text));
-		job.logging.location = path.text;
+		job.settings.auth.logging.location = path.text;
 		ck_assert_int_eq(audit_begin(&record, &err), 0);
 		ck_assert_int_eq(stat(path.text, &found), 0);
 		ck_assert_int_eq(found.st_size > 0, level == LOG_LEVEL_DEBUG);
@@ -298,8 +366,10 @@ Suite *audit_suite(void)
 	TCase *tcase = tcase_create("audit");
 
 	tcase_add_test(tcase, a_record_says_what_is_known);
+	tcase_add_test(tcase, a_record_has_what_the_kernel_has_counted);
 	tcase_add_loop_test(tcase, a_record_of_config_says_what_was_asked_and_answered, 0,
 			    ROWS(QUESTIONS));
+	tcase_add_test(tcase, a_record_of_config_says_what_the_token_says_of_the_pipeline);
 	tcase_add_test(tcase, what_is_not_known_is_left_out);
 	tcase_add_loop_test(tcase, a_hostile_text_stays_a_text_in_one_line, 0, ROWS(HOSTILE));
 	tcase_add_test(tcase, a_long_text_is_cut);

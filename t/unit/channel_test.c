@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/io.h"
+#include "core/lib/io.h"
 #include "t/unit/header.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
@@ -71,7 +71,10 @@ START_TEST(a_header_comes_back_as_it_was)
 	made.header.script_size = 123456789;
 	made.header.profile = PROFILE_ETC_ONLY;
 	made.header.data_dir = "$SCRATCH/ci";
-	made.header.sweep = json_pack("[i,i]", 2, INT_MAX);
+	made.header.allocation = "nodes";
+	made.header.release = true;
+	made.header.cgroup = "/runner.service/jacamar/1000/981625";
+	made.header.kill_list = json_pack("[i,i]", 2, INT_MAX);
 	char *line = channel_encode_header(&made.header);
 	ck_assert_ptr_nonnull(line);
 	size_t size = strlen(line);
@@ -82,8 +85,11 @@ START_TEST(a_header_comes_back_as_it_was)
 	ck_assert_uint_eq(back.script_size, 123456789);
 	ck_assert_int_eq(back.profile, PROFILE_ETC_ONLY);
 	ck_assert_str_eq(back.data_dir, "$SCRATCH/ci");
-	ck_assert(json_equal(back.sweep, made.header.sweep));
-	json_decref(made.header.sweep);
+	ck_assert_str_eq(back.allocation, "nodes");
+	ck_assert(back.release);
+	ck_assert_str_eq(back.cgroup, made.header.cgroup);
+	ck_assert(json_equal(back.kill_list, made.header.kill_list));
+	json_decref(made.header.kill_list);
 	ck_assert(json_equal(back.environment, made.header.environment));
 	ck_assert_uint_eq(back.state.job_id, 981625);
 	ck_assert_str_eq(back.state.scripts_dir, made.scripts_dir);
@@ -111,13 +117,15 @@ static const struct {
 	{"environment", "[\"A\"]"},
 	{"environment", "[\"A=1\",null]"},
 	{"data_dir", "7"},
-	{"sweep", "[]"},
-	{"sweep", "7"},
-	{"sweep", "[7,-1]"},
-	{"sweep", "[0]"},
-	{"sweep", "[7,1]"},
-	{"sweep", "[2147483648]"},
-	{"sweep", "[7,\"8\"]"},
+	{"kill", "[]"},
+	{"kill", "7"},
+	{"kill", "[7,-1]"},
+	{"kill", "[0]"},
+	{"kill", "[7,1]"},
+	{"kill", "[2147483648]"},
+	{"kill", "[7,\"8\"]"},
+	{"allocation", "7"},
+	{"release", "\"true\""},
 	{"state", NULL},
 	{"state", "null"},
 	{"state", "{}"},
@@ -129,10 +137,11 @@ START_TEST(a_damaged_header_is_refused)
 	struct channel_header back;
 	struct error err;
 	made.header.data_dir = "/x";
-	made.header.sweep = json_pack("[i]", 7);
+	made.header.allocation = "x";
+	made.header.kill_list = json_pack("[i]", 7);
 	char *line = channel_encode_header(&made.header);
 	json_t *root = json_loads(line, 0, NULL);
-	json_decref(made.header.sweep);
+	json_decref(made.header.kill_list);
 	free(line);
 	ck_assert_ptr_nonnull(json_object_get(root, DAMAGES[_i].name));
 	if (DAMAGES[_i].value == NULL)
@@ -214,12 +223,34 @@ static int receive(const char *text, size_t text_size, uint64_t size, struct cha
 	return result;
 }
 
+START_TEST(an_end_before_the_header_is_a_cancel_by_jacamar_auth_alone)
+{
+	struct channel_header header;
+	struct error err;
+	int ends[2];
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	ck_assert_int_eq(write(ends[1], "{\"script", 8), 8);
+	close(ends[1]);
+	struct channel_reader reader = {.fd = ends[0]};
+	ck_assert_int_eq(channel_read_header(&reader, &header, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_CANCELLED);
+	close(ends[0]);
+
+	ck_assert_int_eq(pipe(ends), 0);
+	close(ends[1]);
+	reader = (struct channel_reader){.fd = ends[0]};
+	ck_assert_int_eq(channel_read_header(&reader, &header, &err), -1);
+	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
+	close(ends[0]);
+}
+END_TEST
+
 START_TEST(an_early_end_is_an_error)
 {
 	struct channel_reader reader;
 	struct error err;
 	ck_assert_int_eq(receive("", 0, 1, &reader, &err), -1);
-	ck_assert_str_eq(err.detail, "the job was ended while its script came");
+	ck_assert_str_eq(err.detail, "the runner ended this stage (cancelled, or out of time)");
 	close(reader.fd);
 	ck_assert_int_eq(receive("0123456789", 10, 11, &reader, &err), -1);
 	close(reader.fd);
@@ -297,7 +328,7 @@ START_TEST(a_line_without_end_is_not_read_for_ever)
 	reader = (struct channel_reader){
 		.fd = send_in_parts(line, CHANNEL_HEADER_MOST_SIZE + 2, 4096)};
 	ck_assert_int_eq(channel_read_header(&reader, &back, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "no job came over standard input"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "there is no job on standard input"));
 	channel_free_header(&back);
 	close(reader.fd);
 	free(line);
@@ -308,29 +339,29 @@ START_TEST(two_numbers_come_back)
 {
 	int ends[2];
 	struct error err;
-	struct channel_words words;
+	struct channel_answer answer;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	/* Nothing yet, and nobody is waited for. */
-	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), 0);
-	ck_assert_int_eq(channel_say(ends[1], 12345, &err), 0);
-	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), sizeof(int));
-	ck_assert_int_eq(words.pid, 12345);
-	ck_assert_uint_eq(channel_hear(ends[0], &words, sizeof(int)), sizeof(int));
-	ck_assert_int_eq(channel_say(ends[1], 255, &err), 0);
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), 0);
+	ck_assert_int_eq(channel_send_number(ends[1], 12345, &err), 0);
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), sizeof(int));
+	ck_assert_int_eq(answer.pid, 12345);
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, sizeof(int)), sizeof(int));
+	ck_assert_int_eq(channel_send_number(ends[1], 255, &err), 0);
 	/* What is said beyond them is of no interest. */
-	ck_assert_int_eq(channel_say(ends[1], 7, &err), 0);
-	ck_assert_uint_eq(channel_hear(ends[0], &words, sizeof(int)), sizeof(words));
-	ck_assert_int_eq(words.pid, 12345);
-	ck_assert_int_eq(words.exit_code, 255);
+	ck_assert_int_eq(channel_send_number(ends[1], 7, &err), 0);
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, sizeof(int)), sizeof(answer));
+	ck_assert_int_eq(answer.pid, 12345);
+	ck_assert_int_eq(answer.exit_code, 255);
 	close(ends[1]);
 	/* Who has ended says nothing more. */
-	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), sizeof(int));
-	ck_assert_uint_eq(channel_hear(ends[0], &words, 0), 0);
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), sizeof(int));
+	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), 0);
 	close(ends[0]);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	close(ends[0]);
 	signal(SIGPIPE, SIG_IGN);
-	ck_assert_int_eq(channel_say(ends[1], 1, &err), -1);
+	ck_assert_int_eq(channel_send_number(ends[1], 1, &err), -1);
 	close(ends[1]);
 }
 END_TEST
@@ -340,7 +371,7 @@ START_TEST(over_a_pipe_nothing_can_come_back)
 	int ends[2];
 	struct error err;
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(channel_say(ends[0], 1, &err), -1);
+	ck_assert_int_eq(channel_send_number(ends[0], 1, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.detail, "log_input"));
 	close(ends[0]);
 	close(ends[1]);
@@ -357,6 +388,7 @@ Suite *channel_suite(void)
 	tcase_add_loop_test(tcase, a_damaged_header_is_refused, 0, ROWS(DAMAGES));
 	tcase_add_loop_test(tcase, what_is_no_header_is_refused, 0, ROWS(NOT_HEADERS));
 	tcase_add_loop_test(tcase, a_script_arrives_byte_for_byte, 0, ROWS(PARTS) * ROWS(SCRIPTS));
+	tcase_add_test(tcase, an_end_before_the_header_is_a_cancel_by_jacamar_auth_alone);
 	tcase_add_test(tcase, an_early_end_is_an_error);
 	tcase_add_test(tcase, a_file_that_cannot_be_written_is_an_error);
 	tcase_add_test(tcase, a_word_behind_the_script_is_seen);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/claims.h"
+#include "core/identity/claims.h"
 #include "t/unit/suites.h"
 
 /* A token's claims, with `name` set to `value` (JSON). */
@@ -71,6 +71,15 @@ static const struct {
 	 "e"},
 	{"ref", "null", "JWT_REF", ""},
 	{"pipeline_id", "null", "JWT_PIPELINE_ID", ""},
+	{"ref_protected", "\"true\"", "JWT_REF_PROTECTED", "true"},
+	{"ref_protected", "false", "JWT_REF_PROTECTED", "false"},
+	{"ref_protected", "null", "JWT_REF_PROTECTED", ""},
+	{"sha", "\"714a629c\"", "JWT_SHA", "714a629c"},
+	{"user_access_level", "\"developer\"", "JWT_USER_ACCESS_LEVEL", "developer"},
+	{"user_access_level", "null", "JWT_USER_ACCESS_LEVEL", ""},
+	{"runner_id", "7", "JWT_RUNNER_ID", "7"},
+	{"unknown", "1", "JWT_JOB_PROJECT_ID", ""},
+	{"unknown", "1", "JWT_JOB_PROJECT_PATH", ""},
 	{"iss", "\"https://gitlab.example.com\"", "JWT_ISS", "https://gitlab.example.com"},
 	{"user_identities", "[{\"provider\":\"site-ldap.2\",\"extern_uid\":\"uid=usr\"}]",
 	 "JWT_IDENTITY_SITE_LDAP_2", "uid=usr"},
@@ -159,6 +168,11 @@ static const struct {
 	{FIELD(namespace_path)},
 	{FIELD(pipeline_source)},
 	{FIELD(ref)},
+	{FIELD(ref_protected)},
+	{FIELD(sha)},
+	{FIELD(user_access_level)},
+	{FIELD(job_project_path)},
+	{FIELD(identities[3].account)},
 	{FIELD(issuer)},
 	{FIELD(identities[0].provider)},
 	{FIELD(identities[15].extern_uid)},
@@ -193,6 +207,41 @@ START_TEST(names_that_are_none_are_not_believed)
 	claims = read_claims(NULL, NULL);
 	claims.user_login[0] = '\0';
 	ck_assert_int_eq(claims_accept(&claims, &err), -1);
+
+	/* A login is never one of a directory's names. */
+	claims = read_claims(NULL, NULL);
+	snprintf(claims.user_login, sizeof(claims.user_login), "usr@ad.example");
+	ck_assert_int_eq(claims_accept(&claims, &err), -1);
+	claims = read_claims(NULL, NULL);
+	snprintf(claims.identities[0].account, ACCOUNT_NAME_SIZE, "../usr");
+	ck_assert_int_eq(claims_accept(&claims, &err), -1);
+	snprintf(claims.identities[0].account, ACCOUNT_NAME_SIZE, "AD\\usr");
+	ck_assert_int_eq(claims_accept(&claims, &err), 0);
+
+	claims = read_claims(NULL, NULL);
+	claims.job_project_id = 20;
+	ck_assert_int_eq(claims_accept(&claims, &err), -1);
+	snprintf(claims.job_project_path, sizeof(claims.job_project_path), "../etc");
+	ck_assert_int_eq(claims_accept(&claims, &err), -1);
+	snprintf(claims.job_project_path, sizeof(claims.job_project_path), "group/project");
+	ck_assert_int_eq(claims_accept(&claims, &err), 0);
+}
+END_TEST
+
+/* What is no name, or too long, is still an identity of that provider. */
+START_TEST(each_identity_names_an_account_or_none)
+{
+	struct claims claims = read_claims(
+		"user_identities", "[{\"provider\":\"ldapmain\",\"extern_uid\":\"uid=kim,dc=x\"},"
+				   "{\"provider\":\"ldapmain\"},{\"extern_uid\":\"kim\"},7,"
+				   "{\"provider\":\"saml\",\"extern_uid\":\"a b\"}]");
+	ck_assert_str_eq(claims.identities[0].account, "kim");
+	ck_assert_str_eq(claims.identities[1].provider, "ldapmain");
+	ck_assert_str_eq(claims.identities[1].account, "");
+	ck_assert_str_eq(claims.identities[2].provider, "saml");
+	ck_assert_str_eq(claims.identities[2].extern_uid, "a b");
+	ck_assert_str_eq(claims.identities[2].account, "");
+	ck_assert_str_eq(claims.identities[3].provider, "");
 }
 END_TEST
 
@@ -220,6 +269,7 @@ Suite *claims_suite(void)
 	tcase_add_loop_test(tcase, a_text_that_does_not_end_or_has_lines_is_not_believed, 0,
 			    ROWS(TEXTS));
 	tcase_add_test(tcase, names_that_are_none_are_not_believed);
+	tcase_add_test(tcase, each_identity_names_an_account_or_none);
 	tcase_add_test(tcase, a_text_cut_inside_a_letter_is_no_variable);
 	suite_add_tcase(suite, tcase);
 	return suite;

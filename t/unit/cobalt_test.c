@@ -39,7 +39,7 @@ static const struct number_row LISTS[] = {
 	{"JobID: 7\nCommand: x Command : /s/x.batch\n", NULL},
 };
 
-START_TEST(a_lost_job_is_found_by_what_it_executes)
+START_TEST(a_lost_job_is_found_by_its_command)
 {
 	expect_in_list(&COBALT, &LISTS[_i]);
 }
@@ -51,7 +51,7 @@ static const struct {
 } STATES[] = {
 	{"queued", BATCH_WAITING},     {"user_hold", BATCH_WAITING},
 	{"admin_hold", BATCH_WAITING}, {"dep_hold", BATCH_WAITING},
-	{"dep_fail", BATCH_WAITING},   {"maxrun_hold", BATCH_WAITING},
+	{"dep_fail", BATCH_HOPELESS},  {"maxrun_hold", BATCH_WAITING},
 	{"preempted", BATCH_WAITING},  {"starting", BATCH_RUNNING},
 	{"running", BATCH_RUNNING},    {"preempting", BATCH_RUNNING},
 	{"killing", BATCH_RUNNING},    {"exiting", BATCH_ENDING},
@@ -69,14 +69,16 @@ START_TEST(a_state_is_read)
 	ck_assert(COBALT.read_answer(&result, &answer));
 	ck_assert_str_eq(answer.name, STATES[_i].state);
 	ck_assert_int_eq(answer.meaning, STATES[_i].meaning);
-	ck_assert_str_eq(answer.expected,
-			 answer.meaning == BATCH_WAITING ? "2026-11-24 02:43:09" : "");
+	bool is_hopeless = answer.meaning == BATCH_HOPELESS;
+	ck_assert_str_eq(answer.expected, answer.meaning == BATCH_WAITING || is_hopeless
+						  ? "2026-11-24 02:43:09"
+						  : "");
 	ck_assert_str_eq(answer.reason, "");
-	ck_assert_ptr_null(answer.words);
+	ck_assert_int_eq(answer.why != NULL, is_hopeless);
 }
 END_TEST
 
-START_TEST(what_says_nothing_is_not_told)
+START_TEST(a_field_without_meaning_is_not_reported)
 {
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
@@ -124,14 +126,13 @@ END_TEST
 static const struct history_row HISTORIES[] = {
 	{"Jobid: 7\nqsub --jobname=ci-7 x\n" NORMALLY, BATCH_ENDED},
 	{"Info: maximum execution time exceeded; initiating job termination\n" NORMALLY,
-	 BATCH_CONDEMNED},
-	{"Info: user delete requested with signal SIGTERM by user usr\n" NORMALLY, BATCH_CONDEMNED},
-	{"Info: user delete requested; removing job from the queue\n", BATCH_CONDEMNED},
+	 BATCH_KILLED},
+	{"Info: user delete requested with signal SIGTERM by user usr\n" NORMALLY, BATCH_KILLED},
+	{"Info: user delete requested; removing job from the queue\n", BATCH_KILLED},
 	{"Info: user delete with signal SIGTERM requested by user usr; initiating job cleanup and "
 	 "removal\n",
-	 BATCH_CONDEMNED},
-	{"Info: forced delete requested by user 'adm'; initiating job termination\n",
-	 BATCH_CONDEMNED},
+	 BATCH_KILLED},
+	{"Info: forced delete requested by user 'adm'; initiating job termination\n", BATCH_KILLED},
 	{"ERROR: execution failure; initiating job cleanup and removal\n", BATCH_LOST},
 	{NORMALLY "Info: job is in the process of exiting; user delete request ignored\n",
 	 BATCH_ENDED},
@@ -164,7 +165,7 @@ static const struct failure_row FAILURES[] = {
 	 false},
 };
 
-START_TEST(a_refusal_is_told_from_a_failure)
+START_TEST(a_refusal_and_a_failure_are_distinguished)
 {
 	expect_failure(&COBALT, &FAILURES[_i]);
 }
@@ -208,13 +209,13 @@ static const char *const HARMFUL[] = {
 	"x",
 };
 
-START_TEST(options_that_do_no_harm_are_taken)
+START_TEST(harmless_options_are_accepted)
 {
 	expect_taken(&COBALT, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(others_are_refused_by_name)
+START_TEST(other_options_are_refused_by_name)
 {
 	expect_refused(&COBALT, HARMFUL[_i]);
 }
@@ -225,15 +226,15 @@ Suite *cobalt_suite(void)
 	Suite *suite = suite_create("cobalt");
 	TCase *answers = tcase_create("answers");
 	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
-	tcase_add_loop_test(answers, a_lost_job_is_found_by_what_it_executes, 0, ROWS(LISTS));
+	tcase_add_loop_test(answers, a_lost_job_is_found_by_its_command, 0, ROWS(LISTS));
 	tcase_add_loop_test(answers, a_state_is_read, 0, ROWS(STATES));
-	tcase_add_test(answers, what_says_nothing_is_not_told);
+	tcase_add_test(answers, a_field_without_meaning_is_not_reported);
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_test(answers, a_job_that_has_ended_is_forgotten);
 	tcase_add_loop_test(answers, the_cobaltlog_is_read, 0, ROWS(HISTORIES));
-	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
-	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(answers, others_are_refused_by_name, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(answers, a_refusal_and_a_failure_are_distinguished, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, harmless_options_are_accepted, 0, ROWS(GOOD));
+	tcase_add_loop_test(answers, other_options_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, answers);
 	return suite;
 }

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/command_line.h"
-#include "core/io.h"
-#include "core/text.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/workspace/command_line.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -476,6 +476,25 @@ START_TEST(a_token_is_only_text)
 }
 END_TEST
 
+/* CI_DEBUG_TRACE=true: the runner's script traces itself, and the trace shows its own lines alone.
+ */
+START_TEST(a_traced_script_shows_no_line_of_ours)
+{
+	struct outcome outcome =
+		run("set -o xtrace\ngit remote add origin " URL "/a/b.git\n"
+		    "git fetch origin\ngitlab-runner artifacts-downloader --token " TOKEN "\n");
+	ck_assert_int_eq(outcome.exit_code, 0);
+	ck_assert_msg(strstr(outcome.output, "+ git fetch origin\n") != NULL, "%s", outcome.output);
+	ck_assert_msg(strstr(outcome.output, "_jacamar") == NULL, "%s", outcome.output);
+	ck_assert_msg(strstr(outcome.output, "local -") == NULL, "%s", outcome.output);
+	outcome_free(&outcome);
+	/* What comes after a call is traced as before. */
+	outcome = run("set -o xtrace\ngit fetch origin\n: behind\n");
+	ck_assert_msg(strstr(outcome.output, "+ : behind\n") != NULL, "%s", outcome.output);
+	outcome_free(&outcome);
+}
+END_TEST
+
 Suite *command_line_suite(void)
 {
 	Suite *suite = suite_create("command_line");
@@ -494,6 +513,7 @@ Suite *command_line_suite(void)
 	tcase_add_loop_test(tcase, nothing_of_the_scripts_own_changes_it, 0, ROWS(HOSTILE));
 	tcase_add_loop_test(tcase, posix_mode_is_what_it_was, 0, ROWS(POSIX_MODES));
 	tcase_add_loop_test(tcase, a_token_is_only_text, 0, ROWS(TOKENS));
+	tcase_add_test(tcase, a_traced_script_shows_no_line_of_ours);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

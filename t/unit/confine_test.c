@@ -5,20 +5,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "core/confine.h"
-#include "core/io.h"
-#include "core/text.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/privilege/confine.h"
+#include "core/privilege/confined_uids.h"
+#include "core/privilege/downscope.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 
@@ -32,12 +38,13 @@ struct reply {
 
 static struct reply reply;
 static struct error err;
+static const struct confinement PLAIN = {.limit_ms = LIMIT_MS};
 
 static int run(int (*work)(const void *, void *, struct error *), const void *argument)
 {
 	memset(&reply, 'x', sizeof(reply));
 	memset(&err, 0, sizeof(err));
-	return confine_run(work, argument, &reply, sizeof(reply), LIMIT_MS, &err);
+	return confine_run(&PLAIN, work, argument, &reply, sizeof(reply), &err);
 }
 
 static int answer(const void *argument, void *out, struct error *error)
@@ -197,7 +204,9 @@ START_TEST(a_child_that_hangs_is_ended)
 	pid_t child = -1;
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	memset(&reply, 'x', sizeof(reply));
-	ck_assert_int_eq(confine_run(hang, &ends[1], &reply, sizeof(reply), 100, &err), -1);
+	const int files[CONFINE_FILES] = {ends[1], -1};
+	const struct confinement brief = {.limit_ms = 100, .files = files};
+	ck_assert_int_eq(confine_run(&brief, hang, &ends[1], &reply, sizeof(reply), &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	close(ends[1]);
 	/* Where the limit was over before the child came so far, it has not written. */
@@ -212,6 +221,7 @@ END_TEST
 START_TEST(a_signal_ends_work_that_may_be_told)
 {
 	static const int ending[] = {SIGTERM, SIGINT, SIGHUP};
+	static const struct confinement told = {.cancellable = true, .limit_ms = LIMIT_MS};
 	sigset_t held;
 	int ends[2];
 	int number = 41;
@@ -223,16 +233,14 @@ START_TEST(a_signal_ends_work_that_may_be_told)
 	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &held, NULL), 0);
 	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
 		raise(ending[i]);
-		ck_assert_int_eq(confine_run_unless_told(hang, &ends[1], &reply, sizeof(reply),
-							 LIMIT_MS, &err),
+		ck_assert_int_eq(confine_run(&told, hang, &ends[1], &reply, sizeof(reply), &err),
 				 -1);
 		ck_assert_int_eq(err.kind, ERROR_CANCELLED);
 		ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 	}
 	/* It was taken; and that a child has ended tells nobody to end. */
 	raise(SIGCHLD);
-	ck_assert_int_eq(
-		confine_run_unless_told(answer, &number, &reply, sizeof(reply), LIMIT_MS, &err), 0);
+	ck_assert_int_eq(confine_run(&told, answer, &number, &reply, sizeof(reply), &err), 0);
 	ck_assert_int_eq(reply.number, 42);
 	/* Other work, such as what records the end, goes on. */
 	raise(SIGTERM);
@@ -319,53 +327,40 @@ START_TEST(a_child_that_never_stops_writing_is_ended)
 }
 END_TEST
 
-/* What the child finds of itself, and whether it can undo it. */
+/* What the child finds of itself. */
 struct found {
 	uid_t uid;
+	gid_t gid;
 	unsigned long long effective;
 	unsigned long long permitted;
 	unsigned long long inheritable;
 	unsigned long long ambient;
 	unsigned long long no_new_privs;
-	rlim_t core;
-	int dumpable;
-	bool regained;
-	bool has_key;
+	unsigned long long filters; /* 2: it has some */
+	rlim_t processes;
+	int open; /* descriptors from 3 on */
 };
-
-static const char KEY[] = "a key of the caller";
-
-/* Puts it into a session keyring of this process' own; false where the kernel has no keys. */
-static bool may_have_keys(void)
-{
-	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 &&
-	       syscall(SYS_add_key, "user", KEY, "x", 1, KEY_SPEC_SESSION_KEYRING) >= 0;
-}
-
-static bool has_key(void)
-{
-	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", KEY, 0) >= 0;
-}
 
 static int look_around(const void *argument, void *out, struct error *error)
 {
 	struct found *found = out;
-	struct rlimit core = {.rlim_cur = 1};
+	struct rlimit processes = {.rlim_max = 1};
 	(void)argument;
 	(void)error;
-	getrlimit(RLIMIT_CORE, &core);
+	getrlimit(RLIMIT_NPROC, &processes);
 	*found = (struct found){
 		.uid = geteuid(),
+		.gid = getegid(),
 		.effective = process_status("CapEff", 16),
 		.permitted = process_status("CapPrm", 16),
 		.inheritable = process_status("CapInh", 16),
 		.ambient = process_status("CapAmb", 16),
 		.no_new_privs = process_status("NoNewPrivs", 10),
-		.core = core.rlim_cur,
-		.dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
-		.has_key = has_key(),
-		.regained = setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0,
+		.filters = process_status("Seccomp", 10),
+		.processes = processes.rlim_max,
 	};
+	for (int fd = STDERR_FILENO + 1; fd < MOST_FILES; fd++)
+		found->open += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
 	return 0;
 }
 
@@ -374,19 +369,354 @@ START_TEST(the_child_has_no_privilege_and_no_way_to_one)
 	struct found found = {.effective = 1};
 	if (geteuid() == 0 && !process_is_root(__func__))
 		return;
-	/* A kernel may be built without keys. */
-	ck_assert(may_have_keys() ? has_key() : errno == ENOSYS);
-	ck_assert_int_eq(confine_run(look_around, NULL, &found, sizeof(found), LIMIT_MS, &err), 0);
+	ck_assert_int_eq(dup2(STDIN_FILENO, 100), 100);
+	ck_assert_int_eq(confine_run(&PLAIN, look_around, NULL, &found, sizeof(found), &err), 0);
+	close(100);
 	ck_assert_uint_ne(found.uid, 0);
+	if (geteuid() == 0) {
+		ck_assert(confined_uids_have(found.uid));
+		ck_assert_uint_eq(found.gid, found.uid);
+	}
 	ck_assert_uint_eq(found.effective, 0);
 	ck_assert_uint_eq(found.permitted, 0);
 	ck_assert_uint_eq(found.inheritable, 0);
 	ck_assert_uint_eq(found.ambient, 0);
 	ck_assert_uint_eq(found.no_new_privs, 1);
-	ck_assert_uint_eq(found.core, 0);
-	ck_assert_int_eq(found.dumpable, 0);
-	ck_assert(!found.regained);
-	ck_assert(!found.has_key);
+	ck_assert_uint_eq(found.filters, 2);
+	ck_assert_uint_eq(found.processes, 0);
+	/* Of the pipes, its two ends. */
+	ck_assert_int_eq(found.open, 2);
+}
+END_TEST
+
+/* What code may try that has taken the child over. Each returns true where it has worked. */
+
+static bool forks(pid_t parent)
+{
+	(void)parent;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	return child > 0;
+}
+
+static bool clones(pid_t parent)
+{
+	(void)parent;
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		_exit(0);
+	return child > 0;
+}
+
+static bool executes(pid_t parent)
+{
+	(void)parent;
+	return execl("/bin/true", "true", (char *)NULL) == 0 || errno != ENOSYS;
+}
+
+static bool signals_parent(pid_t parent)
+{
+	return kill(parent, 0) == 0;
+}
+
+static bool signals_all(pid_t parent)
+{
+	(void)parent;
+	return kill(-1, 0) == 0;
+}
+
+static bool traces_parent(pid_t parent)
+{
+	return ptrace(PTRACE_ATTACH, parent, NULL, NULL) == 0;
+}
+
+static bool is_traced(pid_t parent)
+{
+	(void)parent;
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+}
+
+static bool reads_parent(pid_t parent)
+{
+	char byte;
+	struct iovec here = {&byte, 1};
+	struct iovec there = {&byte, 1};
+	return process_vm_readv(parent, &here, 1, &there, 1, 0) >= 0;
+}
+
+static bool changes_a_file(pid_t parent)
+{
+	(void)parent;
+	return open("/tmp", O_TMPFILE | O_WRONLY, 0600) >= 0 || open("/dev/null", O_WRONLY) >= 0 ||
+	       mkdir("/tmp/jacamar-unit-confined", 0700) == 0;
+}
+
+static bool lives_on(pid_t parent)
+{
+	(void)parent;
+	const struct itimerspec later = {.it_value = {.tv_sec = 1000}};
+	/* The first timer of a process is 0. */
+	return syscall(SYS_timer_settime, 0, 0, &later, NULL) == 0 ||
+	       syscall(SYS_timer_delete, 0) == 0 || setsid() >= 0;
+}
+
+static bool raises_its_limits(pid_t parent)
+{
+	(void)parent;
+	return setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0}) == 0;
+}
+
+static bool takes_an_id(pid_t parent)
+{
+	(void)parent;
+	return setuid(geteuid()) == 0 || setgid(getegid()) == 0;
+}
+
+static bool has_keys(pid_t parent)
+{
+	(void)parent;
+	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) >= 0;
+}
+
+static bool connects(pid_t parent)
+{
+	(void)parent;
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ||
+	       socket(AF_INET6, SOCK_DGRAM, 0) >= 0;
+}
+
+static bool listens_to_packets(pid_t parent)
+{
+	(void)parent;
+	return socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_VSOCK, SOCK_STREAM, 0) >= 0;
+}
+
+static void *nothing(void *argument)
+{
+	return argument;
+}
+
+static bool starts_a_thread(pid_t parent)
+{
+	pthread_t thread;
+	(void)parent;
+	return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+static const struct {
+	const char *name;
+	bool (*works)(pid_t parent);
+	bool with_network; /* there it must work, else in neither child */
+} ATTEMPTS[] = {
+	{"fork", forks, false},
+	{"clone", clones, false},
+	{"execute", executes, false},
+	{"signal the parent", signals_parent, false},
+	{"signal all", signals_all, false},
+	{"trace the parent", traces_parent, false},
+	{"be traced", is_traced, false},
+	{"read the parent", reads_parent, false},
+	{"change a file", changes_a_file, false},
+	{"live on", lives_on, false},
+	{"raise its limits", raises_its_limits, false},
+	{"take an id", takes_an_id, false},
+	{"use keys", has_keys, false},
+	{"connect", connects, true},
+	{"listen to packets", listens_to_packets, false},
+	{"start a thread", starts_a_thread, true},
+};
+
+#define ATTEMPT_COUNT (sizeof(ATTEMPTS) / sizeof(ATTEMPTS[0]))
+
+static int attempt(const void *argument, void *out, struct error *error)
+{
+	bool *worked = out;
+	const pid_t *parent = argument;
+	(void)error;
+	for (size_t i = 0; i < ATTEMPT_COUNT; i++)
+		worked[i] = ATTEMPTS[i].works(*parent);
+	return 0;
+}
+
+START_TEST(the_child_can_do_what_it_is_for)
+{
+	const struct confinement how = {.network = _i == 1, .limit_ms = LIMIT_MS};
+	bool worked[ATTEMPT_COUNT];
+	pid_t parent = getpid();
+	if (geteuid() == 0 && !process_is_root(__func__))
+		return;
+	ck_assert_msg(confine_run(&how, attempt, &parent, worked, sizeof(worked), &err) == 0, "%s",
+		      err.detail);
+	for (size_t i = 0; i < ATTEMPT_COUNT; i++)
+		ck_assert_msg(worked[i] == (how.network && ATTEMPTS[i].with_network), "%s",
+			      ATTEMPTS[i].name);
+}
+END_TEST
+
+static char hidden[] = "not for strangers";
+
+struct remembered {
+	bool secret;
+	bool variable;
+	bool proxy;
+};
+
+static int remember(const void *argument, void *out, struct error *error)
+{
+	struct remembered *found = out;
+	const char *const *value = argument; /* where the environment has it */
+	(void)error;
+	found->secret = hidden[0] != '\0' || hidden[sizeof(hidden) - 2] != '\0';
+	found->variable = getenv("CUSTOM_ENV_SECRET") != NULL || (*value)[0] != '\0';
+	found->proxy = getenv("https_proxy") != NULL;
+	return 0;
+}
+
+START_TEST(a_child_with_the_network_knows_no_secret)
+{
+	const struct confinement how = {.network = _i == 1, .limit_ms = LIMIT_MS};
+	struct remembered found;
+	setenv("CUSTOM_ENV_SECRET", "value", 1);
+	setenv("https_proxy", "http://localhost:1", 1);
+	const char *value = getenv("CUSTOM_ENV_SECRET");
+	confine_keep_secret(hidden, sizeof(hidden));
+	ck_assert_int_eq(confine_run(&how, remember, &value, &found, sizeof(found), &err), 0);
+	confine_keep_secret(NULL, 0);
+	ck_assert_int_eq(found.secret, !how.network);
+	ck_assert_int_eq(found.variable, !how.network);
+	ck_assert(found.proxy);
+	/* This process has them still. */
+	ck_assert_str_eq(hidden, "not for strangers");
+	ck_assert_str_eq(value, "value");
+}
+END_TEST
+
+/* Answers with more than a pipe takes, once it has said who it is. */
+static int answer_slowly(const void *argument, void *out, struct error *error)
+{
+	int number = 1;
+	io_write_all(*(const int *)argument, &(pid_t){getpid()}, sizeof(pid_t));
+	/* Until the parent is stopped. */
+	raise(SIGSTOP);
+	return answer(&number, out, error);
+}
+
+/* Taken over: closes what it reads from, by which it would learn that its parent is gone. */
+_Noreturn static int let_go(const void *argument, void *out, struct error *error)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	for (int number = 1; number < NSIG; number++)
+		sigaction(number, &ignore, NULL);
+	for (int fd = 0; fd < MOST_FILES; fd++)
+		if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+			close(fd);
+	hang(argument, out, error);
+}
+
+static const struct {
+	int (*work)(const void *, void *, struct error *);
+	bool stopped; /* the parent, so that it does not take the reply */
+	int64_t limit_ms;
+} LIVES[] = {
+	{hang, false, LIMIT_MS},
+	{answer_slowly, true, LIMIT_MS},
+	{let_go, false, 1000},
+};
+
+/* As jacamar-auth is, where that is not root: with less than it takes to signal its child. */
+static void run_as_service(int row, int told)
+{
+	const int files[CONFINE_FILES] = {told, -1};
+	const struct confinement how = {.limit_ms = LIVES[row].limit_ms, .files = files};
+	process_forget_check();
+	if (geteuid() == 0 && privilege_reserve(&err) != 0)
+		_exit(1);
+	confine_run(&how, LIVES[row].work, &told, &reply, sizeof(reply), &err);
+	_exit(0);
+}
+
+START_TEST(the_child_dies_with_its_parent)
+{
+	int ends[2];
+	pid_t child = -1;
+	if (geteuid() == 0 && !process_is_root(__func__))
+		return;
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	pid_t parent = fork();
+	if (parent == 0)
+		run_as_service(_i, ends[1]);
+	close(ends[1]);
+	ck_assert_int_eq(io_read_full(ends[0], &child, sizeof(child)), sizeof(child));
+	close(ends[0]);
+	if (LIVES[_i].stopped) {
+		process_wait_until_state(child, 'T');
+		kill(parent, SIGSTOP);
+		process_wait_until_state(parent, 'T');
+		kill(child, SIGCONT);
+	}
+	kill(parent, SIGKILL);
+	ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
+	/* The test hangs where it lives on. */
+	process_wait_until_dead(child);
+}
+END_TEST
+
+static void take_the_place(const void *argument)
+{
+	uid_t uid = *(const uid_t *)argument;
+	process_forget_check();
+	child_require(setresuid(uid, uid, uid) == 0);
+	for (;;)
+		pause();
+}
+
+/* Each restriction by its system call, of which the argument is not 0 where it is asked for. */
+static const struct {
+	unsigned int call;
+	int argument;
+	const char *says;
+} FAKES[] = {
+	{SYS_setresuid, 0, "uid"},	   {SYS_setresgid, 0, "uid"},
+	{SYS_prctl, 0, "no_new_privs"},	   {SYS_prlimit64, 2, "the limit of a confined process"},
+	{SYS_seccomp, 2, "the filter of"},
+};
+
+static void run_with_fake(const void *argument)
+{
+	int row = *(const int *)argument;
+	int number = 41;
+	process_fake_call(FAKES[row].call, FAKES[row].argument);
+	child_require(run(answer, &number) == -1);
+	child_require(strstr(err.detail, FAKES[row].says) != NULL);
+	child_require(strstr(err.detail, "is not in effect") != NULL);
+}
+
+START_TEST(a_restriction_that_is_not_in_effect_is_an_error)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(run_with_fake, &_i), 0);
+}
+END_TEST
+
+START_TEST(a_uid_that_a_process_has_is_passed_over)
+{
+	struct found found;
+	uid_t uid = confined_uids_own();
+	if (!process_is_root(__func__))
+		return;
+	ck_assert_int_eq(confine_run(&PLAIN, look_around, NULL, &found, sizeof(found), &err), 0);
+	ck_assert_uint_eq(found.uid, uid);
+	pid_t other = fork();
+	if (other == 0)
+		take_the_place(&uid);
+	errno = 0;
+	while (getpriority(PRIO_USER, uid) == -1 && errno == ESRCH)
+		errno = 0;
+	ck_assert_int_eq(confine_run(&PLAIN, look_around, NULL, &found, sizeof(found), &err), 0);
+	kill(other, SIGKILL);
+	ck_assert_int_eq(waitpid(other, NULL, 0), other);
+	ck_assert_uint_eq(found.uid, uid + 1);
 }
 END_TEST
 
@@ -419,6 +749,11 @@ Suite *confine_suite(void)
 	tcase_add_test(tcase, a_child_that_writes_too_little_is_an_error);
 	tcase_add_test(tcase, a_child_that_never_stops_writing_is_ended);
 	tcase_add_test(tcase, the_child_has_no_privilege_and_no_way_to_one);
+	tcase_add_loop_test(tcase, the_child_can_do_what_it_is_for, 0, 2);
+	tcase_add_loop_test(tcase, a_child_with_the_network_knows_no_secret, 0, 2);
+	tcase_add_loop_test(tcase, the_child_dies_with_its_parent, 0, ROWS(LIVES));
+	tcase_add_loop_test(tcase, a_restriction_that_is_not_in_effect_is_an_error, 0, ROWS(FAKES));
+	tcase_add_test(tcase, a_uid_that_a_process_has_is_passed_over);
 	tcase_add_test(tcase, the_caller_keeps_what_it_has);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -12,7 +12,7 @@
 #include "core/doctor/runner_file.h"
 #include "core/doctor/service.h"
 #include "core/doctor/sudo_listing.h"
-#include "core/trust.h"
+#include "core/lib/secure_path.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -78,7 +78,7 @@ static const char *const SPELLINGS[] = {
 	/* What is of no interest, whatever it is. */
 	"[[runners]]\nx = 1.5\ny = 1979-05-27\nz = {a = 1}\nw = [[1], [2]]\nexecutor='custom'\n",
 	"[[runners]]\nw = [\n  {a = 1},\n  2,\n]\nexecutor = \"custom\"\n",
-	"[[runners]]\nexecutor = 1\nexecutor = \"custom\"\n",
+	"[[runners]]\n'a.b'.\"c=d\" = \"]\"\nexecutor = 'custom'\n[[runners.x]]\nexecutor = 1\n",
 	"no sense\n[[runners]]\n= \nexecutor = \"custom\"\n[runners.docker]\nexecutor = \"x\"\n",
 };
 
@@ -130,22 +130,32 @@ static const struct {
 	{"[a]\n\"b=c\" = \"d\"\n\"e.f/g\" = \"h\"\n", 0, ""},
 	/* The same name in another element, and in another table. */
 	{"[[a]]\nb = 1\n[a.c]\nb = 2\n[[a]]\nb = 3\n[a.c]\nb = 4\n", 0, ""},
-	{"a = 1\na = 2\n", 2, "twice"},
-	{"[a]\nb.c = 1\n[d]\n[a.b]\nc = 2\n", 5, "twice"},
-	{"[a]\n[b]\n[a]\n", 3, "twice"},
+	{"[[a]]\n[[a.b]]\nc = 1\n[[a.b]]\nc = 2\n[[a]]\n[[a.b]]\nc = 3\n", 0, ""},
+	{"a = [1.5, 1979-05-27 07:32:00, 07:32:00, -inf, +nan, 1e3]\nb = 1979-05-27\n", 0, ""},
+	{"a = [\"b\", 1]\nb = [['''\n]''', \"]\"]] # ]\nc = {}\n", 0, ""},
+	{"a = 1\na = 2\n", 2, "already"},
+	{"[a]\nb.c = 1\n[d]\n[a.b]\nc = 2\n", 4, "already"},
+	{"[a]\n[b]\n[a]\n", 3, "already"},
+	{"[[a]]\nb = 1\nb = 2\n", 3, "already"},
+	{"[[a]]\n[a]\n", 2, "already"},
+	{"[a]\n[[a]]\n", 2, "already"},
+	{"[a.b]\n[[a]]\n", 2, "already"},
+	{"[[a]]\n[b]\n[b]\n[[a]]\n", 3, "already"},
 	{"a = \"b\n", 1, "closing"},
 	{"\na = [\n1,\n", 2, "never closed"},
 	{"a = {b = 1\n", 1, "never closed"},
 	{"a = b\n", 1, "quotes"},
-	{"a =\n", 1, "no value"},
-	{"a = 1 b\n", 1, "should end"},
-	{"a = \"b\" \"\n", 1, "should end"},
-	{"a\n", 1, "neither"},
-	{"= 1\n", 1, "neither"},
-	{"[a\n", 1, "closing ]"},
-	{"[[a]\n", 1, "closing ]]"},
-	{"[]\n", 1, "without its name"},
-	{"[a] b\n", 1, "should end"},
+	{"a = 12k\n", 1, "number"},
+	{"a = 1979-05-27 b\n", 1, "unexpected text"},
+	{"a =\n", 1, "missing"},
+	{"a = 1 b\n", 1, "unexpected text"},
+	{"a = \"b\" \"\n", 1, "unexpected text"},
+	{"a\n", 1, "equals sign"},
+	{"= 1\n", 1, "missing"},
+	{"[a\n", 1, "closing bracket"},
+	{"[[a]\n", 1, "closing bracket"},
+	{"[]\n", 1, "missing"},
+	{"[a] b\n", 1, "unexpected text"},
 	{"a = \"\001\"\n", 1, "control"},
 };
 
@@ -159,16 +169,30 @@ START_TEST(what_is_not_toml_is_told_with_its_line)
 }
 END_TEST
 
+/* Each with as many keys as a real one has: all together more than our own file may have. */
 START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 {
 	struct error err = {.detail = ""};
-	static char text[(RUNNERS_MAX + 3) * 12 + 1];
-	for (int i = 0; i < RUNNERS_MAX + 3; i++)
-		memcpy(text + 12 * i, "[[runners]]\n", 12);
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	for (int i = 0; i < RUNNERS_MAX + 3; i++) {
+		fprintf(out, "[[runners]]\nurl = \"%d\"\n[runners.docker]\n", i);
+		for (int key = 0; key < 30; key++)
+			fprintf(out, "key%d = 1.5\n", key);
+	}
+	fprintf(out, "[runners.custom]\nrun_exec = 'x'\n");
+	fclose(out);
 	struct runner_file *file = malloc(sizeof(*file));
-	ck_assert_int_eq(runner_file_parse(text, strlen(text), file, &err), 0);
+	ck_assert_int_eq(runner_file_parse(text, size, file, &err), 0);
 	ck_assert_uint_eq(file->count, RUNNERS_MAX);
+	ck_assert_msg(file->fault_line == 0, "%s", file->fault);
+	const struct runner *last = &file->runners[RUNNERS_MAX - 1];
+	ck_assert_str_eq(runner_string(&last->url), "63");
+	/* A key of a runner beyond them is not the last one's. */
+	ck_assert_ptr_null(runner_string(&last->exec[RUNNER_RUN]));
 	release(file);
+	free(text);
 }
 END_TEST
 
@@ -396,16 +420,16 @@ END_TEST
 START_TEST(the_first_fault_of_a_way_is_told)
 {
 	struct error err = {.detail = ""};
-	struct trust_fault fault;
-	const struct trust_terms terms = {.what = "a program", .owner = geteuid()};
-	free(trust_examine("/bin/sh", &terms, &fault, &err));
+	struct secure_path_fault fault;
+	const struct secure_path_terms terms = {.what = "a program", .owner = geteuid()};
+	free(secure_path_examine("/bin/sh", &terms, &fault, &err));
 	ck_assert_str_eq(fault.entry, "");
 	struct path outer = scratch_make();
 	struct path inner = path_of("%s/inner", outer.text);
 	scratch_directory(inner.text, 0777);
 	struct path file = path_of("%s/file", inner.text);
 	scratch_write(file.text, "", 0666);
-	ck_assert_ptr_null(trust_examine(file.text, &terms, &fault, &err));
+	ck_assert_ptr_null(secure_path_examine(file.text, &terms, &fault, &err));
 	/* What is above the tests' own directory may be at fault already. */
 	if (strncmp(fault.entry, outer.text, strlen(outer.text)) == 0)
 		ck_assert_str_eq(fault.entry, inner.text);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -17,8 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/downscope.h"
-#include "core/seccomp.h"
+#include "core/lib/io.h"
+#include "core/privilege/confined_uids.h"
+#include "core/privilege/downscope.h"
+#include "core/privilege/keyring.h"
+#include "core/privilege/seccomp.h"
+#include "core/privilege/terminal.h"
+#include "core/protocol/state.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -35,6 +41,16 @@ static const struct account USER = {.name = "nobody",
 				    .gid = USER_ID,
 				    .home = "/nonexistent",
 				    .shell = "/bin/sh"};
+
+/* As config puts them into the state; it lives as long as the process. */
+static const json_t *groups_of(const struct account *account)
+{
+	struct account_groups groups;
+	struct error err;
+	if (account_groups(account, &groups, &err) != 0)
+		return NULL;
+	return state_encode_groups(&groups);
+}
 
 static bool has_no_capability(void)
 {
@@ -166,25 +182,33 @@ START_TEST(who_has_nothing_reserves_nothing)
 }
 END_TEST
 
-static void hide(const void *argument)
+/* Aborts in a directory of its own, with as large a core limit as it may have. */
+static void abort_with(const void *argument)
 {
-	struct rlimit core = {.rlim_cur = 1};
-	rlim_t before = 7;
+	const bool *hidden = argument;
+	struct rlimit core;
 	struct error err;
-	(void)argument;
-	child_require(getrlimit(RLIMIT_CORE, &core) == 0);
-	rlim_t own = core.rlim_cur;
-	child_require(privilege_hide_memory(&before, &err) == 0);
-	child_require(before == own);
-	child_require(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
-	child_require(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == 0);
-	child_require(downscope_restore_core_limit(before, &err) == 0);
-	child_require(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur == own);
+	struct path place = scratch_make();
+	child_require(chdir(place.text) == 0 && getrlimit(RLIMIT_CORE, &core) == 0);
+	core.rlim_cur = core.rlim_max;
+	child_require(setrlimit(RLIMIT_CORE, &core) == 0);
+	if (*hidden)
+		child_require(privilege_hide_memory(&err) == 0 &&
+			      prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	abort();
 }
 
-START_TEST(memory_is_hidden_and_the_job_gets_its_limit_back)
+START_TEST(hidden_memory_is_in_no_core_dump)
 {
-	ck_assert_int_eq(process_run(hide, NULL), 0);
+	static const bool hidden = true;
+	static const bool open = false;
+	struct rlimit core;
+	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
+	/* Where this one leaves none either, the host lets nobody have any. */
+	if (core.rlim_max == 0 || !WCOREDUMP(process_run(abort_with, &open)))
+		process_skip(__func__, "needs core dumps");
+	else
+		ck_assert(!WCOREDUMP(process_run(abort_with, &hidden)));
 }
 END_TEST
 
@@ -232,7 +256,7 @@ static void become(const void *argument)
 	const struct path *home = argument;
 	struct account account = USER;
 	struct downscope_rules rules = {
-		.kind = DOWNSCOPE_SETUID, .no_new_privs = true, .core_limit = 0};
+		.kind = DOWNSCOPE_SETUID, .groups = groups_of(&account), .no_new_privs = true};
 	struct error err = {.detail = ""};
 	gid_t groups[64];
 	uid_t ruid, euid, suid;
@@ -280,7 +304,7 @@ END_TEST
 
 static void become_without_home(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID, .groups = groups_of(&USER)};
 	struct error err;
 	char directory[SCRATCH_SIZE];
 	(void)argument;
@@ -298,10 +322,67 @@ START_TEST(without_a_home_the_job_starts_in_the_root)
 }
 END_TEST
 
+/* What the state may say of the groups, and the system do with them. */
+static const struct {
+	const char *groups;
+	bool faked; /* setgroups reports success, and does nothing */
+	const char *says;
+} GROUPS[] = {
+	{"[65532]", false, NULL},
+	{"[5, 65532]", false, NULL},
+	{"[65532]", true, "the list of groups of nobody is not in effect"},
+	{"[5, 65532]", true, "the list of groups of nobody is not in effect"},
+	{"[]", false, "the list of groups of nobody is not in effect"},
+	{"[5]", false, "the list of groups of nobody is not in effect"},
+};
+
+static void become_with_groups(const void *argument)
+{
+	int row = *(const int *)argument;
+	json_error_t where;
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID,
+					.groups = json_loads(GROUPS[row].groups, 0, &where)};
+	struct error err = {.detail = ""};
+	child_require(rules.groups != NULL && setgroups(2, (const gid_t[]){5, 6}) == 0);
+	if (GROUPS[row].faked)
+		process_fake_call(SYS_setgroups, 0);
+	int result = downscope_become(&USER, &rules, STDERR_FILENO + 1, &err);
+	child_require(result == (GROUPS[row].says == NULL ? 0 : -1));
+	if (GROUPS[row].says != NULL)
+		child_require(strstr(err.detail, GROUPS[row].says) != NULL);
+	else
+		child_require(getgroups(0, NULL) == (int)json_array_size(rules.groups));
+}
+
+START_TEST(the_groups_are_those_of_the_state)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(become_with_groups, &_i), 0);
+}
+END_TEST
+
+static void act_with_fake(const void *argument)
+{
+	struct downscope_return back;
+	struct error err = {.detail = ""};
+	(void)argument;
+	process_fake_call(SYS_setresuid, 1);
+	child_require(privilege_reserve(&err) == 0);
+	child_require(downscope_act_as(USER_ID, USER_ID, &back, &err) == -1);
+	child_require(strstr(err.detail, "is not in effect") != NULL);
+}
+
+START_TEST(who_does_not_act_as_the_user_says_so)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(act_with_fake, NULL), 0);
+}
+END_TEST
+
 static void refuse_root_and_self(const void *argument)
 {
 	struct account account = USER;
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID, .groups = groups_of(&USER)};
 	struct error err;
 	(void)argument;
 	account.uid = 0;
@@ -311,8 +392,8 @@ static void refuse_root_and_self(const void *argument)
 	child_require(geteuid() == account.uid);
 
 	struct downscope_return back;
-	child_require(downscope_act_as(0, &back, &err) == -1);
-	child_require(downscope_act_as(geteuid(), &back, &err) == -1);
+	child_require(downscope_act_as(0, USER_ID, &back, &err) == -1);
+	child_require(downscope_act_as(geteuid(), USER_ID, &back, &err) == -1);
 }
 
 START_TEST(nobody_becomes_root_or_what_they_are)
@@ -323,7 +404,7 @@ END_TEST
 
 static void become_without_privilege(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID, .groups = groups_of(&USER)};
 	struct error err;
 	uid_t uid = geteuid();
 	(void)argument;
@@ -364,7 +445,8 @@ END_TEST
 /* What keeps sudo from working is left out. */
 static void leave_to_sudo(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .no_new_privs = true};
+	struct downscope_rules rules = {
+		.kind = DOWNSCOPE_SUDO, .groups = groups_of(&USER), .no_new_privs = true};
 	struct rlimit size;
 	struct error err;
 	char directory[SCRATCH_SIZE];
@@ -405,7 +487,8 @@ static void arrive(const void *argument)
 {
 	const struct path *home = argument;
 	struct account account = USER;
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .no_new_privs = true};
+	struct downscope_rules rules = {
+		.kind = DOWNSCOPE_SUDO, .groups = groups_of(&USER), .no_new_privs = true};
 	struct error err = {.detail = ""};
 	struct rlimit size;
 	char directory[SCRATCH_SIZE];
@@ -489,7 +572,7 @@ static const struct {
 
 static void arrive_otherwise(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .groups = groups_of(&USER)};
 	struct error err = {.detail = ""};
 	int row = *(const int *)argument;
 	child_require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -511,7 +594,7 @@ END_TEST
 /* A member of one more group, who came without it. */
 static void arrive_with_too_few_groups(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .groups = groups_of(&USER)};
 	struct account account = {.name = "root", .uid = USER_ID, .gid = USER_ID, .home = "/"};
 	struct error err = {.detail = ""};
 	gid_t groups[64];
@@ -537,7 +620,7 @@ END_TEST
 
 static void arrive_as_root(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SUDO, .groups = groups_of(&USER)};
 	struct account root = {.name = "root", .home = "/"};
 	struct error err;
 	(void)argument;
@@ -558,22 +641,27 @@ static void act(const void *argument)
 	struct error err;
 	pid_t own = process_start_sleeper();
 	child_require(own > 0 && privilege_reserve(&err) == 0);
-	child_require(downscope_act_as(USER_ID, &back, &err) == 0);
+	gid_t group = getegid();
+	child_require(downscope_act_as(USER_ID, USER_ID, &back, &err) == 0);
 	child_require(getresuid(&ruid, &euid, &suid) == 0);
-	child_require(euid == USER_ID && ruid == NOBODY && suid == 0);
-	child_require(has_no_capability());
+	child_require(euid == USER_ID && ruid == confined_uids_own() && suid == 0);
+	child_require(getegid() == USER_ID && getgid() == group);
+	/* In reserve, for the user's side that comes next. */
+	child_require(process_status("CapEff", 16) == 0 && privilege_is_reserved());
 	/* The user's processes, and not the service account's. */
 	child_require(kill(own, SIGKILL) == -1 && errno == EPERM);
 	child_require(kill(theirs, SIGKILL) == 0);
-	downscope_return(&back);
+	child_require(downscope_return(&back, &err) == 0);
 	child_require(getresuid(&ruid, &euid, &suid) == 0);
-	child_require(euid == 0 && ruid == 0 && suid == 0);
+	child_require(euid == 0 && ruid == 0 && suid == 0 && getegid() == group);
+	child_require(process_status("CapEff", 16) == 0 && privilege_is_reserved());
+	child_require(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	child_require(kill(own, SIGKILL) == 0);
 }
 
 static void sleep_as_user(const void *argument)
 {
-	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID};
+	struct downscope_rules rules = {.kind = DOWNSCOPE_SETUID, .groups = groups_of(&USER)};
 	struct error err;
 	int ready = *(const int *)argument;
 	process_forget_check();
@@ -609,7 +697,7 @@ static void close_most(const void *argument)
 	(void)argument;
 	child_require(dup2(STDIN_FILENO, 10) == 10 && dup2(STDIN_FILENO, 11) == 11);
 	child_require(dup2(STDIN_FILENO, 99) == 99 && dup2(STDIN_FILENO, 200) == 200);
-	child_require(downscope_close_from(11, &err) == 0);
+	child_require(io_close_from(11, &err) == 0);
 	child_require(fcntl(10, F_GETFD) >= 0);
 	child_require(nothing_is_open_from(11));
 }
@@ -658,7 +746,7 @@ static const struct {
 } KEYRINGS[] = {
 	{ENOSYS, NULL},
 	{EPERM, "leaves out keyctl?): Operation not permitted"},
-	{EDQUOT, "cannot make a new session keyring: Disk quota exceeded"},
+	{EDQUOT, " has used up its quota of kernel keys"},
 };
 
 static void confine_without_keyring(const void *argument)
@@ -667,7 +755,7 @@ static void confine_without_keyring(const void *argument)
 	const char *said = KEYRINGS[row].said;
 	struct error err;
 	take_away(SYS_keyctl, (unsigned int)KEYRINGS[row].reason);
-	child_require(privilege_confine(&err) == (said == NULL ? 0 : -1));
+	child_require(privilege_confine(USER_ID, &err) == (said == NULL ? 0 : -1));
 	child_require(said == NULL || strstr(err.detail, said) != NULL);
 }
 
@@ -681,16 +769,186 @@ START_TEST(a_keyring_that_cannot_be_left_is_said)
 }
 END_TEST
 
+/* With keys of the caller's in reach; needs a kernel with keyrings. */
+static void leave_keyring(const void *argument)
+{
+	static const char key[] = "jacamar-test";
+	struct error err;
+	(void)argument;
+	child_require(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) > 0);
+	child_require(syscall(SYS_add_key, "user", key, "x", 1, KEY_SPEC_SESSION_KEYRING) > 0);
+	child_require(syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", key, 0) >
+		      0);
+
+	child_require(keyring_leave(&err) == 0);
+	child_require(syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", key, 0) <
+		      0);
+	child_require(syscall(SYS_add_key, "user", key, "x", 1, KEY_SPEC_SESSION_KEYRING) < 0 &&
+		      errno == EACCES);
+	child_require(syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_SESSION_KEYRING,
+			      KEY_SPEC_PROCESS_KEYRING) < 0 &&
+		      errno == EACCES);
+	child_require(syscall(SYS_keyctl, KEYCTL_SETPERM, KEY_SPEC_SESSION_KEYRING, 0x3f3f0000) <
+			      0 &&
+		      errno == EACCES);
+
+	child_require(keyring_join_own("usr", &err) == 0);
+	child_require(syscall(SYS_add_key, "user", key, "x", 1, KEY_SPEC_SESSION_KEYRING) > 0);
+}
+
+START_TEST(a_keyring_on_the_way_can_be_neither_filled_nor_kept)
+{
+	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_PROCESS_KEYRING, 0) < 0 &&
+	    errno == ENOSYS)
+		process_skip(__func__, "needs kernel keyrings");
+	else
+		ck_assert_int_eq(process_run(leave_keyring, NULL), 0);
+}
+END_TEST
+
+/* In a child: makes a terminal the controlling one, goes on in a child that leads no session. */
+static void on_terminal(void (*body)(const void *), const void *argument)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	child_require(setsid() > 0 && master >= 0);
+	child_require(grantpt(master) == 0 && unlockpt(master) == 0);
+	child_require(open(ptsname(master), O_RDWR) >= 0);
+	int seen = open("/dev/tty", O_RDONLY | O_CLOEXEC);
+	child_require(seen >= 0);
+	close(seen);
+	child_require(process_run(body, argument) == 0);
+}
+
+static void leave_terminal(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(terminal_leave(&err) == 0);
+	child_require(open("/dev/tty", O_RDONLY | O_CLOEXEC) < 0 && errno == ENXIO);
+	child_require(terminal_leave(&err) == 0);
+}
+
+static void leave_terminal_of_session(const void *argument)
+{
+	on_terminal(leave_terminal, argument);
+}
+
+START_TEST(a_controlling_terminal_is_given_up)
+{
+	ck_assert_int_eq(process_run(leave_terminal_of_session, NULL), 0);
+}
+END_TEST
+
+static void confine_on_terminal(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	child_require(privilege_confine(USER_ID, &err) == 0);
+	child_require(open("/dev/tty", O_RDONLY | O_CLOEXEC) < 0 && errno == ENXIO);
+}
+
+static void confine_on_terminal_of_session(const void *argument)
+{
+	on_terminal(confine_on_terminal, argument);
+}
+
+START_TEST(who_parses_has_no_terminal)
+{
+	ck_assert_int_eq(process_run(confine_on_terminal_of_session, NULL), 0);
+}
+END_TEST
+
+/* The call says that it was done, and did nothing. */
+static void keep_terminal(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	take_away(SYS_ioctl, 0);
+	child_require(terminal_leave(&err) == -1);
+	child_require(strcmp(err.detail, "cannot give up the controlling terminal") == 0);
+}
+
+static void keep_terminal_of_session(const void *argument)
+{
+	on_terminal(keep_terminal, argument);
+}
+
+START_TEST(a_controlling_terminal_that_stays_is_an_error)
+{
+	ck_assert_int_eq(process_run(keep_terminal_of_session, NULL), 0);
+}
+END_TEST
+
+static void lower(const void *argument)
+{
+	struct error err;
+	unsigned long long permitted = process_status("CapPrm", 16);
+	(void)argument;
+	child_require(process_status("CapEff", 16) != 0);
+	child_require(privilege_lower(&err) == 0);
+	child_require(process_status("CapEff", 16) == 0);
+	child_require(process_status("CapPrm", 16) == permitted);
+}
+
+START_TEST(lowered_capabilities_are_permitted_still)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(lower, NULL), 0);
+}
+END_TEST
+
+static bool finds_key(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "key", 0) >= 0;
+}
+
+static void confine_with_key(const void *argument)
+{
+	struct error err;
+	uid_t owner = 0;
+	char described[128] = "";
+	(void)argument;
+	child_require(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 &&
+		      syscall(SYS_add_key, "user", "key", "x", 1, KEY_SPEC_SESSION_KEYRING) >= 0);
+	child_require(finds_key());
+	child_require(privilege_confine(USER_ID, &err) == 0);
+	child_require(!finds_key());
+	/* What a session keyring costs is the quota of who made it. */
+	child_require(syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, described,
+			      sizeof(described)) > 0 &&
+		      sscanf(described, "keyring;%u;", &owner) == 1 && owner == USER_ID);
+	child_require(has_no_capability());
+	child_require(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	child_require(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	child_require(setuid(0) != 0 && seteuid(0) != 0 && setgid(0) != 0 && setegid(0) != 0);
+	child_require(setgroups(0, NULL) != 0 && getgroups(0, NULL) == 0);
+	child_require(geteuid() == USER_ID && getegid() == USER_ID);
+}
+
+START_TEST(a_confined_process_has_no_key_and_no_way_back)
+{
+	if (!process_is_root(__func__))
+		return;
+	if (syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) < 0 &&
+	    errno == ENOSYS)
+		process_skip(__func__, "needs a kernel with keys");
+	else
+		ck_assert_int_eq(process_run(confine_with_key, NULL), 0);
+}
+END_TEST
+
 static TCase *privilege_tests(void)
 {
 	TCase *tcase = tcase_create("privilege");
+	tcase_add_test(tcase, lowered_capabilities_are_permitted_still);
 	tcase_add_test(tcase, privilege_is_dropped_for_good);
 	tcase_add_test(tcase, reserved_privilege_is_of_no_use_until_raised);
 	tcase_add_test(tcase, only_root_reserves_more_than_the_change_of_account);
 	tcase_add_test(tcase, a_directory_is_given_away_once);
 	tcase_add_test(tcase, what_cannot_be_given_costs_the_privilege_all_the_same);
 	tcase_add_test(tcase, who_has_nothing_reserves_nothing);
-	tcase_add_test(tcase, memory_is_hidden_and_the_job_gets_its_limit_back);
+	tcase_add_test(tcase, a_confined_process_has_no_key_and_no_way_back);
+	tcase_add_test(tcase, hidden_memory_is_in_no_core_dump);
 	return tcase;
 }
 
@@ -713,13 +971,19 @@ Suite *downscope_suite(void)
 	suite_add_tcase(suite, privilege_tests());
 	tcase_add_test(identity, another_account_is_taken_wholly_and_for_good);
 	tcase_add_test(identity, without_a_home_the_job_starts_in_the_root);
+	tcase_add_loop_test(identity, the_groups_are_those_of_the_state, 0, ROWS(GROUPS));
 	tcase_add_test(identity, nobody_becomes_root_or_what_they_are);
 	tcase_add_test(identity, without_privilege_nobody_becomes_another);
 	tcase_add_test(identity, without_downscoping_privilege_goes_all_the_same);
 	tcase_add_test(identity, the_helper_can_signal_the_users_processes);
+	tcase_add_test(identity, who_does_not_act_as_the_user_says_so);
 	tcase_add_test(identity, descriptors_are_closed_from_one_on);
 	tcase_add_test(identity, an_old_kernel_closes_them_as_well);
 	tcase_add_loop_test(identity, a_keyring_that_cannot_be_left_is_said, 0, ROWS(KEYRINGS));
+	tcase_add_test(identity, a_keyring_on_the_way_can_be_neither_filled_nor_kept);
+	tcase_add_test(identity, a_controlling_terminal_is_given_up);
+	tcase_add_test(identity, a_controlling_terminal_that_stays_is_an_error);
+	tcase_add_test(identity, who_parses_has_no_terminal);
 	suite_add_tcase(suite, identity);
 	suite_add_tcase(suite, sudo_tests());
 	return suite;

@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/environment.h"
+#include "core/protocol/environment.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 
 static const struct account USER = {
 	.name = "usr", .uid = 1000, .gid = 1000, .home = "/home/usr", .shell = "/bin/zsh"};
+
+static const struct string_list NOTHING;
 
 /* What a runner's process may have. */
 static void set_up(void)
@@ -53,8 +55,7 @@ static const char *value_of(const json_t *environment, const char *name)
 START_TEST(a_login_and_the_services_locale)
 {
 	set_up();
-	json_t *names = json_array();
-	json_t *environment = environment_of_user(&USER, names, NULL, "0123456789abcdef");
+	json_t *environment = environment_of_user(&USER, &NOTHING, &NOTHING, "0123456789abcdef");
 	ck_assert_str_eq(value_of(environment, "HOME"), "/home/usr");
 	ck_assert_str_eq(value_of(environment, "USER"), "usr");
 	ck_assert_str_eq(value_of(environment, "LOGNAME"), "usr");
@@ -68,32 +69,29 @@ START_TEST(a_login_and_the_services_locale)
 	/* And nothing else. */
 	ck_assert_uint_eq(json_array_size(environment), 9);
 	json_decref(environment);
-	json_decref(names);
 }
 END_TEST
 
 START_TEST(the_administrator_can_name_more)
 {
 	set_up();
-	json_t *names = json_pack("[s, s, s]", "SITE", "ABSENT", "CUSTOM_ENV");
-	json_t *environment = environment_of_user(&USER, names, NULL, "c");
+	const struct string_list names = STRING_LIST("SITE", "ABSENT", "CUSTOM_ENV");
+	json_t *environment = environment_of_user(&USER, &names, &NOTHING, "c");
 	ck_assert_str_eq(value_of(environment, "SITE"), "a=b c\n");
 	ck_assert_ptr_null(value_of(environment, "ABSENT"));
 	ck_assert_uint_eq(json_array_size(environment), 10);
 	json_decref(environment);
-	json_decref(names);
 }
 END_TEST
 
 START_TEST(no_name_stands_twice)
 {
 	set_up();
-	json_t *names = json_pack("[s, s, s]", "LANG", "TZ", "SITE");
-	json_t *environment = environment_of_user(&USER, names, NULL, "c");
+	const struct string_list names = STRING_LIST("LANG", "TZ", "SITE");
+	json_t *environment = environment_of_user(&USER, &names, &NOTHING, "c");
 	ck_assert_str_eq(value_of(environment, "LANG"), "C.UTF-8");
 	ck_assert_str_eq(value_of(environment, "TZ"), "Europe/Berlin");
 	json_decref(environment);
-	json_decref(names);
 }
 END_TEST
 
@@ -101,16 +99,14 @@ START_TEST(bytes_that_are_not_utf8_do_not_cross)
 {
 	set_up();
 	setenv("LC_CTYPE", "\xff", 1);
-	json_t *names = json_array();
-	json_t *environment = environment_of_user(&USER, names, NULL, "c");
+	json_t *environment = environment_of_user(&USER, &NOTHING, &NOTHING, "c");
 	ck_assert_ptr_nonnull(environment);
 	ck_assert_ptr_null(value_of(environment, "LC_CTYPE"));
 	json_decref(environment);
 	/* What was asked for by name is not left out in silence. */
 	setenv("SITE", "\xff", 1);
-	json_array_append_new(names, json_string("SITE"));
-	ck_assert_ptr_null(environment_of_user(&USER, names, NULL, "c"));
-	json_decref(names);
+	const struct string_list names = STRING_LIST("SITE");
+	ck_assert_ptr_null(environment_of_user(&USER, &names, &NOTHING, "c"));
 }
 END_TEST
 
@@ -152,11 +148,11 @@ END_TEST
 /* The site's own settings come before all others, but for the cookie, which none may name. */
 START_TEST(a_setting_takes_the_place_of_what_was_there)
 {
-	json_t *names = json_pack("[s]", "SITE_A");
-	json_t *settings =
-		json_pack("[s,s,s,s]", "SITE_A=mine", "PATH=/opt/bin", "NEW=a=b", "PATHS=x");
+	const struct string_list names = STRING_LIST("SITE_A");
+	const struct string_list settings =
+		STRING_LIST("SITE_A=mine", "PATH=/opt/bin", "NEW=a=b", "PATHS=x");
 	setenv("SITE_A", "service", 1);
-	json_t *environment = environment_of_user(&USER, names, settings, "c");
+	json_t *environment = environment_of_user(&USER, &names, &settings, "c");
 	char **vector = environment_vector(environment);
 	static const char *const expected[] = {"SITE_A=mine", "PATH=/opt/bin", "NEW=a=b", "PATHS=x",
 					       ENVIRONMENT_COOKIE "=c"};
@@ -173,8 +169,6 @@ START_TEST(a_setting_takes_the_place_of_what_was_there)
 	}
 	free(vector);
 	json_decref(environment);
-	json_decref(settings);
-	json_decref(names);
 }
 END_TEST
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/error.h"
-#include "core/text.h"
+#include "core/lib/error.h"
+#include "core/lib/text.h"
 #include "t/unit/suites.h"
 
 START_TEST(an_error_is_set_and_returned_in_one_step)
@@ -17,6 +17,22 @@ START_TEST(an_error_is_set_and_returned_in_one_step)
 }
 END_TEST
 
+START_TEST(an_error_about_a_key_names_it)
+{
+	struct error err;
+	ck_assert_int_eq(error_set_key(&err, "auth.min_uid", ERROR_DENIED, "uid %d", 3), -1);
+	ck_assert_str_eq(err.key, "auth.min_uid");
+	/* It may be made of its own texts. */
+	error_set_key(&err, err.key, err.kind, "%s; %s", err.detail, err.detail);
+	ck_assert_str_eq(err.key, "auth.min_uid");
+	ck_assert_str_eq(err.detail, "uid 3; uid 3");
+	error_set(&err, ERROR_SYSTEM, "something else");
+	ck_assert_str_eq(err.key, "");
+	error_faked(&err, "auth.no_new_privs");
+	ck_assert_str_eq(err.key, "auth.no_new_privs");
+}
+END_TEST
+
 START_TEST(errno_is_appended_in_words)
 {
 	struct error err = {.kind = ERROR_NONE};
@@ -24,6 +40,10 @@ START_TEST(errno_is_appended_in_words)
 	ck_assert_int_eq(error_errno(&err, ERROR_SYSTEM, "cannot open %s", "f"), -1);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	ck_assert_str_eq(err.detail, "cannot open f: No such file or directory");
+	errno = EDQUOT;
+	error_errno(&err, ERROR_SYSTEM, "cannot write %s", "f");
+	ck_assert_str_eq(err.detail, "cannot write f: the quota of the account or its group is "
+				     "full: Disk quota exceeded");
 }
 END_TEST
 
@@ -59,11 +79,19 @@ START_TEST(what_another_process_says_is_only_text)
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	ck_assert_uint_eq(strlen(err.detail), ERROR_TEXT_SIZE - 1);
 	ck_assert(text_is_printable(err.detail));
+	ck_assert_uint_eq(strlen(err.key), ERROR_KEY_SIZE - 1);
+	ck_assert_int_eq(err.refusal, REFUSED_HERE);
 
-	error_set(&said, ERROR_DENIED, "no");
+	/* Of what the job's author may know, it can choose between our own texts. */
+	error_set_key(&said, "auth.min_uid", ERROR_DENIED, "no");
+	error_notify(&said, "a text of an attacker");
+	ck_assert_int_eq(error_refuse(&said, REFUSED_EXPIRED), -1);
 	ck_assert_int_eq(error_accept(&err, &said), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 	ck_assert_str_eq(err.detail, "no");
+	ck_assert_str_eq(err.key, "auth.min_uid");
+	ck_assert_str_eq(err.notice, "");
+	ck_assert_int_eq(err.refusal, REFUSED_EXPIRED);
 	/* Neither that all is well, nor that the caller was called in a wrong way. */
 	said.kind = ERROR_NONE;
 	error_accept(&err, &said);
@@ -80,6 +108,7 @@ Suite *error_suite(void)
 	TCase *tcase = tcase_create("error");
 
 	tcase_add_test(tcase, an_error_is_set_and_returned_in_one_step);
+	tcase_add_test(tcase, an_error_about_a_key_names_it);
 	tcase_add_test(tcase, errno_is_appended_in_words);
 	tcase_add_test(tcase, a_hostile_text_stays_one_printable_line);
 	tcase_add_test(tcase, a_long_text_is_cut);

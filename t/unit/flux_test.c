@@ -62,15 +62,15 @@ static const struct {
 	{"FAILED|2|node-failure|node1|lost it\n", "FAILED", BATCH_ENDED, "node-failure: lost it",
 	 ""},
 	{"FAILED|0|epilog|node1|\n", "FAILED", BATCH_ENDED, "epilog", ""},
-	{"TIMEOUT|0|timeout|node1|resource allocation expired\n", "TIMEOUT", BATCH_CONDEMNED,
+	{"TIMEOUT|0|timeout|node1|resource allocation expired\n", "TIMEOUT", BATCH_KILLED,
 	 "timeout: resource allocation expired", ""},
-	{"CANCELED|0|cancel|node1|enough\n", "CANCELED", BATCH_CONDEMNED, "cancel: enough", ""},
-	{"CANCELED|0|cancel||a|b|c\n", "CANCELED", BATCH_CONDEMNED, "cancel: a|b|c", ""},
-	{"CANCELED|0|cancel||two\nSCHED||||\n", "CANCELED", BATCH_CONDEMNED, "cancel: two", ""},
-	{"FAILED|0|alloc||unsatisfiable request\n", "FAILED", BATCH_CONDEMNED,
+	{"CANCELED|0|cancel|node1|enough\n", "CANCELED", BATCH_KILLED, "cancel: enough", ""},
+	{"CANCELED|0|cancel||a|b|c\n", "CANCELED", BATCH_KILLED, "cancel: a|b|c", ""},
+	{"CANCELED|0|cancel||two\nSCHED||||\n", "CANCELED", BATCH_KILLED, "cancel: two", ""},
+	{"FAILED|0|alloc||unsatisfiable request\n", "FAILED", BATCH_KILLED,
 	 "alloc: unsatisfiable request", ""},
-	{"FAILED|0|dependency||failed\n", "FAILED", BATCH_CONDEMNED, "dependency: failed", ""},
-	{"FAILED|0|mine||COMPLETED|||\n", "FAILED", BATCH_CONDEMNED, "mine: COMPLETED|||", ""},
+	{"FAILED|0|dependency||failed\n", "FAILED", BATCH_KILLED, "dependency: failed", ""},
+	{"FAILED|0|mine||COMPLETED|||\n", "FAILED", BATCH_KILLED, "mine: COMPLETED|||", ""},
 	{"FAILED|0|exec|node1|node failure on node1 (rank 0)\n", "FAILED", BATCH_LOST,
 	 "exec: node failure on node1 (rank 0)", ""},
 	{"FAILED|0|exec|node1|shell rank 0 (on node1): Killed\n", "FAILED", BATCH_LOST,
@@ -90,21 +90,21 @@ START_TEST(an_answer_is_read)
 	ck_assert_int_eq(answer.meaning, ANSWERS[_i].meaning);
 	ck_assert_str_eq(answer.reason, ANSWERS[_i].reason);
 	ck_assert_str_eq(answer.expected, ANSWERS[_i].expected);
-	ck_assert_int_eq(answer.words != NULL,
-			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+	ck_assert_int_eq(answer.why != NULL,
+			 answer.meaning == BATCH_KILLED || answer.meaning == BATCH_LOST);
 }
 END_TEST
 
-START_TEST(a_node_that_failed_is_told_from_a_shell_that_was_killed)
+START_TEST(a_failed_node_and_a_killed_shell_are_distinguished)
 {
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||node failure on x\n");
 	ck_assert(FLUX.read_answer(&result, &answer));
-	ck_assert_str_eq(answer.words, "one of its nodes has failed");
+	ck_assert_str_eq(answer.why, "one of its nodes has failed");
 	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||shell rank 0: Killed\n");
 	ck_assert(FLUX.read_answer(&result, &answer));
-	ck_assert_str_eq(answer.words, "it could not be executed, or its shell was killed");
+	ck_assert_str_eq(answer.why, "it could not be executed, or its Flux shell was killed");
 }
 END_TEST
 
@@ -154,7 +154,7 @@ static const struct failure_row FAILURES[] = {
 	{0x100, "flux-batch: ERROR: job submission to batch is disabled: maintenance\n", false},
 };
 
-START_TEST(a_refusal_is_told_from_a_failure)
+START_TEST(a_refusal_and_a_failure_are_distinguished)
 {
 	expect_failure(&FLUX, &FAILURES[_i]);
 }
@@ -222,13 +222,13 @@ static const char *const HARMFUL[] = {
 	"--seta=system.files.script=x",
 };
 
-START_TEST(options_that_do_no_harm_are_taken)
+START_TEST(harmless_options_are_accepted)
 {
 	expect_taken(&FLUX, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(others_are_refused_by_name)
+START_TEST(other_options_are_refused_by_name)
 {
 	expect_refused(&FLUX, HARMFUL[_i]);
 }
@@ -241,12 +241,12 @@ Suite *flux_suite(void)
 	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
 	tcase_add_test(answers, a_lost_job_is_found_by_its_name);
 	tcase_add_loop_test(answers, an_answer_is_read, 0, ROWS(ANSWERS));
-	tcase_add_test(answers, a_node_that_failed_is_told_from_a_shell_that_was_killed);
+	tcase_add_test(answers, a_failed_node_and_a_killed_shell_are_distinguished);
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_test(answers, a_job_may_be_forgotten);
-	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
-	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(answers, others_are_refused_by_name, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(answers, a_refusal_and_a_failure_are_distinguished, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, harmless_options_are_accepted, 0, ROWS(GOOD));
+	tcase_add_loop_test(answers, other_options_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, answers);
 	return suite;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/environment.h"
+#include "core/protocol/environment.h"
 #include "t/unit/scratch.h"
 
 void test_header_init(struct test_header *made, const char *home)
@@ -29,30 +29,34 @@ void test_header_init(struct test_header *made, const char *home)
 	made->names = json_array();
 
 	state->job_id = 981625;
+	state->project_id = 20;
 	state->project_path = "group/project";
 	state->short_token = "short";
 	state->concurrent = "0";
 	state->login = "usr";
 	state->reference = "0123456789ab";
 	state->cookie = made->cookie;
-	state->downscope = DOWNSCOPE_NONE;
+	state->settings.auth.downscope = DOWNSCOPE_NONE;
 	state->base = made->base;
 	state->builds_dir = made->builds_dir;
 	state->cache_dir = made->cache_dir;
 	state->scripts_dir = made->scripts_dir;
 	state->jacamar = "/opt/jacamar/bin/jacamar";
-	state->substages = made->names;
-	state->environment_names = made->names;
-	state->user_environment = made->names;
+	state->groups = made->names;  /* none: the account does not change */
 	state->filters = made->names; /* none */
-	state->logging.location = (char *)"syslog";
-	state->executor = EXECUTOR_SHELL;
-	state->default_arguments = made->names;
-	state->argument_variables = made->names;
-	state->scheduler_environment = made->names;
+	state->settings.auth.logging.location = "syslog";
+	state->settings.general.executor = EXECUTOR_SHELL;
+	/* As the schema has it: the default is one at least. */
+	static char *variables[] = {"SCHEDULER_PARAMETERS"};
+	state->settings.batch.arguments_variable =
+		(struct string_list){.items = variables, .count = 1};
+	state->settings.auth.min_uid = 1000;
+	state->settings.batch.allocation_idle_ms = 600000;
 	/* Against a hang alone. */
-	state->kill_timeout_ms = 600000;
-	made->header.environment = environment_of_user(account, made->names, NULL, made->cookie);
+	state->settings.general.kill_timeout_ms = 600000;
+	made->header.environment =
+		environment_of_user(account, &state->settings.auth.downscope_env,
+				    &state->settings.general.user_bash_env, made->cookie);
 	ck_assert_ptr_nonnull(made->header.environment);
 }
 

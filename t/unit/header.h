@@ -5,7 +5,7 @@
 #ifndef JACAMAR_UNIT_HEADER_H
 #define JACAMAR_UNIT_HEADER_H
 
-#include "core/channel.h"
+#include "core/protocol/channel.h"
 
 struct test_header {
 	struct channel_header header;

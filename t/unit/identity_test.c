@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/identity.h"
-#include "core/text.h"
+#include "core/identity/identity.h"
+#include "core/lib/text.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/signing.h"
@@ -169,9 +169,9 @@ static const struct {
 } WAYS[] = {
 	{0755, NULL},
 	{01777, NULL},
-	{0775, "can be written by others; run: chmod go-w"},
-	{02770, "can be written by others; run: chmod go-w"},
-	{0707, "can be written by others; run: chmod go-w"},
+	{0775, "is writable by group or others; run: chmod go-w"},
+	{02770, "is writable by group or others; run: chmod go-w"},
+	{0707, "is writable by group or others; run: chmod go-w"},
 };
 
 START_TEST(no_other_file_can_be_put_in_its_place)
@@ -213,10 +213,10 @@ START_TEST(nobody_else_has_a_part_in_the_way)
 	settings.jwks_file = linked.text;
 	expect("https://gitlab.example.com", 981625, "group/project", NULL);
 	ck_assert_int_eq(lchown(linked.text, 65534, 65534), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "belongs to uid 65534");
+	expect("https://gitlab.example.com", 981625, "group/project", "is owned by uid 65534");
 	ck_assert_int_eq(lchown(linked.text, 0, 0), 0);
 	ck_assert_int_eq(chown(place.text, 65534, 65534), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "belongs to uid 65534");
+	expect("https://gitlab.example.com", 981625, "group/project", "is owned by uid 65534");
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/io.h"
+#include "core/lib/io.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/job.h"
-#include "core/text.h"
+#include "core/identity/job.h"
+#include "core/lib/text.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
 
@@ -27,7 +27,8 @@ static int parse(const char *text, struct job *job, struct error *err)
 #define RESPONSE                                                                                \
 	"{\"id\":981625,\"token\":\"glcbt-SECRET\",\"allow_git_fetch\":true,\"job_info\":{"     \
 	"\"name\":\"build\",\"stage\":\"test\",\"project_id\":20,\"project_name\":\"project\"," \
-	"\"project_full_path\":\"group/project\",\"pipeline_id\":574,\"user_id\":1},"           \
+	"\"project_full_path\":\"group/project\",\"pipeline_id\":574,\"user_id\":1,"            \
+	"\"scoped_user_id\":42},"                                                               \
 	"\"git_info\":{\"repo_url\":\"https://gitlab-ci-token:SECRET@gitlab.example.com/group/" \
 	"project.git\",\"ref\":\"main\",\"sha\":\"714a629\"},\"variables\":["                   \
 	"{\"key\":\"CI_JOB_ID\",\"value\":\"1\",\"public\":true},"                              \
@@ -42,6 +43,7 @@ START_TEST(a_response_is_read)
 	ck_assert_uint_eq(job.project_id, 20);
 	ck_assert_uint_eq(job.pipeline_id, 574);
 	ck_assert_uint_eq(job.user_id, 1);
+	ck_assert_uint_eq(job.scoped_user_id, 42);
 	ck_assert_str_eq(job.project_path, "group/project");
 	ck_assert_str_eq(job.repository_path, "group/project");
 	ck_assert_str_eq(job.origin.url, "https://gitlab.example.com");
@@ -91,7 +93,8 @@ END_TEST
 
 START_TEST(ids_are_numbers_or_their_digits)
 {
-	static const char *const names[] = {"project_id", "pipeline_id", "user_id"};
+	static const char *const names[] = {"project_id", "pipeline_id", "user_id",
+					    "scoped_user_id"};
 	struct job job;
 	struct error err;
 	ck_assert_int_eq(parse("{\"id\":\"5\",\"job_info\":{\"project_id\":\"20\","
@@ -349,8 +352,51 @@ START_TEST(what_the_child_refuses_is_refused)
 	int fd = open_response("{\"id\":5,\"job_info\":{\"project_full_path\":\"../x\"}}");
 	ck_assert_int_eq(job_read(fd, &TOKENS, &job, token, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_str_eq(err.detail, "the job's project path is not one: '../x'");
+	ck_assert_str_eq(err.detail, "the job's project path '../x' is not valid");
 	close(fd);
+}
+END_TEST
+
+/* The job's own token, of `length` bytes between these, and what is said of it. */
+static const struct {
+	const char *before;
+	size_t length;
+	const char *after;
+	const char *reason; /* NULL: it is read */
+} OWN_TOKENS[] = {
+	{"{\"id\":5,\"token\":\"", 1, "\"}", NULL},
+	{"{\"id\":5,\"token\":\"", CI_JOB_TOKEN_SIZE - 1, "\"}", NULL},
+	{"{\"id\":5,\"token\":\"", CI_JOB_TOKEN_SIZE, "\"}", "no token of the job, or one of more"},
+	{"{\"id\":5,\"token\":\"", 0, "\"}", "is malformed"},
+	{"{\"id\":5,\"token\":\"", 9, "\\r\\nHost: x\"}", "is malformed"},
+	{"{\"id\":5,\"token\":\"", 9, " \"}", "is malformed"},
+	{"{\"id\":5,\"token\":[\"", 9, "\"]}", "has no token of the job"},
+	{"{\"id\":5,\"variables\":[{\"key\":\"CI_JOB_TOKEN\",\"value\":\"", 9, "\"}]}",
+	 "has no token of the job"},
+	{"[\"token\",\"", 9, "\"]", "has no token of the job"},
+	{"{\"token\":\"", 9, "", "has no token of the job"},
+};
+
+START_TEST(the_jobs_own_token_is_fit_for_a_header)
+{
+	static char long_token[CI_JOB_TOKEN_SIZE + 1];
+	static char response[CI_JOB_TOKEN_SIZE + 256];
+	static char own[CI_JOB_TOKEN_SIZE];
+	struct error err = {.detail = ""};
+	memset(long_token, 'S', OWN_TOKENS[_i].length);
+	snprintf(response, sizeof(response), "%s%s%s", OWN_TOKENS[_i].before, long_token,
+		 OWN_TOKENS[_i].after);
+	int fd = open_response(response);
+	int result = job_read_own_token(fd, own, &err);
+	close(fd);
+	ck_assert_int_eq(result, OWN_TOKENS[_i].reason == NULL ? 0 : -1);
+	if (result == 0) {
+		ck_assert_str_eq(own, long_token);
+		return;
+	}
+	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
+	ck_assert_msg(strstr(err.detail, OWN_TOKENS[_i].reason) != NULL, "%s", err.detail);
+	ck_assert_ptr_null(strstr(err.detail, "SS"));
 }
 END_TEST
 
@@ -439,6 +485,7 @@ Suite *job_suite(void)
 
 	tcase_add_test(file, a_file_is_read_in_a_confined_child);
 	tcase_add_test(file, what_the_child_refuses_is_refused);
+	tcase_add_loop_test(file, the_jobs_own_token_is_fit_for_a_header, 0, ROWS(OWN_TOKENS));
 	tcase_add_test(file, a_state_of_another_job_is_denied);
 	tcase_add_test(file, the_environment_is_asked_where_the_response_has_no_token);
 	tcase_add_test(file, no_file_a_link_and_a_pipe_are_refused);

@@ -1,7 +1,7 @@
 /*
  * GitLab's ids and strings in JSON.
  */
-#include "core/json.h"
+#include "core/lib/json.h"
 #include "t/unit/suites.h"
 
 static const struct {

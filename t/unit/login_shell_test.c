@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/login_shell.h"
+#include "core/executor/login_shell.h"
 #include "t/unit/header.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
@@ -55,14 +55,11 @@ static void run(struct run *run)
 {
 	struct error err = {.detail = ""};
 	int ends[2];
-	struct rlimit core;
 	child_require(pipe2(ends, O_CLOEXEC) == 0);
-	child_require(getrlimit(RLIMIT_CORE, &core) == 0);
 	struct channel_reader channel = {.fd = ends[0]};
 	struct login_shell shell = {.header = &made.header,
 				    .lines = run->lines,
-				    .output_to_errors = run->output_to_errors,
-				    .core_limit = core.rlim_cur};
+				    .output_to_errors = run->output_to_errors};
 	child_require(login_shell_run(&shell, &channel, &run->end, &err) == 0);
 }
 
@@ -75,10 +72,10 @@ static void report_all(const void *argument)
 	child_require(!here.end.cancelled && here.end.status == 0);
 	child_require(strncmp(here.end.report, expected.text, strlen(expected.text)) == 0);
 	child_require(strstr(here.end.report, " 0022\n") != NULL);
-	child_require(here.end.left_behind[0] == '\0');
+	child_require(!here.end.log_is_held);
 }
 
-START_TEST(the_lines_are_run_and_their_report_is_heard)
+START_TEST(the_lines_are_run_and_their_report_is_read)
 {
 	ck_assert_int_eq(process_run(report_all, NULL), 0);
 }
@@ -107,7 +104,7 @@ static void say_nothing(const void *argument)
 	child_require(WIFEXITED(here.end.status) && WEXITSTATUS(here.end.status) == 9);
 }
 
-START_TEST(no_report_is_told_from_an_empty_one)
+START_TEST(no_report_and_an_empty_one_are_distinguished)
 {
 	ck_assert_int_eq(process_run(say_nothing, NULL), 0);
 }
@@ -125,7 +122,7 @@ static void keep_the_report_open(const void *argument)
 	kill(sleeper, SIGKILL);
 }
 
-START_TEST(nobody_is_waited_for_who_holds_the_report)
+START_TEST(a_process_that_holds_the_report_open_is_not_waited_for)
 {
 	ck_assert_int_eq(process_run(keep_the_report_open, NULL), 0);
 }
@@ -142,7 +139,7 @@ static void mix_output(const void *argument)
 	run(&here);
 }
 
-START_TEST(chatter_can_be_kept_out_of_the_output)
+START_TEST(output_of_a_profile_can_be_kept_out_of_our_output)
 {
 	struct path errors = path_of("%s/errors", home.text);
 	size_t size = 1;
@@ -156,7 +153,7 @@ START_TEST(chatter_can_be_kept_out_of_the_output)
 }
 END_TEST
 
-START_TEST(lines_that_no_pipe_takes_are_refused)
+START_TEST(lines_that_do_not_fit_into_a_pipe_are_refused)
 {
 	char *lines = malloc(5000);
 	memset(lines, ' ', 4999);
@@ -177,12 +174,12 @@ Suite *login_shell_suite(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, a_shell_reads_quoted_text_as_it_is, 0, ROWS(QUOTES));
-	tcase_add_test(tcase, the_lines_are_run_and_their_report_is_heard);
+	tcase_add_test(tcase, the_lines_are_run_and_their_report_is_read);
 	tcase_add_test(tcase, a_report_that_is_too_long_is_cut);
-	tcase_add_test(tcase, no_report_is_told_from_an_empty_one);
-	tcase_add_test(tcase, nobody_is_waited_for_who_holds_the_report);
-	tcase_add_test(tcase, chatter_can_be_kept_out_of_the_output);
-	tcase_add_test(tcase, lines_that_no_pipe_takes_are_refused);
+	tcase_add_test(tcase, no_report_and_an_empty_one_are_distinguished);
+	tcase_add_test(tcase, a_process_that_holds_the_report_open_is_not_waited_for);
+	tcase_add_test(tcase, output_of_a_profile_can_be_kept_out_of_our_output);
+	tcase_add_test(tcase, lines_that_do_not_fit_into_a_pipe_are_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -52,6 +52,8 @@ static const struct {
 	{"PSUSP|-|-|-|Job was suspended by the user while pending;", "PSUSP",
 	 "Job was suspended by the user while pending;", "", BATCH_WAITING},
 	{"PROV|-|-|-|-", "PROV", "", "", BATCH_WAITING},
+	{"PEND|-|-|-|Dependency condition invalid or never satisfied;", "PEND",
+	 "Dependency condition invalid or never satisfied;", "", BATCH_HOPELESS},
 	{"WAIT|-|-|-|-", "WAIT", "", "", BATCH_WAITING},
 	{"PEND|-|-|TERM_REQUEUE_OWNER: job killed and requeued by owner|a|b", "PEND", "a|b", "",
 	 BATCH_WAITING},
@@ -66,13 +68,13 @@ static const struct {
 	{"EXIT|1|-|TERM_SOMETHING_NEW: job killed|-", "EXIT", "TERM_SOMETHING_NEW: job killed", "",
 	 BATCH_ENDED},
 	{"EXIT|140|-|TERM_RUNLIMIT: job killed after reaching LSF run time limit|-", "EXIT",
-	 "TERM_RUNLIMIT: job killed after reaching LSF run time limit", "", BATCH_CONDEMNED},
+	 "TERM_RUNLIMIT: job killed after reaching LSF run time limit", "", BATCH_KILLED},
 	{"EXIT|137|-|TERM_MEMLIMIT: job killed after reaching LSF memory usage limit|-", "EXIT",
-	 "TERM_MEMLIMIT: job killed after reaching LSF memory usage limit", "", BATCH_CONDEMNED},
+	 "TERM_MEMLIMIT: job killed after reaching LSF memory usage limit", "", BATCH_KILLED},
 	{"EXIT|130|-|TERM_OWNER: job killed by owner|-", "EXIT", "TERM_OWNER: job killed by owner",
-	 "", BATCH_CONDEMNED},
+	 "", BATCH_KILLED},
 	{"EXIT|-|-|TERM_ADMIN: job killed by root or LSF administrator|-", "EXIT",
-	 "TERM_ADMIN: job killed by root or LSF administrator", "", BATCH_CONDEMNED},
+	 "TERM_ADMIN: job killed by root or LSF administrator", "", BATCH_KILLED},
 	{"EXIT|-|-|TERM_PREEMPT: job killed after preemption|-", "EXIT",
 	 "TERM_PREEMPT: job killed after preemption", "", BATCH_LOST},
 	{"EXIT|-|-|TERM_ZOMBIE: job exited while LSF is not available|-", "EXIT",
@@ -93,8 +95,9 @@ START_TEST(an_answer_is_read)
 	ck_assert_str_eq(answer.reason, ANSWERS[_i].reason);
 	ck_assert_str_eq(answer.expected, ANSWERS[_i].expected);
 	ck_assert_int_eq(answer.meaning, ANSWERS[_i].meaning);
-	ck_assert_int_eq(answer.words != NULL,
-			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+	ck_assert_int_eq(answer.why != NULL, answer.meaning == BATCH_KILLED ||
+						     answer.meaning == BATCH_LOST ||
+						     answer.meaning == BATCH_HOPELESS);
 }
 END_TEST
 
@@ -131,7 +134,7 @@ START_TEST(a_job_may_be_forgotten)
 }
 END_TEST
 
-START_TEST(what_is_told_is_printable)
+START_TEST(a_reported_text_is_printable)
 {
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
@@ -155,7 +158,7 @@ static const struct history_row HISTORIES[] = {
 	 BATCH_ENDED},
 	{SUBMITTED "Tue Nov 24 02:43:11: Completed <exit>; TERM_RUNLIMIT: job killed after "
 		   "reaching LSF run time limit;\n",
-	 BATCH_CONDEMNED},
+	 BATCH_KILLED},
 	{SUBMITTED "Tue Nov 24 02:43:11: Completed <exit>; TERM_REQUEUE_OWNER: x;\n"
 		   "Tue Nov 24 02:43:12: Completed <exit>; TERM_ZOMBIE: x;\n",
 	 BATCH_LOST},
@@ -193,7 +196,7 @@ static const struct failure_row FAILURES[] = {
 	{0xff00, "Contacting batch daemon: Communication timeout. Job not submitted.\n", false},
 };
 
-START_TEST(a_refusal_is_told_from_a_failure)
+START_TEST(a_refusal_and_a_failure_are_distinguished)
 {
 	expect_failure(&LSF, &FAILURES[_i]);
 }
@@ -223,13 +226,13 @@ static const char *const HARMFUL[] = {
 	"-n=2 -- x",  "-1",	   "-N1",     "-x2",	 "'-n 2'",  "-n '' ''",
 };
 
-START_TEST(options_that_do_no_harm_are_taken)
+START_TEST(harmless_options_are_accepted)
 {
 	expect_taken(&LSF, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(others_are_refused_by_name)
+START_TEST(other_options_are_refused_by_name)
 {
 	expect_refused(&LSF, HARMFUL[_i]);
 }
@@ -245,12 +248,12 @@ Suite *lsf_suite(void)
 	tcase_add_loop_test(answers, an_answer_is_read, 0, ROWS(ANSWERS));
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_test(answers, a_job_may_be_forgotten);
-	tcase_add_test(answers, what_is_told_is_printable);
+	tcase_add_test(answers, a_reported_text_is_printable);
 	tcase_add_loop_test(answers, the_history_is_read, 0, ROWS(HISTORIES));
-	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, a_refusal_and_a_failure_are_distinguished, 0, ROWS(FAILURES));
 	suite_add_tcase(suite, answers);
-	tcase_add_loop_test(options, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(options, others_are_refused_by_name, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(options, harmless_options_are_accepted, 0, ROWS(GOOD));
+	tcase_add_loop_test(options, other_options_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, options);
 	return suite;
 }

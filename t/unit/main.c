@@ -1,6 +1,7 @@
 /*
  * The unit tests. Check's own variables choose among them: CK_RUN_SUITE, CK_RUN_CASE, CK_FORK=no,
- * CK_VERBOSITY.
+ * CK_VERBOSITY; CK_EXCLUDE_TAGS=slow leaves out those that mostly wait. A choice without a test is
+ * a failure.
  *
  * The tests run in a child. Whatever becomes of it, this process is what is left: it adopts and
  * ends what the tests left running, and removes the directory that they work in.
@@ -31,22 +32,27 @@ static Suite *(*const suites[])(void) = {
 	url_suite,
 	json_suite,
 	account_suite,
+	external_name_suite,
 	lsf_suite,
 	policy_suite,
+	auth_rule_suite,
 	claims_suite,
-	capture_suite,
+	builds_lock_suite,
+	run_unprivileged_suite,
 	runas_suite,
 	seccomp_suite,
 	doctor_suite,
 	downscope_suite,
 	confine_suite,
+	confirmation_suite,
+	job_processes_suite,
 	job_suite,
-	token_suite,
-	keyset_suite,
-	keyset_cache_suite,
+	jwt_suite,
+	jwks_suite,
+	jwks_cache_suite,
 	identity_suite,
-	inquiry_suite,
-	program_suite,
+	job_status_suite,
+	trusted_program_suite,
 	environment_suite,
 	state_suite,
 	sudo_suite,
@@ -54,19 +60,22 @@ static Suite *(*const suites[])(void) = {
 	audit_sink_suite,
 	arguments_suite,
 	audit_suite,
-	tree_suite,
-	turn_suite,
+	remove_tree_suite,
+	worker_suite,
 	workspace_suite,
+	writers_suite,
 	static_builds_suite,
 	root_directory_suite,
 	cobalt_suite,
 	command_line_suite,
 	script_suite,
-	supervise_suite,
+	process_tree_suite,
+	leftovers_suite,
 	login_shell_suite,
-	settle_suite,
+	isolation_suite,
+	job_context_suite,
 	shell_suite,
-	words_suite,
+	argv_suite,
 	slurm_suite,
 	flux_suite,
 	pbs_suite,
@@ -81,9 +90,12 @@ static int run_suites(void)
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
 		srunner_add_suite(tests, suites[i]());
 	srunner_run_all(tests, CK_ENV);
+	int run = srunner_ntests_run(tests);
 	int failed = srunner_ntests_failed(tests);
 	srunner_free(tests);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (run == 0)
+		fprintf(stderr, "unit: no test has been chosen; is the suite's name right?\n");
+	return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Check passes it on to the test that runs. */

@@ -68,29 +68,29 @@ static const struct {
 	{"'job_state':'F','substate':93,'Exit_status':265",
 	 "    job_state = F\n    substate = 93\n    Exit_status = 265\n", BATCH_ENDED, NULL},
 	{"'job_state':'F','substate':91,'Exit_status':271",
-	 "    job_state = F\n    substate = 91\n    Exit_status = 271\n", BATCH_CONDEMNED,
+	 "    job_state = F\n    substate = 91\n    Exit_status = 271\n", BATCH_KILLED,
 	 "cancelled"},
-	{"'job_state':'F','substate':91", "    job_state = F\n    substate = 91\n", BATCH_CONDEMNED,
+	{"'job_state':'F','substate':91", "    job_state = F\n    substate = 91\n", BATCH_KILLED,
 	 "cancelled"},
 	{"'job_state':'F','substate':93", "    job_state = F\n    substate = 93\n", BATCH_LOST,
 	 "one of its nodes"},
 	{"'job_state':'F','Exit_status':-29", "    job_state = F\n    Exit_status = -29\n",
-	 BATCH_CONDEMNED, "its time limit"},
+	 BATCH_KILLED, "its time limit"},
 	{"'job_state':'F','Exit_status':-27", "    job_state = F\n    Exit_status = -27\n",
-	 BATCH_CONDEMNED, "more memory"},
+	 BATCH_KILLED, "more memory"},
 	{"'job_state':'F','Exit_status':-28", "    job_state = F\n    Exit_status = -28\n",
-	 BATCH_CONDEMNED, "processor time"},
+	 BATCH_KILLED, "processor time"},
 	{"'job_state':'F','Exit_status':-19", "    job_state = F\n    Exit_status = -19\n",
-	 BATCH_CONDEMNED, "a hook"},
+	 BATCH_KILLED, "a hook"},
 	{"'job_state':'F','Exit_status':-11", "    job_state = F\n    Exit_status = -11\n",
-	 BATCH_LOST, "may not run it again"},
+	 BATCH_LOST, "cannot run it again"},
 	{"'job_state':'F','Exit_status':-1", "    job_state = F\n    Exit_status = -1\n",
 	 BATCH_LOST, "could not be started"},
 	{"'job_state':'F','Exit_status':271,'Resource_List':{'walltime':'01:00:00'},"
 	 "'resources_used':{'walltime':'01:00:02'}",
 	 "    resources_used.walltime = 01:00:02\n    job_state = F\n"
 	 "    Resource_List.walltime = 01:00:00\n    Exit_status = 271\n",
-	 BATCH_CONDEMNED, "its time limit"},
+	 BATCH_KILLED, "its time limit"},
 	{"'job_state':'F','Exit_status':1,'Resource_List':{'walltime':'01:00:00'},"
 	 "'resources_used':{'walltime':'01:00:02'}",
 	 "    resources_used.walltime = 01:00:02\n    job_state = F\n"
@@ -103,11 +103,11 @@ static const struct {
 	 BATCH_ENDED, NULL},
 	/* Torque's, the codes of which mean something else. */
 	{NULL, "    job_state = C\n    exit_status = 0\n", BATCH_ENDED, NULL},
-	{NULL, "    job_state = C\n    exit_status = 271\n", BATCH_CONDEMNED, "cancelled"},
-	{NULL, "    job_state = C\n    exit_status = -10\n", BATCH_CONDEMNED, "more memory"},
-	{NULL, "    job_state = C\n    exit_status = -11\n", BATCH_CONDEMNED, "its time limit"},
+	{NULL, "    job_state = C\n    exit_status = 271\n", BATCH_KILLED, "cancelled"},
+	{NULL, "    job_state = C\n    exit_status = -10\n", BATCH_KILLED, "more memory"},
+	{NULL, "    job_state = C\n    exit_status = -11\n", BATCH_KILLED, "its time limit"},
 	{NULL, "    job_state = C\n    exit_status = -3\n", BATCH_LOST, "could not be started"},
-	{NULL, "    job_state = C\n", BATCH_CONDEMNED, "cancelled"},
+	{NULL, "    job_state = C\n", BATCH_KILLED, "cancelled"},
 };
 
 /* 'x' in place of "x". */
@@ -126,10 +126,10 @@ static void expect_state(const struct command_result *result, int row)
 	ck_assert(!PBS.is_unfit(result));
 	ck_assert_msg(PBS.read_answer(result, &answer), "%s", result->output);
 	ck_assert_msg(answer.meaning == STATES[row].meaning, "%s", result->output);
-	ck_assert_int_eq(answer.words != NULL, STATES[row].words != NULL);
+	ck_assert_int_eq(answer.why != NULL, STATES[row].words != NULL);
 	ck_assert_int_ge((int)strlen(answer.name), 1);
-	if (answer.words != NULL)
-		ck_assert_ptr_nonnull(strstr(answer.words, STATES[row].words));
+	if (answer.why != NULL)
+		ck_assert_ptr_nonnull(strstr(answer.why, STATES[row].words));
 }
 
 START_TEST(a_state_is_read_in_either_form)
@@ -155,6 +155,12 @@ START_TEST(why_a_job_waits_is_read_in_either_form)
 	ck_assert_str_eq(answer.name, "queued");
 	ck_assert_str_eq(answer.reason, "Not Running: ??");
 	ck_assert_str_eq(answer.expected, "Tue Nov 24 02:50:00 2026");
+	ck_assert_int_eq(answer.meaning, BATCH_WAITING);
+	fill_json(&result, "'job_state':'Q','comment':'Can Never Run: Insufficient amount of "
+			   "resource: ncpus (R: 100 A: 8 T: 8)'");
+	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert_int_eq(answer.meaning, BATCH_HOPELESS);
+	ck_assert_ptr_nonnull(answer.why);
 	fill_json(&result, "'job_state':'R','estimated':{'start_time':'UNKNOWN'}");
 	ck_assert(PBS.read_answer(&result, &answer));
 	ck_assert_str_eq(answer.expected, "");
@@ -167,7 +173,7 @@ START_TEST(why_a_job_waits_is_read_in_either_form)
 }
 END_TEST
 
-START_TEST(what_looks_like_a_field_is_none)
+START_TEST(text_that_looks_like_a_field_is_ignored)
 {
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
@@ -251,7 +257,7 @@ static const struct failure_row FAILURES[] = {
 	{0x100, "qsub: Invalid credential\n", false},
 };
 
-START_TEST(a_refusal_is_told_from_a_failure)
+START_TEST(a_refusal_and_a_failure_are_distinguished)
 {
 	expect_failure(&PBS, &FAILURES[_i]);
 }
@@ -326,13 +332,13 @@ static const char *const HARMFUL[] = {
 	"-q",
 };
 
-START_TEST(options_that_do_no_harm_are_taken)
+START_TEST(harmless_options_are_accepted)
 {
 	expect_taken(&PBS, GOOD[_i]);
 }
 END_TEST
 
-START_TEST(others_are_refused_by_name)
+START_TEST(other_options_are_refused_by_name)
 {
 	expect_refused(&PBS, HARMFUL[_i]);
 }
@@ -346,12 +352,12 @@ Suite *pbs_suite(void)
 	tcase_add_loop_test(answers, a_lost_job_is_the_newest_of_its_name, 0, ROWS(LISTS));
 	tcase_add_loop_test(answers, a_state_is_read_in_either_form, 0, ROWS(STATES));
 	tcase_add_test(answers, why_a_job_waits_is_read_in_either_form);
-	tcase_add_test(answers, what_looks_like_a_field_is_none);
+	tcase_add_test(answers, text_that_looks_like_a_field_is_ignored);
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_loop_test(answers, a_job_may_be_gone, 0, ROWS(GONE));
-	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
-	tcase_add_loop_test(answers, options_that_do_no_harm_are_taken, 0, ROWS(GOOD));
-	tcase_add_loop_test(answers, others_are_refused_by_name, 0, ROWS(HARMFUL));
+	tcase_add_loop_test(answers, a_refusal_and_a_failure_are_distinguished, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, harmless_options_are_accepted, 0, ROWS(GOOD));
+	tcase_add_loop_test(answers, other_options_are_refused_by_name, 0, ROWS(HARMFUL));
 	suite_add_tcase(suite, answers);
 	return suite;
 }

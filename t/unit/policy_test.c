@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "config/schema.h"
+#include "core/policy/policy.h"
 #include "t/unit/suites.h"
 
 #define MIN_UID 1000
@@ -23,9 +24,10 @@ static const struct account SERVICE = {.name = "gitlab-runner",
 #define MOST_GROUPS 3
 static struct {
 	struct account accounts[2];
-	gid_t groups[2][MOST_GROUPS]; /* of each; a 0 behind the last */
-	const char *answer;	      /* the script's username; NULL: it refuses */
-	const char *closed;	      /* what nologin says; NULL: the host is open */
+	gid_t groups[2][MOST_GROUPS];  /* of each; a 0 behind the last */
+	const char *answer;	       /* the script's username; NULL: it refuses */
+	const char *closed;	       /* what nologin says; NULL: the host is open */
+	char asked[ACCOUNT_NAME_SIZE]; /* whose account the script was asked about */
 	int lookups, questions;
 } site;
 
@@ -57,25 +59,25 @@ static int site_account(const char *name, struct account *account, struct error 
 	return error_set(err, ERROR_DENIED, "there is no %s", name);
 }
 
-static gid_t *site_groups(const struct account *account, size_t *count, struct error *err)
+static int site_groups(const struct account *account, struct account_groups *groups,
+		       struct error *err)
 {
 	const gid_t *own = site.groups[strcmp(account->name, site.accounts[0].name) != 0];
-	gid_t *groups = malloc(sizeof(site.groups[0]));
 	(void)err;
-	memcpy(groups, own, sizeof(site.groups[0]));
-	for (*count = 0; *count < MOST_GROUPS && groups[*count] != 0;)
-		++*count;
-	return groups;
+	for (groups->count = 0; groups->count < MOST_GROUPS && own[groups->count] != 0;
+	     groups->count++)
+		groups->gids[groups->count] = own[groups->count];
+	account_groups_sort(groups);
+	return 0;
 }
 
-static int site_runas(const struct runas_settings *settings, const struct account *service,
-		      const struct claims *claims, const char *target, struct runas_answer *answer,
-		      struct error *err)
+static int site_runas(const struct runas_settings *settings, const struct runas_question *question,
+		      struct runas_answer *answer, struct error *err)
 {
 	ck_assert_ptr_nonnull(settings->validation_script);
-	ck_assert_ptr_eq(service, &SERVICE);
-	ck_assert_str_ne(claims->user_login, "");
-	(void)target;
+	ck_assert_ptr_eq(question->service, &SERVICE);
+	ck_assert_str_ne(question->claims->user_login, "");
+	snprintf(site.asked, sizeof(site.asked), "%s", question->name);
 	site.questions++;
 	if (site.answer == NULL)
 		return error_set(err, ERROR_DENIED, "the script refuses");
@@ -91,6 +93,15 @@ static const char *site_nologin(char *text, size_t size)
 
 static const struct policy_sources SITE = {site_account, site_groups, site_runas, site_nologin};
 
+/* Whether who the claims are of may have a job. */
+static int apply_claims(const struct auth_settings *settings, const struct claims *claims,
+			struct applicant *applicant, struct error *err)
+{
+	*applicant = (struct applicant){
+		.settings = settings, .sources = &SITE, .service = &SERVICE, .claims = claims};
+	return policy_apply(applicant, err);
+}
+
 /* Whether `login`, by a pipeline of `source`, may have a job. */
 static int apply(const struct auth_settings *settings, const char *login, const char *source,
 		 struct applicant *applicant, struct error *err)
@@ -99,14 +110,16 @@ static int apply(const struct auth_settings *settings, const char *login, const 
 	memset(&claims, 0, sizeof(claims));
 	snprintf(claims.user_login, sizeof(claims.user_login), "%s", login);
 	snprintf(claims.pipeline_source, sizeof(claims.pipeline_source), "%s", source);
-	*applicant = (struct applicant){
-		.settings = settings, .sources = &SITE, .service = &SERVICE, .claims = &claims};
-	return policy_apply(applicant, err);
+	snprintf(claims.user_email, sizeof(claims.user_email), "%s@example.com", login);
+	snprintf(claims.issuer, sizeof(claims.issuer), "https://gitlab.example.com");
+	return apply_claims(settings, &claims, applicant, err);
 }
 
-#define OPEN "; change that, or have auth.shell_allowlist list it"
+#define OPEN "; change the shell, or add it to auth.shell_allowlist"
 
-#define NOBODY "usr has uid 65534, as which untrusted bytes are parsed, and which no job may become"
+#define NOBODY                                                                                    \
+	"usr has uid 65534 (nobody), which stands for every unknown account, and no job runs as " \
+	"that"
 
 static const struct {
 	uid_t uid;
@@ -120,7 +133,8 @@ static const struct {
 	{65534, "/sbin/nologin", "/sbin/nologin", NOBODY},
 	{0, "/bin/bash", NULL, "usr is root, and no job runs as root"},
 	{0, "/bin/bash", "/bin/bash", "usr is root, and no job runs as root"},
-	{999, "/bin/bash", NULL, "usr is the service account, which no job may become"},
+	{999, "/bin/bash", NULL,
+	 "usr is the service account, and no job runs as the service account"},
 	{998, "/bin/bash", NULL, "uid 998 of usr is below auth.min_uid, 1000"},
 	{1000, "/sbin/nologin", NULL, "account usr is closed: its shell is /sbin/nologin" OPEN},
 	{1000, "/usr/sbin/nologin", NULL,
@@ -178,7 +192,187 @@ static const struct {
 	{"group_42_bot_0123456789abcdef", true},
 	{"group_bot", false},
 	{"xproject_1_bot", false},
+	{"Project_1_Bot", true},
+	{"project__bot", false},
+	{"service_account_57", true},
+	{"service_account_group_345_c468757e6df2fc104de54ea470539bb5", true},
+	{"Service_Account_1", true},
+	{"service_accountant", false},
+	{"my_service_account_1", false},
 };
+
+/* A login that is a person's, with mail addresses that may not be. */
+static const struct {
+	const char *mail;
+	const char *issuer;
+	const char *reason; /* NULL: a person */
+} MAILS[] = {
+	{"kim@example.com", "https://gitlab.example.com", NULL},
+	{"kim@gitlab.example.com", "https://gitlab.example.com", NULL},
+	{"noreply@example.com", "https://gitlab.example.com", NULL},
+	{"kim@noreply.example.com", "https://gitlab.example.com", NULL},
+	{"kim@xnoreply.gitlab.example.com", "https://gitlab.example.com", NULL},
+	{"kim@noreply.gitlab.example.com.site", "https://gitlab.example.com", NULL},
+	{"7+kim@users.noreply.github.com", "https://gitlab.example.com", NULL},
+	{"service_account_group_1_x@noreply.gitlab.example.com", "https://gitlab.example.com",
+	 "is a service account, by its mail address "
+	 "service_account_group_1_x@noreply.gitlab.example.com"},
+	{"service_account_1@noreply.old.example.com", "https://gitlab.example.com",
+	 "is a service account, by its mail address"},
+	{"SERVICE_ACCOUNT_1@EXAMPLE.COM", "https://gitlab.example.com",
+	 "is a service account, by its mail address"},
+	{"project1_bot@example.com", "https://gitlab.example.com",
+	 "is a bot of a project or group, by its mail address"},
+	{"project_1_bot_0a@noreply.gitlab.example.com", "https://gitlab.example.com",
+	 "is a bot of a project or group, by its mail address"},
+	{"kim@noreply.gitlab.example.com", "https://gitlab.example.com",
+	 "is a machine account of the server, by its mail address kim@noreply."},
+	{"kim@NoReply.GitLab.Example.com", "https://gitlab.example.com", "a machine account"},
+	{"kim@noreply.gitlab.example.com.", "https://gitlab.example.com", "a machine account"},
+	{"7-kim@users.noreply.gitlab.example.com", "https://gitlab.example.com",
+	 "a machine account"},
+	{"a@b@noreply.gitlab.example.com", "https://gitlab.example.com", "a machine account"},
+	{"kim@noreply.gitlab.example.com", "https://GitLab.example.com:8443/gitlab",
+	 "a machine account"},
+	{"kim@noreply.gitlab.example.com", "gitlab.example.com", "a machine account"},
+	{"kim@noreply.[fd00::1]", "https://[fd00::1]:8443", "a machine account"},
+	{"kim@noreply.[fd00::1]", "[fd00::1]", "a machine account"},
+	{"kim@noreply.[fd00::2]", "https://[fd00::1]:8443", NULL},
+	{"kim@noreply.[fd00", "https://[fd00::1]", NULL},
+	{"", "https://gitlab.example.com", "cannot be told from a machine account"},
+	{"kim", "https://gitlab.example.com", "cannot be told from a machine account"},
+	{"@example.com", "https://gitlab.example.com", "cannot be told from a machine account"},
+	{"kim@", "https://gitlab.example.com", "cannot be told from a machine account"},
+};
+
+START_TEST(a_mail_address_tells_a_machine_whatever_its_login)
+{
+	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID, .min_uid = MIN_UID};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	struct claims claims = {.user_login = "usr"};
+	open_site();
+	snprintf(claims.user_email, sizeof(claims.user_email), "%s", MAILS[_i].mail);
+	snprintf(claims.issuer, sizeof(claims.issuer), "%s", MAILS[_i].issuer);
+	int result = apply_claims(&settings, &claims, &applicant, &err);
+	ck_assert_msg(result == (MAILS[_i].reason == NULL ? 0 : -1), "%s", err.detail);
+	if (result != 0) {
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+		ck_assert_msg(strstr(err.detail, MAILS[_i].reason) != NULL, "%s", err.detail);
+		ck_assert_ptr_nonnull(strstr(err.detail, "auth.allow_bot_accounts is not set"));
+		ck_assert_int_eq(site.lookups, 0);
+	}
+	settings.allow_bot_accounts = true;
+	ck_assert_int_eq(apply_claims(&settings, &claims, &applicant, &err), 0);
+}
+END_TEST
+
+static const struct {
+	uint64_t project_id, job_project_id;
+	const char *project_path, *job_project_path;
+	bool fork;
+} PROJECTS[] = {
+	{20, 20, "group/project", "group/project", false},
+	{20, 20, "group/project", "Group/Project", false},
+	{20, 0, "group/project", "", false},
+	{0, 20, "", "group/project", false},
+	{99, 20, "usr/project", "group/project", true},
+	{99, 20, "group/project", "group/project", true},
+	{20, 20, "usr/project", "group/project", true},
+	{0, 20, "usr/project", "group/project", true},
+	{99, 20, "", "group/project", true},
+};
+
+START_TEST(code_of_a_fork_is_run_where_the_site_allows_it)
+{
+	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID, .min_uid = MIN_UID};
+	struct applicant applicant;
+	struct error err = {.notice = ""};
+	struct claims claims = {.user_login = "usr",
+				.user_email = "usr@example.com",
+				.project_id = PROJECTS[_i].project_id,
+				.job_project_id = PROJECTS[_i].job_project_id};
+	open_site();
+	snprintf(claims.project_path, sizeof(claims.project_path), "%s", PROJECTS[_i].project_path);
+	snprintf(claims.job_project_path, sizeof(claims.job_project_path), "%s",
+		 PROJECTS[_i].job_project_path);
+	ck_assert_int_eq(apply_claims(&settings, &claims, &applicant, &err),
+			 PROJECTS[_i].fork ? -1 : 0);
+	if (PROJECTS[_i].fork) {
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+		ck_assert_ptr_eq(strstr(err.detail, "this pipeline runs code from the fork "),
+				 err.detail);
+		ck_assert_ptr_eq(strstr(err.notice, "this pipeline runs code from the fork "),
+				 err.notice);
+		ck_assert_ptr_nonnull(strstr(err.notice, PROJECTS[_i].project_path));
+	}
+	settings.allow_fork_pipelines = true;
+	ck_assert_int_eq(apply_claims(&settings, &claims, &applicant, &err), 0);
+}
+END_TEST
+
+static const struct {
+	struct claims_identity identities[3];
+	const char *reason; /* NULL: the account is the one that the identity names, "two" */
+} IDENTITIES[] = {
+	{{{"ldapmain", "uid=two,dc=example", "two"}}, NULL},
+	{{{"saml", "usr", "usr"}, {"ldapmain", "two", "two"}, {"ldap", "usr", "usr"}}, NULL},
+	{{{.provider = ""}}, "has no identity of the provider ldapmain, which"},
+	{{{"saml", "two", "two"}}, "has no identity of the provider ldapmain, which"},
+	{{{"LDAPMAIN", "two", "two"}}, "has no identity of the provider ldapmain, which"},
+	{{{"ldapmain", "two", "two"}, {"ldapmain", "two", "two"}},
+	 "has 2 identities of the provider ldapmain, which"},
+	{{{"ldapmain", "two", "two"}, {"saml", "x", "x"}, {.provider = "ldapmain"}},
+	 "has 2 identities of the provider ldapmain, which"},
+	{{{"ldapmain", "ou=two", ""}}, "the identity 'ou=two' of usr names no account"},
+	{{{.provider = "ldapmain"}}, "the identity '' of usr names no account"},
+	{{{"ldapmain", "three", "three"}}, "there is no three"},
+};
+
+START_TEST(an_identity_gives_the_account_in_place_of_the_login)
+{
+	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID,
+					 .min_uid = MIN_UID,
+					 .identity_provider = (char *)"ldapmain"};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	struct claims claims = {.user_login = "usr", .user_email = "usr@example.com"};
+	open_site();
+	memcpy(claims.identities, IDENTITIES[_i].identities, sizeof(IDENTITIES[_i].identities));
+	int result = apply_claims(&settings, &claims, &applicant, &err);
+	ck_assert_msg(result == (IDENTITIES[_i].reason == NULL ? 0 : -1), "%s", err.detail);
+	if (result != 0) {
+		ck_assert_int_eq(err.kind, ERROR_DENIED);
+		ck_assert_msg(strstr(err.detail, IDENTITIES[_i].reason) != NULL, "%s", err.detail);
+		return;
+	}
+	ck_assert_str_eq(applicant.account.name, "two");
+}
+END_TEST
+
+START_TEST(the_lists_and_the_script_are_asked_about_the_account_of_the_identity)
+{
+	static const char *const names[] = {"two", NULL};
+	const struct string_list list = {.items = (char **)names, .count = 1};
+	struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID,
+					 .min_uid = MIN_UID,
+					 .identity_provider = (char *)"ldapmain",
+					 .lists_pre_validation = true,
+					 .runas.validation_script = (char *)"/script"};
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	struct claims claims = {.user_login = "usr",
+				.user_email = "usr@example.com",
+				.identities = {{"ldapmain", "two", "two"}}};
+	open_site();
+	ck_assert_int_eq(apply_claims(&settings, &claims, &applicant, &err), 0);
+	ck_assert_str_eq(site.asked, "two");
+	settings.user_blocklist = list;
+	ck_assert_int_eq(apply_claims(&settings, &claims, &applicant, &err), -1);
+	ck_assert_str_eq(err.detail, "two is in auth.user_blocklist");
+	ck_assert_int_eq(site.questions, 1);
+}
+END_TEST
 
 START_TEST(bots_get_no_job_unless_they_may)
 {
@@ -364,7 +558,7 @@ START_TEST(the_lists_judge_before_the_script_and_behind_it)
 		return;
 	}
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
-	const char *refused = before && !login_passes ? "usr is in" : "two is in";
+	const char *refused = before && !login_passes ? "usr is " : "two is ";
 	ck_assert_msg(strncmp(err.detail, refused, strlen(refused)) == 0, "%s", err.detail);
 	ck_assert_msg(strstr(err.detail, LIST_NAMES[list]) != NULL, "%s", err.detail);
 }
@@ -372,7 +566,7 @@ END_TEST
 
 /* One rule after the other is no longer broken: the first that still is, is what is named. */
 static const char *const IN_ORDER[] = {
-	"/etc/nologin closes this host, as auth.enforce_nologin heeds: maintenance",
+	"/etc/nologin closes this host to logins (auth.enforce_nologin): maintenance",
 	"the pipeline's source 'web' is not in auth.pipeline_source_allowlist",
 	"project_1_bot is a bot of a project or group, and auth.allow_bot_accounts is not set",
 	"project_1_bot is in auth.user_blocklist",
@@ -380,6 +574,11 @@ static const char *const IN_ORDER[] = {
 	"two is in auth.user_blocklist",
 	("account two is closed: its shell is /sbin/nologin" OPEN),
 	"uid 998 of two is below auth.min_uid, 1000",
+};
+
+static const char *const RULES_IN_ORDER[] = {
+	"nologin",	"pipeline source", "machine account", "lists before RunAs",
+	"RunAs script", "lists",	   "shell",	      "uid",
 };
 
 START_TEST(the_first_rule_that_refuses_is_named)
@@ -415,6 +614,7 @@ START_TEST(the_first_rule_that_refuses_is_named)
 		apply(&settings, "project_1_bot", _i > 1 ? "push" : "web", &applicant, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 	ck_assert_str_eq(err.detail, IN_ORDER[_i]);
+	ck_assert_str_eq(applicant.rule, RULES_IN_ORDER[_i]);
 	/* Who is refused before it does not have the site's script run. */
 	ck_assert_int_eq(site.questions, _i >= 4);
 	ck_assert_int_eq(applicant.asked, _i >= 4);
@@ -466,6 +666,24 @@ START_TEST(who_is_admitted_is_so_by_a_rule)
 	site.groups[0][2] = 2;
 	ck_assert_msg(apply(&settings, "usr", "push", &applicant, &err) == 0, "%s", err.detail);
 	ck_assert_str_eq(applicant.admitted, ADMITTED[_i].admitted);
+	ck_assert_ptr_null(applicant.rule);
+	ck_assert_int_eq(applicant.admitted_by != NULL, _i >= 3);
+	if (applicant.admitted_by != NULL)
+		ck_assert_ptr_nonnull(strstr(applicant.admitted, applicant.admitted_by));
+}
+END_TEST
+
+START_TEST(each_rule_has_a_name_and_a_key_that_exists)
+{
+	ck_assert_uint_gt(POLICY_RULE_COUNT, 0);
+	for (size_t i = 0; i < POLICY_RULE_COUNT; i++) {
+		const struct policy_rule *rule = &POLICY_RULES[i];
+		ck_assert_str_ne(rule->name, "");
+		ck_assert_msg(rule->key[0] == '\0' || schema_find_key(rule->key) != NULL, "%s",
+			      rule->key);
+		for (size_t j = 0; j < i; j++)
+			ck_assert_str_ne(POLICY_RULES[j].name, rule->name);
+	}
 }
 END_TEST
 
@@ -508,6 +726,13 @@ Suite *policy_suite(void)
 	tcase_add_loop_test(tcase, an_account_is_held_against_the_rules, 0, ROWS(ACCOUNTS));
 	tcase_add_loop_test(tcase, a_closed_host_is_closed_where_the_site_heeds_it, 0, 2);
 	tcase_add_loop_test(tcase, bots_get_no_job_unless_they_may, 0, ROWS(LOGINS));
+	tcase_add_loop_test(tcase, a_mail_address_tells_a_machine_whatever_its_login, 0,
+			    ROWS(MAILS));
+	tcase_add_loop_test(tcase, code_of_a_fork_is_run_where_the_site_allows_it, 0,
+			    ROWS(PROJECTS));
+	tcase_add_loop_test(tcase, an_identity_gives_the_account_in_place_of_the_login, 0,
+			    ROWS(IDENTITIES));
+	tcase_add_test(tcase, the_lists_and_the_script_are_asked_about_the_account_of_the_identity);
 	tcase_add_loop_test(tcase, a_pipeline_comes_from_an_allowed_source, 0, ROWS(SOURCES));
 	tcase_add_test(tcase, an_unknown_group_admits_nobody);
 	tcase_add_loop_test(tcase, the_four_lists_have_their_order, 0,
@@ -515,6 +740,7 @@ Suite *policy_suite(void)
 	tcase_add_loop_test(tcase, the_lists_judge_before_the_script_and_behind_it, 0,
 			    2 * 2 * LISTED_STATES * LISTS);
 	tcase_add_loop_test(tcase, the_first_rule_that_refuses_is_named, 0, ROWS(IN_ORDER));
+	tcase_add_test(tcase, each_rule_has_a_name_and_a_key_that_exists);
 	tcase_add_loop_test(tcase, who_is_admitted_is_so_by_a_rule, 0, ROWS(ADMITTED));
 	tcase_add_test(tcase, without_downscoping_the_service_account_has_the_jobs);
 	suite_add_tcase(suite, tcase);

@@ -41,4 +41,10 @@ void process_skip(const char *test, const char *reason);
 /* For main(): kills all children, and those that become children thereby. */
 void process_end_children(void);
 
+/*
+ * From now on this system call reports success and does nothing, as under a filter of a container,
+ * where the lower half of that argument is not 0. It takes root.
+ */
+void process_fake_call(unsigned int number, int argument);
+
 #endif

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/downscope.h"
-#include "core/root_directory.h"
+#include "core/privilege/downscope.h"
+#include "core/stage/root_directory.h"
 #include "t/unit/header.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
@@ -49,9 +49,9 @@ static void refuse(const void *argument)
 START_TEST(nothing_is_made_where_others_can_write)
 {
 	ck_assert_int_eq(chmod(place.text, 01777), 0);
-	ck_assert_int_eq(process_run(refuse, "can be written by others"), 0);
+	ck_assert_int_eq(process_run(refuse, "is writable by group or others"), 0);
 	ck_assert_int_eq(chmod(place.text, 0775), 0);
-	ck_assert_int_eq(process_run(refuse, "can be written by others"), 0);
+	ck_assert_int_eq(process_run(refuse, "is writable by group or others"), 0);
 }
 END_TEST
 
@@ -60,7 +60,7 @@ START_TEST(nothing_is_made_in_a_directory_of_another_account)
 	if (!process_is_root(__func__))
 		return;
 	ck_assert_int_eq(chown(place.text, 65534, 65534), 0);
-	ck_assert_int_eq(process_run(refuse, "belongs to uid 65534"), 0);
+	ck_assert_int_eq(process_run(refuse, "is owned by uid 65534"), 0);
 }
 END_TEST
 
@@ -80,7 +80,7 @@ START_TEST(nothing_is_made_under_another_name_than_the_users)
 	made.header.state.base = base.text;
 	struct error err;
 	ck_assert_int_eq(root_directory_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "root makes no directory"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "root does not make the directory"));
 }
 END_TEST
 
@@ -91,7 +91,18 @@ START_TEST(an_account_whose_name_is_no_directorys_has_none)
 	base = path_of("%s/..", place.text);
 	made.header.state.base = base.text;
 	ck_assert_int_eq(root_directory_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "root makes no directory"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "root does not make the directory"));
+}
+END_TEST
+
+/* It is refused for where it would be, and not for its name. */
+START_TEST(the_directory_of_an_account_of_a_domain_has_a_plus_sign)
+{
+	strcpy(made.header.state.account.name, "AD\\usr");
+	base = path_of("%s/AD+usr", place.text);
+	made.header.state.base = base.text;
+	ck_assert_int_eq(chmod(place.text, 01777), 0);
+	ck_assert_int_eq(process_run(refuse, "is writable by group or others"), 0);
 }
 END_TEST
 
@@ -107,6 +118,7 @@ Suite *root_directory_suite(void)
 	tcase_add_loop_test(tcase, nothing_is_made_under_another_name_than_the_users, 0,
 			    ROWS(BASES));
 	tcase_add_test(tcase, an_account_whose_name_is_no_directorys_has_none);
+	tcase_add_test(tcase, the_directory_of_an_account_of_a_domain_has_a_plus_sign);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

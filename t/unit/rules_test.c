@@ -82,15 +82,16 @@ struct key {
 	{                              \
 		"auth", "no_new_privs" \
 	}
-#define NEEDS_NO_NEW_PRIVS                                                                 \
-	" needs auth.no_new_privs: the kernel takes a filter only where no program gains " \
-	"privilege; set that to true, or remove this"
+#define NEEDS_NO_NEW_PRIVS                                                                   \
+	" needs auth.no_new_privs: the kernel accepts a filter only if no program can gain " \
+	"privileges; set that to true, or remove this"
 
 /* The keys that a file sets, each on a line of its own from 1 on, and what it hears. */
 static const struct {
 	struct key keys[4];
 	const char *data_dir;
 	bool root_dir_creation;
+	bool confirm_job;
 	enum downscope_kind downscope;
 	const char *location;
 	size_t allowed, blocked; /* calls */
@@ -103,17 +104,18 @@ static const struct {
 	 .messages = "f:1: auth.runas.user_variable needs auth.runas.validation_script: the script "
 		     "decides who may become whom; set that, too, or remove this"},
 	{.keys = {SHA256, VARIABLE},
-	 .messages = "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is the sum of "
-		     "that script; set that, too, or remove this\n"
-		     "f:2: auth.runas.user_variable needs auth.runas.validation_script: the script "
-		     "decides who may become whom; set that, too, or remove this"},
+	 .messages =
+		 "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is the checksum of "
+		 "that script; set that, too, or remove this\n"
+		 "f:2: auth.runas.user_variable needs auth.runas.validation_script: the script "
+		 "decides who may become whom; set that, too, or remove this"},
 
 	{.keys = {NETWORK, ADDRESS}},
 	{.keys = {ENABLED, LOCATION}, .location = "/var/log/ci.log"},
 	{.keys = {NETWORK, ADDRESS, LOCATION}, .location = "syslog"},
 	{.keys = {NETWORK, ADDRESS, LOCATION},
 	 .location = "/var/log/ci.log",
-	 .messages = "f:1: auth.logging.network does not go with auth.logging.location on line 3: "
+	 .messages = "f:1: auth.logging.network conflicts with auth.logging.location on line 3: "
 		     "the log goes to one place; remove one of the two"},
 	{.keys = {NETWORK},
 	 .messages = "f:1: auth.logging.network needs auth.logging.address: set the address of the "
@@ -125,14 +127,15 @@ static const struct {
 	 .location = "/var/log/ci.log",
 	 .messages = "f:2: auth.logging.network needs auth.logging.address: set the address of the "
 		     "log's server, too, or remove this\n"
-		     "f:2: auth.logging.network does not go with auth.logging.location on line 1: "
+		     "f:2: auth.logging.network conflicts with auth.logging.location on line 1: "
 		     "the log goes to one place; remove one of the two"},
 
 	{.keys = {CA}},
 	{.keys = {JWKS}},
 	{.keys = {JWKS, CA},
-	 .messages = "f:2: general.tls-ca-file does not go with general.jwks_file on line 1: keys "
-		     "that a file holds are not fetched; remove one of the two"},
+	 .messages = "f:2: general.tls-ca-file conflicts with general.jwks_file on line 1: keys in "
+		     "a local file are not fetched; remove one of the two"},
+	{.keys = {JWKS, CA}, .confirm_job = true},
 
 	{.keys = {DATA_DIR, ROOT}, .data_dir = "/scratch", .root_dir_creation = true},
 	{.keys = {DATA_DIR, ROOT}, .data_dir = "$HOME"},
@@ -141,34 +144,34 @@ static const struct {
 	 .data_dir = "$HOME",
 	 .root_dir_creation = true,
 	 .messages =
-		 "f:2: auth.root_dir_creation does not go with general.data_dir on line 1: root "
-		 "makes directories below an absolute path alone; name one there, or remove this"},
+		 "f:2: auth.root_dir_creation conflicts with general.data_dir on line 1: root "
+		 "makes directories only below an absolute path; set one there, or remove this"},
 	{.keys = {ROOT, DATA_DIR},
 	 .data_dir = "~",
 	 .root_dir_creation = true,
 	 .messages =
-		 "f:1: auth.root_dir_creation does not go with general.data_dir on line 2: root "
-		 "makes directories below an absolute path alone; name one there, or remove this"},
+		 "f:1: auth.root_dir_creation conflicts with general.data_dir on line 2: root "
+		 "makes directories only below an absolute path; set one there, or remove this"},
 	{.keys = {DATA_DIR, ROOT},
 	 .data_dir = "$SCRATCH/ci",
 	 .root_dir_creation = true,
 	 .messages =
-		 "f:2: auth.root_dir_creation does not go with general.data_dir on line 1: root "
-		 "makes directories below an absolute path alone; name one there, or remove this"},
+		 "f:2: auth.root_dir_creation conflicts with general.data_dir on line 1: root "
+		 "makes directories only below an absolute path; set one there, or remove this"},
 
 	{.keys = {DOWNSCOPE, ROOT}, .downscope = DOWNSCOPE_NONE},
 	{.keys = {DOWNSCOPE, ROOT}, .downscope = DOWNSCOPE_SETUID, .root_dir_creation = true},
 	{.keys = {DOWNSCOPE, ROOT},
 	 .downscope = DOWNSCOPE_NONE,
 	 .root_dir_creation = true,
-	 .messages = "f:2: auth.root_dir_creation does not go with auth.downscope on line 1: root "
-		     "makes directories for accounts that it becomes alone; set that to "
+	 .messages = "f:2: auth.root_dir_creation conflicts with auth.downscope on line 1: root "
+		     "makes directories only for accounts that it changes to; set that to "
 		     "\"setuid\", or remove this"},
 	{.keys = {ROOT, DOWNSCOPE},
 	 .downscope = DOWNSCOPE_SUDO,
 	 .root_dir_creation = true,
-	 .messages = "f:1: auth.root_dir_creation does not go with auth.downscope on line 2: root "
-		     "makes directories for accounts that it becomes alone; set that to "
+	 .messages = "f:1: auth.root_dir_creation conflicts with auth.downscope on line 2: root "
+		     "makes directories only for accounts that it changes to; set that to "
 		     "\"setuid\", or remove this"},
 
 	{.keys = {BLOCK_ALL, ALLOW, BLOCK, NO_NEW_PRIVS},
@@ -181,8 +184,8 @@ static const struct {
 	 .blocked = 2,
 	 .block_all = true,
 	 .no_new_privs = true,
-	 .messages = "f:2: auth.seccomp.allow_calls does not go with auth.seccomp.block_calls on "
-		     "line 1: a filter is a list of what is allowed or of what is not; remove one "
+	 .messages = "f:2: auth.seccomp.allow_calls conflicts with auth.seccomp.block_calls on "
+		     "line 1: list the allowed or the blocked calls, not both; remove one "
 		     "of the two"},
 	{.keys = {BLOCK_ALL, ALLOW, NO_NEW_PRIVS},
 	 .allowed = 1,
@@ -202,6 +205,8 @@ static const struct {
 	 .block_all = true,
 	 .limit_setuid = true,
 	 .no_new_privs = true},
+	/* A file that says nothing of no_new_privs gets it. */
+	{.keys = {BLOCK_ALL, LIMIT, BLOCK}, .blocked = 1, .block_all = true, .limit_setuid = true},
 	{.keys = {BLOCK_ALL, LIMIT, ALLOW}, .allowed = 1, .limit_setuid = true, .disabled = true},
 };
 
@@ -218,6 +223,7 @@ static void make_settings(struct settings *settings, int number)
 		settings->general.data_dir = strcpy(data_dir, CASES[number].data_dir);
 	if (CASES[number].location != NULL)
 		settings->auth.logging.location = strcpy(location, CASES[number].location);
+	settings->auth.confirm_job = CASES[number].confirm_job;
 	settings->auth.root_dir_creation = CASES[number].root_dir_creation;
 	settings->auth.downscope = CASES[number].downscope;
 	settings->auth.seccomp.allow_calls.count = CASES[number].allowed;
@@ -249,8 +255,9 @@ START_TEST(a_line_that_is_wrong_itself_hears_of_no_rule)
 	report_add(&report, 2, "wrong");
 	rules_check(&settings, &report);
 	char *text = report_text(&report);
-	ck_assert_str_eq(text, "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is "
-			       "the sum of that script; set that, too, or remove this\nf:2: wrong");
+	ck_assert_str_eq(text,
+			 "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is "
+			 "the checksum of that script; set that, too, or remove this\nf:2: wrong");
 	free(text);
 	report_clear(&report);
 }
@@ -269,8 +276,8 @@ START_TEST(a_file_that_breaks_a_rule_is_refused)
 	memcpy(bad, good, sizeof(good));
 	*strchr(bad, '#') = ' ';
 	ck_assert_ptr_null(settings_parse("f", bad, sizeof(bad) - 1, &messages));
-	ck_assert_str_eq(messages, "f:4: general.tls-ca-file does not go with general.jwks_file on "
-				   "line 3: keys that a file holds are not fetched; remove one of "
+	ck_assert_str_eq(messages, "f:4: general.tls-ca-file conflicts with general.jwks_file on "
+				   "line 3: keys in a local file are not fetched; remove one of "
 				   "the two");
 	free(messages);
 
@@ -302,6 +309,9 @@ START_TEST(any_rule_about_people_needs_a_token)
 		ck_assert_msg(rules_need_token(&settings), "list %zu", i);
 		*lists[i] = (struct string_list){.count = 0};
 	}
+	settings.auth.confirm_job = true;
+	ck_assert(rules_need_token(&settings));
+	settings.auth.confirm_job = false;
 	settings.auth.runas.validation_script = name;
 	ck_assert(rules_need_token(&settings));
 	settings.auth.runas.validation_script = NULL;
@@ -336,6 +346,9 @@ static const struct {
 	{"auth", "allow_bot_accounts", DOWNSCOPE_NONE, true, false, false},
 	{"auth", "allow_bot_accounts", DOWNSCOPE_NONE, false, true, false},
 	{"auth", "allow_bot_accounts", DOWNSCOPE_SUDO, false, false, false},
+	{"auth", "allow_fork_pipelines", DOWNSCOPE_NONE, false, false, true},
+	{"auth", "allow_fork_pipelines", DOWNSCOPE_NONE, false, true, false},
+	{"auth", "allow_fork_pipelines", DOWNSCOPE_SETUID, false, false, false},
 	{"auth", "lists_pre_validation", DOWNSCOPE_SETUID, false, true, true},
 	{"auth", "lists_pre_validation", DOWNSCOPE_SETUID, true, true, false},
 	{"auth.runas", "validation_env", DOWNSCOPE_SETUID, false, true, true},

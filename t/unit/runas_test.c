@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "core/runas.h"
+#include "core/policy/runas.h"
 #include "t/unit/suites.h"
 
 static const struct {
@@ -20,28 +20,28 @@ static const struct {
 	{"{\"data_dir\":\"/scratch\"}", NULL, "", "/scratch", ""},
 	{"{\"error_message\":\"no\"}", NULL, "", "", "no"},
 	{"{\"username\":\"a\",\"data_dir\":\"/b\",\"error_message\":\"c\"}", NULL, "a", "/b", "c"},
-	{"{\"user_message\":\"\"}", "more than the strings", "", "", ""},
-	{"{\"user_message\":1}", "more than the strings", "", "", ""},
-	{"{", "no JSON object", "", "", ""},
-	{"accepted", "no JSON object", "", "", ""},
-	{"usr", "no JSON object", "", "", ""},
-	{"[]", "no JSON object", "", "", ""},
-	{"\"usr\"", "no JSON object", "", "", ""},
-	{"{}{}", "no JSON object", "", "", ""},
-	{"{} accepted", "no JSON object", "", "", ""},
-	{"\xff", "no JSON object", "", "", ""},
-	{"{\"username\":\"a\",\"username\":\"b\"}", "no JSON object", "", "", ""},
-	{"{\"username\":\"a\\u0000b\"}", "no JSON object", "", "", ""},
-	{"{\"username\":7}", "more than the strings", "", "", ""},
-	{"{\"username\":null}", "more than the strings", "", "", ""},
-	{"{\"data_dir\":[]}", "more than the strings", "", "", ""},
-	{"{\"error_message\":true}", "more than the strings", "", "", ""},
-	{"{\"user\":\"usr\"}", "more than the strings", "", "", ""},
-	{"{\"username\":\"\"}", "more than the strings", "", "", ""},
-	{"{\"data_dir\":\"\"}", "more than the strings", "", "", ""},
-	{"{\"username\":\"usr\",\"limit\":1}", "more than the strings", "", "", ""},
+	{"{\"user_message\":\"\"}", "its JSON must have", "", "", ""},
+	{"{\"user_message\":1}", "its JSON must have", "", "", ""},
+	{"{", "not a JSON object", "", "", ""},
+	{"accepted", "not a JSON object", "", "", ""},
+	{"usr", "not a JSON object", "", "", ""},
+	{"[]", "not a JSON object", "", "", ""},
+	{"\"usr\"", "not a JSON object", "", "", ""},
+	{"{}{}", "not a JSON object", "", "", ""},
+	{"{} accepted", "not a JSON object", "", "", ""},
+	{"\xff", "not a JSON object", "", "", ""},
+	{"{\"username\":\"a\",\"username\":\"b\"}", "not a JSON object", "", "", ""},
+	{"{\"username\":\"a\\u0000b\"}", "not a JSON object", "", "", ""},
+	{"{\"username\":7}", "its JSON must have", "", "", ""},
+	{"{\"username\":null}", "its JSON must have", "", "", ""},
+	{"{\"data_dir\":[]}", "its JSON must have", "", "", ""},
+	{"{\"error_message\":true}", "its JSON must have", "", "", ""},
+	{"{\"user\":\"usr\"}", "its JSON must have", "", "", ""},
+	{"{\"username\":\"\"}", "its JSON must have", "", "", ""},
+	{"{\"data_dir\":\"\"}", "its JSON must have", "", "", ""},
+	{"{\"username\":\"usr\",\"limit\":1}", "its JSON must have", "", "", ""},
 	{"{\"username\":\"01234567890123456789012345678901234567890123456789012345678901234\"}",
-	 "more than the strings", "", "", ""},
+	 "its JSON must have", "", "", ""},
 };
 
 START_TEST(an_answer_is_strings_in_an_object_or_nothing)
@@ -102,11 +102,16 @@ static const struct {
 	{"/bin/true", "other", NULL, "other"},
 	{"/bin/false", NULL, "auth.runas: it refused with exit code 1", ""},
 	{"/bin/false", "other", "auth.runas for other: it refused with exit code 1", ""},
-	{"/bin/echo", NULL, "auth.runas: it prints what is no JSON object", ""},
-	{"/bin/true", "-u", "auth.runas for -u: the job asks for '-u'", ""},
-	{"/bin/true", "a b", "auth.runas for a b: the job asks for 'a b'", ""},
-	{"/bin/true", "../root", "auth.runas for ../root: the job asks for '../root'", ""},
-	{"/bin/true", "0", "auth.runas for 0: the job asks for '0'", ""},
+	{"/bin/echo", NULL, "auth.runas: its output is not a JSON object", ""},
+	{"/bin/true", "-u", "auth.runas for -u: the job asks for the account '-u'", ""},
+	{"/bin/true", "a b", "auth.runas for a b: the job asks for the account 'a b'", ""},
+	{"/bin/true", "../root", "auth.runas for ../root: the job asks for the account '../root'",
+	 ""},
+	{"/bin/true", "0", "auth.runas for 0: the job asks for the account '0'", ""},
+	{"/bin/true", "kim@ad.example",
+	 "the job asks for the account 'kim@ad.example', which is not", ""},
+	{"/bin/true", "AD\\kim",
+	 "the job asks for the account 'AD\\kim', which is not a valid name", ""},
 	{"/nonexistent", NULL, "auth.runas: cannot find /nonexistent", ""},
 	{"/etc/passwd", NULL, "auth.runas: /etc/passwd is not a program", ""},
 	{"/bin", NULL, "is not a program", ""},
@@ -117,9 +122,11 @@ START_TEST(a_script_is_asked)
 {
 	struct claims claims = {.user_login = "usr", .job_id = 981625};
 	struct runas_settings settings = {.validation_script = (char *)ASKED[_i].script};
+	struct runas_question question = {
+		.service = &SERVICE, .claims = &claims, .name = "usr", .target = ASKED[_i].target};
 	struct runas_answer answer;
 	struct error err = {.detail = ""};
-	int result = runas_ask(&settings, &SERVICE, &claims, ASKED[_i].target, &answer, &err);
+	int result = runas_ask(&settings, &question, &answer, &err);
 	ck_assert_msg(result == (ASKED[_i].reason == NULL ? 0 : -1), "%s", err.detail);
 	if (result == 0)
 		ck_assert_str_eq(answer.username, ASKED[_i].username);
@@ -134,11 +141,12 @@ START_TEST(a_digest_that_is_another_refuses)
 	struct runas_settings settings = {.validation_script = (char *)"/bin/true",
 					  .sha256 = (char *)"0123456789abcdef0123456789abcdef"
 							    "0123456789abcdef0123456789abcdef"};
+	struct runas_question question = {.service = &SERVICE, .claims = &claims, .name = "usr"};
 	struct runas_answer answer;
 	struct error err;
-	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), -1);
+	ck_assert_int_eq(runas_ask(&settings, &question, &answer, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
-	ck_assert_ptr_nonnull(strstr(err.detail, "which is not the one of auth.runas.sha256"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "which is not that of auth.runas.sha256"));
 
 	/* It says the right one, which is accepted then, in capital letters as well. */
 	char right[65] = "";
@@ -146,11 +154,11 @@ START_TEST(a_digest_that_is_another_refuses)
 	ck_assert_ptr_nonnull(at);
 	memcpy(right, at + strlen("has the sha256 "), 64);
 	settings.sha256 = right;
-	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), 0);
+	ck_assert_int_eq(runas_ask(&settings, &question, &answer, &err), 0);
 	for (char *c = right; *c != '\0'; c++)
 		if (*c >= 'a' && *c <= 'f')
 			*c = (char)(*c - 'a' + 'A');
-	ck_assert_int_eq(runas_ask(&settings, &SERVICE, &claims, NULL, &answer, &err), 0);
+	ck_assert_int_eq(runas_ask(&settings, &question, &answer, &err), 0);
 }
 END_TEST
 

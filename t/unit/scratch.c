@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/io.h"
+#include "core/lib/io.h"
 
 static char root_path[SCRATCH_SIZE];
 

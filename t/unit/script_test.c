@@ -7,10 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/command_line.h"
-#include "core/io.h"
-#include "core/script.h"
-#include "core/workspace.h"
+#include "core/lib/io.h"
+#include "core/workspace/command_line.h"
+#include "core/workspace/script.h"
+#include "core/workspace/workspace.h"
+#include "core/workspace/workspace_directories.h"
 #include "t/unit/header.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -111,7 +112,7 @@ START_TEST(what_closes_command_lines_goes_ahead)
 		struct script script;
 		size_t size;
 		const char *substage = substages[i / 2];
-		made.header.state.unrestricted_cmd_line = i % 2 == 1;
+		made.header.state.settings.general.unrestricted_cmd_line = i % 2 == 1;
 		ck_assert_int_eq(
 			receive_substage(substage, bytes, strlen(bytes), strlen(bytes), &script),
 			0);
@@ -163,7 +164,8 @@ START_TEST(no_script_is_written_where_the_directory_is_not_fit)
 	struct script script;
 	struct path outside = path_of("%s/outside", home.text);
 	scratch_directory(outside.text, 0700);
-	scratch_link(outside.text, made.base);
+	scratch_directory(made.base, 0700);
+	scratch_link(outside.text, path_of("%s/scripts", made.base).text);
 	ck_assert_int_eq(receive("new", 3, 3, &script), -1);
 	script_free(&script);
 	ck_assert_int_eq(rmdir(outside.text), 0);
@@ -174,7 +176,7 @@ START_TEST(a_script_that_comes_in_part_is_an_error)
 {
 	struct script script;
 	ck_assert_int_eq(receive("new", 4, 3, &script), -1);
-	ck_assert_str_eq(err.detail, "the job was ended while its script came");
+	ck_assert_str_eq(err.detail, "the runner ended this stage (cancelled, or out of time)");
 	script_free(&script);
 }
 END_TEST

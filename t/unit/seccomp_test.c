@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/downscope.h"
-#include "core/seccomp.h"
+#include "core/privilege/downscope.h"
+#include "core/privilege/seccomp.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/duration.h"
 #include "config/schema.h"
 #include "config/show.h"
 #include "t/unit/suites.h"
@@ -124,7 +125,7 @@ START_TEST(what_is_without_effect_is_shown_so)
 		 "default, without effect: all jobs run as the service account"},
 		{"auth", "max_env_chars = 0", "default"},
 		{"batch", "ff_slurm_sacct = true",
-		 "line 8, without effect: the script itself tells its exit code"},
+		 "line 8, without effect: the script itself reports its exit code"},
 	};
 	char *shown = show(GENERAL "[auth]\ndownscope = 'none'\nshell_allowlist = ['/bin/sh']\n"
 				   "[batch]\nff_slurm_sacct = true\n");
@@ -162,8 +163,8 @@ START_TEST(nothing_hostile_reaches_a_terminal)
 		{"a\nb\rc\bd\fe", "\"a\\nb\\rc\\bd\\fe\""},
 		{"\x7f\xc2\x9b", "\"\\u007F\\u009B\""},
 		{"\x01\x1f", "\"\\u0001\\u001F\""},
-		{"\xc3", "\"\\u0003\""},     /* cut short, and no byte behind it is touched */
-		{"\xf0\x9f", "\"\\u001F\""}, /* likewise */
+		{"\xc3", "\"\\u00C3\""}, /* cut short, and no byte behind it is touched */
+		{"\xf0\x9f", "\"\\u00F0\\u009F\""}, /* likewise */
 	};
 	struct settings *settings = parse(GENERAL);
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
@@ -235,6 +236,7 @@ static void expect_same(const struct schema_row *row, const void *was, const voi
 	const struct limit_setting *limit = was, *other_limit = is;
 	switch (row->type) {
 	case SCHEMA_STRING:
+	case SCHEMA_STRING_OR_INTEGER:
 		expect_same_strings(row->name, *(char *const *)was, *(char *const *)is);
 		break;
 	case SCHEMA_LIST:

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 
 json_t *signing_key(const char *kind, int bits, const char *key_id)
 {

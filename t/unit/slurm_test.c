@@ -33,7 +33,7 @@ static const struct number_row LISTS[] = {
 	{"/s/x.batch\n /s/x.batch\n", NULL},
 };
 
-START_TEST(a_lost_job_is_found_by_what_it_executes)
+START_TEST(a_lost_job_is_found_by_its_command)
 {
 	expect_in_list(&SLURM, &LISTS[_i]);
 }
@@ -49,8 +49,8 @@ static const struct {
 	{"SUSPENDED", BATCH_RUNNING},	  {"STOPPED", BATCH_RUNNING},
 	{"COMPLETING", BATCH_ENDING},	  {"STAGE_OUT", BATCH_RUNNING},
 	{"COMPLETED", BATCH_ENDED},	  {"FAILED", BATCH_ENDED},
-	{"TIMEOUT", BATCH_CONDEMNED},	  {"DEADLINE", BATCH_CONDEMNED},
-	{"CANCELLED", BATCH_CONDEMNED},	  {"OUT_OF_MEMORY", BATCH_CONDEMNED},
+	{"TIMEOUT", BATCH_KILLED},	  {"DEADLINE", BATCH_KILLED},
+	{"CANCELLED", BATCH_KILLED},	  {"OUT_OF_MEMORY", BATCH_KILLED},
 	{"NODE_FAIL", BATCH_LOST},	  {"BOOT_FAIL", BATCH_LOST},
 	{"PREEMPTED", BATCH_LOST},	  {"REVOKED", BATCH_LOST},
 	{"SOMETHING_NEW", BATCH_UNKNOWN},
@@ -72,8 +72,52 @@ START_TEST(a_state_is_read)
 	ck_assert_str_eq(answer.expected,
 			 answer.meaning == BATCH_WAITING ? "2026-11-24T00:13:25" : "");
 	/* What is no fault of GitLab's is explained. */
-	ck_assert_int_eq(answer.words != NULL,
-			 answer.meaning == BATCH_CONDEMNED || answer.meaning == BATCH_LOST);
+	ck_assert_int_eq(answer.why != NULL,
+			 answer.meaning == BATCH_KILLED || answer.meaning == BATCH_LOST);
+}
+END_TEST
+
+/* Why a job waits: for ever, or not. */
+static const struct {
+	const char *reason;
+	enum batch_meaning meaning;
+} WAITS[] = {
+	{"Resources", BATCH_WAITING},
+	{"Priority", BATCH_WAITING},
+	{"Dependency", BATCH_WAITING},
+	{"BeginTime", BATCH_WAITING},
+	{"JobHeldUser", BATCH_WAITING},
+	{"JobHeldAdmin", BATCH_WAITING},
+	{"PartitionDown", BATCH_WAITING},
+	{"PartitionNodeLimit", BATCH_WAITING},
+	{"JobHoldMaxRequeue", BATCH_WAITING},
+	{"ReqNodeNotAvail", BATCH_WAITING},
+	{"InvalidAccount", BATCH_WAITING},
+	{"AssocMaxJobsLimit", BATCH_WAITING},
+	{"AssocGrpCpuLimit", BATCH_WAITING},
+	{"QOSMaxJobsPerUserLimit", BATCH_WAITING},
+	{"QOSMaxNodePerUserLimit", BATCH_WAITING},
+	{"QOSGrpNodeLimit", BATCH_WAITING},
+	{"DependencyNeverSatisfied", BATCH_HOPELESS},
+	{"PartitionConfig", BATCH_HOPELESS},
+	{"PartitionTimeLimit", BATCH_HOPELESS},
+	{"BadConstraints", BATCH_HOPELESS},
+	{"AssocMaxWallDurationPerJobLimit", BATCH_HOPELESS},
+	{"AssocMaxCpuPerNode", BATCH_HOPELESS},
+	{"QOSMaxNodePerJobLimit", BATCH_HOPELESS},
+	{"QOSMaxGRESMinutesPerJob", BATCH_HOPELESS},
+	{"QOSMinCpuNotSatisfied", BATCH_HOPELESS},
+};
+
+START_TEST(a_reason_that_never_ends_is_known)
+{
+	struct command_result result = {.status = 0};
+	struct batch_answer answer;
+	snprintf(result.output, sizeof(result.output),
+		 "JobId=7\n   JobState=PENDING Reason=%s Dependency=(null)\n", WAITS[_i].reason);
+	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert_int_eq(answer.meaning, WAITS[_i].meaning);
+	ck_assert_int_eq(answer.why != NULL, answer.meaning == BATCH_HOPELESS);
 }
 END_TEST
 
@@ -87,8 +131,8 @@ static const struct {
 	{"BeginTime", BATCH_ENDING, NULL},
 	{"NonZeroExitCode", BATCH_ENDED, NULL},
 	{"RaisedSignal:9(Killed)", BATCH_ENDED, NULL},
-	{"OutOfMemory", BATCH_CONDEMNED, "it needed more memory than it was given"},
-	{"TimeLimit", BATCH_CONDEMNED, "it has reached its time limit"},
+	{"OutOfMemory", BATCH_KILLED, REASON_MEMORY},
+	{"TimeLimit", BATCH_KILLED, REASON_TIME},
 };
 
 START_TEST(a_reason_is_read)
@@ -100,11 +144,11 @@ START_TEST(a_reason_is_read)
 		 REASONS[_i].reason);
 	ck_assert(SLURM.read_answer(&result, &answer));
 	ck_assert_int_eq(answer.meaning, REASONS[_i].meaning);
-	ck_assert_pstr_eq(answer.words, REASONS[_i].words);
+	ck_assert_pstr_eq(answer.why, REASONS[_i].words);
 }
 END_TEST
 
-START_TEST(what_says_nothing_is_not_told)
+START_TEST(a_field_without_meaning_is_not_reported)
 {
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
@@ -150,9 +194,9 @@ START_TEST(a_job_may_be_forgotten)
 END_TEST
 
 static const struct history_row HISTORIES[] = {
-	{"TIMEOUT\n", BATCH_CONDEMNED},
-	{"CANCELLED by 1000\n", BATCH_CONDEMNED},
-	{"CANCELLED+\n", BATCH_CONDEMNED},
+	{"TIMEOUT\n", BATCH_KILLED},
+	{"CANCELLED by 1000\n", BATCH_KILLED},
+	{"CANCELLED+\n", BATCH_KILLED},
 	{"COMPLETED\n", BATCH_ENDED},
 	{"", BATCH_UNKNOWN},
 	{"\n", BATCH_UNKNOWN},
@@ -195,7 +239,7 @@ static const struct failure_row FAILURES[] = {
 	 true},
 };
 
-START_TEST(a_refusal_is_told_from_a_failure)
+START_TEST(a_refusal_and_a_failure_are_distinguished)
 {
 	expect_failure(&SLURM, &FAILURES[_i]);
 }
@@ -215,14 +259,15 @@ Suite *slurm_suite(void)
 	Suite *suite = suite_create("slurm");
 	TCase *answers = tcase_create("answers");
 	tcase_add_loop_test(answers, a_number_is_read, 0, ROWS(NUMBERS));
-	tcase_add_loop_test(answers, a_lost_job_is_found_by_what_it_executes, 0, ROWS(LISTS));
+	tcase_add_loop_test(answers, a_lost_job_is_found_by_its_command, 0, ROWS(LISTS));
 	tcase_add_loop_test(answers, a_state_is_read, 0, ROWS(STATES));
 	tcase_add_loop_test(answers, a_reason_is_read, 0, ROWS(REASONS));
-	tcase_add_test(answers, what_says_nothing_is_not_told);
+	tcase_add_loop_test(answers, a_reason_that_never_ends_is_known, 0, ROWS(WAITS));
+	tcase_add_test(answers, a_field_without_meaning_is_not_reported);
 	tcase_add_loop_test(answers, garbage_is_no_answer, 0, ROWS(GARBAGE));
 	tcase_add_test(answers, a_job_may_be_forgotten);
 	tcase_add_loop_test(answers, the_history_is_read, 0, ROWS(HISTORIES));
-	tcase_add_loop_test(answers, a_refusal_is_told_from_a_failure, 0, ROWS(FAILURES));
+	tcase_add_loop_test(answers, a_refusal_and_a_failure_are_distinguished, 0, ROWS(FAILURES));
 	tcase_add_test(answers, executors_without_a_scheduler_have_none);
 	suite_add_tcase(suite, answers);
 	return suite;

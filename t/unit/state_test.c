@@ -4,15 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/state.h"
+#include "config/schema.h"
+#include "core/protocol/state.h"
 #include "t/unit/suites.h"
 
-/* A state with every field set; `names` is borrowed. */
-static struct state full_state(const json_t *names)
+/* A file that sets every key that is handed on. */
+static const char FILE_TEXT[] =
+	"[general]\nexecutor = 'shell'\ndata_dir = '~'\nname = 'login nodes'\n"
+	"job_message = \"Gr\xc3\xbc\xc3\x9f Gott\\n\\\"you\\\"\"\nshell_path = '/opt/bash'\n"
+	"support = 'mail help@example.org'\n"
+	"prepare_hook = '/opt/hook'\n"
+	"kill_timeout = '90s'\nretain_logs = true\nstatic_builds_dir = true\n"
+	"static_builds_days = 36500\ngroup_permissions = true\nunrestricted_cmd_line = true\n"
+	"set_stack_size = true\nuser_bash_env = ['A=b', 'C=d']\n"
+	"[auth]\ndownscope = 'setuid'\nrun_stage_allowlist = ['step_script', 'x']\n"
+	"downscope_env = ['SITE', 'LICENSE']\nno_new_privs = true\nisolate = true\n"
+	"protected_paths = ['~/.ssh']\nmin_uid = 500\n"
+	"confined_uids = '2000-3000'\n"
+	"[auth.logging]\nenabled = true\nlevel = 'error'\nnetwork = 'unixgram'\n"
+	"address = '/run/log'\n"
+	"[auth.limits]\nnofile = 1024\nfsize = 'unlimited'\nnproc = 1\ncore = 0\ncpu = 2\n"
+	"as = 3\nmemlock = 4\nstack = 5\n"
+	"[auth.cgroup]\nenabled = true\nmemory_max = '1G'\nmemory_high = 900000000\n"
+	"cpu_max = '1000 2000'\ncpu_weight = 3\npids_max = 40\nuser_memory_max = 'max'\n"
+	"user_memory_high = '2T'\nuser_cpu_max = 5000\nuser_cpu_weight = '6'\n"
+	"user_pids_max = 'max'\n"
+	"[batch]\narguments_variable = ['A', 'B']\ndefault_args = ['-N 1']\nflag_options = "
+	"['--x']\nenv_vars = ['E=f']\n"
+	"command_delay = '3s'\nnfs_timeout = '7s'\nallocation_idle = '9s'\nsubmit_timeout = "
+	"'1m'\nmax_pending = "
+	"'2m'\nscheduler_bin = "
+	"'/opt/slurm/bin'\n"
+	"allow_illegal_args = true\nskip_cobalt_log = true\n";
+
+static struct settings *parse(const char *text)
 {
+	char *messages;
+	struct settings *settings = settings_parse("f", text, strlen(text), &messages);
+	ck_assert_msg(settings != NULL, "%s", messages);
+	return settings;
+}
+
+/* A state with every member set. */
+static struct state full_state(void)
+{
+	/* They live as long as the tests. */
+	static json_t *groups;
+	static json_t *filters;
+	static struct settings *settings;
+	if (groups == NULL) {
+		groups = json_pack("[i, i, I]", 0, 100, (json_int_t)UINT32_MAX - 1);
+		filters = json_pack("[s, s]", "00", "ff");
+		settings = parse(FILE_TEXT);
+	}
 	return (struct state){
 		.job_id = 981625,
 		.pipeline_id = 574,
+		.project_id = 20,
 		.project_path = "group/project",
 		.short_token = "short",
 		.concurrent = "0",
@@ -24,46 +72,17 @@ static struct state full_state(const json_t *names)
 			    .gid = 100,
 			    .home = "/home/usr",
 			    .shell = "/bin/bash"},
-		.downscope = DOWNSCOPE_SETUID,
-		.min_uid = 500,
+		.groups = groups,
 		.base = "/home/usr/.jacamar-ci",
 		.custom_builds = "/scratch/usr",
 		.builds_dir = "/scratch/usr/short/000",
+		.checkout = "group/project",
 		.cache_dir = "/home/usr/.jacamar-ci/cache",
 		.scripts_dir = "/home/usr/.jacamar-ci/scripts/short/000/group/project/981625",
 		.jacamar = "/opt/jacamar/bin/jacamar",
-		.name = "login nodes",
-		.shell_path = "/opt/bash",
-		.job_message = "Gr\xc3\xbc\xc3\x9f Gott\n\"you\"",
-		.kill_timeout_ms = 90000,
-		.retain_logs = true,
-		.group_permissions = true,
 		.root_creates_base = true,
-		.static_builds = true,
-		.static_builds_days = 36500,
-		.no_new_privs = true,
-		.raise_stack = true,
-		.unrestricted_cmd_line = true,
-		.limits = {[LIMIT_NOFILE] = {.set = true, .value = 1024},
-			   [LIMIT_FSIZE] = {.set = true, .value = LIMIT_UNLIMITED}},
-		.substages = names,
-		.environment_names = names,
-		.user_environment = names,
-		.filters = names,
-		.logging = {.enabled = true,
-			    .level = LOG_LEVEL_ERROR,
-			    .location = (char *)"syslog",
-			    .network = LOG_NETWORK_UNIXGRAM,
-			    .address = (char *)"/run/log"},
-		.executor = EXECUTOR_SLURM,
-		.scheduler_bin = "/opt/slurm/bin",
-		.default_arguments = names,
-		.argument_variables = names,
-		.scheduler_environment = names,
-		.command_delay_ms = 5000,
-		.nfs_timeout_ms = 30000,
-		.allow_illegal_args = true,
-		.skip_cobalt_log = true,
+		.filters = filters,
+		.settings = *settings,
 	};
 }
 
@@ -75,10 +94,48 @@ static char *encode(const struct state *state)
 	return text;
 }
 
+static void expect_same_setting(const struct schema_row *row, const struct settings *a,
+				const struct settings *b)
+{
+	const void *was = (const char *)a + row->offset;
+	const void *is = (const char *)b + row->offset;
+	const struct string_list *list = was, *other = is;
+	const struct limit_setting *limit = was, *other_limit = is;
+
+	switch (row->type) {
+	case SCHEMA_STRING:
+	case SCHEMA_STRING_OR_INTEGER:
+		ck_assert_pstr_eq(*(char *const *)was, *(char *const *)is);
+		break;
+	case SCHEMA_CHOICE:
+		ck_assert_uint_eq(*(const unsigned int *)was, *(const unsigned int *)is);
+		break;
+	case SCHEMA_BOOLEAN:
+		ck_assert_int_eq(*(const bool *)was, *(const bool *)is);
+		break;
+	case SCHEMA_INTEGER:
+	case SCHEMA_DURATION:
+		ck_assert_int_eq(*(const int64_t *)was, *(const int64_t *)is);
+		break;
+	case SCHEMA_LIST:
+	case SCHEMA_STRING_OR_LIST:
+		ck_assert_uint_eq(list->count, other->count);
+		for (size_t i = 0; i < list->count; i++)
+			ck_assert_str_eq(list->items[i], other->items[i]);
+		break;
+	case SCHEMA_LIMIT:
+		ck_assert_int_eq(limit->set, other_limit->set);
+		ck_assert_int_eq(limit->set ? limit->value : 0,
+				 limit->set ? other_limit->value : 0);
+		break;
+	}
+}
+
 static void expect_same(const struct state *a, const struct state *b)
 {
 	ck_assert_uint_eq(a->job_id, b->job_id);
 	ck_assert_uint_eq(a->pipeline_id, b->pipeline_id);
+	ck_assert_uint_eq(a->project_id, b->project_id);
 	ck_assert_str_eq(a->project_path, b->project_path);
 	ck_assert_str_eq(a->short_token, b->short_token);
 	ck_assert_str_eq(a->concurrent, b->concurrent);
@@ -90,47 +147,19 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_uint_eq(a->account.gid, b->account.gid);
 	ck_assert_str_eq(a->account.home, b->account.home);
 	ck_assert_str_eq(a->account.shell, b->account.shell);
-	ck_assert_int_eq(a->downscope, b->downscope);
-	ck_assert_int_eq(a->min_uid, b->min_uid);
+	ck_assert(json_equal(a->groups, b->groups));
 	ck_assert_str_eq(a->base, b->base);
 	ck_assert_pstr_eq(a->custom_builds, b->custom_builds);
 	ck_assert_str_eq(a->builds_dir, b->builds_dir);
+	ck_assert_pstr_eq(a->checkout, b->checkout);
 	ck_assert_str_eq(a->cache_dir, b->cache_dir);
 	ck_assert_str_eq(a->scripts_dir, b->scripts_dir);
 	ck_assert_pstr_eq(a->jacamar, b->jacamar);
-	ck_assert_pstr_eq(a->name, b->name);
-	ck_assert_pstr_eq(a->shell_path, b->shell_path);
-	ck_assert_pstr_eq(a->job_message, b->job_message);
-	ck_assert_int_eq(a->kill_timeout_ms, b->kill_timeout_ms);
-	ck_assert_int_eq(a->retain_logs, b->retain_logs);
-	ck_assert_int_eq(a->group_permissions, b->group_permissions);
 	ck_assert_int_eq(a->root_creates_base, b->root_creates_base);
-	ck_assert_int_eq(a->static_builds, b->static_builds);
-	ck_assert_int_eq(a->static_builds_days, b->static_builds_days);
-	ck_assert_int_eq(a->no_new_privs, b->no_new_privs);
-	ck_assert_int_eq(a->raise_stack, b->raise_stack);
-	ck_assert_int_eq(a->unrestricted_cmd_line, b->unrestricted_cmd_line);
-	for (int i = 0; i < LIMIT_COUNT; i++) {
-		ck_assert_int_eq(a->limits[i].set, b->limits[i].set);
-		ck_assert_int_eq(a->limits[i].value, b->limits[i].value);
-	}
-	ck_assert(json_equal(a->substages, b->substages));
-	ck_assert(json_equal(a->environment_names, b->environment_names));
-	ck_assert(json_equal(a->user_environment, b->user_environment));
 	ck_assert(json_equal(a->filters, b->filters));
-	ck_assert_int_eq(a->logging.enabled, b->logging.enabled);
-	ck_assert_int_eq(a->logging.level, b->logging.level);
-	ck_assert_str_eq(a->logging.location, b->logging.location);
-	ck_assert_int_eq(a->logging.network, b->logging.network);
-	ck_assert_pstr_eq(a->logging.address, b->logging.address);
-	ck_assert_int_eq(a->executor, b->executor);
-	ck_assert_pstr_eq(a->scheduler_bin, b->scheduler_bin);
-	ck_assert(json_equal(a->argument_variables, b->argument_variables));
-	ck_assert(json_equal(a->scheduler_environment, b->scheduler_environment));
-	ck_assert_int_eq(a->command_delay_ms, b->command_delay_ms);
-	ck_assert_int_eq(a->nfs_timeout_ms, b->nfs_timeout_ms);
-	ck_assert_int_eq(a->allow_illegal_args, b->allow_illegal_args);
-	ck_assert_int_eq(a->skip_cobalt_log, b->skip_cobalt_log);
+	for (size_t i = 0; i < SCHEMA_ROWS; i++)
+		if (SCHEMA[i].later)
+			expect_same_setting(&SCHEMA[i], &a->settings, &b->settings);
 }
 
 static void expect_round_trip(const struct state *state)
@@ -147,48 +176,75 @@ static void expect_round_trip(const struct state *state)
 
 START_TEST(what_goes_in_comes_out)
 {
-	json_t *names = json_pack("[s, s]", "SITE", "LICENSE");
-	struct state state = full_state(names);
+	struct state state = full_state();
 	expect_round_trip(&state);
-	state.downscope = DOWNSCOPE_NONE;
-	state.retain_logs = false;
-	state.group_permissions = false;
+	state.settings.auth.downscope = DOWNSCOPE_NONE;
 	state.root_creates_base = false;
-	state.static_builds = false;
-	state.static_builds_days = 0;
-	state.no_new_privs = false;
-	state.unrestricted_cmd_line = false;
-	state.kill_timeout_ms = 0;
 	state.account.uid = UINT32_MAX - 1;
 	expect_round_trip(&state);
-	json_decref(names);
+	memcpy(state.account.name, "AD\\kim", sizeof("AD\\kim"));
+	expect_round_trip(&state);
+	memcpy(state.account.name, "kim@ad.example", sizeof("kim@ad.example"));
+	expect_round_trip(&state);
+}
+END_TEST
+
+/* Of a file that sets everything, so that no key that is handed on is left out of these tests. */
+START_TEST(the_file_of_these_tests_sets_every_key_that_is_handed_on)
+{
+	struct state state = full_state();
+	for (size_t i = 0; i < SCHEMA_ROWS; i++)
+		if (SCHEMA[i].later && strcmp(SCHEMA[i].name, "location") != 0)
+			ck_assert_msg(state.settings.lines[i] > 0, "%s.%s", SCHEMA[i].table,
+				      SCHEMA[i].name);
 }
 END_TEST
 
 START_TEST(what_is_unset_stays_unset)
 {
-	json_t *names = json_array();
-	struct state state = full_state(names);
-	memset(state.limits, 0, sizeof(state.limits));
+	struct settings *settings = parse("[general]\nexecutor = 'shell'\ndata_dir = '~'\n"
+					  "[auth]\ndownscope = 'sudo'\n");
+	struct state state = full_state();
+	state.settings = *settings;
 	state.pipeline_id = 0;
 	state.custom_builds = NULL;
-	state.name = NULL;
-	state.shell_path = NULL;
-	state.job_message = NULL;
-	state.logging = (struct logging_settings){.location = (char *)"/var/log/a"};
-	state.scheduler_bin = NULL;
 	expect_round_trip(&state);
-	json_decref(names);
+	settings_free(settings);
+}
+END_TEST
+
+START_TEST(a_key_for_config_alone_is_not_handed_on)
+{
+	struct state state = full_state();
+	struct state back;
+	struct error err;
+	char *text = encode(&state);
+	ck_assert_ptr_null(strstr(text, "data_dir"));
+	ck_assert_int_eq(state_parse(text, &back, &err), 0);
+	ck_assert_ptr_null(back.settings.general.data_dir);
+	state_free(&back);
+	free(text);
+}
+END_TEST
+
+START_TEST(a_path_with_letters_outside_of_ascii_is_taken_as_the_configuration_takes_it)
+{
+	struct state state = full_state();
+	state.jacamar = "/opt/f\u00fcr/jacamar";
+	state.base = "/scratch/\u0444/usr";
+	expect_round_trip(&state);
 }
 END_TEST
 
 START_TEST(a_state_that_json_cannot_hold_is_none)
 {
-	json_t *names = json_array();
-	struct state state = full_state(names);
+	struct state state = full_state();
+	char *items[] = {"\xff"};
 	state.short_token = "\xff";
 	ck_assert_ptr_null(state_encode(&state));
-	json_decref(names);
+	state = full_state();
+	state.settings.batch.env_vars = (struct string_list){.items = items, .count = 1};
+	ck_assert_ptr_null(state_encode(&state));
 }
 END_TEST
 
@@ -201,20 +257,22 @@ static const struct {
 	{NULL, "version", NULL},
 	{NULL, "version", "0"},
 	{NULL, "version", "1000"},
-	{NULL, "version", "\"2\""},
+	{NULL, "version", "\"4\""},
 	{NULL, "job", NULL},
 	{NULL, "job", "[]"},
 	{NULL, "account", NULL},
 	{NULL, "account", "\"usr\""},
 	{NULL, "directories", NULL},
-	{NULL, "settings", NULL},
-	{NULL, "settings", "null"},
+	{NULL, "general", NULL},
+	{NULL, "general", "null"},
+	{NULL, "auth.limits", "[]"},
 	{"job", "id", NULL},
 	{"job", "id", "0"},
 	{"job", "id", "-1"},
 	{"job", "id", "\"981625\""},
 	{"job", "id", "1.5"},
 	{"job", "pipeline", NULL},
+	{"job", "project_id", NULL},
 	{"job", "pipeline", "-1"},
 	{"job", "project", NULL},
 	{"job", "project", "null"},
@@ -233,6 +291,8 @@ static const struct {
 	{"account", "name", "\"1000\""},
 	{"account", "name", "\"-usr\""},
 	{"account", "name", "\"us r\""},
+	{"account", "name", "\"AD\\\\-kim\""},
+	{"account", "name", "\"kim@../x\""},
 	{"account", "name",
 	 "\"01234567890123456789012345678901234567890123456789012345678901234\""},
 	{"account", "uid", NULL},
@@ -246,105 +306,108 @@ static const struct {
 	{"account", "home", NULL},
 	{"account", "home", "false"},
 	{"account", "shell", NULL},
+	{"account", "groups", NULL},
+	{"account", "groups", "100"},
+	{"account", "groups", "[]"},
+	{"account", "groups", "[99, 101]"},
+	{"account", "groups", "[100, 99]"},
+	{"account", "groups", "[100, 100]"},
+	{"account", "groups", "[-1, 100]"},
+	{"account", "groups", "[100, 4294967295]"},
+	{"account", "groups", "[100, \"101\"]"},
+	{"account", "groups", "[99.5, 100]"},
 	{"directories", "base", NULL},
 	{"directories", "base", "\"\""},
 	{"directories", "base", "\"relative\""},
 	{"directories", "base", "\"/a\\nb\""},
-	{"directories", "base", "\"/\xc3\xa9\""},
+	{"directories", "base", "\"/a\\u0085b\""},
 	{"directories", "custom", "\"\""},
 	{"directories", "custom", "\"relative\""},
 	{"directories", "custom", "7"},
 	{"directories", "builds", NULL},
+	{"directories", "checkout", NULL},
+	{"directories", "checkout", "7"},
 	{"directories", "builds", "\"builds\""},
 	{"directories", "cache", NULL},
 	{"directories", "cache", "\"~/cache\""},
 	{"directories", "scripts", NULL},
 	{"directories", "scripts", "\"../scripts\""},
-	{"settings", "downscope", NULL},
-	{"settings", "downscope", "0"},
-	{"settings", "downscope", "4"},
-	{"settings", "downscope", "-1"},
-	{"settings", "downscope", "\"none\""},
-	{"settings", "min_uid", NULL},
-	{"settings", "min_uid", "\"500\""},
-	{"settings", "min_uid", "null"},
-	{"settings", "jacamar", NULL},
-	{"settings", "jacamar", "\"bin/jacamar\""},
-	{"settings", "jacamar", "\"\""},
-	{"settings", "jacamar", "7"},
-	{"settings", "name", "7"},
-	{"settings", "shell_path", "\"bash\""},
-	{"settings", "job_message", "[]"},
-	{"settings", "kill_timeout_ms", NULL},
-	{"settings", "kill_timeout_ms", "-1"},
-	{"settings", "kill_timeout_ms", "\"90s\""},
-	{"settings", "retain_logs", NULL},
-	{"settings", "retain_logs", "1"},
-	{"settings", "group_permissions", NULL},
-	{"settings", "group_permissions", "1"},
-	{"settings", "root_creates_base", NULL},
-	{"settings", "root_creates_base", "1"},
-	{"settings", "static_builds", NULL},
-	{"settings", "static_builds", "0"},
-	{"settings", "static_builds_days", NULL},
-	{"settings", "static_builds_days", "-1"},
-	{"settings", "static_builds_days", "9223372036854775807"},
-	{"settings", "no_new_privs", NULL},
-	{"settings", "no_new_privs", "null"},
-	{"settings", "unrestricted_cmd_line", NULL},
-	{"settings", "unrestricted_cmd_line", "\"no\""},
-	{"batch", "executor", NULL},
-	{"batch", "executor", "0"},
-	{"batch", "executor", "7"},
-	{"batch", "executor", "\"slurm\""},
+	{"auth", "downscope", "0"},
+	{"auth", "downscope", "4294967297"},
+	{"auth", "downscope", "4"},
+	{"auth", "downscope", "-1"},
+	{"auth", "downscope", "\"none\""},
+	{"auth", "min_uid", "\"500\""},
+	{"auth", "min_uid", "null"},
+	{"auth", "min_uid", "0"},
+	{"auth", "min_uid", "4294967295"},
+	{"auth", "confined_uids", "2000"},
+	{"auth", "confined_uids", "\"2000\""},
+	{"job", "jacamar", NULL},
+	{"job", "jacamar", "\"bin/jacamar\""},
+	{"job", "jacamar", "\"\""},
+	{"job", "jacamar", "7"},
+	{"general", "name", "7"},
+	{"general", "shell_path", "\"bash\""},
+	{"general", "job_message", "[]"},
+	{"general", "kill_timeout", "-1"},
+	{"general", "kill_timeout", "\"90s\""},
+	{"general", "retain_logs", "1"},
+	{"general", "group_permissions", "1"},
+	{"directories", "by_root", NULL},
+	{"directories", "by_root", "1"},
+	{"general", "static_builds_dir", "0"},
+	{"general", "static_builds_days", "-1"},
+	{"general", "static_builds_days", "9223372036854775807"},
+	{"auth", "no_new_privs", "null"},
+	{"general", "unrestricted_cmd_line", "\"no\""},
+	{"general", "executor", "0"},
+	{"general", "executor", "7"},
+	{"general", "executor", "\"slurm\""},
 	{"batch", "scheduler_bin", "\"bin\""},
-	{"batch", "arguments", NULL},
-	{"batch", "arguments", "[1]"},
-	{"batch", "environment", NULL},
-	{"batch", "environment", "\"A=b\""},
-	{"batch", "command_delay_ms", NULL},
-	{"batch", "command_delay_ms", "-1"},
-	{"batch", "nfs_timeout_ms", NULL},
-	{"batch", "allow_illegal_args", NULL},
+	{"batch", "arguments_variable", "[1]"},
+	{"batch", "env_vars", "\"A=b\""},
+	{"batch", "command_delay", "-1"},
+	{"batch", "allocation_idle", "999"},
 	{"batch", "allow_illegal_args", "1"},
-	{"batch", "skip_cobalt_log", NULL},
 	{"batch", "skip_cobalt_log", "1"},
-	{"settings", "limits", NULL},
-	{"settings", "limits", "{}"},
-	{"settings", "limits", "[1]"},
-	{"settings", "limits", "[[0]]"},
-	{"settings", "limits", "[[0,1,2]]"},
-	{"settings", "limits", "[[-1,1]]"},
-	{"settings", "limits", "[[8,1]]"},
-	{"settings", "limits", "[[0,-1]]"},
-	{"settings", "limits", "[[\"0\",1]]"},
-	{"settings", "environment", NULL},
-	{"settings", "environment", "{}"},
-	{"settings", "environment", "\"SITE\""},
-	{"settings", "environment", "[7]"},
-	{"settings", "environment", "[\"SITE\",null]"},
-	{"settings", "user_environment", NULL},
-	{"settings", "user_environment", "[7]"},
-	{"settings", "filters", NULL},
-	{"settings", "filters", "{}"},
-	{"settings", "filters", "\"00\""},
-	{"settings", "filters", "[7]"},
-	{"logging", "enabled", NULL},
-	{"logging", "enabled", "1"},
-	{"logging", "level", NULL},
-	{"logging", "level", "-1"},
-	{"logging", "level", "4"},
-	{"logging", "location", NULL},
-	{"logging", "location", "7"},
-	{"logging", "network", NULL},
-	{"logging", "network", "4"},
-	{"logging", "address", "[]"},
+	{"auth", "downscope_env", "{}"},
+	{"auth", "downscope_env", "\"SITE\""},
+	{"auth", "downscope_env", "[7]"},
+	{"auth", "downscope_env", "[\"SITE\",null]"},
+	{"general", "user_bash_env", "[7]"},
+	{NULL, "filters", NULL},
+	{NULL, "filters", "{}"},
+	{NULL, "filters", "\"00\""},
+	{NULL, "filters", "[7]"},
+	{"auth.logging", "enabled", "1"},
+	{"auth.logging", "level", "-1"},
+	{"auth.logging", "level", "4"},
+	{"auth.logging", "location", "7"},
+	{"auth.logging", "network", "4"},
+	{"auth.logging", "location", "null"},
+	{"auth.logging", "address", "[]"},
+	{"auth.limits", "nofile", "\"unlimited\""},
+	{"auth.limits", "nofile", "127"},
+	{"auth.limits", "fsize", "-1"},
+	{"batch", "arguments_variable", "[]"},
+	{"batch", "arguments_variable", "[\"1A\"]"},
 };
+
+static void expect_refused(json_t *root)
+{
+	struct state back;
+	struct error err;
+	char *text = json_dumps(root, 0);
+	ck_assert_msg(state_parse(text, &back, &err) != 0, "accepted: %s", text);
+	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
+	state_free(&back);
+	free(text);
+}
 
 START_TEST(a_damaged_field_is_refused)
 {
-	json_t *names = json_pack("[s]", "SITE");
-	struct state state = full_state(names);
+	struct state state = full_state();
 	json_t *root = state_encode(&state);
 	json_t *table = DAMAGES[_i].table != NULL ? json_object_get(root, DAMAGES[_i].table) : root;
 	ck_assert_ptr_nonnull(json_object_get(table, DAMAGES[_i].name));
@@ -353,37 +416,61 @@ START_TEST(a_damaged_field_is_refused)
 	else
 		json_object_set_new(table, DAMAGES[_i].name,
 				    json_loads(DAMAGES[_i].value, JSON_DECODE_ANY, NULL));
-	char *text = json_dumps(root, 0);
-
-	struct state back;
-	struct error err;
-	ck_assert_msg(state_parse(text, &back, &err) != 0, "accepted: %s", text);
-	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
-	state_free(&back);
-	free(text);
+	expect_refused(root);
 	json_decref(root);
-	json_decref(names);
+}
+END_TEST
+
+START_TEST(a_setting_that_is_missing_or_of_another_type_is_refused)
+{
+	const struct schema_row *row = &SCHEMA[_i];
+	struct state state = full_state();
+	json_t *root = state_encode(&state);
+	json_t *table = json_object_get(root, row->table);
+	if (row->later) {
+		json_object_set_new(table, row->name, json_object());
+		expect_refused(root);
+		ck_assert_int_eq(json_object_del(table, row->name), 0);
+		expect_refused(root);
+	}
+	json_decref(root);
+}
+END_TEST
+
+START_TEST(a_member_that_is_not_known_is_refused)
+{
+	static const char *const tables[] = {"job",  "account",	     "directories", "general",
+					     "auth", "auth.logging", "auth.limits", "batch"};
+	struct state state = full_state();
+	json_t *root = state_encode(&state);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		json_t *table = json_object_get(root, tables[i]);
+		json_object_set_new(table, "more", json_true());
+		expect_refused(root);
+		json_object_del(table, "more");
+	}
+	json_object_set_new(root, "more", json_object());
+	expect_refused(root);
+	json_decref(root);
 }
 END_TEST
 
 START_TEST(a_version_of_another_program_says_so)
 {
-	json_t *names = json_array();
-	struct state state = full_state(names);
+	struct state state = full_state();
 	struct state back;
 	struct error err;
 	json_t *root = state_encode(&state);
 	json_object_set_new(root, "version", json_integer(1));
 	ck_assert_int_eq(state_decode(root, &back, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "is of version 1"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "has version 1"));
 	state_free(&back);
 	json_decref(root);
-	json_decref(names);
 }
 END_TEST
 
 static const char *const NOT_STATES[] = {
-	"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"version\":2,\"version\":2}", "\xff",
+	"", "{", "{}", "[]", "null", "7", "\"x\"", "{\"version\":4,\"version\":4}", "\xff",
 };
 
 START_TEST(what_is_no_state_is_refused)
@@ -411,9 +498,16 @@ Suite *state_suite(void)
 	TCase *tcase = tcase_create("state");
 
 	tcase_add_test(tcase, what_goes_in_comes_out);
+	tcase_add_test(tcase, the_file_of_these_tests_sets_every_key_that_is_handed_on);
 	tcase_add_test(tcase, what_is_unset_stays_unset);
+	tcase_add_test(tcase, a_key_for_config_alone_is_not_handed_on);
+	tcase_add_test(tcase,
+		       a_path_with_letters_outside_of_ascii_is_taken_as_the_configuration_takes_it);
 	tcase_add_test(tcase, a_state_that_json_cannot_hold_is_none);
 	tcase_add_loop_test(tcase, a_damaged_field_is_refused, 0, ROWS(DAMAGES));
+	tcase_add_loop_test(tcase, a_setting_that_is_missing_or_of_another_type_is_refused, 0,
+			    (int)SCHEMA_ROWS);
+	tcase_add_test(tcase, a_member_that_is_not_known_is_refused);
 	tcase_add_test(tcase, a_version_of_another_program_says_so);
 	tcase_add_loop_test(tcase, what_is_no_state_is_refused, 0, ROWS(NOT_STATES));
 	tcase_add_test(tcase, what_is_freed_is_empty);

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/static_builds.h"
-#include "core/workspace.h"
+#include "core/workspace/builds_lock.h"
+#include "core/workspace/static_builds.h"
+#include "core/workspace/workspace.h"
+#include "core/workspace/workspace_directories.h"
 #include "t/unit/header.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
@@ -25,7 +27,7 @@ static struct path builds; /* of the runner */
 static struct test_header made;
 static struct state *state;
 static struct state other; /* another job of the same project */
-static struct turn turn;
+static struct builds_lock lock;
 static struct error err;
 
 static void setup(void)
@@ -35,18 +37,18 @@ static void setup(void)
 	builds = path_of("%s/builds/short", made.base);
 	snprintf(made.builds_dir, sizeof(made.builds_dir), "%.900s/project-20", builds.text);
 	state = &made.header.state;
-	state->static_builds = true;
-	state->static_builds_days = 7;
+	state->settings.general.static_builds_dir = true;
+	state->settings.general.static_builds_days = 7;
 	other = *state;
 	other.job_id = 981626;
-	turn = (struct turn){.fd = -1};
+	lock = (struct builds_lock){.directory = -1, .fd = -1};
 	memset(&err, 0, sizeof(err));
 	ck_assert_msg(workspace_make(state, &err) == 0, "%s", err.detail);
 }
 
 static void teardown(void)
 {
-	turn_close(&turn);
+	builds_lock_close(&lock);
 	test_header_free(&made);
 }
 
@@ -54,13 +56,11 @@ static void teardown(void)
 static struct path make_project(int id, double days)
 {
 	struct path project = path_of("%s/project-%d", builds.text, id);
-	struct path file = path_of("%s.job", project.text);
 	struct timespec then[2] = {{.tv_nsec = UTIME_OMIT},
 				   {.tv_sec = time(NULL) - (time_t)(days * DAY_S)}};
 	scratch_directory(project.text, 0700);
 	scratch_directory(path_of("%s/group", project.text).text, 0500);
-	scratch_write(file.text, "1\n", 0600);
-	ck_assert_int_eq(utimensat(AT_FDCWD, file.text, then, 0), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, project.text, then, 0), 0);
 	return project;
 }
 
@@ -80,82 +80,14 @@ static int clean(void)
 
 static void take(const struct state *job)
 {
-	ck_assert_msg(static_builds_take(job, &turn, &err) == 0, "%s", err.detail);
-	turn_close(&turn);
+	ck_assert_msg(builds_lock_take(job, false, &lock, &err) == 0, "%s", err.detail);
+	builds_lock_pause(&lock);
+	builds_lock_close(&lock);
 }
 
-START_TEST(one_job_has_it_from_prepare_to_cleanup)
-{
-	take(state);
-	ck_assert_int_eq(static_builds_take(&other, &turn, &err), 1);
-	ck_assert_str_eq(turn.holder, "981625");
-	/* Again, as the runner tries again; and then a stage, while which it is locked. */
-	take(state);
-	ck_assert_int_eq(static_builds_keep(state, &turn, &err), 0);
-	struct turn second;
-	ck_assert_int_eq(static_builds_take(&other, &second, &err), 1);
-	turn_close(&second);
-	turn_close(&turn);
-	ck_assert_int_eq(static_builds_take(&other, &turn, &err), 1);
-	ck_assert_int_eq(static_builds_leave(state, &err), 0);
-	take(&other);
-	ck_assert_int_eq(static_builds_take(state, &turn, &err), 1);
-}
-END_TEST
-
-START_TEST(a_stage_without_the_directory_fails)
-{
-	ck_assert_int_eq(static_builds_keep(state, &turn, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "is no longer this job's"));
-	turn_close(&turn);
-	take(&other);
-	ck_assert_int_eq(static_builds_keep(state, &turn, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "it has passed to job 981626"));
-	turn_close(&turn);
-	/* Nor does its cleanup take it from the other. */
-	ck_assert_int_eq(static_builds_leave(state, &err), 0);
-	ck_assert_int_eq(static_builds_keep(&other, &turn, &err), 0);
-	struct turn second;
-	ck_assert_int_eq(static_builds_keep(state, &second, &err), -1);
-	ck_assert_int_eq(static_builds_leave(state, &err), 0);
-	turn_close(&second);
-}
-END_TEST
-
-START_TEST(a_job_that_never_ended_gives_way_but_is_told)
-{
-	struct path file = path_of("%s/project-20.job", builds.text);
-	struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - 3600}};
-	take(&other);
-	ck_assert_int_eq(utimensat(AT_FDCWD, file.text, then, 0), 0);
-	take(state);
-	ck_assert_int_eq(static_builds_keep(&other, &turn, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "it has passed to job 981625"));
-}
-END_TEST
-
-START_TEST(without_the_setting_nothing_is_taken)
-{
-	for (int i = 0; i < 2; i++) {
-		if (i == 0)
-			state->static_builds = false;
-		else
-			state->custom_builds = home.text;
-		ck_assert_int_eq(static_builds_take(state, &turn, &err), 0);
-		ck_assert_int_eq(turn.fd, -1);
-		ck_assert_int_eq(static_builds_keep(state, &turn, &err), 0);
-		ck_assert_int_eq(turn.fd, -1);
-		ck_assert_int_eq(static_builds_leave(state, &err), 0);
-		ck_assert(!is_there(path_of("%s/project-20.job", builds.text).text));
-		state->static_builds = true;
-	}
-}
-END_TEST
-
-START_TEST(no_directories_are_nothing_to_leave_or_clean)
+START_TEST(no_directories_are_nothing_to_clean)
 {
 	scratch_remove(made.base);
-	ck_assert_int_eq(static_builds_leave(state, &err), 0);
 	ck_assert_int_eq(clean(), 0);
 	ck_assert(!is_there(made.base));
 }
@@ -181,10 +113,7 @@ END_TEST
 START_TEST(never_means_never)
 {
 	struct path old = make_project(1, 4000);
-	state->static_builds_days = 0;
-	ck_assert_int_eq(clean(), 0);
-	state->static_builds_days = 7;
-	state->static_builds = false;
+	state->settings.general.static_builds_days = 0;
 	ck_assert_int_eq(clean(), 0);
 	ck_assert(is_there(old.text));
 }
@@ -193,9 +122,9 @@ END_TEST
 START_TEST(the_number_of_days_counts)
 {
 	struct path old = make_project(1, 30);
-	state->static_builds_days = 31;
+	state->settings.general.static_builds_days = 31;
 	ck_assert_int_eq(clean(), 0);
-	state->static_builds_days = 29;
+	state->settings.general.static_builds_days = 29;
 	ck_assert_int_eq(clean(), 1);
 	ck_assert(!is_there(old.text));
 }
@@ -203,29 +132,20 @@ END_TEST
 
 START_TEST(what_is_in_use_stays_however_long)
 {
-	struct path old = make_project(20000, 40);
-	struct path file = path_of("%s.job", old.text);
-	struct turn held;
-	int directory = open(builds.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(turn_open(directory, "project-20000.job", &held, &err), 0);
-	ck_assert_int_eq(clean(), 0);
-	ck_assert(is_there(old.text) && is_there(file.text));
-	/* Between two stages it is not locked, but fresh. */
-	turn_touch(&held);
-	turn_close(&held);
+	struct path old = make_project(30, 40);
+	other.builds_dir = old.text;
+	ck_assert_int_eq(builds_lock_take(&other, false, &lock, &err), 0);
 	ck_assert_int_eq(clean(), 0);
 	ck_assert(is_there(old.text));
-	close(directory);
-}
-END_TEST
-
-START_TEST(without_a_file_the_days_begin_now)
-{
-	struct path old = make_project(1, 40);
-	struct path file = path_of("%s.job", old.text);
-	ck_assert_int_eq(unlink(file.text), 0);
+	/* Between two stages it is not locked, but fresh. */
+	builds_lock_pause(&lock);
+	builds_lock_close(&lock);
 	ck_assert_int_eq(clean(), 0);
-	ck_assert(is_there(old.text) && is_there(file.text));
+	ck_assert(is_there(old.text));
+	/* The days begin with the job's end. */
+	ck_assert_int_eq(builds_lock_leave(&other, &err), 0);
+	ck_assert_int_eq(clean(), 0);
+	ck_assert(is_there(old.text));
 }
 END_TEST
 
@@ -242,7 +162,7 @@ START_TEST(nothing_else_is_removed)
 {
 	struct path path = path_of("%s/%s", builds.text, OTHER_NAMES[_i]);
 	scratch_directory(path.text, 0700);
-	state->static_builds_days = 1;
+	state->settings.general.static_builds_days = 1;
 	struct path file = path_of("%s.job", path.text);
 	struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
 	scratch_write(file.text, "", 0600);
@@ -273,7 +193,7 @@ START_TEST(no_link_is_followed_or_removed)
 }
 END_TEST
 
-START_TEST(a_turn_that_is_none_keeps_its_directory_and_is_reported)
+START_TEST(a_lock_that_is_none_keeps_its_directory_and_is_reported)
 {
 	struct path precious = path_of("%s/precious", home.text);
 	struct path odd = make_project(1, 40);
@@ -281,7 +201,6 @@ START_TEST(a_turn_that_is_none_keeps_its_directory_and_is_reported)
 	struct path file = path_of("%s.job", odd.text);
 	int removed;
 	scratch_write(precious.text, "precious", 0600);
-	ck_assert_int_eq(unlink(file.text), 0);
 	scratch_link(precious.text, file.text);
 	ck_assert_int_eq(static_builds_clean(state, NO_LIMIT_MS, &removed, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.detail, "project-1.job"));
@@ -309,7 +228,7 @@ START_TEST(without_time_the_rest_is_left_to_the_next)
 	int removed;
 	scratch_directory(half.text, 0700);
 	ck_assert_int_eq(static_builds_clean(state, 0, &removed, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "the rest is left to the next job"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "the next job will continue"));
 	ck_assert_int_eq(removed, 0);
 	ck_assert(is_there(old.text) && is_there(half.text));
 	ck_assert_int_eq(clean(), 1);
@@ -321,16 +240,110 @@ START_TEST(nothing_is_cleaned_behind_a_link)
 {
 	struct path moved = path_of("%s/moved", home.text);
 	struct path old = make_project(1, 40);
-	static const char *const levels[] = {"", "/builds", "/builds/short"};
+	static const char *const levels[] = {"/builds", "/builds/short"};
 	struct path level = path_of("%s%s", made.base, levels[_i]);
 	int removed;
 	(void)old;
 	ck_assert_int_eq(rename(level.text, moved.text), 0);
 	scratch_link(moved.text, level.text);
 	ck_assert_int_eq(static_builds_clean(state, NO_LIMIT_MS, &removed, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "is a link or a file"));
-	ck_assert_int_eq(static_builds_take(state, &turn, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "is a link, not a directory"));
 	ck_assert(is_there(old.text));
+}
+END_TEST
+
+/* A project in the directory 000, with a mark of so many days ago. */
+static struct path make_checkout(int id, double days)
+{
+	struct path project = path_of("%s/000/group/p%d", builds.text, id);
+	struct path mark = path_of("%s/000-%d.used", builds.text, id);
+	char path[32];
+	struct timespec then[2] = {{.tv_nsec = UTIME_OMIT},
+				   {.tv_sec = time(NULL) - (time_t)(days * DAY_S)}};
+	snprintf(path, sizeof(path), "group/p%d", id);
+	(void)mkdir(path_of("%s/000", builds.text).text, 0700);
+	(void)mkdir(path_of("%s/000/group", builds.text).text, 0700);
+	scratch_directory(project.text, 0500);
+	scratch_directory(path_of("%s.tmp", project.text).text, 0700);
+	scratch_write(mark.text, path, 0600);
+	ck_assert_int_eq(utimensat(AT_FDCWD, mark.text, then, 0), 0);
+	return project;
+}
+
+START_TEST(a_marked_project_goes_with_its_mark_and_the_directory_beside_it)
+{
+	struct path old = make_checkout(1, 7.1);
+	struct path recent = make_checkout(2, 6.9);
+	ck_assert_int_eq(clean(), 1);
+	ck_assert(!is_there(old.text) && !is_there(path_of("%s.tmp", old.text).text));
+	ck_assert(!is_there(path_of("%s/000-1.used", builds.text).text));
+	ck_assert(!is_there(path_of("%s/000-1.job", builds.text).text));
+	ck_assert(!is_there(path_of("%s/removed-1-981625", builds.text).text));
+	ck_assert(is_there(recent.text) && is_there(path_of("%s.tmp", recent.text).text));
+	ck_assert_int_eq(clean(), 0);
+}
+END_TEST
+
+START_TEST(a_marked_project_that_a_job_has_locked_stays)
+{
+	struct path used = make_checkout(20, 40);
+	struct path number = path_of("%s/000", builds.text);
+	state->settings.general.static_builds_dir = other.settings.general.static_builds_dir =
+		false;
+	other.builds_dir = number.text;
+	take(&other);
+	ck_assert_int_eq(clean(), 0);
+	ck_assert(is_there(used.text) && is_there(path_of("%s/000-20.used", builds.text).text));
+}
+END_TEST
+
+/* What another project uses: the same path, which was renamed or deleted meanwhile; below it; above
+   it; and the runner's directory of either. */
+static const char *const PATHS_OF_OTHERS[] = {"group/p1", "group/p1/sub", "group", "group/p1.tmp"};
+
+START_TEST(a_path_that_another_project_uses_stays)
+{
+	struct path old = make_checkout(1, 40);
+	struct path mark = path_of("%s/000-2.used", builds.text);
+	struct timespec then[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+	scratch_write(mark.text, PATHS_OF_OTHERS[_i], 0600);
+	ck_assert_int_eq(clean(), 0);
+	ck_assert(is_there(old.text) && is_there(path_of("%s.tmp", old.text).text));
+	/* However long its job runs. */
+	scratch_write(path_of("%s/000-2.job", builds.text).text, "", 0600);
+	ck_assert_int_eq(utimensat(AT_FDCWD, mark.text, then, 0), 0);
+	ck_assert_int_eq(clean(), 0);
+	ck_assert(is_there(old.text) && is_there(path_of("%s.tmp", old.text).text));
+	/* Then both are old. */
+	ck_assert_int_eq(unlink(path_of("%s/000-2.job", builds.text).text), 0);
+	ck_assert_int_ge(clean(), 1);
+	ck_assert(!is_there(old.text) && !is_there(path_of("%s.tmp", old.text).text));
+}
+END_TEST
+
+/* A runner's directory is that of one project only, and numbers have nothing in common. */
+static const char *const MARKS_OF_OTHERS[][2] = {
+	{"000-2.used", "group/p10"}, {"000-2.used", "group/p1.tmpx"}, {"001-1.used", "group/p1"}};
+
+START_TEST(another_project_beside_it_keeps_nothing)
+{
+	struct path old = make_checkout(1, 40);
+	scratch_write(path_of("%s/%s", builds.text, MARKS_OF_OTHERS[_i][0]).text,
+		      MARKS_OF_OTHERS[_i][1], 0600);
+	ck_assert_int_eq(clean(), 1);
+	ck_assert(!is_there(old.text));
+}
+END_TEST
+
+START_TEST(without_time_marked_projects_are_left_to_the_next)
+{
+	struct path old = make_checkout(1, 40);
+	int removed;
+	ck_assert_int_eq(static_builds_clean(state, 0, &removed, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "the next job will continue"));
+	ck_assert(is_there(old.text));
+	ck_assert_int_eq(clean(), 1);
+	ck_assert(!is_there(old.text));
 }
 END_TEST
 
@@ -338,32 +351,31 @@ static TCase *clean_tests(void)
 {
 	TCase *tcase = tcase_create("clean");
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, no_directories_are_nothing_to_clean);
 	tcase_add_test(tcase, what_no_job_has_used_for_days_goes);
 	tcase_add_test(tcase, never_means_never);
 	tcase_add_test(tcase, the_number_of_days_counts);
 	tcase_add_test(tcase, what_is_in_use_stays_however_long);
-	tcase_add_test(tcase, without_a_file_the_days_begin_now);
 	tcase_add_loop_test(tcase, nothing_else_is_removed, 0, ROWS(OTHER_NAMES));
 	tcase_add_test(tcase, no_link_is_followed_or_removed);
-	tcase_add_test(tcase, a_turn_that_is_none_keeps_its_directory_and_is_reported);
+	tcase_add_test(tcase, a_lock_that_is_none_keeps_its_directory_and_is_reported);
 	tcase_add_test(tcase, a_directory_of_another_account_stays);
 	tcase_add_test(tcase, without_time_the_rest_is_left_to_the_next);
-	tcase_add_loop_test(tcase, nothing_is_cleaned_behind_a_link, 0, 3);
+	tcase_add_loop_test(tcase, nothing_is_cleaned_behind_a_link, 0, 2);
+	tcase_add_test(tcase, a_marked_project_goes_with_its_mark_and_the_directory_beside_it);
+	tcase_add_test(tcase, a_marked_project_that_a_job_has_locked_stays);
+	tcase_add_loop_test(tcase, a_path_that_another_project_uses_stays, 0,
+			    ROWS(PATHS_OF_OTHERS));
+	tcase_add_loop_test(tcase, another_project_beside_it_keeps_nothing, 0,
+			    ROWS(MARKS_OF_OTHERS));
+	tcase_add_test(tcase, without_time_marked_projects_are_left_to_the_next);
 	return tcase;
 }
 
 Suite *static_builds_suite(void)
 {
 	Suite *suite = suite_create("static_builds");
-	TCase *take_tests = tcase_create("take");
 
-	tcase_add_checked_fixture(take_tests, setup, teardown);
-	tcase_add_test(take_tests, one_job_has_it_from_prepare_to_cleanup);
-	tcase_add_test(take_tests, a_stage_without_the_directory_fails);
-	tcase_add_test(take_tests, a_job_that_never_ended_gives_way_but_is_told);
-	tcase_add_test(take_tests, without_the_setting_nothing_is_taken);
-	tcase_add_test(take_tests, no_directories_are_nothing_to_leave_or_clean);
-	suite_add_tcase(suite, take_tests);
 	suite_add_tcase(suite, clean_tests());
 	return suite;
 }

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/sudo.h"
+#include "core/stage/sudo.h"
 #include "t/unit/header.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
@@ -100,6 +100,12 @@ START_TEST(a_failure_names_the_line_that_sudoers_needs)
 						 "--no-auth run env-script *;"));
 	ck_assert_int_eq(sudo_explain(state, "prepare", 1, &err), -1);
 	ck_assert_ptr_nonnull(strstr(err.detail, "--no-auth prepare env-script;"));
+
+	/* The account as it is, and as sudoers takes it. */
+	ck_assert(snprintf(state->account.name, ACCOUNT_NAME_SIZE, "AD\\kim") > 0);
+	ck_assert_int_eq(sudo_explain(state, "prepare", 1, &err), -1);
+	ck_assert_ptr_nonnull(strstr(err.detail, "before jacamar ran as AD\\kim;"));
+	ck_assert_ptr_nonnull(strstr(err.detail, " ALL = (AD\\\\kim) NOPASSWD: "));
 	test_header_free(&made);
 }
 END_TEST

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "core/lib/text.h"
 #include "t/unit/suites.h"
 
 START_TEST(only_printable_ascii_is_printable)
@@ -105,6 +105,54 @@ START_TEST(a_copy_is_whole_or_empty)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	size_t length; /* 0: it is not well-formed */
+	uint32_t code;
+} CHARACTERS[] = {
+	{"a\xc3", 1, 'a'},
+	{"\x7f", 1, 0x7f},
+	{"\xc2\x80", 2, 0x80},
+	{"\xdf\xbf", 2, 0x7ff},
+	{"\xe0\xa0\x80", 3, 0x800},
+	{"\xed\x9f\xbf", 3, 0xd7ff},
+	{"\xee\x80\x80", 3, 0xe000},
+	{"\xef\xbf\xbf", 3, 0xffff},
+	{"\xf0\x90\x80\x80", 4, 0x10000},
+	{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+	{"", 0, 0},
+	{"\x80", 0, 0},
+	{"\xbf\x80", 0, 0},
+	{"\xc0\x80", 0, 0},
+	{"\xc1\xbf", 0, 0},
+	{"\xc2", 0, 0},
+	{"\xc2\xc2", 0, 0},
+	{"\xe0\x9f\xbf", 0, 0},
+	{"\xed\xa0\x80", 0, 0},
+	{"\xed\xbf\xbf", 0, 0},
+	{"\xe2\x82", 0, 0},
+	{"\xf0\x8f\xbf\xbf", 0, 0},
+	{"\xf4\x90\x80\x80", 0, 0},
+	{"\xf5\x80\x80\x80", 0, 0},
+	{"\xf8\x88\x80\x80\x80", 0, 0},
+	{"\xff", 0, 0},
+};
+
+START_TEST(a_character_is_well_formed_utf8)
+{
+	size_t size = strlen(CHARACTERS[_i].text);
+	/* A copy of exactly that size, so that a sanitizer sees any byte read behind it. */
+	char *exact = malloc(size + 1);
+	uint32_t code = 0;
+	memcpy(exact, CHARACTERS[_i].text, size);
+	exact = realloc(exact, size > 0 ? size : 1);
+	ck_assert_uint_eq(text_character(exact, size, &code), CHARACTERS[_i].length);
+	if (CHARACTERS[_i].length > 0)
+		ck_assert_uint_eq(code, CHARACTERS[_i].code);
+	free(exact);
+}
+END_TEST
+
 START_TEST(formatted_text_is_new_memory)
 {
 	char *text = text_format("%s-%d", "a", 1);
@@ -124,6 +172,7 @@ Suite *text_suite(void)
 			    ROWS(COMPONENTS));
 	tcase_add_loop_test(tcase, a_number_is_decimal_digits_in_range, 0, ROWS(NUMBERS));
 	tcase_add_test(tcase, a_copy_is_whole_or_empty);
+	tcase_add_loop_test(tcase, a_character_is_well_formed_utf8, 0, ROWS(CHARACTERS));
 	tcase_add_test(tcase, formatted_text_is_new_memory);
 	suite_add_tcase(suite, tcase);
 	return suite;

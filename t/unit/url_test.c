@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/url.h"
+#include "core/lib/url.h"
 #include "t/unit/suites.h"
 
 static const struct {

@@ -7,12 +7,15 @@ ended at will; the commands beside it print what those of a scheduler are docume
 DIRECTORY/bin       the commands and this file
 DIRECTORY/queue     the jobs, a directory each; who submits one owns it
 DIRECTORY/switches  a file each, which a test makes: down, slow.NUMBER (its
-                    seconds; it is not down, then), forgets, loses, busy
+                    seconds; for that job it is neither down nor forgets),
+                    forgets, loses, busy, hesitates (files take a second to be
+                    written)
 DIRECTORY/calls     the commands' names and arguments, a line each
 
 `standin.py serve`, as root, is the daemon: it starts each job as its owner, ends it, and obeys the
 orders that lie in its directory: cancel, walltime, memory, node, preempt, requeue, hold, release;
 and oom, which is the kernel's: it kills the youngest process, and the job goes on.
+`standin.py order NUMBER WHAT` gives one.
 """
 import json
 import os
@@ -88,7 +91,8 @@ def job(number):
         found.update(read(place + "/state"))
     except FileNotFoundError:
         pass
-    return None if found["state"] == "ended" and switch("forgets") is not None else found
+    forgets = switch("forgets") is not None and switch(f"slow.{number}") is None
+    return None if found["state"] == "ended" and forgets else found
 
 
 def code_of(found):
@@ -105,8 +109,7 @@ def jobs():
 
 def order(number, what):
     """Tells the daemon what becomes of a job."""
-    with open(f"{QUEUE}/{number}/order", "w", encoding="ascii") as file:
-        file.write(what)
+    put(f"{QUEUE}/{number}/order", what)
 
 
 # --- the daemon ---
@@ -119,14 +122,22 @@ def read(path):
 
 
 def write(path, value):
-    """Makes the file, whole or not at all."""
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(value, file)
-    os.rename(path + ".new", path)
+    """Makes the file of a value."""
+    put(path, json.dumps(value))
+
+
+def put(path, text):
+    """Makes the file, whole or not at all: others look for it all the time."""
+    new = f"{path}.{os.getpid()}"
+    with open(new, "w", encoding="utf-8") as file:
+        if switch("hesitates") is not None:
+            time.sleep(1)
+        file.write(text)
+    os.rename(new, path)
 
 
 def session(leader):
-    """The processes of a session that are not dead."""
+    """The processes of a session that are not dead, the oldest first: pids begin anew."""
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -135,8 +146,8 @@ def session(leader):
         except OSError:
             continue
         if int(fields[3]) == leader and fields[0] not in "ZX":
-            found.append(int(name))
-    return found
+            found.append((int(fields[19]), int(name)))
+    return [pid for _, pid in sorted(found)]
 
 
 def send(leader, number):
@@ -191,7 +202,7 @@ class Run:
     def obey(self, what):
         """An order that ends the job, or a process of it."""
         if what == "oom":
-            os.kill(max(session(self.pid)), signal.SIGKILL)
+            os.kill(session(self.pid)[-1], signal.SIGKILL)
             return
         self.cause = what
         self.kill_at = time.time() + ENDS[what]
@@ -216,15 +227,14 @@ class Run:
 
 
 def take_order(number):
-    """What is ordered for a job, once."""
+    """What is ordered for a job, once. An order that comes meanwhile is the next one."""
     path = f"{QUEUE}/{number}/order"
     try:
-        with open(path, encoding="ascii") as file:
-            what = file.read()
-        os.unlink(path)
-        return what
+        os.rename(path, path + ".taken")
     except FileNotFoundError:
         return ""
+    with open(path + ".taken", encoding="ascii") as file:
+        return file.read()
 
 
 def look(found, running):
@@ -274,3 +284,5 @@ def serve():
 
 if __name__ == "__main__" and sys.argv[1:] == ["serve"]:
     serve()
+if __name__ == "__main__" and sys.argv[1:2] == ["order"]:
+    order(*sys.argv[2:])

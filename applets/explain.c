@@ -1,0 +1,250 @@
+/*
+ * explain: which rule and key of a configuration admits or refuses a token, and as which account.
+ *
+ * It calls the checks that decide about jobs, and nothing is run as the user. What cannot be known
+ * without the server, the job or the RunAs script is reported as not checked.
+ */
+#include "applets/explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/doctor/as_service.h"
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/secure_path.h"
+#include "core/lib/text.h"
+#include "core/privilege/confined_uids.h"
+#include "core/privilege/downscope.h"
+
+static void print_help(const char *program)
+{
+	printf("Explain which rule of a configuration admits or refuses a job, without running "
+	       "it:\n\n"
+	       "  %s explain --configuration FILE --token FILE [--jwks FILE] [--run-script]\n"
+	       "  %s explain --configuration FILE --response FILE [--jwks FILE] [--run-script]\n"
+	       "  %s explain --configuration FILE --replay FILE\n"
+	       "\n"
+	       "      --configuration FILE  jacamar-config.toml\n"
+	       "      --token FILE          an id token\n"
+	       "      --response FILE       a job response, which has the token\n"
+	       "      --replay FILE         an audit log: print each decision that would differ\n"
+	       "      --jwks FILE           check the signature with this key set\n"
+	       "      --run-script          run the RunAs script (as the service account only)\n"
+	       "      --no-auth             jobs are run by jacamar --no-auth\n"
+	       "  -h, --help                print this help\n"
+	       "  -V, --version             print the version\n"
+	       "\n"
+	       "A FILE that is - is standard input, except for the first and for --jwks. Run it "
+	       "as\n"
+	       "the account of GitLab Runner, or as root. See jacamar-explain(8).\n",
+	       program, program, program);
+}
+
+/* The service account is found as by doctor, which also explains what to do if it is not. */
+static int find_service(struct explain *explain, struct error *err)
+{
+	cleanup_free struct doctor *doctor = calloc(1, sizeof(*doctor));
+	if (doctor == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	doctor->configuration = explain->configuration;
+	doctor->program = doctor_find_own(doctor);
+	doctor_find_service(doctor);
+	explain->service = doctor->service;
+	explain->program = doctor->program;
+	if (explain->program == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	return doctor->has_service
+		       ? 0
+		       : error_set(
+				 err, ERROR_SYSTEM,
+				 "cannot determine the account of GitLab Runner; run this as that "
+				 "account: runuser -u ACCOUNT -- jacamar explain ...");
+}
+
+/* Prints what another process has said, which may be forged. */
+static void print_lines(FILE *file, char *text)
+{
+	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
+		text_make_printable(line);
+		if (line[0] != '\0' || text != NULL)
+			fprintf(file, "%s\n", line);
+	}
+}
+
+static const char *input_path(const struct explain *explain)
+{
+	return explain->token != NULL	   ? explain->token
+	       : explain->response != NULL ? explain->response
+					   : explain->replay;
+}
+
+/* A descriptor, or -1 with errno. A confined child has no standard input. */
+static int open_input(const char *path)
+{
+	return strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* For root: the service account's own process sees what a job would see. */
+static int run_as_service(const struct explain *explain, struct error *err)
+{
+	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
+	cleanup_free char *configuration = secure_path_make_absolute(explain->configuration);
+	cleanup_free char *keys =
+		explain->keys != NULL ? secure_path_make_absolute(explain->keys) : NULL;
+	cleanup_free char *input = secure_path_make_absolute(input_path(explain));
+	if (captured == NULL || configuration == NULL || input == NULL ||
+	    (keys == NULL && explain->keys != NULL))
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	const char *arguments[AS_SERVICE_ARGUMENTS] = {"explain", "--configuration", configuration};
+	size_t count = 3;
+	arguments[count++] = explain->token != NULL	 ? "--token"
+			     : explain->response != NULL ? "--response"
+							 : "--replay";
+	/* What root cannot open without capabilities, the service account may be able to. */
+	bool is_open = explain->input >= 0;
+	arguments[count++] = is_open ? "-" : input;
+	if (keys != NULL) {
+		arguments[count++] = "--jwks";
+		arguments[count++] = keys;
+	}
+	if (explain->runs_script)
+		arguments[count++] = "--run-script";
+	if (explain->no_auth)
+		arguments[count++] = "--no-auth";
+	if (as_service_run(&explain->service, arguments, is_open ? &explain->input : NULL, captured,
+			   err) != 0)
+		return error_set(err, err->kind,
+				 "as %s: %s; run this as that account: runuser -u %s -- jacamar "
+				 "explain ...",
+				 explain->service.name, err->detail, explain->service.name);
+	if (captured->errors[0] != '\0')
+		fprintf(stderr, "%s\n", captured->errors);
+	print_lines(stdout, captured->output);
+	int printed = applet_printed(explain->call);
+	return printed != 0 || !WIFEXITED(captured->status) ? explain->call->system_failure
+							    : WEXITSTATUS(captured->status);
+}
+
+static int load_settings(struct explain *explain, struct error *err)
+{
+	cleanup_free char *messages = NULL;
+	explain->settings = settings_load(explain->configuration, explain->service.uid, &messages);
+	if (explain->settings == NULL) {
+		fprintf(stderr, "%s\n", messages != NULL ? messages : "out of memory");
+		return error_set(err, ERROR_SYSTEM, "the configuration cannot be used: %s",
+				 explain->configuration);
+	}
+	enum downscope_kind *downscope = &explain->settings->auth.downscope;
+	if (confined_uids_set(explain->settings->auth.confined_uids, true, err) != 0 ||
+	    (!explain->no_auth && applet_check_downscope(*downscope, err) != 0)) {
+		applet_add_place(explain->configuration, explain->settings, err);
+		return -1;
+	}
+	if (explain->no_auth || *downscope == DOWNSCOPE_UNSET)
+		*downscope = DOWNSCOPE_NONE;
+	return 0;
+}
+
+static int run(struct explain *explain, struct error *err)
+{
+	/* It will have a token. */
+	if (privilege_hide_memory(err) != 0 || find_service(explain, err) != 0)
+		return -1;
+	bool is_service = explain->service.uid == geteuid();
+	bool delegates = geteuid() == 0 && !is_service;
+	explain->input = open_input(input_path(explain));
+	if (explain->input < 0 && !(delegates && errno == EACCES))
+		return error_errno(err, ERROR_SYSTEM, "cannot open %s", input_path(explain));
+	if (delegates)
+		return run_as_service(explain, err);
+	if (explain->runs_script && !is_service)
+		return error_set(err, ERROR_USAGE, "only %s can run the RunAs script",
+				 explain->service.name);
+	if (load_settings(explain, err) != 0)
+		return -1;
+	return explain->replay != NULL ? explain_replay(explain) : explain_job(explain);
+}
+
+/* Returns an exit code, or -1 with the options in *explain. */
+static int parse_options(struct explain *explain, int argc, char **argv)
+{
+	enum { CONFIGURATION = 256, TOKEN, RESPONSE, REPLAY, JWKS, RUN_SCRIPT, NO_AUTH };
+	static const struct option options[] = {
+		{"configuration", required_argument, NULL, CONFIGURATION},
+		{"token", required_argument, NULL, TOKEN},
+		{"response", required_argument, NULL, RESPONSE},
+		{"replay", required_argument, NULL, REPLAY},
+		{"jwks", required_argument, NULL, JWKS},
+		{"run-script", no_argument, NULL, RUN_SCRIPT},
+		{"no-auth", no_argument, NULL, NO_AUTH},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	const struct invocation *call = explain->call;
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
+		switch (option) {
+		case CONFIGURATION:
+			explain->configuration = optarg;
+			break;
+		case TOKEN:
+			explain->token = optarg;
+			break;
+		case RESPONSE:
+			explain->response = optarg;
+			break;
+		case REPLAY:
+			explain->replay = optarg;
+			break;
+		case JWKS:
+			explain->keys = optarg;
+			break;
+		case RUN_SCRIPT:
+			explain->runs_script = true;
+			break;
+		case NO_AUTH:
+			explain->no_auth = true;
+			break;
+		default:
+			return applet_tool_option(call, option, argv, print_help);
+		}
+	}
+	if (optind < argc)
+		return applet_usage(call, "explain ", "explain takes no argument: %.100s",
+				    argv[optind]);
+	int inputs =
+		(explain->token != NULL) + (explain->response != NULL) + (explain->replay != NULL);
+	if (explain->configuration == NULL || inputs != 1)
+		return applet_usage(call, "explain ",
+				    "explain needs --configuration and one of --token, "
+				    "--response and --replay");
+	if (explain->replay != NULL && (explain->keys != NULL || explain->runs_script))
+		return applet_usage(call, "explain ", "--replay excludes --jwks and --run-script");
+	return -1;
+}
+
+int explain_applet(struct invocation *call, int argc, char **argv)
+{
+	struct explain explain = {.call = call, .input = -1};
+	struct error err;
+	int code = parse_options(&explain, argc, argv);
+	if (code >= 0)
+		return code;
+	code = run(&explain, &err);
+	if (code < 0)
+		code = applet_give_up(call, &err);
+	if (explain.input >= 0)
+		close(explain.input);
+	settings_free(explain.settings);
+	free(explain.program);
+	return code;
+}

@@ -1,0 +1,32 @@
+/*
+ * What the files of `jacamar explain` share: the call, and the site that it is about.
+ */
+#ifndef JACAMAR_APPLETS_EXPLAIN_H
+#define JACAMAR_APPLETS_EXPLAIN_H
+
+#include "applets/applet.h"
+#include "config/settings.h"
+#include "core/lib/account.h"
+
+struct explain {
+	const struct invocation *call;
+	/* Options; NULL: not given. */
+	const char *configuration;
+	const char *token;
+	const char *response;
+	const char *replay;
+	const char *keys;
+	bool no_auth;	  /* jacamar --no-auth runs the jobs */
+	bool runs_script; /* of auth.runas */
+
+	struct settings *settings;
+	struct account service; /* GitLab Runner runs as this account */
+	char *program;		/* the path of jacamar-auth */
+	int input;		/* a descriptor of the token, response or log */
+};
+
+/* --token and --response: explain_job.c, --replay: replay.c. Both return the exit code. */
+int explain_job(const struct explain *explain);
+int explain_replay(const struct explain *explain);
+
+#endif

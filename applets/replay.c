@@ -1,0 +1,364 @@
+/*
+ * explain --replay: applies a configuration to the decisions of an audit log, and prints those that
+ * would be different.
+ *
+ * A record does not have everything that decided about its job. A decision that depends on the rest
+ * is reported as not known.
+ */
+#include "applets/explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/rules.h"
+#include "core/audit/audit.h"
+#include "core/identity/external_name.h"
+#include "core/lib/io.h"
+#include "core/lib/json.h"
+#include "core/lib/text.h"
+#include "core/policy/policy.h"
+#include "core/privilege/confine.h"
+
+#define LINE_MOST_SIZE 65536
+#define PARSE_LIMIT_MS 30000
+
+/* A record of the stage config that allows or refuses a job. */
+struct record {
+	bool was_allowed;
+	struct claims claims;
+	uint64_t scoped_user_id;
+	char provider[64];
+	char rule[64]; /* that refused; "": another check, or an older release wrote the record */
+	char reason[AUDIT_TEXT_SIZE];
+	char account[ACCOUNT_NAME_SIZE];
+	char runas[2 * ACCOUNT_NAME_SIZE]; /* the arguments of the script; "": it was not asked */
+	struct runas_answer answer;
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+	size_t size; /* 0: a number */
+} MEMBERS[] = {
+#define NUMBER(name, member)                             \
+	{                                                \
+		name, offsetof(struct record, member), 0 \
+	}
+#define TEXT(name, member)                                                                     \
+	{                                                                                      \
+		name, offsetof(struct record, member), sizeof(((struct record *)NULL)->member) \
+	}
+	NUMBER("job", claims.job_id),
+	NUMBER("pipeline", claims.pipeline_id),
+	TEXT("login", claims.user_login),
+	TEXT("source", claims.pipeline_source),
+	TEXT("ref", claims.ref),
+	TEXT("ref_protected", claims.ref_protected),
+	TEXT("sha", claims.sha),
+	TEXT("user_access_level", claims.user_access_level),
+	NUMBER("runner_id", claims.runner_id),
+	NUMBER("project_id", claims.project_id),
+	TEXT("project_path", claims.project_path),
+	NUMBER("job_project_id", claims.job_project_id),
+	TEXT("job_project_path", claims.job_project_path),
+	NUMBER("scoped_user_id", scoped_user_id),
+	TEXT("provider", provider),
+	TEXT("extern_uid", claims.identities[0].extern_uid),
+	TEXT("rule", rule),
+	TEXT("reason", reason),
+	TEXT("account", account),
+	TEXT("runas", runas),
+	TEXT("runas_username", answer.username),
+	TEXT("runas_data_dir", answer.data_dir),
+#undef NUMBER
+#undef TEXT
+};
+
+#define MEMBER_COUNT (sizeof(MEMBERS) / sizeof(MEMBERS[0]))
+
+enum verdict { SAME, DIFFERS, NOT_KNOWN, VERDICTS };
+
+struct replay {
+	const struct explain *explain;
+	size_t verdicts[VERDICTS];
+	size_t before_rules; /* refused, before a rule was applied */
+	size_t unreadable;
+};
+
+/* The sources of facts of policy.h have no argument for it. */
+static const struct record *replayed;
+
+static bool is_member(const json_t *line, const char *name, const char *value)
+{
+	const char *found = json_string_value(json_object_get(line, name));
+	return found != NULL && strcmp(found, value) == 0;
+}
+
+/* In a confined child: every account can write to syslog. */
+static int parse_record(const void *argument, void *reply, struct error *err)
+{
+	const char *text = argument;
+	struct record *record = reply;
+	bool fits = true;
+	json_auto_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	record->was_allowed = is_member(line, "decision", "allowed");
+	for (size_t i = 0; i < MEMBER_COUNT && fits; i++) {
+		void *at = (char *)record + MEMBERS[i].offset;
+		const char *name = MEMBERS[i].name;
+		if (MEMBERS[i].size == 0)
+			fits = json_optional_id(line, name, at);
+		else if (json_object_get(line, name) != NULL)
+			fits = json_copy_string(line, name, at, MEMBERS[i].size);
+	}
+	if (!fits || !is_member(line, "stage", "config") ||
+	    !(record->was_allowed || is_member(line, "decision", "refused")))
+		return error_set(err, ERROR_SYSTEM, "not an audit record");
+	return 0;
+}
+
+static bool is_line(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	return text[0] == '\0' || text_is_printable(text);
+}
+
+/* Checks what the child has returned: its parser may have been taken over. */
+static int accept_record(struct record *record, struct error *err)
+{
+	bool sound = true;
+	for (size_t i = 0; i < MEMBER_COUNT; i++)
+		sound &= MEMBERS[i].size == 0 ||
+			 is_line((char *)record + MEMBERS[i].offset, MEMBERS[i].size);
+	struct claims_identity *identity = &record->claims.identities[0];
+	if (!sound || !text_copy(identity->provider, sizeof(identity->provider), record->provider))
+		return error_set(err, ERROR_SYSTEM, "not an audit record");
+	identity->account[0] = '\0';
+	if (identity->extern_uid[0] != '\0')
+		(void)external_name_to_account(identity->extern_uid, identity->account);
+	/*
+	 * The mail address is not in the log. A machine account is recognized by its login, or
+	 * because it was recognized then.
+	 */
+	(void)text_copy(record->claims.user_email, sizeof(record->claims.user_email),
+			strcmp(record->rule, POLICY_MACHINE) == 0 ? "" : "unknown@invalid");
+	/* Only jobs without a token have no login. */
+	return record->claims.user_login[0] == '\0' ? 0 : claims_accept(&record->claims, err);
+}
+
+static int read_record(const char *line, struct record *record, struct error *err)
+{
+	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS};
+	memset(record, 0, sizeof(*record));
+	if (confine_run(&how, parse_record, line, record, sizeof(*record), err) != 0)
+		return -1;
+	return accept_record(record, err);
+}
+
+/* Whether the host was closed then. */
+static const char *nologin_then(char *text, size_t size)
+{
+	snprintf(text, size, "%s", "as it was then");
+	return strcmp(replayed->rule, POLICY_NOLOGIN) == 0 ? "nologin(5)" : NULL;
+}
+
+/* The answer of the script then, if it was asked the same. */
+static int answer_then(const struct runas_settings *settings, const struct runas_question *question,
+		       struct runas_answer *answer, struct error *err)
+{
+	char asked[2 * ACCOUNT_NAME_SIZE];
+	bool has_target = question->target != NULL && question->target[0] != '\0';
+	bool refused = strcmp(replayed->rule, POLICY_RUNAS) == 0;
+	(void)settings;
+	snprintf(asked, sizeof(asked), "%s%s%s", has_target ? question->target : "",
+		 has_target ? " " : "", question->name);
+	if (strcmp(replayed->runas, asked) != 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "the record does not have the script's answer for %s",
+				 question->name);
+	if (refused)
+		return error_set_key(err, "auth.runas.validation_script", ERROR_DENIED, "%s",
+				     replayed->reason);
+	*answer = replayed->answer;
+	return 0;
+}
+
+/* The account that the job asked for, or NULL: the first of two arguments of the script. */
+static const char *target_then(const struct record *record, char target[ACCOUNT_NAME_SIZE])
+{
+	size_t length = strcspn(record->runas, " ");
+	if (record->runas[length] == '\0' || length >= ACCOUNT_NAME_SIZE)
+		return NULL;
+	memcpy(target, record->runas, length);
+	target[length] = '\0';
+	return target;
+}
+
+/* The record has at most one identity of the person. */
+static bool needs_identities(const struct applicant *applicant)
+{
+	const struct auth_rule *decider = applicant->auth_rule;
+	const struct auth_rule *rule = applicant->settings->rules;
+	for (; decider != NULL && rule <= decider; rule++)
+		if (rule->identity_providers.count > 0)
+			return true;
+	return false;
+}
+
+static int apply(const struct explain *explain, const struct record *record,
+		 struct applicant *applicant, struct error *err)
+{
+	static const struct policy_sources sources = {account_by_name, account_groups, answer_then,
+						      nologin_then};
+	const struct auth_settings *auth = &explain->settings->auth;
+	char target[ACCOUNT_NAME_SIZE];
+	bool has_token = record->claims.user_login[0] != '\0';
+	*applicant = (struct applicant){
+		.settings = auth,
+		.sources = &sources,
+		.service = &explain->service,
+		.claims = &record->claims,
+		.target = auth->runas.user_variable != NULL ? target_then(record, target) : NULL,
+		.scoped_user_id = record->scoped_user_id,
+	};
+	replayed = record;
+	if (!has_token && rules_need_token(explain->settings))
+		return error_set_key(err, "general.jwt_env_variable", ERROR_DENIED,
+				     "the job has no id token, and a setting needs one");
+	int result = policy_apply(applicant, err);
+	if (needs_identities(applicant))
+		return error_set(err, ERROR_SYSTEM,
+				 "the record does not have the identities of the person, which "
+				 "identity_providers of [[auth.rule]] needs");
+	if (result == 0)
+		return 0;
+	if (strcmp(err->key, "auth.identity_provider") == 0 &&
+	    strcmp(record->provider, auth->identity_provider) != 0)
+		return error_set(err, ERROR_SYSTEM, "the record does not have the identity at %s",
+				 auth->identity_provider);
+	applet_add_place(explain->configuration, explain->settings, err);
+	return -1;
+}
+
+static enum verdict compare(const struct record *record, const struct applicant *applicant,
+			    int result, const struct error *err)
+{
+	if (result != 0 && err->kind != ERROR_DENIED)
+		return NOT_KNOWN;
+	if (record->was_allowed)
+		return result == 0 && strcmp(record->account, applicant->account.name) == 0
+			       ? SAME
+			       : DIFFERS;
+	if (result != 0)
+		return SAME;
+	/* Another check refused it, or a release that did not record the rule. */
+	return record->rule[0] != '\0' ? DIFFERS : NOT_KNOWN;
+}
+
+static void print_then(const struct record *record)
+{
+	const char *login = record->claims.user_login;
+	printf("job %" PRIu64 " of %s: ", record->claims.job_id,
+	       login[0] != '\0' ? login : "an unknown person");
+	if (record->was_allowed)
+		printf("allowed as %s", record->account);
+	else if (record->rule[0] != '\0')
+		printf("refused (%s)", record->rule);
+	else
+		printf("refused: %s", record->reason);
+}
+
+static void replay_record(struct replay *replay, const struct record *record)
+{
+	struct applicant applicant;
+	struct error err = {.detail = ""};
+	bool has_token = record->claims.user_login[0] != '\0';
+	if (!record->was_allowed && !has_token && record->rule[0] == '\0') {
+		replay->before_rules++;
+		return;
+	}
+	int result = apply(replay->explain, record, &applicant, &err);
+	enum verdict verdict = compare(record, &applicant, result, &err);
+	replay->verdicts[verdict]++;
+	if (verdict == SAME)
+		return;
+	print_then(record);
+	if (verdict == DIFFERS && result == 0)
+		printf(" -> allowed as %s\n", applicant.account.name);
+	else if (verdict == DIFFERS)
+		printf(" -> refused (%s): %s%s\n",
+		       applicant.rule != NULL ? applicant.rule : "token", err.detail, err.place);
+	else
+		printf(" -> not known: %s%s\n",
+		       result != 0 ? err.detail
+				   : "the rules admit it, but the record does not name the rule "
+				     "that refused it",
+		       err.place);
+}
+
+/* The text of a decision of config in the line, which may begin with a prefix of syslog. */
+static const char *find_decision(const char *line)
+{
+	bool decides = strstr(line, "\"stage\":\"config\"") != NULL &&
+		       (strstr(line, "\"decision\":\"allowed\"") != NULL ||
+			strstr(line, "\"decision\":\"refused\"") != NULL);
+	return decides ? strchr(line, '{') : NULL;
+}
+
+static int replay_file(struct replay *replay, FILE *file, struct error *err)
+{
+	cleanup_free char *line = NULL;
+	cleanup_free struct record *record = calloc(1, sizeof(*record));
+	size_t room = 0;
+	if (record == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	for (ssize_t size; (size = getline(&line, &room, file)) >= 0;) {
+		const char *text = find_decision(line);
+		struct error unread;
+		if (text == NULL)
+			continue;
+		if (size > LINE_MOST_SIZE || read_record(text, record, &unread) != 0)
+			replay->unreadable++;
+		else
+			replay_record(replay, record);
+	}
+	return ferror(file) == 0
+		       ? 0
+		       : error_errno(err, ERROR_SYSTEM, "cannot read %s", replay->explain->replay);
+}
+
+int explain_replay(const struct explain *explain)
+{
+	const struct invocation *call = explain->call;
+	struct replay replay = {.explain = explain};
+	struct error err;
+	int copy = fcntl(explain->input, F_DUPFD_CLOEXEC, 0);
+	FILE *file = copy >= 0 ? fdopen(copy, "r") : NULL;
+	if (file == NULL) {
+		error_errno(&err, ERROR_SYSTEM, "cannot read %s", explain->replay);
+		return applet_give_up(call, &err);
+	}
+	int result = replay_file(&replay, file, &err);
+	fclose(file);
+	size_t known = replay.verdicts[SAME] + replay.verdicts[DIFFERS];
+	if (result == 0 &&
+	    known + replay.verdicts[NOT_KNOWN] + replay.before_rules + replay.unreadable == 0)
+		result =
+			error_set(&err, ERROR_SYSTEM,
+				  "%s has no record that allows or refuses a job", explain->replay);
+	if (result != 0)
+		return applet_give_up(call, &err);
+	printf("%zu decisions: %zu the same, %zu different, %zu not known; not replayed: %zu "
+	       "refused "
+	       "before the rules, %zu lines that cannot be read\n",
+	       known + replay.verdicts[NOT_KNOWN], replay.verdicts[SAME], replay.verdicts[DIFFERS],
+	       replay.verdicts[NOT_KNOWN], replay.before_rules, replay.unreadable);
+	int printed = applet_printed(call);
+	if (printed != 0 || replay.verdicts[DIFFERS] > 0)
+		return printed != 0 ? printed : 1;
+	return replay.verdicts[NOT_KNOWN] + replay.unreadable > 0 ? call->system_failure : 0;
+}

@@ -1,0 +1,72 @@
+/*
+ * Whether jobs can have a cgroup of their own. Only a process of the runner's service shows what
+ * its unit sets.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/doctor/checks.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/process/cgroup_tree.h"
+
+#define RUNNER_NAME "gitlab-runner\n"
+
+static bool is_runner(int processes, const char *pid, uid_t uid)
+{
+	char path[64];
+	char name[32] = "";
+	struct stat owner;
+	snprintf(path, sizeof(path), "%.32s/comm", pid);
+	cleanup_close int fd = openat(processes, path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &owner) == 0 && owner.st_uid == uid &&
+	       io_read_full(fd, name, sizeof(name) - 1) > 0 && strcmp(name, RUNNER_NAME) == 0;
+}
+
+/* The pid of GitLab Runner, as text; "" if no such process is visible. */
+static void find_runner(uid_t uid, char pid[16])
+{
+	DIR *processes = opendir("/proc");
+	const struct dirent *entry;
+	pid[0] = '\0';
+	while (processes != NULL && pid[0] == '\0' && (entry = readdir(processes)) != NULL)
+		if (text_is_made_of(entry->d_name, TEXT_DIGIT, 10) &&
+		    is_runner(dirfd(processes), entry->d_name, uid))
+			text_copy(pid, 16, entry->d_name);
+	if (processes != NULL)
+		closedir(processes);
+}
+
+void doctor_check_cgroup(struct doctor *doctor)
+{
+	struct error err;
+	char pid[16];
+	char path[CGROUP_PATH_SIZE];
+	const struct account *service = &doctor->service;
+	if (doctor->settings == NULL || !doctor->settings->auth.cgroup.enabled)
+		return;
+	find_runner(service->uid, pid);
+	if (pid[0] == '\0') {
+		doctor_say(doctor, DOCTOR_SKIP, "cgroup",
+			   "no process gitlab-runner of %s is running, whose cgroup could be "
+			   "examined",
+			   service->name);
+		return;
+	}
+	cleanup_close int base = -1;
+	if (cgroup_tree_path(pid, path, &err) == 0)
+		base = cgroup_tree_open(path, &err);
+	if (base >= 0 && cgroup_tree_check(base, path, service->uid, &doctor->settings->auth.cgroup,
+					   &err) == 0) {
+		doctor_say(doctor, DOCTOR_PASS, "cgroup",
+			   "the cgroup %s of the runner's service is delegated to %s", path,
+			   service->name);
+		return;
+	}
+	doctor_say(doctor, DOCTOR_FAIL, "cgroup", "%s", err.detail);
+	doctor_mend(doctor, "systemctl edit gitlab-runner.service");
+}

@@ -1,0 +1,313 @@
+#include "core/doctor/findings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/schema.h"
+#include "core/executor/login_shell.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/privilege/trusted_program.h"
+
+const char *const DOCTOR_RESULT_NAMES[DOCTOR_RESULTS] = {
+	[DOCTOR_PASS] = "pass",
+	[DOCTOR_SKIP] = "skip",
+	[DOCTOR_WARN] = "warn",
+	[DOCTOR_FAIL] = "fail",
+};
+
+__attribute__((format(printf, 1, 0))) static char *make_line(const char *format, va_list args)
+{
+	char *text = NULL;
+	if (vasprintf(&text, format, args) < 0)
+		return NULL;
+	text_make_printable(text);
+	return text;
+}
+
+void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
+		const char *format, ...)
+{
+	va_list args;
+	doctor->is_full = doctor->count == DOCTOR_FINDINGS_MAX;
+	/* The last finding takes the worst result, so that the verdict is right. */
+	if (doctor->is_full) {
+		struct doctor_finding *last = &doctor->findings[doctor->count - 1];
+		last->result = result > last->result ? result : last->result;
+		return;
+	}
+	va_start(args, format);
+	doctor->findings[doctor->count++] = (struct doctor_finding){
+		.result = result, .check = check, .what = make_line(format, args)};
+	va_end(args);
+}
+
+void doctor_clear(struct doctor *doctor)
+{
+	while (doctor->count > 0) {
+		struct doctor_finding *last = &doctor->findings[--doctor->count];
+		free(last->what);
+		free(last->remedy);
+	}
+}
+
+void doctor_mend(struct doctor *doctor, const char *format, ...)
+{
+	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
+	va_list args;
+	/* The finding was not kept. */
+	if (doctor->is_full)
+		return;
+	va_start(args, format);
+	free(last->remedy);
+	last->remedy = make_line(format, args);
+	va_end(args);
+}
+
+void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value)
+{
+	const struct schema_row *row = schema_find(table, key);
+	size_t line =
+		doctor->settings != NULL && row != NULL ? doctor->settings->lines[row - SCHEMA] : 0;
+	struct doctor_word file = doctor_quote(doctor->configuration);
+	const char *before = value != NULL ? " = " : "";
+	const char *after = value != NULL ? value : "";
+	if (line > 0)
+		doctor_mend(doctor, "set %s.%s%s%s at %s:%zu", table, key, before, after, file.text,
+			    line);
+	else
+		doctor_mend(doctor, "set %s.%s%s%s in %s", table, key, before, after, file.text);
+}
+
+struct doctor_word doctor_quote(const char *text)
+{
+	struct doctor_word word = {.text = ""};
+	/* Not an option of a command: vi executes what follows +! */
+	cleanup_free char *operand =
+		text[0] == '-' || text[0] == '+' ? text_format("./%s", text) : NULL;
+	if (operand != NULL)
+		text = operand;
+	if (text_is_made_of(text, TEXT_WORD "./:=,@%+", sizeof(word.text) - 1)) {
+		memcpy(word.text, text, strlen(text) + 1);
+		return word;
+	}
+	cleanup_free char *quoted = login_shell_quote(text);
+	if ((text_is_printable(text) || text[0] == '\0') && quoted != NULL &&
+	    text_copy(word.text, sizeof(word.text), quoted))
+		return word;
+	/* Bytes that a terminal would not show, as numbers that bash and similar shells understand.
+	 */
+	size_t used = (size_t)snprintf(word.text, sizeof(word.text), "$'");
+	for (; *text != '\0' && used + 6 < sizeof(word.text); text++)
+		used += (size_t)snprintf(word.text + used, sizeof(word.text) - used, "\\%03o",
+					 (unsigned int)(unsigned char)*text);
+	/* A part of a name would be the name of another file. */
+	if (*text != '\0')
+		text_copy(word.text, sizeof(word.text), "$(name-too-long)");
+	else
+		memcpy(word.text + used, "'", 2);
+	return word;
+}
+
+unsigned int doctor_permissions(const struct stat *file, const struct account *account)
+{
+	struct error err;
+	struct account_groups groups;
+	if (account->uid == 0)
+		return (file->st_mode & 0111) != 0 || S_ISDIR(file->st_mode) ? 7 : 6;
+	if (file->st_uid == account->uid)
+		return file->st_mode >> 6 & 7;
+	if (account_groups(account, &groups, &err) == 0 &&
+	    account_groups_have(&groups, file->st_gid))
+		return file->st_mode >> 3 & 7;
+	return file->st_mode & 7;
+}
+
+void doctor_mend_as_service(struct doctor *doctor)
+{
+	struct error err;
+	cleanup_free char *self = trusted_program_find(NULL, &err);
+	char options[3 * PATH_MAX] = "";
+	const char *const given[][2] = {{"--configuration", doctor->configuration},
+					{"--runner-config", doctor->runner_file},
+					{"--user", doctor->user}};
+	size_t used = 0;
+	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i][1] != NULL && used < sizeof(options))
+			used += (size_t)snprintf(options + used, sizeof(options) - used, " %s %s",
+						 given[i][0], doctor_quote(given[i][1]).text);
+	doctor_mend(doctor, "%s %s%s %s doctor%s", geteuid() == 0 ? "runuser -u" : "sudo -u",
+		    doctor_quote(doctor->service.name).text, geteuid() == 0 ? " --" : "",
+		    doctor_quote(self != NULL ? self : "jacamar").text, options);
+}
+
+void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what)
+{
+	doctor_say(doctor, DOCTOR_SKIP, check, "%s", what);
+	doctor_mend_as_service(doctor);
+}
+
+/* A directory that users live or work in is right as it is: the file is in the wrong place. */
+static bool is_of_users(const struct secure_path_fault *fault)
+{
+	struct account owner;
+	struct error err;
+	size_t length = strlen(fault->entry);
+	if (fault->is_shared)
+		return true;
+	return fault->foreign && !fault->is_link &&
+	       account_by_uid(fault->owner, &owner, &err) == 0 &&
+	       strncmp(owner.home, fault->entry, length) == 0 &&
+	       (owner.home[length] == '/' || owner.home[length] == '\0');
+}
+
+void doctor_mend_fault(struct doctor *doctor, const struct secure_path_fault *fault)
+{
+	struct doctor_word entry = doctor_quote(fault->entry);
+	struct stat found;
+	bool is_file = lstat(fault->entry, &found) == 0 && S_ISREG(found.st_mode);
+	if (is_of_users(fault))
+		doctor_mend(doctor, "use a directory that only root can write to, not %s",
+			    entry.text);
+	/* A file that another account owned may contain anything. */
+	else if (fault->foreign && is_file)
+		doctor_mend_copy(doctor, fault->entry,
+				 (found.st_mode & 0111) != 0 ? "0755" : "0644", "root");
+	else if (fault->foreign)
+		doctor_mend(doctor, "chown -h root %s", entry.text);
+	else
+		doctor_mend(doctor, "chmod go-w %s", entry.text);
+}
+
+void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode, const char *owner)
+{
+	struct doctor_word file = doctor_quote(path);
+	doctor_mend(doctor,
+		    "install -m %s -o %s %s %s.new && \"${EDITOR:-vi}\" %s.new && mv -f %s.new %s",
+		    mode, doctor_quote(owner).text, file.text, file.text, file.text, file.text,
+		    file.text);
+}
+
+struct doctor_word doctor_group(const struct doctor *doctor)
+{
+	struct error err;
+	char name[ACCOUNT_NAME_SIZE];
+	if (account_group_name(doctor->service.gid, name, &err) != 0)
+		snprintf(name, sizeof(name), "%u", (unsigned int)doctor->service.gid);
+	return doctor_quote(name);
+}
+
+void doctor_mend_closed(struct doctor *doctor, const char *path)
+{
+	struct stat found;
+	cleanup_free char *closed = doctor_find_closed(path);
+	struct doctor_word directory = doctor_quote(closed != NULL ? closed : path);
+	if (closed != NULL && stat(closed, &found) == 0 && found.st_uid == doctor->service.uid)
+		doctor_mend(doctor, "chmod u+x %s", directory.text);
+	else
+		doctor_mend(doctor, "use a directory that %s can enter, not %s",
+			    doctor_quote(doctor->service.name).text, directory.text);
+}
+
+char *doctor_find_own(const struct doctor *doctor)
+{
+	struct error err;
+	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
+	cleanup_free char *own = trusted_program_find(NULL, &err);
+	if (own == NULL)
+		return NULL;
+	return text_format("%s%s", own,
+			   name != NULL && strcmp(name, "/jacamar") == 0 ? "" : "-auth");
+}
+
+const char *doctor_writers(mode_t mode)
+{
+	if ((mode & 022) == 022)
+		return "its group and others";
+	return (mode & 020) != 0 ? "its group" : "others";
+}
+
+bool doctor_is_same_file(const char *one, const char *other)
+{
+	struct stat here;
+	struct stat there;
+	return strcmp(one, other) == 0 ||
+	       (stat(one, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
+		here.st_ino == there.st_ino);
+}
+
+bool doctor_is_own(const struct doctor *doctor)
+{
+	struct error err;
+	cleanup_free char *own = trusted_program_find(NULL, &err);
+	const char *slash = strrchr(doctor->program, '/');
+	cleanup_free char *beside =
+		slash != NULL ? text_format("%.*s/jacamar", (int)(slash - doctor->program),
+					    doctor->program)
+			      : NULL;
+	return own != NULL && beside != NULL && doctor_is_same_file(beside, own);
+}
+
+char *doctor_find_closed(const char *path)
+{
+	cleanup_free char *at = strdup(path);
+	char *slash = at;
+	while (slash != NULL) {
+		slash = strchr(slash + 1, '/');
+		if (slash == NULL)
+			break;
+		*slash = '\0';
+		if (access(at, X_OK) != 0)
+			return strdup(at);
+		*slash = '/';
+	}
+	return NULL;
+}
+
+void doctor_examine_way(const char *path, uid_t owner, struct secure_path_fault *fault)
+{
+	struct error err;
+	const struct secure_path_terms terms = {.what = "it", .owner = owner, .sticky = true};
+	cleanup_free char *whole = secure_path_make_absolute(path);
+	cleanup_free char *file = realpath(path, NULL);
+	*fault = (struct secure_path_fault){.entry = ""};
+	if (whole != NULL)
+		free(secure_path_examine(whole, &terms, fault, &err));
+	/* Faults of the file itself are found by other checks. */
+	if (file != NULL && strcmp(fault->entry, file) == 0)
+		fault->entry[0] = '\0';
+}
+
+void doctor_say_fault(struct doctor *doctor, const char *check, const char *path,
+		      const struct secure_path_fault *fault)
+{
+	struct stat found = {.st_mode = 022};
+	/* The fault may be of the file itself. */
+	bool is_above = strcmp(fault->entry, path) != 0;
+	const char *before = is_above ? ", on the path to " : "";
+	const char *behind = is_above ? "," : "";
+	(void)lstat(fault->entry, &found);
+	if (fault->foreign)
+		doctor_say(doctor, DOCTOR_FAIL, check, "%s%s%s%s is owned by uid %u, not by root",
+			   fault->entry, before, is_above ? path : "", behind,
+			   (unsigned int)fault->owner);
+	else
+		doctor_say(doctor, DOCTOR_FAIL, check, "%s%s%s%s is writable by %s", fault->entry,
+			   before, is_above ? path : "", behind, doctor_writers(found.st_mode));
+	doctor_mend_fault(doctor, fault);
+}
+
+bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
+{
+	struct secure_path_fault fault;
+	doctor_examine_way(path, doctor->service.uid, &fault);
+	if (fault.entry[0] == '\0')
+		return true;
+	doctor_say_fault(doctor, check, path, &fault);
+	return false;
+}

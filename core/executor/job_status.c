@@ -1,0 +1,150 @@
+#include "core/executor/job_status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/lib/io.h"
+
+/* When the scheduler is asked: so long after the submit, and so long after each question. */
+#define FIRST_ASK_MS 5000
+#define NEXT_ASK_MS  60000
+
+/* The time between two urgent questions. */
+#define URGENT_MS 500
+
+/* How long an answer may take. */
+#define ANSWER_LIMIT_MS 60000
+
+/* The state of a job that waits is reported again after this time. */
+#define REPORT_AGAIN_MS 300000
+
+void batch_report(const struct batch_reporter *reporter, const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	reporter->report(reporter->context, line);
+}
+
+void job_status_init(struct job_status *status, struct scheduler_client *client,
+		     const struct batch_reporter *reporter)
+{
+	*status = (struct job_status){
+		.reporter = reporter,
+		.client = client,
+		.asked_at = -1,
+		.next_ask = io_now_ms() + FIRST_ASK_MS,
+	};
+}
+
+static void report_answer(struct job_status *status)
+{
+	const struct batch_answer *answer = &status->answer;
+	bool reason = answer->reason[0] != '\0';
+	status->reported_at = io_now_ms();
+	batch_report(status->reporter, "%s job %s: %s%s%s%s%s%s", status->client->scheduler->name,
+		     status->client->files->number, answer->name, reason ? " (" : "",
+		     answer->reason, reason ? ")" : "",
+		     answer->expected[0] != '\0' ? ", expected to start " : "", answer->expected);
+}
+
+static void take_answer(struct job_status *status, const struct batch_answer *answer)
+{
+	bool is_news = strcmp(status->answer.name, answer->name) != 0 ||
+		       strcmp(status->answer.reason, answer->reason) != 0 ||
+		       ((answer->meaning == BATCH_WAITING || answer->meaning == BATCH_HOPELESS) &&
+			io_now_ms() - status->reported_at >= REPORT_AGAIN_MS);
+	/* Lines of ours in the middle of what the job prints must be worth it. */
+	if (status->report == REPORT_ALL_BUT_START && answer->meaning == BATCH_RUNNING &&
+	    status->answer.meaning != BATCH_RUNNING)
+		is_news = false;
+	if (status->outage_reported && status->report != REPORT_NOTHING)
+		batch_report(status->reporter, "%s answers again", status->client->scheduler->name);
+	status->outage_reported = false;
+	status->answer = *answer;
+	status->asked_at = status->client->last_start;
+	if (is_news && status->report != REPORT_NOTHING && answer->name[0] != '\0')
+		report_answer(status);
+}
+
+static void report_outage(struct job_status *status, const char *why)
+{
+	if (status->outage_reported || status->report == REPORT_NOTHING)
+		return;
+	status->outage_reported = true;
+	batch_report(status->reporter,
+		     "%s does not report the state of the job: %s; it will be asked again",
+		     status->client->scheduler->name, why);
+}
+
+/* A history without an answer is no outage: many sites keep none. */
+static bool read_answer(struct job_status *status)
+{
+	const struct scheduler *scheduler = status->client->scheduler;
+	const struct command_result *result = &status->client->result;
+	struct batch_answer answer;
+	bool of_history = status->history == HISTORY_BEING_ASKED;
+	if (of_history) {
+		status->history = HISTORY_ASKED;
+	} else if (scheduler_client_change_form(status->client)) {
+		status->next_ask = io_now_ms();
+		return false;
+	}
+	bool is_answer = status->client->process.in_time;
+	if (is_answer && of_history)
+		is_answer = result->status == 0 && scheduler->read_history(result->output, &answer);
+	else if (is_answer)
+		is_answer = scheduler->read_answer(result, &answer);
+	if (is_answer)
+		take_answer(status, &answer);
+	else if (!of_history)
+		report_outage(status, scheduler_client_failure(status->client).text);
+	return is_answer || of_history;
+}
+
+bool job_status_is_open(const struct job_status *status)
+{
+	return status->answer.meaning == BATCH_FORGOTTEN &&
+	       status->client->scheduler->ask_history != NULL && status->history != HISTORY_ASKED;
+}
+
+/* Asks the history once for a job that the scheduler has forgotten, otherwise the scheduler. */
+static bool ask(struct job_status *status)
+{
+	struct scheduler_client *client = status->client;
+	struct error err;
+	bool of_history = job_status_is_open(status);
+	status->next_ask = io_now_ms() + NEXT_ASK_MS;
+	if (scheduler_client_start(client,
+				   of_history ? client->scheduler->ask_history
+					      : scheduler_client_ask(client),
+				   NULL, ANSWER_LIMIT_MS, &err) == 0) {
+		status->history = of_history ? HISTORY_BEING_ASKED : status->history;
+		return false;
+	}
+	if (of_history)
+		status->history = HISTORY_ASKED;
+	else
+		report_outage(status, err.detail);
+	return of_history;
+}
+
+bool job_status_step(struct job_status *status, enum job_status_report report, int64_t urgent_from)
+{
+	struct scheduler_client *client = status->client;
+	status->report = report;
+	if (client->process.child > 0)
+		return scheduler_client_step(client) && read_answer(status);
+	int64_t due = status->next_ask;
+	int64_t earliest = scheduler_client_next_start(client);
+	if (urgent_from >= 0)
+		due = client->last_start + URGENT_MS > urgent_from ? client->last_start + URGENT_MS
+								   : urgent_from;
+	/* Without a number, the scheduler would be asked about all jobs. */
+	if (client->files->number[0] == '\0' || io_now_ms() < (due > earliest ? due : earliest))
+		return false;
+	return ask(status);
+}

@@ -1,0 +1,56 @@
+/*
+ * Follows the state of a batch job that the scheduler reports. The scheduler is asked rarely, and
+ * nobody waits for its answer: an answer is read when it has come, and what is new in it is written
+ * to the job's log.
+ */
+#ifndef JACAMAR_CORE_EXECUTOR_JOB_STATUS_H
+#define JACAMAR_CORE_EXECUTOR_JOB_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/executor/scheduler.h"
+#include "core/executor/scheduler_client.h"
+
+/* Writes one line of jacamar's own into the job's log. */
+struct batch_reporter {
+	void (*report)(const void *context, const char *line);
+	const void *context;
+};
+void batch_report(const struct batch_reporter *reporter, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What is reported in the job's log. */
+enum job_status_report {
+	REPORT_ALL,
+	REPORT_ALL_BUT_START, /* that the job runs is known already */
+	REPORT_NOTHING,
+};
+
+struct job_status {
+	const struct batch_reporter *reporter;
+	struct scheduler_client *client;
+	struct batch_answer answer; /* the last one; its name and meaning are empty before it */
+	int64_t asked_at;	    /* when it was asked for; -1 before it */
+	int64_t reported_at;
+	int64_t next_ask;
+	enum job_status_report report;
+	bool outage_reported; /* the scheduler has not answered since */
+	enum { HISTORY_NOT_ASKED, HISTORY_BEING_ASKED, HISTORY_ASKED } history;
+};
+
+/* All times are of io_now_ms's clock. */
+void job_status_init(struct job_status *status, struct scheduler_client *client,
+		     const struct batch_reporter *reporter);
+
+/* True if the scheduler has forgotten the job, but its history may still know how the job ended. */
+bool job_status_is_open(const struct job_status *status);
+
+/*
+ * Reads an answer that has come; or asks, if it is time: every now and then, or, if it is urgent,
+ * from `urgent_from` on as often as [batch] command_delay allows (-1: it is not urgent). True if
+ * there is a new answer, or if the last one is final because the history has none.
+ */
+bool job_status_step(struct job_status *status, enum job_status_report report, int64_t urgent_from);
+
+#endif

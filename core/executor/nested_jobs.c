@@ -1,0 +1,104 @@
+#include "core/executor/nested_jobs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/executor/scheduler.h"
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+
+/* Each pass finds what the jobs of the one before have submitted before they ended. */
+#define PASSES 3
+
+/* Not the cookie: every user of the cluster may see it. */
+#define MARK "jacamar-ci:%s"
+
+struct mark {
+	char text[STATE_REFERENCE_SIZE + 16];
+};
+static struct mark mark_of(const struct state *state)
+{
+	struct mark mark;
+	snprintf(mark.text, sizeof(mark.text), MARK, state->reference);
+	return mark;
+}
+
+char *nested_jobs_mark(const struct state *state)
+{
+	const struct scheduler *scheduler = scheduler_of(state->settings.general.executor);
+	if (scheduler == NULL || scheduler->mark == NULL)
+		return strdup("");
+	return text_format("builtin export JACAMAR_BATCH_MARK=%s\n%s", mark_of(state).text,
+			   scheduler->mark);
+}
+
+/* Adds the numbers of the lines "NUMBER MARK"; false without memory. */
+static bool collect(const char *lines, const char *mark, struct argv *numbers)
+{
+	size_t length = strlen(mark);
+	for (const char *line = lines; *line != '\0'; line = scheduler_next_line(line)) {
+		char number[BATCH_NUMBER_SIZE];
+		size_t digits = strspn(line, TEXT_DIGIT);
+		if (digits == 0 || digits >= sizeof(number) || line[digits] != ' ' ||
+		    strncmp(line + digits + 1, mark, length) != 0 ||
+		    line[digits + 1 + length] != '\n')
+			continue;
+		snprintf(number, sizeof(number), "%.*s", (int)digits, line);
+		if (!argv_add(numbers, number))
+			return false;
+	}
+	return true;
+}
+
+static void report(const struct batch_reporter *reporter, const struct argv *numbers)
+{
+	char names[512] = "";
+	size_t used = 0;
+	for (size_t i = 0; i < numbers->count && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i > 0 ? ", " : "", numbers->items[i]);
+	batch_report(reporter, "cancelled batch jobs that the script had submitted itself: %s",
+		     names);
+}
+
+/* One pass: how many were cancelled; -1 with *err. */
+static int end_once(struct scheduler_client *client, const struct batch_reporter *reporter,
+		    int64_t limit_ms, struct error *err)
+{
+	const struct scheduler *scheduler = client->scheduler;
+	const struct mark mark = mark_of(client->state);
+	struct argv numbers = {.count = 0};
+	int result = scheduler_client_run(client, scheduler->list_marked, NULL, limit_ms, err);
+	if (result == 0 && (!client->process.in_time || client->result.status != 0 ||
+			    !collect(client->result.output, mark.text, &numbers)))
+		result = error_set(err, ERROR_SYSTEM, "%s", scheduler_client_failure(client).text);
+	if (result == 0 && numbers.count > 0) {
+		result = scheduler_client_run(client, scheduler->cancel_marked, &numbers, limit_ms,
+					      err);
+		if (result == 0 && (!client->process.in_time || client->result.status != 0))
+			result = error_set(err, ERROR_SYSTEM, "%s",
+					   scheduler_client_failure(client).text);
+		if (result == 0)
+			report(reporter, &numbers);
+	}
+	result = result == 0 ? (int)numbers.count : -1;
+	argv_free(&numbers);
+	return result;
+}
+
+void nested_jobs_end(struct scheduler_client *client, const struct batch_reporter *reporter,
+		     int64_t limit_ms)
+{
+	struct error err;
+	int64_t deadline = io_now_ms() + limit_ms;
+	int ended = client->scheduler->list_marked != NULL ? 1 : 0;
+	for (int pass = 0; pass < PASSES && ended > 0 && io_now_ms() < deadline; pass++) {
+		ended = end_once(client, reporter, deadline - io_now_ms(), &err);
+		if (ended > 0)
+			scheduler_client_pause(client, 1000);
+	}
+	if (ended < 0)
+		batch_report(reporter,
+			     "batch jobs that the script has submitted itself may be left: %s",
+			     err.detail);
+}

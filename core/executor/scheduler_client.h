@@ -1,0 +1,112 @@
+/*
+ * Submits a job to the scheduler, asks for its state and cancels it. It waits for the first of
+ * these: an answer, a signal, the end of the CI job.
+ */
+#ifndef JACAMAR_CORE_EXECUTOR_SCHEDULER_CLIENT_H
+#define JACAMAR_CORE_EXECUTOR_SCHEDULER_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/executor/batch_files.h"
+#include "core/executor/scheduler.h"
+#include "core/executor/scheduler_command.h"
+#include "core/lib/error.h"
+#include "core/process/subprocess.h"
+#include "core/protocol/channel.h"
+
+struct scheduler_client {
+	const struct scheduler *scheduler;
+	const struct state *state;
+	struct batch_files *files; /* of the job; borrowed */
+	char name[96];		   /* of the job in the scheduler */
+	struct scheduler_command_site site;
+	struct subprocess process; /* the command that runs */
+	struct command_result result;
+	int signals; /* signals.h */
+	int channel; /* its end cancels the job; -1: nothing can cancel it */
+	bool cancelled;
+	int64_t last_start; /* of a command, on io_now_ms's clock */
+	size_t ask_form;    /* 0: `ask`; n: ask_otherwise[n - 1] */
+	/* Called if a submit has had no answer for some seconds; may be NULL. */
+	void (*on_slow_submit)(const struct scheduler_client *client, void *context);
+	void *slow_context;
+};
+
+/* The caller calls scheduler_client_close also after a failure. */
+int scheduler_client_open(struct scheduler_client *client, const struct channel_header *header,
+			  const struct channel_reader *channel, struct error *err);
+void scheduler_client_close(struct scheduler_client *client);
+
+/*
+ * Waits for a signal, the end of the channel or output of the running command, but not longer than
+ * `timeout_ms`; with `for_output` also until standard output can be written.
+ */
+void scheduler_client_wait(struct scheduler_client *client, int64_t timeout_ms, bool for_output);
+
+/* When the next command may start: [batch] command_delay after the last. */
+int64_t scheduler_client_next_start(const struct scheduler_client *client);
+
+/* Starts one of the scheduler's commands, unless another one runs. */
+int scheduler_client_start(struct scheduler_client *client, const char *const *template,
+			   const struct argv *arguments, int64_t limit_ms, struct error *err);
+
+/* Runs a command to its end, or to the limit. -1 if it could not be started. */
+int scheduler_client_run(struct scheduler_client *client, const char *const *template,
+			 const struct argv *arguments, int64_t limit_ms, struct error *err);
+
+/* Reads what the command has printed; true once it has ended, and `result` is complete. */
+bool scheduler_client_step(struct scheduler_client *client);
+
+/* The command that asks for the state of the job. */
+const char *const *scheduler_client_ask(const struct scheduler_client *client);
+
+/*
+ * True if the command that has ended does not know this form of the question: the next form is used
+ * from then on.
+ */
+bool scheduler_client_change_form(struct scheduler_client *client);
+
+/*
+ * Submits the job and gets its number. A job whose number was lost, and that has left the queue by
+ * now, is submitted as well: its start file shows that. If the CI job is cancelled meanwhile, the
+ * submit still has some seconds to end: without its number, a job is hard to cancel.
+ */
+enum submit_fault {
+	SUBMIT_UNCLEAR,	  /* there may be a job: the queue could not be searched */
+	SUBMIT_NOT_ASKED, /* there is no job: the command could not be executed */
+	SUBMIT_REFUSED,	  /* there is no job: the scheduler has refused the request */
+	SUBMIT_UNJUDGED,  /* the queue has no job: the scheduler was busy or did not answer */
+};
+int scheduler_client_submit(struct scheduler_client *client, const struct argv *arguments,
+			    int64_t limit_ms, enum submit_fault *fault, struct error *err);
+
+/*
+ * After a submit without an answer there may be a job all the same: in the queue, or already on a
+ * node, which has written its start file. 1 if there is one, 0 if not, -1 if that is unknown. The
+ * start file is waited for `limit_ms`.
+ */
+int scheduler_client_find_submitted(struct scheduler_client *client, int64_t limit_ms);
+
+/* Waits, whatever happens meanwhile. */
+void scheduler_client_pause(struct scheduler_client *client, int64_t pause_ms);
+
+/* Cancels the job, even if its number is not known, and waits until it has left the queue. */
+int scheduler_client_withdraw(struct scheduler_client *client, int64_t limit_ms, struct error *err);
+
+/*
+ * True if the scheduler reports that the job has ended, or does not know it. Otherwise *err has the
+ * state of the job, or why the scheduler does not report it.
+ */
+bool scheduler_client_is_gone(struct scheduler_client *client, int64_t deadline, struct error *err);
+
+/* How long that may take: this process is killed after kill_timeout. */
+int64_t scheduler_client_patience(const struct scheduler_client *client);
+
+/* Why a command has failed: one line of its own, or how it ended. */
+struct scheduler_failure {
+	char text[512];
+};
+struct scheduler_failure scheduler_client_failure(const struct scheduler_client *client);
+
+#endif

@@ -1,0 +1,97 @@
+#include "core/lib/argv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/lib/io.h"
+
+#define BLANKS " \t\n"
+
+void argv_free(struct argv *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		free(words->items[i]);
+	free(words->items);
+	memset(words, 0, sizeof(*words));
+}
+
+bool argv_add(struct argv *words, const char *word)
+{
+	/* One more than the words: the NULL behind them. */
+	if (words->count + 1 >= words->room) {
+		size_t room = words->room > 0 ? 2 * words->room : 16;
+		char **grown = realloc(words->items, room * sizeof(*grown));
+		if (grown == NULL)
+			return false;
+		words->items = grown;
+		words->room = room;
+	}
+	char *copy = strdup(word);
+	if (copy == NULL)
+		return false;
+	words->items[words->count++] = copy;
+	words->items[words->count] = NULL;
+	return true;
+}
+
+/* Copies what stands behind an opening quote; moves *text behind the closing one. */
+static const char *take_quoted(const char **text, char quote, char **out)
+{
+	const char *at = *text;
+	for (; *at != quote; at++) {
+		if (*at == '\0')
+			return quote == '"' ? "a double quote is not closed"
+					    : "a single quote is not closed";
+		if (quote == '"' && *at == '\\' && at[1] != '\0' && strchr("$`\"\\\n", at[1]))
+			if (*++at == '\n')
+				continue;
+		*(*out)++ = *at;
+	}
+	*text = at + 1;
+	return NULL;
+}
+
+/* Copies one word to `out`, which it fits; moves *text behind it. */
+static const char *take_word(const char **text, char *out)
+{
+	const char *at = *text;
+	const char *fault = NULL;
+	while (fault == NULL && *at != '\0' && strchr(BLANKS, *at) == NULL) {
+		char byte = *at++;
+		if (byte == '\'' || byte == '"')
+			fault = take_quoted(&at, byte, &out);
+		else if (byte == '\\' && *at == '\0')
+			fault = "nothing stands behind the last backslash";
+		else if (byte == '\\' && *at == '\n')
+			at++;
+		else if (byte == '\\')
+			*out++ = *at++;
+		else
+			*out++ = byte;
+	}
+	*out = '\0';
+	*text = at;
+	return fault;
+}
+
+const char *argv_split(struct argv *words, const char *text)
+{
+	cleanup_free char *word = malloc(strlen(text) + 1);
+	if (word == NULL)
+		return "out of memory";
+	for (;;) {
+		text += strspn(text, BLANKS);
+		/* A line that goes on behind its end is no word. */
+		if (text[0] == '\\' && text[1] == '\n') {
+			text += 2;
+			continue;
+		}
+		if (*text == '\0')
+			return NULL;
+		const char *fault = take_word(&text, word);
+		if (fault != NULL)
+			return fault;
+		if (!argv_add(words, word))
+			return "out of memory";
+	}
+}

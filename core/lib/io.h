@@ -1,0 +1,48 @@
+/*
+ * Reading and writing completely, closing, and variables that are closed or freed when a function
+ * returns.
+ */
+#ifndef JACAMAR_CORE_LIB_IO_H
+#define JACAMAR_CORE_LIB_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "core/lib/error.h"
+
+static inline void cleanup_free_pointer(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+static inline void cleanup_close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+#define cleanup_free  __attribute__((cleanup(cleanup_free_pointer)))
+#define cleanup_close __attribute__((cleanup(cleanup_close_fd)))
+
+/* Writes all of it; 0, or -1 with errno. */
+int io_write_all(int fd, const void *bytes, size_t size);
+
+/* Reads until `size` bytes are there or the file ends; the number read, or -1 with errno. */
+ssize_t io_read_full(int fd, void *bytes, size_t size);
+
+/*
+ * Reads to the end of file into new memory (the caller frees it), with a NUL after the last
+ * byte. NULL with errno; EFBIG where there are more than `most` bytes.
+ */
+char *io_read_to_end(int fd, size_t most, size_t *size);
+
+/* Closes every descriptor from `first` on. */
+int io_close_from(int first, struct error *err);
+
+/* Milliseconds of the monotonic clock. */
+int64_t io_now_ms(void);
+
+#endif

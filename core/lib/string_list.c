@@ -1,0 +1,35 @@
+#include "core/lib/string_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool string_list_has(const struct string_list *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], text) == 0)
+			return true;
+	return false;
+}
+
+bool string_list_append(struct string_list *list, char *string)
+{
+	/* Grows at the powers of two, so that a long list costs few copies. */
+	if (string != NULL && (list->count & (list->count - 1)) == 0) {
+		size_t room = list->count > 0 ? 2 * list->count : 1;
+		char **items = reallocarray(list->items, room, sizeof(*items));
+		if (items == NULL)
+			return false;
+		list->items = items;
+	}
+	if (string != NULL)
+		list->items[list->count++] = string;
+	return string != NULL;
+}
+
+void string_list_free(struct string_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct string_list){0};
+}

@@ -1,0 +1,116 @@
+/*
+ * Whether the person whom the token names may have a job here, and as which account.
+ */
+#ifndef JACAMAR_CORE_POLICY_POLICY_H
+#define JACAMAR_CORE_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config/settings.h"
+#include "core/identity/claims.h"
+#include "core/lib/account.h"
+#include "core/lib/error.h"
+#include "core/policy/runas.h"
+
+#define POLICY_TEXT_SIZE 256
+
+/*
+ * Where the rules get their facts: NSS, the site's RunAs script, and nologin(5). Tests replace
+ * them.
+ */
+struct policy_sources {
+	int (*account)(const char *name, struct account *account, struct error *err);
+	int (*groups)(const struct account *account, struct account_groups *groups,
+		      struct error *err);
+	int (*runas)(const struct runas_settings *settings, const struct runas_question *question,
+		     struct runas_answer *answer, struct error *err);
+	const char *(*nologin)(char *text, size_t size); /* nologin_file() */
+};
+
+extern const struct policy_sources POLICY_SOURCES;
+
+/* One job's request to run, and what the rules have found out about it. */
+struct applicant {
+	/* Input, borrowed. */
+	const struct auth_settings *settings;
+	const struct policy_sources *sources;
+	const struct account *service;
+	const struct claims *claims; /* empty if the job has no token and needs none */
+	const char *target;	     /* the account that the job asks for; NULL or "": none */
+	uint64_t scoped_user_id;     /* of struct job */
+
+	/* Output; after a refusal only what was found before it. */
+	const struct claims_identity
+		*identity;	      /* the one that names the account; NULL: the login */
+	char name[ACCOUNT_NAME_SIZE]; /* of the person's own account, by the token */
+	bool asked;		      /* true if the RunAs script was run */
+	struct runas_answer runas;
+	struct account person;		   /* the account that the lists judge */
+	struct account_groups groups;	   /* of `person` */
+	struct account account;		   /* the job runs as this one */
+	char admitted[POLICY_TEXT_SIZE];   /* why the lists admit the person */
+	const char *admitted_by;	   /* the key of the list or rule that does; NULL: none */
+	const struct auth_rule *auth_rule; /* that decided, or failed; NULL: none has */
+	const char *rule;		   /* the name of the rule that failed; NULL: none has */
+};
+
+/* Names of rules that a replay of the audit log must know. */
+#define POLICY_NOLOGIN	  "nologin"
+#define POLICY_MACHINE	  "machine account"
+#define POLICY_RUNAS	  "RunAs script"
+#define POLICY_AUTH_RULES "auth rules"
+
+struct policy_rule {
+	const char *name; /* for the audit log and `jacamar explain` */
+	const char *key;  /* of the configuration, on which it depends; "": see the error's key */
+	int (*check)(struct applicant *applicant, struct error *err);
+	bool needed; /* the rules after it use its result */
+};
+
+/* In their order. */
+extern const struct policy_rule POLICY_RULES[];
+extern const size_t POLICY_RULE_COUNT;
+
+/*
+ * Checks the rules in their order; the first failure ends it. Returns 0, or -1 with ERROR_DENIED
+ * and the reason, or with ERROR_SYSTEM if that could not be found out.
+ */
+int policy_apply(struct applicant *applicant, struct error *err);
+
+/* Single rules, for doctor. */
+
+int policy_check_nologin(struct applicant *applicant, struct error *err);
+
+/*
+ * The four lists: user_blocklist refuses, then user_allowlist admits, then groups_blocklist
+ * refuses, then groups_allowlist admits; if there is an allowlist, everyone else is refused.
+ */
+int policy_check_lists(struct applicant *applicant, struct error *err);
+
+int policy_check_shell(struct applicant *applicant, struct error *err);
+
+/*
+ * For the rules: looks up the account that the lists judge, and its groups, unless that was done
+ * before.
+ */
+int policy_find_person(struct applicant *applicant, struct error *err);
+
+/*
+ * Sets *found to the first group of `list` that the account is in, or to NULL. `key` has the list.
+ * It compares ids: a group may have several names.
+ *
+ * No account is in a group that does not exist. But a directory that is down looks the same, and
+ * may also leave groups out of an account's list. So a group of a list that blocks must exist, and
+ * its own list of members is searched too. Other lists admit nobody by that list of members alone.
+ */
+int policy_find_group(const struct applicant *applicant, const struct string_list *list,
+		      const char *key, bool blocks, const char **found, struct error *err);
+
+/* Every stage checks this one again. */
+int policy_check_uid(const struct account *account, const struct account *service,
+		     enum downscope_kind downscope, int64_t min_uid, struct error *err);
+
+#endif

@@ -1,0 +1,180 @@
+#include "core/process/job_processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/lib/worker.h"
+#include "core/process/leftovers.h"
+#include "core/process/process_scan.h"
+#include "core/process/process_tree.h"
+#include "core/protocol/environment.h"
+
+/*
+ * How many searches in a row must find nothing: a process that keeps forking and exiting can
+ * escape one of them, but not several.
+ */
+#define EMPTY_SEARCHES 10
+
+#define PAUSE_US 20000
+
+/* How long the searches may take beyond the limit: the last ones, which find nothing. */
+#define SEARCH_MS 10000
+
+/* The processes of a job, and those that must get SIGCONT to notice their end. */
+struct job_processes {
+	struct pid_list found;
+	struct pid_list sleeping;
+};
+
+/* True if its command line is that of a user's side: jacamar --no-auth STAGE env-script ... */
+static bool is_user_side(pid_t pid)
+{
+	static const char *const expected[] = {NULL, "--no-auth", NULL, "env-script"};
+	char path[32];
+	char text[1024];
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : -1;
+	const char *argument = text;
+	if (size <= 0)
+		return false;
+	text[size] = '\0';
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		if (argument >= text + size ||
+		    (expected[i] != NULL && strcmp(argument, expected[i]) != 0))
+			return false;
+		argument += strlen(argument) + 1;
+	}
+	return true;
+}
+
+/*
+ * Adds the user's side that is the parent of a found process: all processes of its stage are below
+ * it. Its own environment is unreadable, and after sudo it has no cookie. If it is stopped, sudo is
+ * stopped as well, and must be woken to notice its end. This process and its parent, which asked
+ * for the search, are not added.
+ */
+static void add_user_side(struct job_processes *processes, pid_t child)
+{
+	pid_t parent = process_tree_parent_of(child);
+	if (parent <= 1 || parent == getpid() || parent == getppid() ||
+	    pid_list_has(&processes->found, parent) || !is_user_side(parent))
+		return;
+	pid_list_add(&processes->found, parent);
+	pid_list_add(&processes->sleeping, process_tree_parent_of(parent));
+}
+
+static int find(const struct process_scan_mark *mark, const char *scripts_dir,
+		struct job_processes *processes, char *names, struct error *err)
+{
+	if (scripts_dir != NULL)
+		leftovers_find(scripts_dir, &processes->found, names, JOB_PROCESSES_NAMES_SIZE);
+	/* Without a mark, every process of the account would be found. */
+	if (mark->variable != NULL &&
+	    process_scan(mark, &processes->found, names, JOB_PROCESSES_NAMES_SIZE) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot look for processes in /proc");
+	for (size_t i = processes->found.count; i > 0; i--)
+		add_user_side(processes, processes->found.pids[i - 1]);
+	return 0;
+}
+
+/* SIGCONT does no harm if the pid belongs to another process by now. */
+static void wake(const struct pid_list *sleeping)
+{
+	for (size_t i = 0; i < sleeping->count; i++)
+		if (sleeping->pids[i] > 1)
+			(void)kill(sleeping->pids[i], SIGCONT);
+}
+
+static void free_lists(struct job_processes *processes)
+{
+	pid_list_free(&processes->found);
+	pid_list_free(&processes->sleeping);
+}
+
+/* What is searched for, and how long. */
+struct search {
+	const char *variable; /* "NAME=cookie" */
+	const char *scripts_dir;
+	int64_t grace_ms;
+	int64_t limit_ms;
+};
+
+static int end_all(const void *argument, void *found_names, struct error *err)
+{
+	const struct search *search = argument;
+	char *names = found_names;
+	struct process_scan_mark mark = {.variable = search->variable};
+	int64_t start = io_now_ms();
+	bool terminated = false;
+
+	for (int empty = 0; empty < EMPTY_SEARCHES;) {
+		struct job_processes processes = {.found = {.count = 0}};
+		int64_t waited = io_now_ms() - start;
+		bool kills = waited >= search->grace_ms;
+		size_t killed = 0;
+		/* During the search: a process that keeps forking and exiting has a new pid soon.
+		 */
+		mark.signal_number = kills ? SIGSTOP : 0;
+		int result = find(&mark, search->scripts_dir, &processes,
+				  names[0] == '\0' ? names : NULL, err);
+		bool any = processes.found.count > 0;
+		empty = any ? 0 : empty + 1;
+		if (any && kills)
+			killed = process_tree_kill(&processes.found);
+		else if (any && !terminated)
+			process_tree_terminate(&processes.found);
+		terminated = terminated || any;
+		wake(&processes.sleeping);
+		free_lists(&processes);
+		if (result != 0)
+			return -1;
+		if (any && waited > search->limit_ms)
+			return error_set(err, ERROR_SYSTEM,
+					 "processes of the job could not be killed: %s", names);
+		if (any && killed == 0)
+			usleep(PAUSE_US);
+	}
+	return 0;
+}
+
+int job_processes_end(const char *cookie, const char *scripts_dir, int64_t grace_ms,
+		      int64_t limit_ms, char *names, struct error *err)
+{
+	cleanup_free char *variable =
+		cookie != NULL ? text_format(ENVIRONMENT_COOKIE "=%s", cookie) : NULL;
+	const struct search search = {variable, scripts_dir, grace_ms, limit_ms};
+	struct worker_verdict verdict;
+	struct worker worker = {
+		.work = end_all,
+		.argument = &search,
+		.reply = names,
+		.reply_size = JOB_PROCESSES_NAMES_SIZE,
+		.keeps_reply = true,
+		.signals = -1,
+		.deadline = io_now_ms() + grace_ms + limit_ms + SEARCH_MS,
+	};
+	memset(names, 0, JOB_PROCESSES_NAMES_SIZE);
+	if (cookie != NULL && variable == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	/* The job may have used up the user's processes: then this process searches itself. */
+	if (worker_start(&worker, err) != 0)
+		return end_all(&search, names, err);
+	int received = worker_receive(&worker, &verdict);
+	bool late = errno == ETIMEDOUT;
+	worker_close(&worker, true);
+	if (received != 0)
+		return error_set(err, ERROR_SYSTEM, "the search for processes of the job %s",
+				 late ? "did not end in time: does 'ps e', as the job's account, "
+					"hang as well?"
+				      : "was killed");
+	if (verdict.result != 0)
+		*err = verdict.error;
+	return verdict.result;
+}

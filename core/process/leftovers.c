@@ -1,0 +1,66 @@
+#include "core/process/leftovers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/process/process_scan.h"
+
+#define FILE_NAME      "left-running"
+#define LIST_MOST_SIZE (1024 * 1024)
+
+int leftovers_record(int scripts, struct error *err)
+{
+	struct pid_list left = {.count = 0};
+	int result = 0;
+	int status;
+	process_tree_reap(-1, &status);
+	if (process_tree_descendants(&left) != 0)
+		result = error_errno(err, ERROR_SYSTEM, "cannot list the processes of the job");
+	cleanup_close int fd = left.count == 0 ? -1
+					       : openat(scripts, FILE_NAME,
+							O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
+								O_NONBLOCK | O_CLOEXEC,
+							0600);
+	for (size_t i = 0; i < left.count && result == 0; i++) {
+		if (fd < 0 || dprintf(fd, "%d %llu\n", (int)left.pids[i],
+				      process_tree_start_of(left.pids[i])) < 0)
+			result = error_errno(
+				err, ERROR_SYSTEM,
+				"cannot record which processes the script left running");
+	}
+	pid_list_free(&left);
+	return result;
+}
+
+/* A line is "PID START". Other lines are ignored. */
+static void add_line(char *line, struct pid_list *found, char *names, size_t size)
+{
+	uint64_t pid;
+	uint64_t start;
+	const char *word = strsep(&line, " ");
+	if (line == NULL || !text_to_u64(word, &pid) || !text_to_u64(line, &start) || pid <= 1 ||
+	    pid > INT32_MAX || process_tree_is_dead((pid_t)pid) ||
+	    process_tree_start_of((pid_t)pid) != start || kill((pid_t)pid, 0) != 0 ||
+	    pid_list_has(found, (pid_t)pid))
+		return;
+	pid_list_add(found, (pid_t)pid);
+	if (names != NULL)
+		process_scan_add_name((pid_t)pid, names, size);
+}
+
+void leftovers_find(const char *scripts_dir, struct pid_list *found, char *names, size_t names_size)
+{
+	size_t size;
+	cleanup_free char *path = text_format("%s/" FILE_NAME, scripts_dir);
+	cleanup_close int fd =
+		path != NULL ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, LIST_MOST_SIZE, &size) : NULL;
+	char *rest = text;
+	for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL;)
+		add_line(line, found, names, names_size);
+}

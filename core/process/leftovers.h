@@ -1,0 +1,25 @@
+/*
+ * On the user's side: a list of the processes that a sub-stage leaves running. cleanup finds a
+ * job's processes by the cookie in their environment, and by this list those whose environment
+ * cannot be read (ssh-agent, programs with capabilities) or is empty.
+ *
+ * The list is a file of the user in the scripts directory. The user can change it, but can use it
+ * only to kill processes that the user may kill anyway.
+ */
+#ifndef JACAMAR_CORE_PROCESS_LEFTOVERS_H
+#define JACAMAR_CORE_PROCESS_LEFTOVERS_H
+
+#include "core/lib/error.h"
+#include "core/process/process_tree.h"
+
+/* Adds the living descendants of this process to the list; `scripts` is an open directory. */
+int leftovers_record(int scripts, struct error *err);
+
+/*
+ * Adds the processes of the list in `scripts_dir` that still run to `found`, and their names to
+ * `names` (may be NULL). A pid that another process has by now is left out.
+ */
+void leftovers_find(const char *scripts_dir, struct pid_list *found, char *names,
+		    size_t names_size);
+
+#endif

@@ -1,0 +1,140 @@
+#include "core/process/process_scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+
+/* Far above the limit of execve(2). */
+#define ENVIRONMENT_MOST_SIZE (8 * 1024 * 1024)
+
+/*
+ * True if the descriptor `name` in the directory `files` is one of these pipes, open for writing.
+ * Links of /proc are read, not followed: the file could be on a file system that hangs.
+ */
+static bool is_pipe(int files, const char *name, const ino_t pipes[2])
+{
+	char target[64];
+	char wanted[64];
+	struct stat link;
+	ssize_t size = readlinkat(files, name, target, sizeof(target) - 1);
+	if (size <= 0 || fstatat(files, name, &link, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    (link.st_mode & S_IWUSR) == 0)
+		return false;
+	target[size] = '\0';
+	for (int i = 0; i < 2; i++) {
+		snprintf(wanted, sizeof(wanted), "pipe:[%ju]", (uintmax_t)pipes[i]);
+		if (pipes[i] != 0 && strcmp(target, wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* `process` is a descriptor of its /proc directory. */
+static bool holds_pipe(int process, const ino_t pipes[2])
+{
+	int files = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = files >= 0 ? fdopendir(files) : NULL;
+	const struct dirent *entry;
+	bool holds = false;
+	if (listing == NULL)
+		return false;
+	while (!holds && (entry = readdir(listing)) != NULL)
+		holds = is_pipe(files, entry->d_name, pipes);
+	closedir(listing);
+	return holds;
+}
+
+static bool has_variable(int process, const char *variable)
+{
+	size_t size;
+	cleanup_close int fd = openat(process, "environ", O_RDONLY | O_CLOEXEC);
+	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, ENVIRONMENT_MOST_SIZE, &size) : NULL;
+	if (text == NULL)
+		return false;
+	for (const char *at = text; at < text + size; at += strlen(at) + 1)
+		if (strcmp(at, variable) == 0)
+			return true;
+	return false;
+}
+
+static bool has_mark(int process, const struct process_scan_mark *mark)
+{
+	bool by_pipe = mark->pipes[0] != 0 || mark->pipes[1] != 0;
+	return (!by_pipe || holds_pipe(process, mark->pipes)) &&
+	       (mark->variable == NULL || has_variable(process, mark->variable));
+}
+
+void process_scan_add_name(pid_t pid, char *names, size_t size)
+{
+	char path[32];
+	char name[32] = "";
+	size_t used = strlen(names);
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd >= 0 ? io_read_full(fd, name, sizeof(name) - 1) : -1;
+	name[got > 0 ? got : 0] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	text_make_printable(name);
+	/* Never a part of an entry: half a pid would be another process's. */
+	char entry[64];
+	snprintf(entry, sizeof(entry), "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
+	if (strlen(entry) < size - used)
+		memcpy(names + used, entry, strlen(entry) + 1);
+}
+
+/* All processes in /proc except this one. */
+static int list_processes(DIR *processes, struct pid_list *all)
+{
+	const struct dirent *entry;
+	while ((entry = readdir(processes)) != NULL) {
+		uint64_t pid;
+		if (text_to_u64(entry->d_name, &pid) && (pid_t)pid != getpid() &&
+		    !pid_list_add(all, (pid_t)pid))
+			return -1;
+	}
+	return 0;
+}
+
+/* Examines one process, which may have ended. */
+static void examine(int processes, pid_t pid, const struct process_scan_mark *mark,
+		    struct pid_list *found)
+{
+	char name[16];
+	struct stat owner;
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	cleanup_close int process = openat(processes, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (process < 0 || fstat(process, &owner) != 0 || owner.st_uid != geteuid() ||
+	    !has_mark(process, mark))
+		return;
+	if (mark->signal_number != 0)
+		kill(pid, mark->signal_number);
+	pid_list_add(found, pid);
+}
+
+int process_scan(const struct process_scan_mark *mark, struct pid_list *found, char *names,
+		 size_t names_size)
+{
+	struct pid_list all = {.count = 0};
+	size_t first = found->count;
+	DIR *processes = opendir("/proc");
+	if (processes == NULL)
+		return -1;
+	int result = list_processes(processes, &all);
+	/* The newest first: one that keeps forking and exiting has a new pid soon. */
+	for (size_t i = all.count; i > 0 && result == 0; i--)
+		examine(dirfd(processes), all.pids[i - 1], mark, found);
+	for (size_t i = first; i < found->count && names != NULL; i++)
+		process_scan_add_name(found->pids[i], names, names_size);
+	pid_list_free(&all);
+	closedir(processes);
+	return result;
+}

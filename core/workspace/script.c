@@ -1,0 +1,71 @@
+#include "core/workspace/script.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/lib/io.h"
+#include "core/lib/text.h"
+#include "core/workspace/command_line.h"
+#include "core/workspace/workspace_directories.h"
+
+bool script_is_substage(const char *name)
+{
+	return text_is_made_of(name, TEXT_WORD, SCRIPT_SUBSTAGE_MOST);
+}
+
+static int write_script(struct channel_reader *channel, const struct channel_header *header,
+			const char *substage, int fd, const char *path, struct error *err)
+{
+	const char *prelude = header->state.settings.general.unrestricted_cmd_line
+				      ? ""
+				      : command_line_prelude(substage);
+	if (io_write_all(fd, prelude, strlen(prelude)) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot write %s", path);
+	return channel_copy_script(channel, header->script_size, fd, path, err);
+}
+
+int script_receive(struct channel_reader *channel, const struct channel_header *header,
+		   const char *substage, struct script *script, struct error *err)
+{
+	*script = (struct script){.directory = -1};
+	script->name = text_format("%s.bash", substage);
+	script->path = text_format("%s/%s.bash", header->state.scripts_dir, substage);
+	if (script->name == NULL || script->path == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
+	script->directory = workspace_open_scripts(&header->state, err);
+	if (script->directory < 0)
+		return -1;
+
+	/* If the sub-stage is repeated, the file of the first attempt may exist. */
+	if (unlinkat(script->directory, script->name, 0) != 0 && errno != ENOENT)
+		return error_errno(err, ERROR_SYSTEM, "cannot replace %s", script->path);
+	int fd = openat(script->directory, script->name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot make %s", script->path);
+	int result = write_script(channel, header, substage, fd, script->path, err);
+	/* A network file system may report only here that it is full. */
+	if (close(fd) != 0 && result == 0)
+		result = error_errno(err, ERROR_SYSTEM, "cannot write %s", script->path);
+	/* An incomplete script may have secrets in it. */
+	if (result != 0)
+		(void)unlinkat(script->directory, script->name, 0);
+	return result;
+}
+
+int script_remove(const struct script *script, struct error *err)
+{
+	if (unlinkat(script->directory, script->name, 0) != 0 && errno != ENOENT)
+		return error_errno(err, ERROR_SYSTEM, "cannot remove %s", script->path);
+	return 0;
+}
+
+void script_free(struct script *script)
+{
+	free(script->path);
+	free(script->name);
+	if (script->directory >= 0)
+		close(script->directory);
+}

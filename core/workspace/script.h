@@ -1,0 +1,35 @@
+/*
+ * On the user's side: writes the script of a sub-stage to a file that belongs to the user.
+ */
+#ifndef JACAMAR_CORE_WORKSPACE_SCRIPT_H
+#define JACAMAR_CORE_WORKSPACE_SCRIPT_H
+
+#include <stdbool.h>
+
+#include "core/lib/error.h"
+#include "core/protocol/channel.h"
+
+#define SCRIPT_SUBSTAGE_MOST 64
+
+struct script {
+	char *path;    /* absolute */
+	char *name;    /* in the scripts directory */
+	int directory; /* its descriptor; -1: not open */
+};
+
+/* True for the name of a sub-stage: 1-64 bytes of [A-Za-z0-9_-]. */
+bool script_is_substage(const char *name);
+
+/*
+ * Writes the shell functions of command_line.h and the script that comes over the channel to
+ * <scripts dir>/<substage>.bash, a new file of mode 0600. The caller calls script_free also after a
+ * failure.
+ */
+int script_receive(struct channel_reader *channel, const struct channel_header *header,
+		   const char *substage, struct script *script, struct error *err);
+
+/* Removes the file. */
+int script_remove(const struct script *script, struct error *err);
+void script_free(struct script *script);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Makes and reads the JSON files of t/runner for the end-to-end tests, which do so thousands of
+ * times: jq takes 20 ms to start.
+ *
+ *   job make TOKEN              a job, whose build_script is standard input, a line a command
+ *   job command TOKEN           likewise, but standard input is one command
+ *   job response FILE           the job response of a job
+ *   job exit FILE STAGE [SUBSTAGE]
+ *                               how the last such call of a result ended: its exit code, signal N,
+ *                               or null where there was none
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "job: %s\n", what);
+	return EXIT_FAILURE;
+}
+
+static int print(const json_t *value)
+{
+	if (value == NULL || json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0)
+		return fail("no such value, or not UTF-8");
+	putchar('\n');
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("cannot write");
+}
+
+/* The lines of standard input, without their ends. */
+static json_t *read_lines(void)
+{
+	json_t *lines = json_array();
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t size;
+	while ((size = getline(&line, &room, stdin)) >= 0) {
+		if (size > 0 && line[size - 1] == '\n')
+			size--;
+		if (json_array_append_new(lines, json_stringn(line, (size_t)size)) != 0)
+			exit(fail("standard input is not UTF-8"));
+	}
+	free(line);
+	return lines;
+}
+
+/* All of them as one command. */
+static json_t *join(json_t *lines)
+{
+	json_t *all = json_string("");
+	size_t i;
+	json_t *line;
+	json_array_foreach (lines, i, line) {
+		json_t *longer = json_sprintf("%s%s%s", json_string_value(all), i > 0 ? "\n" : "",
+					      json_string_value(line));
+		json_decref(all);
+		all = longer;
+	}
+	json_decref(lines);
+	return json_pack("[o]", all);
+}
+
+static int make(const char *token, json_t *script)
+{
+	json_t *job = json_pack(
+		"{s:{s:i, s:{s:i, s:s}, s:{s:s}, s:[{s:s, s:s, s:b}]}, s:{s:o}}", "response", "id",
+		981625, "job_info", "project_id", 20, "name", "ci-job", "git_info", "repo_url",
+		"https://gitlab-ci-token:job-secret@gitlab.example.com/group/project.git",
+		"variables", "key", "SITE_ID_TOKEN", "value", token, "masked", 1, "scripts",
+		"build_script", script);
+	int code = print(job);
+	json_decref(job);
+	return code;
+}
+
+static json_t *load(const char *path)
+{
+	json_error_t error;
+	json_t *value = json_load_file(path, 0, &error);
+	if (value == NULL)
+		exit(fail(error.text));
+	return value;
+}
+
+static int response(const char *path)
+{
+	json_t *job = load(path);
+	int code = print(json_object_get(job, "response"));
+	json_decref(job);
+	return code;
+}
+
+static bool is(const json_t *call, const char *key, const char *expected)
+{
+	const char *value = json_string_value(json_object_get(call, key));
+	return expected == NULL || (value != NULL && strcmp(value, expected) == 0);
+}
+
+static int exit_of(const char *path, const char *stage, const char *substage)
+{
+	json_t *result = load(path);
+	const json_t *last = NULL;
+	size_t i;
+	json_t *call;
+	json_array_foreach (json_object_get(result, "calls"), i, call)
+		if (is(call, "stage", stage) && is(call, "substage", substage))
+			last = call;
+	const json_t *code = json_object_get(last, "exit");
+	const json_t *number = json_object_get(last, "signal");
+	if (json_is_integer(number))
+		printf("signal %" JSON_INTEGER_FORMAT "\n", json_integer_value(number));
+	else if (json_is_integer(code))
+		printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(code));
+	else
+		puts("null");
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc >= 3 ? argv[1] : "";
+	if (argc == 3 && strcmp(verb, "make") == 0)
+		return make(argv[2], read_lines());
+	if (argc == 3 && strcmp(verb, "command") == 0)
+		return make(argv[2], join(read_lines()));
+	if (argc == 3 && strcmp(verb, "response") == 0)
+		return response(argv[2]);
+	if ((argc == 4 || argc == 5) && strcmp(verb, "exit") == 0)
+		return exit_of(argv[2], argv[3], argc == 5 && *argv[4] != '\0' ? argv[4] : NULL);
+	return fail("make TOKEN, command TOKEN, response FILE, exit FILE STAGE [SUBSTAGE]");
+}
