@@ -1,0 +1,34 @@
+#include "core/executor/batch_job.h"
+
+#include <stdio.h>
+
+#include "core/lib/io.h"
+
+bool batch_job_is_shared(const struct batch_job *batch)
+{
+	return batch->call->header->allocation != NULL;
+}
+
+struct batch_title batch_job_title(const struct batch_job *batch)
+{
+	struct batch_title title;
+	bool known = batch->files.number[0] != '\0';
+	snprintf(title.text, sizeof(title.text), "%s job %s", batch->client.scheduler->name,
+		 known ? batch->files.number : "of unknown number");
+	return title;
+}
+
+void batch_job_handle(struct batch_job *batch, enum batch_event event)
+{
+	enum batch_phase before = batch->phase;
+	batch->phase = batch_phase_after(before, event);
+	/* The next start writes a file of its own. */
+	if (before == KILLED && batch->phase == QUEUED)
+		batch_files_forget_exit(&batch->files, &batch->ended);
+	if (batch->phase <= RUNNING) {
+		batch->ended = BATCH_NO_EXIT;
+		batch->ended_at = -1;
+	} else if (batch->ended_at < 0) {
+		batch->ended_at = io_now_ms();
+	}
+}
