@@ -42,7 +42,7 @@
 
 #include <stdbool.h>
 
-#include "core/executor/batch.h"
+#include "core/executor/batch_call.h"
 #include "core/executor/scheduler_client.h"
 #include "core/executor/submission.h"
 #include "core/lib/error.h"

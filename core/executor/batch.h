@@ -10,30 +10,19 @@
 #define JACAMAR_CORE_EXECUTOR_BATCH_H
 
 #include <stdbool.h>
-#include <sys/resource.h>
 
-#include "core/executor/job_status.h"
+#include "config/settings.h"
+#include "core/executor/batch_call.h"
 #include "core/lib/error.h"
-#include "core/protocol/channel.h"
-#include "core/workspace/script.h"
 
 /* True if the executor is a scheduler, and the sub-stage one that runs in a batch job. */
 bool batch_takes(enum executor_kind executor, const char *substage);
-
-struct batch_call {
-	const char *substage;	     /* only for batch_run */
-	const struct script *script; /* only for batch_run: received */
-	const struct channel_header *header;
-	const struct channel_reader *channel;
-	struct batch_reporter reporter;
-};
 
 /*
  * Runs the script to its end. *exit_code is the script's; or BATCH_FAILED, with the reason in the
  * log, if the scheduler has killed the job for a limit or a cancel, or has refused the request of
  * the job's author. A CI job that was cancelled, or lost by no fault of its own, is an error.
  */
-#define BATCH_FAILED 1
 int batch_run(const struct batch_call *call, int *exit_code, struct error *err);
 
 /* Cancels all batch jobs of this CI job, and waits until they have left the queue. */

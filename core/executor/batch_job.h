@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/executor/batch.h"
+#include "core/executor/batch_call.h"
 #include "core/executor/batch_files.h"
 #include "core/executor/batch_phase.h"
 #include "core/executor/job_status.h"
