@@ -24,8 +24,10 @@
 #include "core/policy/policy.h"
 #include "core/privilege/confine.h"
 
-#define LINE_MOST_SIZE 65536
 #define PARSE_LIMIT_MS 30000
+
+/* A record, and a prefix of syslog. */
+#define LINE_MOST_SIZE (AUDIT_LINE_MOST_SIZE + 1024)
 
 /* A record of the stage config that allows or refuses a job. */
 struct record {
@@ -309,26 +311,57 @@ static const char *find_decision(const char *line)
 	return decides ? strchr(line, '{') : NULL;
 }
 
+/*
+ * Reads a line without its newline, of which at most LINE_MOST_SIZE bytes are kept: `line` has room
+ * for one more. False after the last one.
+ */
+static bool read_line(FILE *file, char *line, size_t *length)
+{
+	size_t kept;
+	int byte;
+	*length = 0;
+	for (; (byte = getc(file)) != EOF && byte != '\n'; ++*length)
+		if (*length < LINE_MOST_SIZE)
+			line[*length] = (char)byte;
+	kept = *length < LINE_MOST_SIZE ? *length : LINE_MOST_SIZE;
+	line[kept] = '\0';
+	return byte != EOF || *length > 0;
+}
+
+static void replay_line(struct replay *replay, const char *line, struct record *record)
+{
+	const char *text = find_decision(line);
+	struct error unread;
+	if (text == NULL)
+		return;
+	if (read_record(text, record, &unread) != 0)
+		replay->unreadable++;
+	else
+		replay_record(replay, record);
+}
+
 static int replay_file(struct replay *replay, FILE *file, struct error *err)
 {
-	cleanup_free char *line = NULL;
+	const struct explain *explain = replay->explain;
+	const char *name = strcmp(explain->replay, "-") == 0 ? "standard input" : explain->replay;
+	cleanup_free char *line = malloc(LINE_MOST_SIZE + 1);
 	cleanup_free struct record *record = calloc(1, sizeof(*record));
-	size_t room = 0;
-	if (record == NULL)
+	size_t number = 0;
+	if (line == NULL || record == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	for (ssize_t size; (size = getline(&line, &room, file)) >= 0;) {
-		const char *text = find_decision(line);
-		struct error unread;
-		if (text == NULL)
+	for (size_t length; read_line(file, line, &length);) {
+		number++;
+		if (length <= LINE_MOST_SIZE) {
+			replay_line(replay, line, record);
 			continue;
-		if (size > LINE_MOST_SIZE || read_record(text, record, &unread) != 0)
-			replay->unreadable++;
-		else
-			replay_record(replay, record);
+		}
+		replay->unreadable++;
+		applet_say(explain->call,
+			   "%s:%zu: not replayed: the line has more than %d bytes, which no record "
+			   "has; remove it, and find out what wrote it",
+			   name, number, LINE_MOST_SIZE);
 	}
-	return ferror(file) == 0
-		       ? 0
-		       : error_errno(err, ERROR_SYSTEM, "cannot read %s", replay->explain->replay);
+	return ferror(file) == 0 ? 0 : error_errno(err, ERROR_SYSTEM, "cannot read %s", name);
 }
 
 int explain_replay(const struct explain *explain)

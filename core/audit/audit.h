@@ -71,6 +71,12 @@ struct audit_record {
 #define AUDIT_TEXT_SIZE 1024
 
 /*
+ * More than any line has: a record has fewer than 30 texts, all in ASCII, and JSON at most doubles
+ * their bytes.
+ */
+#define AUDIT_LINE_MOST_SIZE 65536
+
+/*
  * Writes the record, unless its level is below that of the settings. If the audit log is not
  * enabled, records of what was allowed, warned of, refused or failed go to the local syslog; the
  * result is 0 even if they do not get there.

@@ -360,6 +360,14 @@ check 'lines that cannot be read are counted, and the rest is replayed' '
 		sed "s/\"login\":\"[^\"]*\"/\"login\":7/" "$log" | grep allowed | head -n 1
 		printf "{\"stage\":\"config\",\"decision\":\"allowed\",\"ref\":\"%099999d\"}\n" 0; } >"$box/syslog"
 	explain "$runner" --replay - <"$box/syslog" && exits 2 && count "$replayed the same, 0 different, 0 not known" && count ", 4 lines"'
+check 'a line that is longer than any record is named, and the rest is replayed' '
+	{ echo other; printf "{\"stage\":\"config\"%70000d\n" 0; head -n 1 "$log"; head -c 70000 /dev/zero; echo; sed 1d "$log"
+		printf "%70000d" 0; } >"$box/syslog"
+	explain "$runner" --replay - <"$box/syslog" && exits 2 && count "$replayed the same, 0 different, 0 not known" && count ", 3 lines" &&
+	[ "$(wc -l <"$box/err")" = 3 ] && for line in 2 4 $((decisions + 4)); do
+		grep "^jacamar: standard input:$line: not replayed: the line has more than [0-9]* bytes, which no record has; remove it" "$box/err" ||
+			exit 1
+	done'
 check 'a log without a decision is an error' '
 	echo "{\"stage\":\"run\",\"decision\":\"ok\"}" | explain "$runner" --replay - && exits 2 &&
 	[ ! -s "$box/out" ] && grep "no record that allows or refuses a job" "$box/err"'

@@ -193,6 +193,46 @@ START_TEST(a_record_of_config_says_what_the_token_says_of_the_pipeline)
 }
 END_TEST
 
+#define FILL(text) memset(text, '"', sizeof(text) - 1)
+
+/* JSON doubles each byte of these texts. */
+START_TEST(the_longest_line_is_within_the_limit)
+{
+	static char text[2 * AUDIT_TEXT_SIZE];
+	struct state job = full_job();
+	struct audit_record record = full_record(&job);
+	struct claims claims = {.runner_id = INT64_MAX, .project_id = INT64_MAX};
+	struct claims_identity identity = {.provider = ""};
+	struct auth_rule rule = {.name = text};
+	struct applicant applicant = {.claims = &claims,
+				      .identity = &identity,
+				      .asked = true,
+				      .rule = text,
+				      .auth_rule = &rule};
+	FILL(text);
+	FILL(claims.user_access_level);
+	FILL(claims.project_path);
+	FILL(claims.job_project_path);
+	FILL(claims.pipeline_source);
+	FILL(claims.ref);
+	FILL(claims.ref_protected);
+	FILL(claims.sha);
+	FILL(identity.provider);
+	FILL(identity.extern_uid);
+	FILL(applicant.name);
+	FILL(applicant.runas.username);
+	FILL(applicant.runas.data_dir);
+	FILL(job.account.name);
+	job.applicant = &applicant;
+	job.reference = job.project_path = job.login = job.settings.general.name = text;
+	record.stage = record.substage = record.reason = text;
+	char *line = audit_line(&record);
+	ck_assert_ptr_nonnull(line);
+	ck_assert_uint_lt(strlen(line), AUDIT_LINE_MOST_SIZE);
+	free(line);
+}
+END_TEST
+
 START_TEST(what_is_not_known_is_left_out)
 {
 	static const char *const said[] = {"time",	  "stage", "decision",
@@ -370,6 +410,7 @@ Suite *audit_suite(void)
 	tcase_add_loop_test(tcase, a_record_of_config_says_what_was_asked_and_answered, 0,
 			    ROWS(QUESTIONS));
 	tcase_add_test(tcase, a_record_of_config_says_what_the_token_says_of_the_pipeline);
+	tcase_add_test(tcase, the_longest_line_is_within_the_limit);
 	tcase_add_test(tcase, what_is_not_known_is_left_out);
 	tcase_add_loop_test(tcase, a_hostile_text_stays_a_text_in_one_line, 0, ROWS(HOSTILE));
 	tcase_add_test(tcase, a_long_text_is_cut);
