@@ -83,11 +83,13 @@ static struct settings *load_settings(const struct invocation *call, struct erro
 	if (settings == NULL) {
 		char service[ACCOUNT_NAME_SIZE] = "?";
 		account_name_of_process(service);
-		outcome_say_lines(call, messages);
-		error_set(err, ERROR_SYSTEM,
-			  "the configuration cannot be used: %s (read as %s; config_args in the "
-			  "runner's config.toml name it)",
-			  call->configuration, service);
+		if (call->unobfuscated)
+			outcome_say_lines(call, messages);
+		const char *first = messages != NULL ? messages : "out of memory";
+		error_set_key(err, "the configuration", ERROR_SYSTEM,
+			      "the configuration cannot be used: %s (read as %s; config_args in "
+			      "the runner's config.toml name it); the first error: %.*s",
+			      call->configuration, service, (int)strcspn(first, "\n"), first);
 		return NULL;
 	}
 	if (secure_path_check("the configuration", call->configuration, err) != 0 ||
@@ -317,11 +319,13 @@ int auth_applet(struct invocation *call)
 			  STATE_VARIABLE);
 		return outcome_failure(call, &unknown, &err);
 	}
-	int code =
-		state_parse(text, &job, &err) == 0 &&
-				confined_uids_set(job.settings.auth.confined_uids, false, &err) == 0
-			? run_stage(call, &job)
-			: outcome_failure(call, &unknown, &err);
+	int code;
+	if (state_parse(text, &job, &err) != 0)
+		code = outcome_failure(call, &unknown, &err);
+	else if (confined_uids_set(job.settings.auth.confined_uids, false, &err) != 0)
+		code = outcome_failure(call, &job, &err);
+	else
+		code = run_stage(call, &job);
 	state_free(&job);
 	return code;
 }

@@ -54,22 +54,41 @@ int outcome_warn(const struct invocation *call, const struct state *job, const c
 }
 
 /* One line: what the job's author may know, and whom to ask. */
-static void say_refusal(const struct invocation *call, const struct state *job, const char *reason)
+static void say_with_reference(const struct invocation *call, const struct state *job,
+			       const char *what, const char *reason)
 {
 	const char *reference = job->reference != NULL ? job->reference : "";
 	const char *support = job->settings.general.support;
-	applet_say(call,
-		   "this job was refused (reference %s): %s (for help, with this reference: %s)",
-		   reference, reason[0] != '\0' ? reason : "it is not permitted here",
+	applet_say(call, "%s (reference %s): %s (for help, with this reference: %s)", what,
+		   reference, reason,
 		   support != NULL ? support : "ask the administrators of this runner");
 }
 
-/* Only with -u does the author of the job read where the configuration is. */
+static void say_refusal(const struct invocation *call, const struct state *job, const char *reason)
+{
+	say_with_reference(call, job, "this job was refused",
+			   reason[0] != '\0' ? reason : "it is not permitted here");
+}
+
+/*
+ * True if only the site's staff can repair it. The author of the job must not read its paths and
+ * lists, but may read what the author's own server has answered, or that it has not.
+ */
+static bool is_fault_of_setup(const struct error *err)
+{
+	return err->kind == ERROR_SYSTEM && err->key[0] != '\0' &&
+	       strcmp(err->key, "general.gitlab_server") != 0 &&
+	       strcmp(err->key, "auth.confirm_job") != 0;
+}
+
 static void say_failure(const struct invocation *call, const struct state *job,
 			const struct error *err, const char *complete)
 {
 	if (err->kind == ERROR_DENIED)
 		say_refusal(call, job, call->unobfuscated ? complete : err->notice);
+	else if (is_fault_of_setup(err) && !call->unobfuscated)
+		say_with_reference(call, job, "this stage failed",
+				   "the setup of this runner has a fault");
 	else if (err->detail[0] != '\0')
 		applet_say(call, "%s", call->unobfuscated ? complete : err->detail);
 }

@@ -20,8 +20,9 @@ int outcome_begin(const struct invocation *call, const struct state *job, struct
  * also if the end cannot be recorded.
  *
  * A failure is reported in the job's log. For a refusal, the line there has a reference, whom to
- * ask, and the error's notice, with -u its detail; the reason is in the audit log. If config
- * refuses a job, that is a build failure: the runner then calls config no further time.
+ * ask, and the error's notice, with -u its detail; the reason is in the audit log. The same holds
+ * for a fault of the site's setup, which has no notice. If config refuses a job, that is a build
+ * failure: the runner then calls config no further time.
  */
 int outcome_failure(const struct invocation *call, const struct state *job,
 		    const struct error *err);

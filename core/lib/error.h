@@ -35,7 +35,10 @@ enum error_refusal {
 struct error {
 	enum error_kind kind;
 	enum error_refusal refusal;
-	/* The key of the configuration that it is about, such as "auth.min_uid"; "" if no key is.
+	/*
+	 * The key of the configuration that it is about, such as "auth.min_uid"; or another part of
+	 * the site's setup, such as "jacamar-auth"; "" if it is about neither. Then ERROR_SYSTEM is
+	 * for the site's staff, not for the job's log.
 	 */
 	char key[ERROR_KEY_SIZE];
 	char detail[ERROR_TEXT_SIZE]; /* one line; control characters are already escaped */

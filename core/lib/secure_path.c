@@ -175,8 +175,12 @@ char *secure_path_examine(const char *path, const struct secure_path_terms *term
 char *secure_path_resolve(const char *path, const char *what, struct error *err)
 {
 	struct secure_path_fault fault;
+	struct error why = {.kind = ERROR_SYSTEM, .detail = ""};
 	const struct secure_path_terms terms = {.what = what, .owner = geteuid()};
-	return secure_path_examine(path, &terms, &fault, err);
+	char *resolved = secure_path_examine(path, &terms, &fault, &why);
+	if (resolved == NULL)
+		error_set_key(err, what, why.kind, "%s", why.detail);
+	return resolved;
 }
 
 char *secure_path_make_absolute(const char *path)

@@ -16,6 +16,9 @@
 
 #define INSTALLED "/opt/jacamar/bin/jacamar"
 
+/* In place of a key: a fault of the installation. */
+#define PROGRAM "jacamar-auth"
+
 /* The key of the configuration that names the program, who must be able to execute it, and what is
    said if they cannot. */
 static const struct {
@@ -47,9 +50,10 @@ static int check_file(const char *path, const char *resolved, enum trusted_progr
 				     "%s %s, or run: chmod a+rx %s", path, USES[use].fault, path);
 	/* With a set-id bit it would run as another account than the job's. */
 	if (use != PROGRAM_OF_SERVICE && (found.st_mode & 06000) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "%s has a set-id bit, which it never needs; run: chmod ug-s %s",
-				 path, resolved);
+		return error_set_key(
+			err, USES[use].key, ERROR_SYSTEM,
+			"%s has a set-id bit, which it never needs; run: chmod ug-s %s", path,
+			resolved);
 	return 0;
 }
 
@@ -128,15 +132,16 @@ int trusted_program_check_everyone(const struct stat *file, const char *path, st
 	if ((file->st_mode & 001) == 0)
 		return 0;
 	if (file->st_nlink > 1)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth has capabilities, and everyone may execute it under "
-				 "another name: %s has hard links; install it as a file without "
-				 "them: make install-caps",
-				 path);
-	return error_set(err, ERROR_SYSTEM,
-			 "jacamar-auth has capabilities, and everyone may execute it; run: "
-			 "chmod o-rwx %s",
-			 path);
+		return error_set_key(
+			err, PROGRAM, ERROR_SYSTEM,
+			"jacamar-auth has capabilities, and everyone may execute it under "
+			"another name: %s has hard links; install it as a file without "
+			"them: make install-caps",
+			path);
+	return error_set_key(err, PROGRAM, ERROR_SYSTEM,
+			     "jacamar-auth has capabilities, and everyone may execute it; run: "
+			     "chmod o-rwx %s",
+			     path);
 }
 
 static int refuse_group(const struct stat *file, const char *path, const struct account *account,
@@ -193,18 +198,20 @@ int trusted_program_explain_privilege(struct error *err)
 	char path[PATH_MAX];
 	own_path(path, sizeof(path));
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth cannot change accounts: it was started with "
-				 "no_new_privs. Remove NoNewPrivileges=yes, and settings that "
-				 "imply it, from the unit of the runner's service");
+		return error_set_key(err, PROGRAM, ERROR_SYSTEM,
+				     "jacamar-auth cannot change accounts: it was started with "
+				     "no_new_privs. Remove NoNewPrivileges=yes, and settings that "
+				     "imply it, from the unit of the runner's service");
 	if (statvfs("/proc/self/exe", &mount) == 0 && (mount.f_flag & ST_NOSUID) != 0)
-		return error_set(err, ERROR_SYSTEM,
-				 "jacamar-auth cannot change accounts: %s is on a nosuid mount. "
-				 "Mount that file system without nosuid, or install jacamar-auth "
-				 "on another one",
-				 path);
-	return error_set(err, ERROR_SYSTEM,
-			 "jacamar-auth cannot change accounts: its file has no capabilities. As "
-			 "root, run: setcap cap_setgid,cap_setuid=ep %s",
-			 path);
+		return error_set_key(
+			err, PROGRAM, ERROR_SYSTEM,
+			"jacamar-auth cannot change accounts: %s is on a nosuid mount. "
+			"Mount that file system without nosuid, or install jacamar-auth "
+			"on another one",
+			path);
+	return error_set_key(
+		err, PROGRAM, ERROR_SYSTEM,
+		"jacamar-auth cannot change accounts: its file has no capabilities. As "
+		"root, run: setcap cap_setgid,cap_setuid=ep %s",
+		path);
 }

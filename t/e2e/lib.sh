@@ -309,10 +309,13 @@ logged() {
 
 # What the author of a refused job reads: "$refused_because REFERENCE): REASON $for_help". $neutral is
 # the end of that line where the reason is for the site's staff; neutral_reference prints the
-# reference of such a line in the job's log.
+# reference of such a line in the job's log. $setup_fault_because and $setup_fault are the same for a
+# fault that only the site's staff can repair.
 refused_because='this job was refused (reference'
+setup_fault_because='this stage failed (reference'
 for_help='(for help, with this reference: ask the administrators of this runner)'
 neutral="it is not permitted here $for_help"
+setup_fault="the setup of this runner has a fault $for_help"
 neutral_reference() {
 	sed -n "s/^$program: $refused_because \([0-9a-f]*\)): $neutral\$/\1/p" "$box/log" | tail -n 1
 }

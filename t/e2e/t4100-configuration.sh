@@ -74,6 +74,23 @@ check 'a file behind a link that others can exchange is refused' '
 	etc=$box/shared/link file=$box/shared/link/jacamar-config.toml
 	exchanged "$box/shared is writable by group or others; run: chmod go-w $box/shared"'
 rm -rf "$box/shared"
+
+# hides_setup: without -u the author of the job reads one line a call, with a reference, and no path
+# of the site. The runner calls config three times.
+hides_setup() {
+	bounded_play
+	[ $? -eq 2 ] && nothing_ran && grep "^$program: $setup_fault_because [0-9a-f]*): $setup_fault\$" "$box/log" &&
+		! grep "^$program: " "$box/log" | grep -v -F "$setup_fault" && ! grep -e "$etc/jacamar" -e chmod -e "$box/keys" "$box/log"
+}
+chmod 660 "$file"
+check 'the author of a job reads neither the path nor the remedy of a file that its group can write' hides_setup
+restore
+echo nonsense >>"$file"
+check 'the author of a job does not read what is wrong in the file' hides_setup
+restore
+chmod 666 "$box/keys.json"
+check 'the author of a job does not read which file of the configuration others can write' hides_setup
+chmod 644 "$box/keys.json"
 rm -f "$file"
 check 'a file that is not there is refused' 'fails "$file: cannot be opened: No such file or directory"'
 restore

@@ -249,6 +249,14 @@ location = \"$log\""
 		fresh; job </dev/null; echo nonsense >>"$etc/jacamar-config.toml"; with_syslog "$at" bounded_play
 		messages "" | jq -es "length > 0 and all(.decision == \"failed\" and .stage == \"config\" and
 			(.reference | length == 12) and (.reason | test(\"cannot be used\")))"'
+	log_to 'level = "debug"'
+	check 'of a configuration that its group can write, the author reads a reference, and the record has the remedy' '
+		fresh; job </dev/null; chmod g+w "$etc/jacamar-config.toml"; with_syslog "$at" bounded_play
+		reference=$(sed -n "s/^$program: $setup_fault_because \([0-9a-f]*\)): the setup of this runner has a fault (for help, .*/\1/p" "$box/log" |
+			head -n 1)
+		[ -n "$reference" ] && ! grep -e "^$program: .*$etc" -e chmod "$box/log" &&
+		messages "" | jq -es --arg reference "$reference" --arg file "$etc/jacamar-config.toml: writable by its group" \
+			"any(.reference == \$reference and (.reason | contains(\$file) and contains(\"chmod go-w\")))"'
 	log_to "level = \"debug\""
 	check 'a state that is damaged is told to the local daemon' '
 		job </dev/null; prepare_call; fresh; sed -i "s/JACAMAR_CI_STATE={/JACAMAR_CI_STATE=[/" "$call/call.sh"
