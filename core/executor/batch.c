@@ -239,6 +239,11 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 		if (batch->phase >= DONE) {
 			int result = batch_result_conclude(batch, last, event, exit_code, err);
 			drain(batch);
+			if (batch->ended.log_incomplete)
+				batch_report(&batch->reporter,
+					     "the job's log is incomplete: the file system of %s, "
+					     "or a quota there, was full",
+					     batch->client.state->scripts_dir);
 			/* The scheduler's answer can arrive before the last of the job's log. */
 			if (event == REPORTED_FAILED)
 				batch_report(&batch->reporter, "%s failed: %s",

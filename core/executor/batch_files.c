@@ -271,8 +271,8 @@ bool batch_files_read_exit(const struct batch_files *files, struct batch_files_e
 	if (fd < 0 || fstat(fd, &file) != 0 || !read_line(fd, line, sizeof(line)))
 		return false;
 	char *rest = line;
-	const char *words[4] = {"", "", "", ""};
-	for (size_t i = 0; i < 4 && rest != NULL; i++)
+	const char *words[3] = {"", "", ""};
+	for (size_t i = 0; i < 3 && rest != NULL; i++)
 		words[i] = strsep(&rest, " ");
 	bool reported = strcmp(words[0], "-") != 0;
 	*ended = (struct batch_files_exit){.code = -1, .file = file.st_ino};
@@ -281,7 +281,11 @@ bool batch_files_read_exit(const struct batch_files *files, struct batch_files_e
 		return false;
 	ended->code = reported ? (int)code : -1;
 	ended->status = (int)status;
-	ended->terminated = strcmp(words[3], "terminated") == 0;
+	const char *word;
+	while ((word = strsep(&rest, " ")) != NULL) {
+		ended->terminated |= strcmp(word, "terminated") == 0;
+		ended->log_incomplete |= strcmp(word, "incomplete") == 0;
+	}
 	return true;
 }
 

@@ -83,7 +83,8 @@ struct batch_files_exit {
 	int status;	 /* exit code of the login shell */
 	uint64_t size;	 /* of the log at the end */
 	bool terminated; /* a signal asked the script to end */
-	ino_t file;	 /* inode of the file: each start of the job has its own */
+	bool log_incomplete; /* the rest of the log could not be written */
+	ino_t file;	     /* inode of the file: each start of the job has its own */
 };
 
 /* False if there is no such file, or an invalid one. */

@@ -29,7 +29,10 @@
 	# every process of the job; this one ignores them and copies the rest of the output.
 	exec {log}> >(
 		trap '' HUP INT QUIT TERM USR1 USR2 XCPU
-		exec cat >>"$here.log"
+		command -p cat >>"$here.log" && exit
+		# The file system or a quota is full. The script must not get SIGPIPE because of that.
+		command -p cat >/dev/null
+		exit 1
 	)
 	copier=$!
 	pipe=$(command -p readlink "/proc/$$/fd/$log")
@@ -53,12 +56,11 @@
 		# SECONDS changes with the clock's second: a difference of one can be no time at all.
 		if ((SECONDS - quiet > 2 || SECONDS - began > patience)); then
 			holders=()
-			for process in $(command -p find /proc/[0-9]*/fd -lname "$pipe" -printf '%h\n' |
+			# Processes that can write into the pipe: the copier and its cat can only read it.
+			for process in $(command -p find /proc/[0-9]*/fd -lname "$pipe" -perm -200 -printf '%h\n' |
 				command -p sort -u); do
 				process=${process//[!0-9]/}
-				if [ "$process" != "$copier" ] && read -r name <"/proc/$process/comm"; then
-					holders+=("$process ($name)")
-				fi
+				! read -r name <"/proc/$process/comm" || holders+=("$process ($name)")
 			done 2>/dev/null
 			printf -v names ', %s' "${holders[@]:-processes that cannot be examined}"
 			[ -z "$(command -p tail -c 1 "$here.log")" ] || echo
@@ -68,12 +70,17 @@
 		fi
 		command -p sleep 0.05
 	done
+	incomplete=
+	if [ ! -e "/proc/$copier/exe" ]; then
+		wait "$copier"
+		[ $? -ne 1 ] || incomplete=' incomplete'
+	fi
 
 	# On NFS, other hosts see the bytes of a file once it is synchronized. Only after that may the name
 	# of the exit file appear.
 	command -p sync "$here.log"
 	size=$(command -p stat -c %s "$here.log")
-	printf '%s %s %s%s\n' "${code:--}" "${size:-0}" "$status" "$terminated" 1<>"$here.exit.new" &&
+	printf '%s %s %s%s\n' "${code:--}" "${size:-0}" "$status" "$terminated$incomplete" 1<>"$here.exit.new" &&
 		command -p sync "$here.exit.new" &&
 		command -p mv -f "$here.exit.new" "$here.exit" ||
 		printf 'jacamar: cannot tell how the script ended; is the file system full?\n'

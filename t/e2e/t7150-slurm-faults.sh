@@ -87,9 +87,12 @@ mkdir "$box/small"
 if mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small"; then
 	slurm_config
 	sed -i "s|^data_dir = .*|data_dir = \"$box/small\"|" "$etc/jacamar-config.toml"
-	printf '%s\n' 'echo it ran' "cat /dev/zero >$box/small/zeros || exit 3" | command_job
-	check 'a script that fills the file system has its exit code' '
-		play; [ $? -eq 1 ] && logged "it ran" && logged "exit code 3"'
+	printf '%s\n' 'echo it ran' "until grep -rqx 'it ran' $box/small --include='*.log'; do sleep 0.1; done" \
+		"cat /dev/zero >$box/small/zeros || code=3" \
+		'for i in $(seq 5000); do echo "no room, $i"; done' 'exit $code' | command_job
+	check 'a script that fills the file system has its exit code, and the log says that it is incomplete' '
+		play; [ $? -eq 1 ] && logged "it ran" && ! logged "no room, 5000" &&
+		logged "exit code 3" && logged "the job.s log is incomplete: the file system of $box/small"'
 else
 	skip 'a script that fills the file system: its own code' 'needs to mount a tmpfs'
 fi
