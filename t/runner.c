@@ -24,6 +24,7 @@ static const char USAGE[] =
 	"                          (lines that announce a command do not count)\n"
 	"  --abort                 a cancelled job ends at once, without after_script and the "
 	"rest\n"
+	"  --out-of-time           where it would be cancelled, the job's time is over instead\n"
 	"  --timeout SECONDS       of the whole job (default: the response's, or 3600)\n"
 	"  --kill-grace SECONDS    from SIGTERM to SIGKILL (default: the configuration's, or 600)\n"
 	"  --eof-timeout SECONDS   give up on pipes that stay open after their process ended\n"
@@ -116,6 +117,7 @@ static const struct {
 	{"cancel-after", SECONDS, MEMBER(watch.cancel_at)}, /* made a time of the clock later */
 	{"cancel-on", TEXT, MEMBER(watch.cancel_text)},
 	{"abort", FLAG, MEMBER(watch.abort)},
+	{"out-of-time", FLAG, MEMBER(watch.out_of_time)},
 	{"timeout", SECONDS, MEMBER(options.timeout)},
 	{"kill-grace", SECONDS, MEMBER(options.grace)},
 	{"eof-timeout", SECONDS, MEMBER(watch.eof_timeout)},

@@ -83,8 +83,8 @@ check 'a job that is to end at once ends without after_script' 'cancelled --abor
 	SCRIPT
 	[ ! -e "$home/left" ]'
 check 'a job that is out of time ends, and leaves nothing' '
-	printf "sleep 600 & %s/stray daemon ignore close forget live; sleep 600\n" "$box" | command_job
-	play --timeout 1 --kill-grace 20 --eof-timeout 30; [ $? -eq 4 ] && logged "timeout" && [ "$(grep -cF "$cancelled_line" "$box/log")" = 1 ] &&
+	printf "sleep 600 & %s/stray daemon ignore close forget live; echo it is ready; sleep 600\n" "$box" | command_job
+	play --out-of-time --cancel-on "is ready" --kill-grace 20 --eof-timeout 30; [ $? -eq 4 ] && logged "timeout" && [ "$(grep -cF "$cancelled_line" "$box/log")" = 1 ] &&
 		nothing_left'
 check 'nothing is left where the runner kills the driver too early' 'cancelled_hard() {
 		command_job; bounded_play --kill-grace 0.5 --cancel-on "is ready"; code=$?

@@ -92,7 +92,7 @@ if mount -t tmpfs -o size=2m,mode=1777 tmpfs "$box/small"; then
 		'for i in $(seq 5000); do echo "no room, $i"; done' 'exit $code' | command_job
 	check 'a script that fills the file system has its exit code, and the log says that it is incomplete' '
 		play; [ $? -eq 1 ] && logged "it ran" && ! logged "no room, 5000" &&
-		logged "exit code 3" && logged "the job.s log is incomplete: the file system of $box/small"'
+		logged "exit code 3" && logged "log is incomplete: the file system of $box/small"'
 else
 	skip 'a script that fills the file system: its own code' 'needs to mount a tmpfs'
 fi

@@ -65,7 +65,9 @@ static void cancel(struct watch *watch, enum phase phase)
 {
 	watch->cancel_at = -1;
 	watch->cancel_text = NULL;
-	if (watch->stopped == NULL && (watch->abort || phase == PHASE_BEFORE))
+	if (watch->out_of_time)
+		watch->deadline = 0;
+	else if (watch->stopped == NULL && (watch->abort || phase == PHASE_BEFORE))
 		watch->stopped = "canceled";
 	else if (phase == PHASE_SCRIPT)
 		watch->script_cancelled = true;

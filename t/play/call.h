@@ -27,6 +27,7 @@ struct watch {
 	int64_t deadline;
 	int64_t cancel_at;
 	const char *cancel_text; /* NULL: none */
+	bool out_of_time;	 /* time is over where the job would be cancelled */
 	bool abort;		 /* a cancelled job ends at once in every phase */
 	int64_t eof_timeout;	 /* from the end of the process to the end of its pipes */
 	const char *late_fifo;	 /* gets the pipes of a call that is late; NULL: nobody asks */
