@@ -270,10 +270,10 @@ echo 'exit 42' | job
 check 'a failing script fails the job, with its own exit code' '
 	play; [ $? -eq 1 ] && [ "$(jq ".calls[] | select(.substage == \"build_script\") |
 		.build_exit_code" "$box/result.json")" = 42 ]'
-echo 'trap "" TERM; sleep 600 & (setsid sleep 601 &); sleep 602' | job
+echo 'trap "" TERM; sleep 600 & (setsid sleep 601 &); echo it is ready; sleep 602' | job
 check 'a job that is cancelled leaves nothing of the user' '
 	sed -i "s/^\\[auth\\]/  kill_timeout = \"4s\"\n&/" "$etc/jacamar-config.toml"
-	play --cancel-after 2; [ $? -eq 4 ] && no_process &&
+	play --cancel-on "is ready"; [ $? -eq 4 ] && no_process &&
 	! find "$box/home/$usr/.jacamar-ci/scripts" -name "*.bash" | grep .'
 
 # Each waits for the other's file: both run at once, or neither ends.

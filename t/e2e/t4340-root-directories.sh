@@ -99,13 +99,13 @@ check 'root'"'"'s third capability is gone before the user'"'"'s side begins, an
 	install -d -m 700 "$box/home/root/second"
 	jq ".response.id = 981626 | (.response.variables[] | select(.key == \"SITE_ID_TOKEN\") | .value) = \"$(token job_id=981626)\"" \
 		"$box/held.json" >"$box/second.json"
-	(cd "$box/home/root/second" && exec "$build_for_all/t/runner" --timeout 60 --kill-grace 10 --cancel-after 4 --result result.json \
+	(cd "$box/home/root/second" && exec "$build_for_all/t/runner" --timeout 60 --kill-grace 10 --result result.json \
 		"$etc/config.toml" "$box/second.json" >"$box/second.log" 2>&1) & second=$!
 	wait_until "grep -q \"waiting for job\" \"$box/second.log\"" &&
 		preparing=$(pgrep -U 0 -f "^$prefix/bin/jacamar-auth .*prepare") &&
 		grep -P "^CapEff:\t0000000000000000$" /proc/$preparing/status && grep -P "^CapPrm:\t00000000000000c0$" /proc/$preparing/status ||
 		result=1
-	wait $second; let_go; [ $result -eq 0 ] || { cat "$box/log" "$box/second.log"; false; }'
+	kill $second; wait $second; let_go; [ $result -eq 0 ] || { cat "$box/log" "$box/second.log"; false; }'
 rm -rf "$base"
 ask_root
 printf '%s\n' 'echo "BUILT IN $(pwd -P)"' | job
