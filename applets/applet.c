@@ -171,7 +171,9 @@ int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 	if (privilege_hide_memory(err) != 0)
 		return -1;
 	umask(0077);
-	/* monitor.c has set it, and without a change of account it remains. We end the job first.
+	/*
+	 * stage_process.c has set it, and without a change of account it remains. We end the job
+	 * first.
 	 */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	wake_at_end_of_channel();

@@ -38,12 +38,12 @@ static void list_left(pid_t child, pid_t user_side, struct pid_list *left)
  * Runs cleanup as the user, which kills them and all processes that have the job's cookie. True
  * where it came to its end and found no such process any more; otherwise *why may say why.
  */
-static bool run_helper(const struct monitor *monitor, const struct pid_list *left,
+static bool run_helper(const struct stage_process *process, const struct pid_list *left,
 		       struct error *why)
 {
 	struct monitor_end end;
-	struct channel_header header = *monitor->header;
-	struct monitor helper = *monitor;
+	struct channel_header header = *process->header;
+	struct stage_process helper = *process;
 	json_auto_t *pids = json_array();
 	json_array_append_new(pids, json_integer(getpid()));
 	for (size_t i = 0; i < left->count; i++)
@@ -73,7 +73,7 @@ static int name_left(const struct pid_list *left, struct error *why)
 	return 1;
 }
 
-static int kill_by_sudo(const struct monitor *monitor, pid_t child, pid_t user_side,
+static int kill_by_sudo(const struct stage_process *process, pid_t child, pid_t user_side,
 			struct error *why)
 {
 	int64_t deadline = io_now_ms() + MOST_MS;
@@ -90,7 +90,7 @@ static int kill_by_sudo(const struct monitor *monitor, pid_t child, pid_t user_s
 		gone = left.count == 0 && user_side == 0;
 		why->detail[0] = '\0';
 		if (!gone)
-			gone = run_helper(monitor, &left, why) && left.count == 0;
+			gone = run_helper(process, &left, why) && left.count == 0;
 		if (!gone)
 			usleep(PAUSE_US);
 		pid_list_free(&before);
@@ -128,14 +128,14 @@ static int name_left_in_cgroup(const struct cgroup *cgroup, struct error *why)
 	return 1;
 }
 
-static int kill_as_user(const struct monitor *monitor, pid_t child, pid_t user_side,
+static int kill_as_user(const struct stage_process *process, pid_t child, pid_t user_side,
 			struct error *err)
 {
-	const struct state *state = &monitor->header->state;
+	const struct state *state = &process->header->state;
 	struct error why = {.detail = ""};
 	struct downscope_return back;
-	if (monitor->sudo != NULL)
-		return kill_by_sudo(monitor, child, user_side, err);
+	if (process->sudo != NULL)
+		return kill_by_sudo(process, child, user_side, err);
 	if (state->settings.auth.downscope == DOWNSCOPE_NONE)
 		return kill_all(state, err);
 	/* Until it has become the user, only the service account may kill it. */
@@ -144,7 +144,7 @@ static int kill_as_user(const struct monitor *monitor, pid_t child, pid_t user_s
 	if (downscope_act_as(state->account.uid, state->account.gid, &back, err) != 0)
 		return -1;
 	/* After config the builds directory is released, as the user; no other stage goes on. */
-	bool dropped = strcmp(monitor->stage, "config") == 0 || privilege_drop(&why) == 0;
+	bool dropped = strcmp(process->stage, "config") == 0 || privilege_drop(&why) == 0;
 	int result = dropped ? kill_all(state, &why) : 1;
 	if (downscope_return(&back, err) != 0)
 		return -1;
@@ -153,12 +153,13 @@ static int kill_as_user(const struct monitor *monitor, pid_t child, pid_t user_s
 	return result;
 }
 
-int kill_leftovers(const struct monitor *monitor, pid_t child, pid_t user_side, struct error *err)
+int kill_leftovers(const struct stage_process *process, pid_t child, pid_t user_side,
+		   struct error *err)
 {
 	/* Then all others only prove that nothing is left. */
-	cgroup_kill(monitor->cgroup);
-	int result = kill_as_user(monitor, child, user_side, err);
-	return result == 0 ? name_left_in_cgroup(monitor->cgroup, err) : result;
+	cgroup_kill(process->cgroup);
+	int result = kill_as_user(process, child, user_side, err);
+	return result == 0 ? name_left_in_cgroup(process->cgroup, err) : result;
 }
 
 /* stage.c reports processes that are still in the cgroup after cleanup. */

@@ -22,7 +22,8 @@
  * A helper has only the user's uid: it cannot kill a process that kills all processes of the user
  * again and again.
  */
-int kill_leftovers(const struct monitor *monitor, pid_t child, pid_t user_side, struct error *err);
+int kill_leftovers(const struct stage_process *process, pid_t child, pid_t user_side,
+		   struct error *err);
 
 /*
  * The first step of cleanup, before its user's side is started, which a process of the job could

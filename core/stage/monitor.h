@@ -10,22 +10,7 @@
 #include <sys/types.h>
 
 #include "core/lib/error.h"
-#include "core/process/cgroup.h"
-#include "core/protocol/channel.h"
-
-struct monitor {
-	const char *program; /* the file to execute: trusted_program.h */
-	const char *jacamar; /* its name on the command line */
-	const char *sudo;    /* that executes `jacamar`: sudo.h; NULL: `program` is executed here */
-	const char *stage;
-	const char *substage; /* NULL but for run */
-	struct channel_header *header;
-	int script;   /* a descriptor of the script; -1: none */
-	int response; /* of the job response, to check that it is of the state's job; -1: no check
-		       */
-	int output;   /* the standard output of the user's side; -1: that of this process */
-	const struct cgroup *cgroup; /* in which it starts */
-};
+#include "core/stage/stage_process.h"
 
 struct monitor_end {
 	bool cancelled; /* by a signal to us, or because our parent ended */
@@ -45,6 +30,6 @@ struct monitor_end {
  * Runs it to its end; 0 also if the job was cancelled or the user's side was killed. *end is filled
  * in any case.
  */
-int monitor_run(const struct monitor *monitor, struct monitor_end *end, struct error *err);
+int monitor_run(const struct stage_process *process, struct monitor_end *end, struct error *err);
 
 #endif

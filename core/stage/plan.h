@@ -72,9 +72,9 @@ void plan_remove_cgroup(const struct plan *plan);
 struct state plan_state(const struct plan *plan);
 
 /*
- * Checks a state in a later stage: the rules for its uid, without a look-up. monitor.c checks that
- * the account still has that uid, and that the state is of this job; with `confirm` the former is
- * checked here, too.
+ * Checks a state in a later stage: the rules for its uid, without a look-up. stage_process.c checks
+ * that the account still has that uid, and that the state is of this job; with `confirm` the former
+ * is checked here, too.
  */
 int plan_recheck(const struct state *state, bool confirm, struct error *err);
 

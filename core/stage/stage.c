@@ -112,18 +112,18 @@ static json_t *collect_arguments(const struct state *state, struct error *err)
 	return NULL;
 }
 
-static int run_and_kill_leftovers(const struct monitor *monitor, const struct cgroup *cgroup,
+static int run_and_kill_leftovers(const struct stage_process *process, const struct cgroup *cgroup,
 				  struct stage_end *end, struct error *err)
 {
 	int before = 0;
 	int after = 0;
-	if (strcmp(monitor->stage, "cleanup") == 0)
-		before = kill_leftovers_before_cleanup(&monitor->header->state, cgroup, end->found,
+	if (strcmp(process->stage, "cleanup") == 0)
+		before = kill_leftovers_before_cleanup(&process->header->state, cgroup, end->found,
 						       &end->why_left);
 	end->left = before != 0;
-	int result = before < 0 ? -1 : monitor_run(monitor, &end->run, err);
+	int result = before < 0 ? -1 : monitor_run(process, &end->run, err);
 	if (before >= 0 && end->run.interrupted)
-		after = kill_leftovers(monitor, end->run.child, end->run.user_side, &end->why_left);
+		after = kill_leftovers(process, end->run.child, end->run.user_side, &end->why_left);
 	end->left = end->left || after != 0;
 	if (before >= 0 && after >= 0)
 		return result;
@@ -135,11 +135,11 @@ static int run_and_kill_leftovers(const struct monitor *monitor, const struct cg
  * Runs a stage in the job's cgroup. The user's side of cleanup is not in it: all that is in it was
  * killed, and limits that the job has used up must not keep cleanup from its work.
  */
-static int run_in_cgroup(struct monitor *monitor, struct stage_end *end, struct error *err)
+static int run_in_cgroup(struct stage_process *process, struct stage_end *end, struct error *err)
 {
 	static const struct cgroup none = CGROUP_NONE;
-	const struct state *state = &monitor->header->state;
-	bool is_cleanup = strcmp(monitor->stage, "cleanup") == 0;
+	const struct state *state = &process->header->state;
+	bool is_cleanup = strcmp(process->stage, "cleanup") == 0;
 	struct cgroup cgroup;
 	struct error unknown;
 	int opened = cgroup_open(&state->settings.auth.cgroup, state->account.uid, state->job_id,
@@ -147,9 +147,9 @@ static int run_in_cgroup(struct monitor *monitor, struct stage_end *end, struct 
 	int result = -1;
 	if (opened == 0 || is_cleanup) {
 		int64_t oom_kills = cgroup_read_usage(&cgroup).oom_kills;
-		monitor->cgroup = is_cleanup ? &none : &cgroup;
-		monitor->header->cgroup = monitor->cgroup->base >= 0 ? cgroup.path : NULL;
-		result = run_and_kill_leftovers(monitor, &cgroup, end, err);
+		process->cgroup = is_cleanup ? &none : &cgroup;
+		process->header->cgroup = process->cgroup->base >= 0 ? cgroup.path : NULL;
+		result = run_and_kill_leftovers(process, &cgroup, end, err);
 		end->usage = cgroup_read_usage(&cgroup);
 		end->oom_kills = end->usage.oom_kills - oom_kills;
 	}
@@ -163,8 +163,8 @@ static int run_in_cgroup(struct monitor *monitor, struct stage_end *end, struct 
 	}
 	if (is_cleanup)
 		cgroup_remove(&cgroup);
-	monitor->cgroup = &none;
-	monitor->header->cgroup = NULL;
+	process->cgroup = &none;
+	process->header->cgroup = NULL;
 	cgroup_close(&cgroup);
 	return result;
 }
@@ -216,7 +216,7 @@ int stage_run(const struct stage *side, struct stage_end *end, struct error *err
 	if (by_sudo && sudo == NULL)
 		return -1;
 
-	struct monitor monitor = {
+	struct stage_process process = {
 		.program = program,
 		.sudo = sudo,
 		.jacamar = side->state->jacamar,
@@ -227,7 +227,7 @@ int stage_run(const struct stage *side, struct stage_end *end, struct error *err
 		.response = response,
 		.output = side->output,
 	};
-	return run_in_cgroup(&monitor, end, err);
+	return run_in_cgroup(&process, end, err);
 }
 
 int stage_check(const struct stage_end *end, struct error *err)

@@ -1,0 +1,42 @@
+/*
+ * The process of a stage on the user's side: what it executes, and how it becomes the user before
+ * that. monitor.h watches it.
+ */
+#ifndef JACAMAR_CORE_STAGE_STAGE_PROCESS_H
+#define JACAMAR_CORE_STAGE_STAGE_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/lib/error.h"
+#include "core/process/cgroup.h"
+#include "core/protocol/channel.h"
+
+struct stage_process {
+	const char *program; /* the file to execute: trusted_program.h */
+	const char *jacamar; /* its name on the command line */
+	const char *sudo;    /* that executes `jacamar`: sudo.h; NULL: `program` is executed here */
+	const char *stage;
+	const char *substage; /* NULL but for run */
+	struct channel_header *header;
+	int script;   /* a descriptor of the script; -1: none */
+	int response; /* of the job response, to check that it is of the state's job; -1: no check
+		       */
+	int output;   /* the standard output of the user's side; -1: that of this process */
+	const struct cgroup *cgroup; /* in which it starts */
+};
+
+/*
+ * Forks it; it then changes its account and executes the user's side. *channel and *report do not
+ * block; the caller closes them, also after a failure.
+ */
+int stage_process_start(const struct stage_process *process, pid_t *child, int *channel,
+			int *report, struct error *err);
+
+/* True until it executes the user's side, which closes the report. */
+bool stage_process_is_before_exec(int report);
+
+/* Its reason for a failure before that; 0 if it has executed the user's side. */
+int stage_process_read_report(int report, struct error *err);
+
+#endif
