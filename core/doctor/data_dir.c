@@ -15,7 +15,7 @@
 #include "core/lib/secure_path.h"
 #include "core/lib/writers.h"
 #include "core/workspace/workspace.h"
-#include "core/workspace/workspace_directories.h"
+#include "core/workspace/checked_walk.h"
 
 /* The path of a user to the base of a workspace. */
 struct place {
@@ -142,7 +142,7 @@ static bool check_exchange(const struct place *place)
 {
 	struct secure_path_fault fault;
 	struct error err = {.detail = ""};
-	free(workspace_examine_way(place->parent, place->account, &fault, &err));
+	free(checked_walk_examine_above(place->parent, place->account, &fault, &err));
 	if (fault.entry[0] == '\0')
 		return true;
 	say_exchange(place, &fault);
@@ -222,7 +222,7 @@ static bool check_link(const struct place *place)
 	struct stat found;
 	struct error err;
 	cleanup_free char *target =
-		workspace_follow_base(place->base, place->account, &fault, &err);
+		checked_walk_follow_base(place->base, place->account, &fault, &err);
 	if (target == NULL && err.detail[0] == '\0')
 		return false;
 	if (target != NULL && strcmp(target, "/") != 0 && lstat(target, &found) == 0) {

@@ -1,8 +1,8 @@
 /*
  * A job's directories, as workspace.h plans them, on the user's side: makes, opens and removes
- * them. Every component of a path, from the base (or the job's custom builds directory) on, must be
- * a directory of the user, not a link, and not writable by another account (writers.h). Above that,
- * other accounts must not be able to replace a directory.
+ * them (checked_walk.h). Every component of a path, from the base (or the job's custom builds
+ * directory) on, must be a directory of the user, not a link, and not writable by another account
+ * (writers.h). Above that, other accounts must not be able to replace a directory.
  *
  * The base itself may be a link of the user, to a directory for which the same holds: people move
  * ~/.jacamar-ci to a larger file system.
@@ -14,24 +14,7 @@
 #include <sys/types.h>
 
 #include "core/lib/error.h"
-#include "core/lib/secure_path.h"
 #include "core/protocol/state.h"
-
-/*
- * Examines the path of a directory above a job's files, as secure_path_examine does: an account
- * that can rename entries of one of its directories could replace the job's files after each check.
- * `user` is the account of the job.
- */
-char *workspace_examine_way(const char *path, const struct account *user,
-			    struct secure_path_fault *fault, struct error *err);
-
-/*
- * The directory to which a base leads that is a link of the user, as a path without links, in new
- * memory. NULL: the base is no such link, and *err is empty; or it leads to no directory that only
- * the user can replace, with *fault and *err as of workspace_examine_way.
- */
-char *workspace_follow_base(const char *base, const struct account *user,
-			    struct secure_path_fault *fault, struct error *err);
 
 /*
  * Makes the directories, or checks that they are the user's own. New directories are private; with
