@@ -86,6 +86,9 @@ int account_groups(const struct account *account, struct account_groups *groups,
 void account_groups_sort(struct account_groups *groups);
 bool account_groups_have(const struct account_groups *groups, gid_t gid);
 
+/* True if this process has the groups of the account, all of them and no others. */
+bool account_groups_are_held(const struct account *account, const struct account_groups *groups);
+
 struct account_group {
 	gid_t gid;
 	char name[ACCOUNT_NAME_SIZE]; /* "" where it is too long */

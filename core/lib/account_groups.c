@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/lib/account.h"
 #include "core/lib/name_service.h"
@@ -78,6 +79,22 @@ int account_groups(const struct account *account, struct account_groups *groups,
 bool account_groups_have(const struct account_groups *groups, gid_t gid)
 {
 	return bsearch(&gid, groups->gids, groups->count, sizeof(gid), compare_gids) != NULL;
+}
+
+bool account_groups_are_held(const struct account *account, const struct account_groups *groups)
+{
+	struct account_groups held;
+	int count = getgroups(ACCOUNT_GROUPS_MOST, held.gids);
+	if (count < 0)
+		return false;
+	held.count = (size_t)count;
+	account_groups_sort(&held);
+	for (size_t i = 0; i < held.count; i++)
+		if (!account_groups_have(groups, held.gids[i]))
+			return false;
+	/* `groups` has the primary group; the supplementary groups need not. */
+	bool has_primary = account_groups_have(&held, account->gid);
+	return held.count + (has_primary ? 0 : 1) == groups->count;
 }
 
 /* True if the group has a member other than the account of that name. */

@@ -220,23 +220,6 @@ int privilege_confine(uid_t uid, struct error *err)
 		       : -1;
 }
 
-/* True where this process has the groups of the account, all of them and no others. */
-static bool has_groups(const struct account *account, const struct account_groups *groups)
-{
-	struct account_groups held;
-	int count = getgroups(ACCOUNT_GROUPS_MOST, held.gids);
-	if (count < 0)
-		return false;
-	held.count = (size_t)count;
-	account_groups_sort(&held);
-	for (size_t i = 0; i < held.count; i++)
-		if (!account_groups_have(groups, held.gids[i]))
-			return false;
-	/* `groups` has the primary group; the supplementary groups need not. */
-	bool has_primary = account_groups_have(&held, account->gid);
-	return held.count + (has_primary ? 0 : 1) == groups->count;
-}
-
 static int refuse_groups(const struct account *account, enum downscope_kind kind, struct error *err)
 {
 	if (kind == DOWNSCOPE_SUDO)
@@ -262,7 +245,7 @@ static int prove(const struct account *account, const struct account_groups *gro
 	if (!has_ids(account->uid, saved_uid(account, rules), account->gid))
 		return error_set(err, ERROR_SYSTEM, "the identity of %s is not complete",
 				 account->name);
-	if (groups != NULL && !has_groups(account, groups))
+	if (groups != NULL && !account_groups_are_held(account, groups))
 		return refuse_groups(account, rules->kind, err);
 	if (!has_no_capability())
 		return error_set(err, ERROR_SYSTEM, "a capability is left after the change to %s",
