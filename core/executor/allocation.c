@@ -40,17 +40,14 @@ static const char KEEPER_BODY[] =
 struct allocation {
 	const struct channel_header *header;
 	const struct batch_reporter *reporter;
-	const struct state *state;
 	struct scheduler_client *client;
-	struct batch_files keeper;  /* in `directory` */
-	struct batch_files request; /* in `requests` */
-	int directory;		    /* -1: there is no such allocation */
-	int requests;
-	char *above; /* the path of the directory of all allocations */
-	char *path;  /* of this one */
-	char *requests_path;
-	const char *key;	 /* the last component of the path */
-	struct builds_lock lock; /* its directory is `above`, while it is held */
+	struct batch_files keeper;
+	struct batch_files request; /* of this job */
+	int directory;		    /* of both; -1: there is no such allocation */
+	char *above;		    /* the path of the directory of all allocations */
+	char *path;		    /* of this one */
+	const char *key;	    /* the last component of the path */
+	struct builds_lock lock;    /* its directory is `above`, while it is held */
 };
 
 bool allocation_is_name(const char *name)
@@ -68,22 +65,19 @@ static int allocation_init(struct allocation *a, const struct channel_header *he
 	*a = (struct allocation){
 		.header = header,
 		.reporter = reporter,
-		.state = state,
 		.client = client,
 		.directory = -1,
-		.requests = -1,
 		.above = text_format("%s/allocations/%s", state->base, state->short_token),
 		.lock = {.directory = -1, .fd = -1},
 	};
 	a->path = text_format("%s/%" PRIu64 "-%" PRIu64 "-%s", a->above, state->project_id,
 			      state->pipeline_id, header->allocation);
-	a->requests_path = text_format("%s/requests", a->path);
-	if (a->above == NULL || a->path == NULL || a->requests_path == NULL)
+	if (a->above == NULL || a->path == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	a->key = a->path + strlen(a->above) + 1;
 	snprintf(job, sizeof(job), "%" PRIu64, state->job_id);
 	if (batch_files_init(&a->keeper, -1, a->path, "keeper", err) != 0 ||
-	    batch_files_init(&a->request, -1, a->requests_path, job, err) != 0)
+	    batch_files_init(&a->request, -1, a->path, job, err) != 0)
 		return -1;
 	/* The keeper prints nothing; on NFS, its directory cannot go while a log in it is open. */
 	free(a->keeper.log);
@@ -102,9 +96,7 @@ static void allocation_close(struct allocation *a)
 {
 	if (a->directory >= 0)
 		close(a->directory);
-	if (a->requests >= 0)
-		close(a->requests);
-	a->directory = a->requests = -1;
+	a->directory = -1;
 }
 
 static void allocation_free(struct allocation *a)
@@ -115,18 +107,15 @@ static void allocation_free(struct allocation *a)
 	batch_files_free(&a->request);
 	free(a->above);
 	free(a->path);
-	free(a->requests_path);
 }
 
-/* Opens the directories, again if they were open; -1 in a->directory if there are none. */
-static int open_directories(struct allocation *a, bool make, struct error *err)
+/* Opens the directory, again if it was open; -1 in a->directory if there is none. */
+static int open_directory(struct allocation *a, bool make, struct error *err)
 {
 	allocation_close(a);
-	if (workspace_open_private(a->state, a->requests_path, make, &a->requests, err) != 0 ||
-	    workspace_open_private(a->state, a->path, make, &a->directory, err) != 0)
+	if (workspace_open_private(a->client->state, a->path, make, &a->directory, err) != 0)
 		return -1;
-	a->keeper.directory = a->directory;
-	a->request.directory = a->requests;
+	a->keeper.directory = a->request.directory = a->directory;
 	return 0;
 }
 
@@ -138,9 +127,10 @@ static int lock_allocation(struct allocation *a, int64_t deadline, struct error 
 	snprintf(name, sizeof(name), "%s,lock", a->key);
 	for (;;) {
 		int above;
-		if (workspace_open_private(a->state, a->above, true, &above, err) != 0)
+		if (workspace_open_private(a->client->state, a->above, true, &above, err) != 0)
 			return -1;
-		int result = builds_lock_take_file(above, name, a->state, impatient, &a->lock, err);
+		int result = builds_lock_take_file(above, name, a->client->state, impatient,
+						   &a->lock, err);
 		if (result <= 0)
 			return result;
 		/* No other stage of that job continues what it has begun here. */
@@ -181,13 +171,13 @@ static int end_allocation(struct allocation *a, int64_t limit_ms, struct error *
 static int find_allocation(struct allocation *a, struct error *err)
 {
 	struct error ignored;
-	if (open_directories(a, false, err) != 0)
+	if (open_directory(a, false, err) != 0)
 		return -1;
 	if (a->directory < 0)
 		return 0;
 	a->client->files = &a->keeper;
 	/* The job that submitted it died before the number was on the disk. */
-	if (a->requests < 0 || !batch_files_recall(&a->keeper) || a->keeper.number[0] == '\0')
+	if (!batch_files_recall(&a->keeper) || a->keeper.number[0] == '\0')
 		return end_allocation(a, scheduler_client_patience(a->client), err);
 	/* If the scheduler does not answer, batch.c asks it again. */
 	if (!scheduler_client_is_gone(a->client, io_now_ms() + ANSWER_MS, &ignored))
@@ -197,7 +187,7 @@ static int find_allocation(struct allocation *a, struct error *err)
 
 static int write_request(struct allocation *a, const struct batch_files *files, struct error *err)
 {
-	cleanup_free char *line = text_format("%s %s\n", a->state->cookie, files->here);
+	cleanup_free char *line = text_format("%s %s\n", a->client->state->cookie, files->here);
 	if (line == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	if (a->header->release && batch_files_put(&a->keeper, "release", 0600, "", err) != 0)
@@ -209,7 +199,7 @@ static int write_request(struct allocation *a, const struct batch_files *files, 
 static int write_keeper(void *context, struct error *err)
 {
 	const struct allocation *a = context;
-	const struct settings *settings = &a->state->settings;
+	const struct settings *settings = &a->client->state->settings;
 	cleanup_free char *here = login_shell_quote(a->path);
 	cleanup_free char *own = login_shell_quote(a->keeper.wrapper);
 	cleanup_free char *text =
@@ -254,7 +244,7 @@ static int make_allocation(struct allocation *a, const struct submission *job,
 	};
 	a->keeper.number[0] = '\0';
 	memcpy(a->keeper.cluster, files->cluster, sizeof(a->keeper.cluster));
-	int result = open_directories(a, true, err);
+	int result = open_directory(a, true, err);
 	if (result == 0)
 		result = write_request(a, files, err);
 	if (result == 0) {
@@ -322,7 +312,7 @@ static bool has_file(const struct batch_files *files, const char *suffix)
 /* True if there is a job that has not left; this one has. */
 static bool is_used(const struct allocation *a)
 {
-	int copy = openat(a->requests, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = openat(a->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
 	const struct dirent *entry;
 	bool used = listing == NULL;
@@ -331,7 +321,7 @@ static bool is_used(const struct allocation *a)
 		size_t length = strcspn(entry->d_name, ".");
 		if (strcmp(entry->d_name + length, ".run") != 0)
 			continue;
-		cleanup_close int fd = openat(a->requests, entry->d_name,
+		cleanup_close int fd = openat(a->directory, entry->d_name,
 					      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		ssize_t got = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : 0;
 		used = got > 0 && strcmp(text, END) != 0;
@@ -372,7 +362,7 @@ static int leave(struct allocation *a, enum allocation_leave how, int64_t deadli
 		 struct error *err)
 {
 	struct error ignored;
-	if (open_directories(a, false, err) != 0)
+	if (open_directory(a, false, err) != 0)
 		return -1;
 	if (!has_file(&a->request, "run"))
 		return 0;
@@ -382,10 +372,9 @@ static int leave(struct allocation *a, enum allocation_leave how, int64_t deadli
 	int result = batch_files_put(&a->request, "run", 0600, END, err);
 	if (result != 0)
 		batch_files_remove(&a->request, "run");
-	/* A job that asks for the end later does so before it leaves, and finds that this one has.
-	 */
+	/* A job that asks for the end later finds, when it leaves, that this one has left. */
 	if (how == ALLOCATION_END || (how == ALLOCATION_LEAVE && has_file(&a->keeper, "release"))) {
-		if (lock_allocation(a, deadline, err) != 0 || open_directories(a, false, err) != 0)
+		if (lock_allocation(a, deadline, err) != 0 || open_directory(a, false, err) != 0)
 			return -1;
 		if (a->directory < 0)
 			return 0;

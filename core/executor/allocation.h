@@ -14,7 +14,7 @@
  *   <base>/allocations/<short token>/<project id>-<pipeline id>-<name>/
  *     keeper.batch, keeper.job, keeper.start    as those of another job: batch_files.h
  *     keeper.release                            its end was asked for
- *     requests/<job id>.run                     a job that uses it: see below
+ *     <job id>.run                              a job that uses it: see below
  *   <base>/allocations/<short token>/<project id>-<pipeline id>-<name>,lock
  *
  * The ids are those that the id token proves (with `jacamar --no-auth`, of the job response): a job

@@ -29,7 +29,7 @@
 	# read_request JOB: reads into $request what the job asks for; it is empty if there is nothing.
 	read_request() {
 		request=
-		read -r request <"$here/requests/$1.run"
+		read -r request <"$here/$1.run"
 	}
 
 	# signal_job JOB SIGNAL: signals the processes of the job's script on this node; they have the
@@ -66,7 +66,7 @@
 	answer() {
 		read_request "$1"
 		if [ "$request" = end ]; then
-			command -p rm -f "$here/requests/$1.run"
+			command -p rm -f "$here/$1.run"
 			unset "begun[$1]"
 		elif [ -n "$request" ] && [ "$request" != "${begun[$1]}" ] && [ -z "$ended" ]; then
 			begun[$1]=$request
@@ -83,7 +83,7 @@
 		if ! (set -C && : >"$here,lock") && [ -e "$here,lock" ]; then
 			return 1
 		fi
-		for file in "$here"/requests/*.run; do
+		for file in "$here"/*.run; do
 			file=${file##*/}
 			read_request "${file%.run}"
 			# The scheduler may put the allocation back into the queue: its jobs wait for it then.
@@ -95,11 +95,11 @@
 		return "$result"
 	}
 
-	while [ -d "$here/requests" ]; do
+	while [ -e "$own" ]; do
 		for job in "${!wrapper[@]}"; do
 			look_after "$job"
 		done
-		for job in "$here"/requests/*.run; do
+		for job in "$here"/*.run; do
 			job=${job##*/}
 			job=${job%.run}
 			[ -n "${wrapper[$job]}" ] || answer "$job"

@@ -182,7 +182,7 @@ check 'a job whose allocation is cancelled in Slurm fails with the reason' '
 	[ "$code" -eq 1 ] && logged "slurm job $(number 1032) failed: it was cancelled in the scheduler"'
 check 'nothing of that allocation is left' released
 # As a job leaves it that dies in its submit.
-as "$usr" mkdir -p -m 700 "$allocations/20-574-nodes/requests"
+as "$usr" mkdir -p -m 700 "$allocations/20-574-nodes"
 as "$usr" sh -c "echo >$allocations/20-574-nodes/keeper.job"
 shared_job 1033 nodes "$release" <"$box/where"
 check 'a job makes a new allocation if the submit of the old one did not end' '
