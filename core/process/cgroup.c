@@ -25,29 +25,31 @@
 /* How long a child may take to start before it counts as alive. */
 #define CHILD_START_MS 5000
 
-int cgroup_open(const struct cgroup_settings *settings, uid_t uid, uint64_t job_id, bool create,
-		struct cgroup *cgroup, struct error *err)
+int cgroup_open(const struct cgroup_settings *settings, uid_t uid, uint64_t job_id,
+		enum cgroup_how how, struct cgroup *cgroup, struct error *err)
 {
 	*cgroup = (struct cgroup)CGROUP_NONE;
 	if (!settings->enabled)
 		return 0;
 	char *path = cgroup->path;
-	if (cgroup_tree_path("self", path, err) != 0)
+	char base[CGROUP_PATH_SIZE];
+	if (cgroup_tree_path("self", base, err) != 0)
 		return -1;
-	cgroup->base = cgroup_tree_open(path, err);
+	cgroup->base = cgroup_tree_open(base, err);
 	if (cgroup->base < 0)
 		return -1;
-	size_t used = strlen(path);
 	snprintf(cgroup->name, sizeof(cgroup->name), CGROUP_TREE "/%u/%" PRIu64, (unsigned int)uid,
 		 job_id);
-	if (create && (cgroup_tree_check(cgroup->base, path, geteuid(), settings, err) != 0 ||
-		       cgroup_tree_make(cgroup->base, cgroup->name, settings, err) != 0))
-		return -1;
-	if (snprintf(path + used, sizeof(cgroup->path) - used, "/%s", cgroup->name) >=
-	    (int)(sizeof(cgroup->path) - used))
+	if (snprintf(path, sizeof(cgroup->path), "%s/%s", base, cgroup->name) >=
+	    (int)sizeof(cgroup->path))
 		return error_set(err, ERROR_SYSTEM, "the path of the job's cgroup is too long");
+	if (how != CGROUP_FIND &&
+	    (cgroup_tree_check(cgroup->base, base, geteuid(), settings, err) != 0 ||
+	     cgroup_tree_make(cgroup->base, cgroup->name, how == CGROUP_CREATE, settings, err) !=
+		     0))
+		return -1;
 	cgroup->directory = openat(cgroup->base, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (cgroup->directory < 0 && (create || errno != ENOENT))
+	if (cgroup->directory < 0 && (how != CGROUP_FIND || errno != ENOENT))
 		return error_errno(err, ERROR_SYSTEM, "cannot open the cgroup %s", path);
 	if (cgroup->directory >= 0)
 		cgroup->kill = openat(cgroup->directory, "cgroup.kill", O_WRONLY | O_CLOEXEC);

@@ -28,14 +28,20 @@ struct cgroup {
 		.base = -1, .directory = -1, .kill = -1 \
 	}
 
+enum cgroup_how {
+	CGROUP_CREATE, /* by config, for a new job: it must not exist, or two jobs would share it */
+	CGROUP_REUSE,  /* by later stages: it is that of config; if it is gone, it is created */
+	CGROUP_FIND,   /* it may not exist */
+};
+
 /*
- * Opens the cgroup of this job. With `create` it is created, and the limits of the settings are
- * set: an error is about the key of the limit, or about auth.cgroup.enabled. Without, it may not
- * exist. If auth.cgroup.enabled is not set, *cgroup becomes CGROUP_NONE, and nothing else happens.
- * The caller calls cgroup_close also after a failure.
+ * Opens the cgroup of this job. If it is created or reused, the limits of the settings are set: an
+ * error is about the key of the limit, or about auth.cgroup.enabled. If auth.cgroup.enabled is not
+ * set, *cgroup becomes CGROUP_NONE, and nothing else happens. The caller calls cgroup_close also
+ * after a failure.
  */
-int cgroup_open(const struct cgroup_settings *settings, uid_t uid, uint64_t job_id, bool create,
-		struct cgroup *cgroup, struct error *err);
+int cgroup_open(const struct cgroup_settings *settings, uid_t uid, uint64_t job_id,
+		enum cgroup_how how, struct cgroup *cgroup, struct error *err);
 void cgroup_close(struct cgroup *cgroup);
 
 /* Removes the cgroup, which must be empty, and that of the account, if this was its last job. */

@@ -42,6 +42,8 @@ struct level {
 	char path[64]; /* relative to <base> */
 	char *const *limits;
 	const char *prefix; /* of their keys */
+	bool is_new;	    /* it must not exist */
+	bool was_created;
 };
 
 bool cgroup_tree_read(int directory, const char *name, char text[CGROUP_FILE_SIZE])
@@ -208,24 +210,43 @@ static int enable_controllers(int base, const char *name, const struct cgroup_se
 }
 
 /* Programs of a job may read their limits there. */
-static int make_directory(int base, const char *name)
+static int make_directory(int base, struct level *level)
 {
 	mode_t private = umask(0022);
-	int result = mkdirat(base, name, 0755) == 0 || errno == EEXIST ? 0 : -1;
+	level->was_created = mkdirat(base, level->path, 0755) == 0;
 	umask(private);
-	return result;
+	return level->was_created || (errno == EEXIST && !level->is_new) ? 0 : -1;
+}
+
+/*
+ * The number of a job is unique for one GitLab server only. A job has no process between two
+ * sub-stages: its cgroup is not free because it is empty.
+ */
+static int refuse_second(const char *path, struct error *err)
+{
+	return error_set_key(
+		err, CGROUP_KEY, ERROR_SYSTEM,
+		"the cgroup %s of the runner's service exists already: another job of this account "
+		"has the same number; jobs of several GitLab servers need a service for each "
+		"server, or a runner without " CGROUP_KEY ". If no such job runs, remove what it "
+		"has left: rmdir that directory",
+		path);
 }
 
 /* -1 with *err, and with errno. */
-static int make_level(int base, const struct level *above, const struct level *level,
+static int make_level(int base, const struct level *above, struct level *level,
 		      const struct cgroup_settings *settings, struct error *err)
 {
 	if (enable_controllers(base, above->path, settings) != 0 ||
-	    make_directory(base, level->path) != 0) {
+	    make_directory(base, level) != 0) {
 		int saved = errno;
-		error_set_key(err, CGROUP_KEY, ERROR_SYSTEM,
-			      "cannot create the cgroup %s of the runner's service: %s; " ADVICE,
-			      level->path, strerror(saved));
+		if (saved == EEXIST)
+			(void)refuse_second(level->path, err);
+		else
+			error_set_key(
+				err, CGROUP_KEY, ERROR_SYSTEM,
+				"cannot create the cgroup %s of the runner's service: %s; " ADVICE,
+				level->path, strerror(saved));
 		errno = saved;
 		return -1;
 	}
@@ -237,31 +258,49 @@ static int make_level(int base, const struct level *above, const struct level *l
 	return 0;
 }
 
-int cgroup_tree_make(int base, const char *name, const struct cgroup_settings *settings,
-		     struct error *err)
+/* Of a new job that failed: the account's cgroup stays if other jobs are in it. Keeps errno. */
+static void remove_new(int base, const struct level *account, struct level *job)
+{
+	int saved = errno;
+	if (job->was_created)
+		(void)unlinkat(base, job->path, AT_REMOVEDIR);
+	job->was_created = false;
+	if (job->is_new)
+		(void)unlinkat(base, account->path, AT_REMOVEDIR);
+	errno = saved;
+}
+
+int cgroup_tree_make(int base, const char *name, bool is_new,
+		     const struct cgroup_settings *settings, struct error *err)
 {
 	struct level levels[] = {
 		{.path = "."},
 		{.path = CGROUP_TREE},
 		{.limits = settings->user, .prefix = "user_"},
-		{.limits = settings->job, .prefix = ""},
+		{.limits = settings->job, .prefix = "", .is_new = is_new},
 	};
 	const size_t count = sizeof(levels) / sizeof(levels[0]);
+	struct level *account = &levels[2];
+	struct level *job = &levels[3];
 	size_t done = 1;
-	snprintf(levels[3].path, sizeof(levels[3].path), "%s", name);
-	snprintf(levels[2].path, sizeof(levels[2].path), "%.*s", (int)(strrchr(name, '/') - name),
+	snprintf(job->path, sizeof(job->path), "%s", name);
+	snprintf(account->path, sizeof(account->path), "%.*s", (int)(strrchr(name, '/') - name),
 		 name);
 	for (int attempt = 0; done < count && attempt < ATTEMPTS; attempt++) {
 		done = 1;
 		while (done < count &&
 		       make_level(base, &levels[done - 1], &levels[done], settings, err) == 0)
 			done++;
+		if (done < count)
+			remove_new(base, account, job);
 		/* The end of the account's other jobs may have removed the directory above. */
 		if (done < count && errno != ENOENT && errno != ENODEV)
 			return -1;
 	}
-	for (size_t i = 1; done == count && i < count; i++)
-		if (check_owner(base, levels[i].path, levels[i].path, geteuid(), err) != 0)
-			return -1;
-	return done == count ? 0 : -1;
+	bool sound = done == count;
+	for (size_t i = 1; sound && i < count; i++)
+		sound = check_owner(base, levels[i].path, levels[i].path, geteuid(), err) == 0;
+	if (!sound)
+		remove_new(base, account, job);
+	return sound ? 0 : -1;
 }

@@ -41,10 +41,11 @@ int cgroup_tree_check(int base, const char *path, uid_t owner,
 
 /*
  * Creates the cgroup `name` of a job below <base>, and that of its account, as far as they do not
- * exist, and sets the limits. An error is about the key of a limit, or about CGROUP_KEY.
+ * exist, and sets the limits. With `is_new`, that of the job must not exist; after a failure, it
+ * does not, unless it did before. An error is about the key of a limit, or about CGROUP_KEY.
  */
-int cgroup_tree_make(int base, const char *name, const struct cgroup_settings *settings,
-		     struct error *err);
+int cgroup_tree_make(int base, const char *name, bool is_new,
+		     const struct cgroup_settings *settings, struct error *err);
 
 /* Reads a file of the cgroup; `text` ends with a NUL. False with errno. */
 bool cgroup_tree_read(int directory, const char *name, char text[CGROUP_FILE_SIZE]);

@@ -275,8 +275,9 @@ static int create_cgroup(struct plan *plan, struct error *err)
 {
 	struct cgroup cgroup;
 	int result = cgroup_open(&plan->settings->auth.cgroup, plan->applicant.account.uid,
-				 plan->job.id, true, &cgroup, err);
-	plan->has_cgroup = cgroup.base >= 0;
+				 plan->job.id, CGROUP_CREATE, &cgroup, err);
+	/* After a failure it is not there, or is another job's. */
+	plan->has_cgroup = result == 0 && cgroup.base >= 0;
 	cgroup_close(&cgroup);
 	return result;
 }
@@ -287,7 +288,7 @@ void plan_remove_cgroup(const struct plan *plan)
 	struct cgroup cgroup = CGROUP_NONE;
 	if (plan->has_cgroup)
 		(void)cgroup_open(&plan->settings->auth.cgroup, plan->applicant.account.uid,
-				  plan->job.id, false, &cgroup, &ignored);
+				  plan->job.id, CGROUP_FIND, &cgroup, &ignored);
 	cgroup_kill(&cgroup);
 	(void)cgroup_wait_until_empty(&cgroup, CGROUP_MOST_MS);
 	cgroup_remove(&cgroup);

@@ -143,7 +143,8 @@ static int run_in_cgroup(struct stage_process *process, struct stage_end *end, s
 	struct cgroup cgroup;
 	struct error unknown;
 	int opened = cgroup_open(&state->settings.auth.cgroup, state->account.uid, state->job_id,
-				 !is_cleanup, &cgroup, is_cleanup ? &unknown : err);
+				 is_cleanup ? CGROUP_FIND : CGROUP_REUSE, &cgroup,
+				 is_cleanup ? &unknown : err);
 	int result = -1;
 	if (opened == 0 || is_cleanup) {
 		int64_t oom_kills = cgroup_read_usage(&cgroup).oom_kills;

@@ -184,13 +184,14 @@ check 'a process of the user outside of the job does not keep the cgroup from be
 # --- older kernels ---
 
 # Before Linux 5.14 there is no cgroup.kill: a file that the service account may not write is
-# mounted over it, for the runner and what it starts.
+# mounted over it, for each stage that comes after config has created the cgroup.
 : >"$box/no-kill" && chmod 444 "$box/no-kill"
-printf '%s\n' '#!/bin/sh' "mount --bind $box/no-kill $hierarchy$path/cgroup.kill && exec \"\$@\"" \
+printf '%s\n' '#!/bin/sh' \
+	"[ ! -d $hierarchy$path ] || mount --bind $box/no-kill $hierarchy$path/cgroup.kill || exit; exec \"\$@\"" \
 	>"$box/old-kernel" && chmod 755 "$box/old-kernel"
 # without_kill COMMAND [ARGUMENT]...
 without_kill() {
-	as "$runner" mkdir -p "$hierarchy$path" && wrap="unshare --mount $box/old-kernel" "$@"
+	wrap="unshare --mount $box/old-kernel" "$@"
 }
 check 'without cgroup.kill, cancelling ends daemons and a fork bomb' 'without_kill cancelled <<-SCRIPT
 	cat $hierarchy$path/cgroup.kill && echo there is none
@@ -221,6 +222,17 @@ refused() {
 	bounded_play
 	[ $? -eq 2 ] && logged "$1" && grep "($etc/jacamar-config.toml:[0-9]*)" "$box/log" && nothing_ran && no_cgroup
 }
+# A job of another GitLab server can have the same number. Between two sub-stages it has no process.
+check 'a job whose cgroup another job has is refused, and that one lives on' '
+	as "$runner" mkdir -p "$hierarchy$path" && as "$usr" sleep 30000$$ & sleeper=$!
+	wait_until "other=\$(pgrep -u $usr -fx \"sleep 30000$$\")" && echo "$other" >"$hierarchy$path/cgroup.procs"
+	rm -rf "$home/.jacamar-ci"; job </dev/null; configure; code=$?
+	[ $code -eq 2 ] && logged "the cgroup jacamar/$uid/981625 of the runner'"'"'s service exists already" &&
+		grep "($etc/jacamar-config.toml:[0-9]*)" "$box/log" && grep -x "$other" "$hierarchy$path/cgroup.procs"
+	code=$?; kill "$other"; wait "$sleeper"; [ $code -eq 0 ]'
+check 'it is refused also while the other job has no process' '
+	wait_until "grep -q \"populated 0\" $hierarchy$path/cgroup.events"; configure; [ $? -eq 2 ] && logged "exists already" &&
+	[ -d "$hierarchy$path" ]; code=$?; rmdir "$hierarchy$path" "$hierarchy${path%/*}"; [ $code -eq 0 ]'
 check 'a service whose cgroup is not delegated is an error' '
 	delegate daemon; refused "is not delegated to the service account alone"; code=$?
 	delegate "$runner"; [ $code -eq 0 ]'
