@@ -94,6 +94,7 @@ struct account_group {
 	char name[ACCOUNT_NAME_SIZE]; /* "" where it is too long */
 	bool has_member;	      /* its list of members has the one that was asked for */
 	bool has_others;	      /* and another one */
+	bool has_password;	      /* with which other accounts can join it: newgrp(1) */
 };
 
 /*
@@ -109,7 +110,8 @@ int account_group_by_gid(gid_t gid, const char *member, struct account_group *gr
 /*
  * Whether no account but `account` and root is in the group, neither by its list of members nor as
  * its primary group. Returns 1 if so, 0 if another account is in it, or -1 with *err if that is not
- * known: a source has not answered, does not list its accounts, or hides the members of groups.
+ * known: a source has not answered, does not list its accounts, or hides the members of groups, or
+ * the group has a password. One in gshadow(5), which only root can read, is not seen.
  */
 int account_is_alone_in_group(const struct account *account, gid_t gid, struct error *err);
 

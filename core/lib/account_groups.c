@@ -106,6 +106,13 @@ static bool has_other_member(const struct group *group, const char *name)
 	return false;
 }
 
+/* "x": the password, if there is one, is in gshadow(5). "!" and "*" match no password. */
+static bool has_password(const struct group *group)
+{
+	const char *password = group->gr_passwd != NULL ? group->gr_passwd : "";
+	return strcmp(password, "x") != 0 && strchr("!*", password[0]) == NULL;
+}
+
 static int read_group(struct name_query *query, char *room, size_t size, enum name_answer *answer)
 {
 	struct account_group *group = query->group;
@@ -120,6 +127,7 @@ static int read_group(struct name_query *query, char *room, size_t size, enum na
 	for (char **member = found->gr_mem; query->member != NULL && *member != NULL; member++)
 		group->has_member = group->has_member || strcmp(*member, query->member) == 0;
 	group->has_others = query->member != NULL && has_other_member(found, query->member);
+	group->has_password = has_password(found);
 	if (!text_copy(group->name, sizeof(group->name), found->gr_name))
 		group->name[0] = '\0';
 	*answer = ANSWER_FOUND;
@@ -165,8 +173,9 @@ static enum name_answer ask_for_others(struct name_query *query)
 	endpwent();
 	setgrent();
 	for (errno = 0; (group = getgrent()) != NULL; errno = 0)
-		has_others = has_others ||
-			     (group->gr_gid == query->id && has_other_member(group, own->name));
+		has_others =
+			has_others || (group->gr_gid == query->id &&
+				       (has_other_member(group, own->name) || has_password(group)));
 	query->why = name_service_is_silent(query->why) ? query->why : errno;
 	endgrent();
 	if (has_others)
@@ -198,6 +207,11 @@ int account_is_alone_in_group(const struct account *account, gid_t gid, struct e
 	int missing = account_group_by_gid(gid, account->name, &group, err);
 	if (missing < 0 || group.has_others)
 		return missing < 0 ? -1 : 0;
+	if (group.has_password)
+		return error_set(err, ERROR_SYSTEM,
+				 "it has a password, with which any account can join it; remove "
+				 "the password: gpasswd -r %s",
+				 group.name);
 	if (!group.has_member && gid != account->gid &&
 	    check_members_are_listed(account, gid, err) != 0)
 		return -1;

@@ -166,6 +166,10 @@ chmod 770 "$box/home/$usr"
 check 'a home that its group can write to is refused if the source does not list its accounts' '
 	not_known "$box/home/$usr is writable by its group $usr" "getent passwd does not list the account $usr" &&
 	logged "; run: chmod g-w $box/home/$usr"'
+check 'a home of a group that other accounts can join by a password is refused' '
+	sed "s/^$usr:x:/$usr:\$6\$hash:/" "$box/group" >"$control/group"
+	not_known "$box/home/$usr is writable by its group $usr" "it has a password, with which any account can join it; remove the password: gpasswd -r $usr"
+	code=$?; cp "$box/group" "$control/group"; [ $code -eq 0 ]'
 check 'a home that its group can write to is refused if the source does not answer' '
 	fails getgrgid "UNAVAIL 111 -1"
 	not_known "$box/home/$usr is writable by its group $id" "cannot look up the group with gid $id: "'
