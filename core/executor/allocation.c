@@ -31,7 +31,7 @@ static const char END[] = "end\n";
 static const char KEEPER[] =
 	"#!/bin/bash\n"
 	"# Made by jacamar: holds an allocation for the CI jobs of a pipeline.\n"
-	"here=%s own=%s node=${%s:-$HOSTNAME} idle=%" PRId64 " patience=%" PRId64 "\n"
+	"here=%s feed=%s node=${%s:-$HOSTNAME} idle=%" PRId64 " patience=%" PRId64 "\n"
 	"%s";
 static const char KEEPER_BODY[] =
 #include "allocation_keeper.text.h"
@@ -201,11 +201,12 @@ static int write_keeper(void *context, struct error *err)
 	const struct allocation *a = context;
 	const struct settings *settings = &a->client->state->settings;
 	cleanup_free char *here = login_shell_quote(a->path);
-	cleanup_free char *own = login_shell_quote(a->keeper.wrapper);
+	cleanup_free char *path = batch_files_feed(&a->keeper);
+	cleanup_free char *feed = path != NULL ? login_shell_quote(path) : NULL;
 	cleanup_free char *text =
-		here == NULL || own == NULL
+		here == NULL || feed == NULL
 			? NULL
-			: text_format(KEEPER, here, own, a->client->scheduler->node_variable,
+			: text_format(KEEPER, here, feed, a->client->scheduler->node_variable,
 				      (settings->batch.allocation_idle_ms + 999) / 1000,
 				      (settings->general.kill_timeout_ms + 3999) / 4000,
 				      KEEPER_BODY);
@@ -213,7 +214,7 @@ static int write_keeper(void *context, struct error *err)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* Others take an old lock for that of a dead job. */
 	(void)futimens(a->lock.fd, NULL);
-	return batch_files_put_wrapper(&a->keeper, text, err);
+	return batch_files_put_wrapper(&a->keeper, text, "", err);
 }
 
 /* The keeper outlives this job: it must not be found as a process that the job has left. */

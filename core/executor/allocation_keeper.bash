@@ -4,8 +4,8 @@
 # What the scheduler runs for an allocation that several jobs share (core/executor/allocation.h): it
 # starts the scripts of these jobs, and ends the allocation when it has not been used for some time.
 #
-# Set before it: here (the allocation's directory), own (the path of this file), node (its name), idle
-# and patience (seconds).
+# Set before it: here (the allocation's directory), feed (a file that this job takes), node (its name),
+# idle and patience (seconds).
 #
 # Some schedulers feed this text to a shell on its standard input. With the braces, that shell reads
 # all of it before the standard input is replaced.
@@ -16,8 +16,11 @@
 	trap : HUP INT QUIT USR1
 	exec >/dev/null 2>&1 </dev/null
 	shopt -s nullglob
-	# Without its file, this attempt to submit the allocation was given up, and another one holds it.
-	[ -e "$own" ] || exit 1
+	# Without its feed, this attempt to submit the allocation was given up, and another one holds it.
+	# By the rename, either this job or who gives up the attempt has the feed. A job that the scheduler
+	# starts again has taken it before.
+	command -p mv -f "$feed" "$feed.taken"
+	[ -e "$feed.taken" ] || exit 1
 	printf '%s %(%s)T.%s\n' "$node" -1 "$$" >"$here/keeper.start.new"
 	command -p mv -f "$here/keeper.start.new" "$here/keeper.start"
 

@@ -27,9 +27,11 @@ static const char WRAPPER_BODY[] =
 
 static const char *const SUFFIXES[] = {"report", "start", "exit", "start.new", "exit.new"};
 
-/* In the job's file, before the number of the attempt. */
+/* In the job's file, before the number of the attempt. cleanup knows no higher number. */
 #define ATTEMPT	      "attempt "
 #define ATTEMPTS_MOST 999
+
+#define TAKEN "feed.taken"
 
 /* The suffix of a file that each attempt to submit the job has. */
 struct suffix {
@@ -108,12 +110,17 @@ int batch_files_put(const struct batch_files *files, const char *suffix, mode_t 
 		       : error_errno(err, ERROR_SYSTEM, "cannot write %s.%s", files->here, suffix);
 }
 
+char *batch_files_feed(const struct batch_files *files)
+{
+	return text_format("%s.%s", files->here, of_attempt(files, "feed").text);
+}
+
 static char *compose_wrapper(const struct batch_files *files, const struct scheduler *scheduler,
 			     const struct channel_header *header)
 {
 	const char *shell = header->state.settings.general.shell_path;
 	cleanup_free char *here = login_shell_quote(files->here);
-	cleanup_free char *path = text_format("%s.%s", files->here, of_attempt(files, "feed").text);
+	cleanup_free char *path = batch_files_feed(files);
 	cleanup_free char *feed = path != NULL ? login_shell_quote(path) : NULL;
 	cleanup_free char *bash = login_shell_quote(shell != NULL ? shell : "/bin/bash");
 	if (here == NULL || feed == NULL || bash == NULL)
@@ -152,8 +159,11 @@ static int write_job(const struct batch_files *files, const char *number, struct
 	return batch_files_put(files, "job", 0600, line, err);
 }
 
-int batch_files_put_wrapper(const struct batch_files *files, const char *wrapper, struct error *err)
+int batch_files_put_wrapper(const struct batch_files *files, const char *wrapper, const char *feed,
+			    struct error *err)
 {
+	if (batch_files_put(files, of_attempt(files, "feed").text, 0600, feed, err) != 0)
+		return -1;
 	/* Executable: some schedulers do not copy it. */
 	if (batch_files_put(files, of_attempt(files, "batch").text, 0700, wrapper, err) != 0)
 		return -1;
@@ -172,11 +182,12 @@ int batch_files_write(const struct batch_files *files, const struct scheduler *s
 		return -1;
 	/* The files of an earlier attempt at this sub-stage may still be there. */
 	batch_files_close(files, false);
-	if (batch_files_put(files, of_attempt(files, "feed").text, 0600, feed, err) != 0)
-		return -1;
 	/* cleanup cancels the jobs that have a job's file: not an allocation that others use. */
-	return header->allocation != NULL ? batch_files_put(files, "batch", 0700, wrapper, err)
-					  : batch_files_put_wrapper(files, wrapper, err);
+	if (header->allocation == NULL)
+		return batch_files_put_wrapper(files, wrapper, feed, err);
+	return batch_files_put(files, "feed", 0600, feed, err) == 0
+		       ? batch_files_put(files, "batch", 0700, wrapper, err)
+		       : -1;
 }
 
 static bool set_attempt(struct batch_files *files, unsigned int attempt)
@@ -187,14 +198,30 @@ static bool set_attempt(struct batch_files *files, unsigned int attempt)
 	return files->wrapper != NULL;
 }
 
-void batch_files_give_up(const struct batch_files *files)
+int batch_files_give_up(const struct batch_files *files, struct error *err)
 {
-	batch_files_remove(files, of_attempt(files, "feed").text);
+	char name[NAME_SIZE];
+	const struct suffix feed = of_attempt(files, "feed");
+	if (unlinkat(files->directory, name_of(files, feed.text, name), 0) != 0) {
+		if (errno != ENOENT)
+			return error_errno(err, ERROR_SYSTEM, "cannot remove %s.%s", files->here,
+					   feed.text);
+		cleanup_close int taken = batch_files_open(files, of_attempt(files, TAKEN).text);
+		if (taken >= 0)
+			return 1;
+	}
 	batch_files_remove(files, of_attempt(files, "batch").text);
+	return 0;
 }
 
 int batch_files_begin_next(struct batch_files *files, struct error *err)
 {
+	if (files->attempt >= ATTEMPTS_MOST)
+		return error_set(
+			err, ERROR_SYSTEM,
+			"%s; that was attempt %d, the last one that jacamar makes: ask the "
+			"administrators of the scheduler, and run the CI job again",
+			err->detail, ATTEMPTS_MOST);
 	return set_attempt(files, files->attempt + 1)
 		       ? 0
 		       : error_set(err, ERROR_SYSTEM, "out of memory");
@@ -322,6 +349,7 @@ void batch_files_close(const struct batch_files *files, bool keep_logs)
 	for (size_t i = 0; i < sizeof(SUFFIXES) / sizeof(SUFFIXES[0]); i++)
 		batch_files_remove(files, SUFFIXES[i]);
 	batch_files_remove(files, of_attempt(files, "feed").text);
+	batch_files_remove(files, of_attempt(files, TAKEN).text);
 	batch_files_remove(files, of_attempt(files, "batch").text);
 	if (!keep_logs) {
 		batch_files_remove(files, "log");

@@ -5,6 +5,7 @@
  *   NAME.batch   the wrapper, which the scheduler runs
  *   NAME.feed    the standard input of the login shell in the wrapper; for the second attempt to
  *                submit the job both are called NAME.2.batch and NAME.2.feed, and so on
+ *   NAME.feed.taken  the same, once a job has taken it
  *   NAME.job     the number and the cluster of the job; exists from before the submit until the
  *                end
  *   NAME.log     the job's standard output and standard error
@@ -49,9 +50,12 @@ void batch_files_free(struct batch_files *files);
 int batch_files_put(const struct batch_files *files, const char *suffix, mode_t mode,
 		    const char *text, struct error *err);
 
-/* Writes a wrapper, and the job's file without a number. */
-int batch_files_put_wrapper(const struct batch_files *files, const char *wrapper,
+/* Writes a wrapper, the feed that it takes, and the job's file without a number. */
+int batch_files_put_wrapper(const struct batch_files *files, const char *wrapper, const char *feed,
 			    struct error *err);
+
+/* The path of the feed of this attempt, in new memory; NULL without memory. */
+char *batch_files_feed(const struct batch_files *files);
 
 void batch_files_remove(const struct batch_files *files, const char *suffix);
 
@@ -64,12 +68,17 @@ int batch_files_write(const struct batch_files *files, const struct scheduler *s
 		      struct error *err);
 
 /*
- * Before another submit: without its wrapper and its feed, a job of this attempt that comes into
- * the queue later cannot run the script.
+ * Before another submit: removes the feed and the wrapper of this attempt. A job takes the feed by
+ * a rename before it does anything else, and ends if there is none: so either this function or the
+ * job has it, however slow the node is. Returns 0 if no job of this attempt can run the script any
+ * more, 1 if one has taken its feed, or -1 with *err.
  */
-void batch_files_give_up(const struct batch_files *files);
+int batch_files_give_up(const struct batch_files *files, struct error *err);
 
-/* The next attempt has a wrapper and a feed of other names. */
+/*
+ * The next attempt has a wrapper and a feed of other names. After the last attempt that is made,
+ * this fails, and adds that to *err, which has the words of the scheduler.
+ */
 int batch_files_begin_next(struct batch_files *files, struct error *err);
 
 /* After it: writes the number, which is on the disk when this returns. */

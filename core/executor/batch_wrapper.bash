@@ -11,7 +11,10 @@
 # all of it before the standard input is replaced.
 {
 	# Without its feed, this attempt to submit the job was given up, and another one runs the script.
-	{ exec {input}<"$feed"; } 2>/dev/null || exit 1
+	# By the rename, either this job or who gives up the attempt has the feed. A job that the scheduler
+	# starts again has taken it before.
+	command -p mv -f "$feed" "$feed.taken" 2>/dev/null
+	{ exec {input}<"$feed.taken"; } 2>/dev/null || exit 1
 	# Schedulers end jobs with these signals: the script has not ended by itself then.
 	terminated=
 	trap 'terminated=" terminated"' TERM USR2 XCPU

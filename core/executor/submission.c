@@ -11,9 +11,6 @@
 #define FIRST_PAUSE_MS	 2000
 #define LONGEST_PAUSE_MS 30000
 
-/* In this time, a job that has opened its feed writes its start file. */
-#define START_MS 500
-
 /* One submission while it is made. */
 struct course {
 	const struct submission *submission;
@@ -74,13 +71,13 @@ static int give_up_attempt(struct course *course, int64_t pause_ms, struct error
 	int found = search(course, pause_ms);
 	if (found != 0 || is_over(course))
 		return found != 0 ? found : -1;
-	batch_files_give_up(client->files);
-	scheduler_client_pause(client, START_MS);
-	if (!batch_files_has_started(client->files))
+	int taken = batch_files_give_up(client->files, err);
+	if (taken == 0)
 		return batch_files_begin_next(client->files, err);
-	/* The job had opened its feed; its number is found by the wrapper of this attempt. */
-	(void)scheduler_client_find_submitted(client, 0);
-	return 1;
+	/* A job has come into the queue after the search. It is found by this attempt's wrapper. */
+	if (taken > 0)
+		(void)scheduler_client_find_submitted(client, 0);
+	return taken;
 }
 
 static int try_once(struct course *course, enum submit_fault *fault, struct error *err)

@@ -4,7 +4,8 @@
  *
  * The answer may be lost although the scheduler has taken the job. So nothing is submitted again
  * before the scheduler has listed the jobs of the account, and this one is not among them. If it
- * comes into the queue even later, it finds no feed, and ends without running the script.
+ * comes into the queue even later, it finds no feed, and ends without running the script; or it has
+ * taken its feed, and is the job.
  */
 #ifndef JACAMAR_CORE_EXECUTOR_SUBMISSION_H
 #define JACAMAR_CORE_EXECUTOR_SUBMISSION_H

@@ -590,25 +590,24 @@ START_TEST(a_submit_that_was_not_judged_is_made_again)
 END_TEST
 
 /*
- * The first job opens its feed after the last search and before the feed is removed. Whoever cannot
- * find it by its wrapper neither asks about it nor cancels it.
+ * The first job takes its feed after the last search and before the feed is removed. It starts only
+ * when the queue is searched again: however long that takes, no other job is submitted. Whoever
+ * cannot find it by its wrapper neither asks about it nor cancels it.
  */
 START_TEST(a_job_that_starts_at_the_last_moment_is_found_by_its_own_wrapper)
 {
 	made.header.state.settings.batch.submit_timeout_ms = 60000;
 	does("submit", "echo >>\"${0%/*}/submits\"; cp \"$wrapper\" \"${0%/*}/late\"\n"
 		       "echo 'sbatch: error: Socket timed out' >&2; exit 1\n");
-	does("squeue.does",
-	     path_of("here=${0%%/*} feed=%s/build_script.feed\n"
-		     "[ ! -e \"$here/started\" ] || { echo \"77 ${feed%%.feed}.batch\"; exit; }\n"
-		     "[ \"$(grep -c '^squeue' \"$here/calls\")\" -gt 1 ] || exit 0\n"
-		     "cp \"$feed\" \"$here/open\"\n"
-		     "setsid bash -c 'while [ -e \"$1\" ]; do sleep 0.01; done; cp \"$2/open\" "
-		     "\"$1\"\n"
-		     "touch \"$2/started\"; exec bash \"$2/late\"' - \"$feed\" \"$here\" "
-		     ">/dev/null 2>&1 &\n",
-		     made.scripts_dir)
-		     .text);
+	does("squeue.does", path_of("here=${0%%/*} feed=%s/build_script.feed\n"
+				    "case $(grep -c '^squeue' \"$here/calls\") in\n"
+				    "1) ;;\n"
+				    "2) mv \"$feed\" \"$feed.taken\" ;;\n"
+				    "3) setsid bash \"$here/late\" >/dev/null 2>&1 & ;;&\n"
+				    "*) echo \"77 ${feed%%.feed}.batch\" ;;\n"
+				    "esac\n",
+				    made.scripts_dir)
+				    .text);
 	struct outcome *outcome = run("echo it ran; exit 5\n", false);
 	size_t size;
 	char *submits = scratch_read(path_of("%s/submits", bin.text).text, &size);
@@ -617,6 +616,34 @@ START_TEST(a_job_that_starts_at_the_last_moment_is_found_by_its_own_wrapper)
 	ck_assert_msg(strstr(outcome->log, "slurm job 77\n") != NULL, "%s", outcome->log);
 	ck_assert_int_eq((int)strlen(submits), 1);
 	free(submits);
+}
+END_TEST
+
+START_TEST(there_is_a_last_attempt_to_submit)
+{
+	struct batch_files files;
+	struct error err;
+	int last = 1;
+	int directory = workspace_open_scripts(&made.header.state, &err);
+	ck_assert_int_ge(directory, 0);
+	ck_assert_int_eq(
+		batch_files_init(&files, directory, made.scripts_dir, "build_script", &err), 0);
+	error_set(&err, ERROR_SYSTEM, "the job was not submitted: sbatch: error: Socket timed out");
+	while (last < 2000 && batch_files_begin_next(&files, &err) == 0)
+		last++;
+	ck_assert_int_eq(last, 999);
+	ck_assert_ptr_nonnull(
+		strstr(err.detail, "Socket timed out; that was attempt 999, the last"));
+	/* cleanup must find the job of that attempt. */
+	ck_assert_int_eq(batch_files_record(&files, &err), 0);
+	struct batch_files again;
+	ck_assert_int_eq(
+		batch_files_init(&again, directory, made.scripts_dir, "build_script", &err), 0);
+	ck_assert(batch_files_recall(&again));
+	ck_assert_str_eq(again.wrapper, files.wrapper);
+	batch_files_free(&files);
+	batch_files_free(&again);
+	close(directory);
 }
 END_TEST
 
@@ -1025,6 +1052,7 @@ Suite *batch_suite(void)
 			    ROWS(RESUBMITS));
 	tcase_add_test(commands, a_submit_that_is_never_judged_fails_with_its_words);
 	tcase_add_test(commands, a_job_that_starts_at_the_last_moment_is_found_by_its_own_wrapper);
+	tcase_add_test(commands, there_is_a_last_attempt_to_submit);
 	tcase_add_test(commands, a_job_without_a_number_keeps_its_attempt);
 	tcase_add_test(commands, a_cancel_ends_the_attempts_to_submit);
 	tcase_add_loop_test(commands, cleanup_cancels_the_jobs_that_are_left, 0, ROWS(CLEANUPS));
