@@ -103,7 +103,7 @@ finish() {
 }
 
 # Of the tests that run at the same time, one at a time: who finds passwd(5) locked gives up soon.
-for tool in useradd userdel usermod groupadd groupdel; do
+for tool in useradd userdel usermod groupadd groupdel gpasswd chage; do
 	eval "$tool() { flock /etc $tool \"\$@\"; }"
 done
 
