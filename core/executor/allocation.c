@@ -313,8 +313,7 @@ static bool has_file(const struct batch_files *files, const char *suffix)
 /* True if there is a job that has not left; this one has. */
 static bool is_used(const struct allocation *a)
 {
-	int copy = openat(a->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+	cleanup_listing DIR *listing = io_list(a->directory, ".");
 	const struct dirent *entry;
 	bool used = listing == NULL;
 	while (!used && (entry = readdir(listing)) != NULL) {
@@ -327,8 +326,6 @@ static bool is_used(const struct allocation *a)
 		ssize_t got = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : 0;
 		used = got > 0 && strcmp(text, END) != 0;
 	}
-	if (listing != NULL)
-		closedir(listing);
 	return used;
 }
 

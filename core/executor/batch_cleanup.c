@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,8 +43,7 @@ static int end_one(const struct batch_call *call, struct scheduler_client *clien
 static int end_all(const struct batch_call *call, struct scheduler_client *client, int directory,
 		   struct error *err)
 {
-	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+	cleanup_listing DIR *listing = io_list(directory, ".");
 	const struct dirent *entry;
 	int64_t deadline = io_now_ms() + scheduler_client_patience(client);
 	int result = 0;
@@ -70,7 +68,6 @@ static int end_all(const struct batch_call *call, struct scheduler_client *clien
 		if (end_one(call, client, directory, name, left, err) != 0)
 			result = -1;
 	}
-	closedir(listing);
 	return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -88,6 +89,15 @@ static int close_listed(int first, struct error *err)
 	}
 	closedir(listing);
 	return 0;
+}
+
+DIR *io_list(int directory, const char *path)
+{
+	int fd = openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	if (listing == NULL && fd >= 0)
+		close(fd);
+	return listing;
 }
 
 int io_close_from(int first, struct error *err)

@@ -5,6 +5,7 @@
 #ifndef JACAMAR_CORE_LIB_IO_H
 #define JACAMAR_CORE_LIB_IO_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,8 +25,15 @@ static inline void cleanup_close_fd(const int *fd)
 		close(*fd);
 }
 
-#define cleanup_free  __attribute__((cleanup(cleanup_free_pointer)))
-#define cleanup_close __attribute__((cleanup(cleanup_close_fd)))
+static inline void cleanup_close_listing(DIR *const *listing)
+{
+	if (*listing != NULL)
+		closedir(*listing);
+}
+
+#define cleanup_free	__attribute__((cleanup(cleanup_free_pointer)))
+#define cleanup_close	__attribute__((cleanup(cleanup_close_fd)))
+#define cleanup_listing __attribute__((cleanup(cleanup_close_listing)))
 
 /* Writes all of it; 0, or -1 with errno. */
 int io_write_all(int fd, const void *bytes, size_t size);
@@ -38,6 +46,9 @@ ssize_t io_read_full(int fd, void *bytes, size_t size);
  * byte. NULL with errno; EFBIG where there are more than `most` bytes.
  */
 char *io_read_to_end(int fd, size_t most, size_t *size);
+
+/* Lists the directory `path` below an open one ("." for that one); NULL with errno. */
+DIR *io_list(int directory, const char *path);
 
 /* Closes every descriptor from `first` on. */
 int io_close_from(int first, struct error *err);

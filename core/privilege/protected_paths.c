@@ -224,12 +224,9 @@ static int permit_entry(struct wall *wall, int directory, const char *name, stru
 /* In a directory that the user may enter, but not list, all but the protected way stays closed. */
 static int permit_entries(struct wall *wall, int directory, struct error *err)
 {
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES)
-		return 0;
-	DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+	cleanup_listing DIR *entries = io_list(directory, ".");
 	if (entries == NULL)
-		return refuse("cannot list a directory above them", err);
+		return errno == EACCES ? 0 : refuse("cannot list a directory above them", err);
 	int result = 0;
 	for (;;) {
 		errno = 0;
@@ -241,7 +238,6 @@ static int permit_entries(struct wall *wall, int directory, struct error *err)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			result = permit_entry(wall, directory, entry->d_name, err);
 	}
-	closedir(entries);
 	return result;
 }
 

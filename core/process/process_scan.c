@@ -41,15 +41,13 @@ static bool is_pipe(int files, const char *name, const ino_t pipes[2])
 /* `process` is a descriptor of its /proc directory. */
 static bool holds_pipe(int process, const ino_t pipes[2])
 {
-	int files = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = files >= 0 ? fdopendir(files) : NULL;
+	cleanup_listing DIR *listing = io_list(process, "fd");
 	const struct dirent *entry;
 	bool holds = false;
 	if (listing == NULL)
 		return false;
 	while (!holds && (entry = readdir(listing)) != NULL)
-		holds = is_pipe(files, entry->d_name, pipes);
-	closedir(listing);
+		holds = is_pipe(dirfd(listing), entry->d_name, pipes);
 	return holds;
 }
 

@@ -239,13 +239,9 @@ static bool is_shared(const struct cleaning *cleaning, const char *mark, const c
 	char other[PATH_MAX];
 	bool shared = false;
 	size_t number = strcspn(mark, "-") + 1;
-	int directory = openat(cleaning->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = directory >= 0 ? fdopendir(directory) : NULL;
-	if (listing == NULL) {
-		if (directory >= 0)
-			close(directory);
+	cleanup_listing DIR *listing = io_list(cleaning->directory, ".");
+	if (listing == NULL)
 		return true;
-	}
 	const struct dirent *entry;
 	while (!shared && (entry = readdir(listing)) != NULL) {
 		const char *name = entry->d_name;
@@ -254,7 +250,6 @@ static bool is_shared(const struct cleaning *cleaning, const char *mark, const c
 			 read_mark(cleaning, name, other) &&
 			 (is_part_of(other, path) || is_part_of(path, other));
 	}
-	closedir(listing);
 	return shared;
 }
 
