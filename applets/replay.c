@@ -83,13 +83,14 @@ static const struct {
 
 #define MEMBER_COUNT (sizeof(MEMBERS) / sizeof(MEMBERS[0]))
 
-enum verdict { SAME, DIFFERS, NOT_KNOWN, VERDICTS };
-
-struct replay {
-	const struct explain *explain;
-	size_t verdicts[VERDICTS];
-	size_t before_rules; /* refused, before a rule was applied */
-	size_t unreadable;
+/* What becomes of a record. The last two are not replayed. */
+enum verdict {
+	SAME,
+	DIFFERS,
+	NOT_KNOWN,
+	BEFORE_RULES, /* refused, before a rule was applied */
+	UNREADABLE,
+	VERDICTS
 };
 
 /* The sources of facts of policy.h have no argument for it. */
@@ -274,20 +275,17 @@ static void print_then(const struct record *record)
 		printf("refused: %s", record->reason);
 }
 
-static void replay_record(struct replay *replay, const struct record *record)
+static enum verdict replay_record(const struct explain *explain, const struct record *record)
 {
 	struct applicant applicant;
 	struct error err = {.detail = ""};
 	bool has_token = record->claims.user_login[0] != '\0';
-	if (!record->was_allowed && !has_token && record->rule[0] == '\0') {
-		replay->before_rules++;
-		return;
-	}
-	int result = apply(replay->explain, record, &applicant, &err);
+	if (!record->was_allowed && !has_token && record->rule[0] == '\0')
+		return BEFORE_RULES;
+	int result = apply(explain, record, &applicant, &err);
 	enum verdict verdict = compare(record, &applicant, result, &err);
-	replay->verdicts[verdict]++;
 	if (verdict == SAME)
-		return;
+		return SAME;
 	print_then(record);
 	if (verdict == DIFFERS && result == 0)
 		printf(" -> allowed as %s\n", applicant.account.name);
@@ -300,6 +298,7 @@ static void replay_record(struct replay *replay, const struct record *record)
 				   : "the rules admit it, but the record does not name the rule "
 				     "that refused it",
 		       err.place);
+	return verdict;
 }
 
 /* The text of a decision of config in the line, which may begin with a prefix of syslog. */
@@ -328,21 +327,9 @@ static bool read_line(FILE *file, char *line, size_t *length)
 	return byte != EOF || *length > 0;
 }
 
-static void replay_line(struct replay *replay, const char *line, struct record *record)
+static int replay_file(const struct explain *explain, FILE *file, size_t counts[VERDICTS],
+		       struct error *err)
 {
-	const char *text = find_decision(line);
-	struct error unread;
-	if (text == NULL)
-		return;
-	if (read_record(text, record, &unread) != 0)
-		replay->unreadable++;
-	else
-		replay_record(replay, record);
-}
-
-static int replay_file(struct replay *replay, FILE *file, struct error *err)
-{
-	const struct explain *explain = replay->explain;
 	const char *name = strcmp(explain->replay, "-") == 0 ? "standard input" : explain->replay;
 	cleanup_free char *line = malloc(LINE_MOST_SIZE + 1);
 	cleanup_free struct record *record = calloc(1, sizeof(*record));
@@ -350,16 +337,18 @@ static int replay_file(struct replay *replay, FILE *file, struct error *err)
 	if (line == NULL || record == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	for (size_t length; read_line(file, line, &length);) {
+		const char *text = find_decision(line);
+		struct error unread;
 		number++;
-		if (length <= LINE_MOST_SIZE) {
-			replay_line(replay, line, record);
+		if (length > LINE_MOST_SIZE)
+			applet_say(explain->call,
+				   "%s:%zu: not replayed: the line has more than %d bytes, which "
+				   "no record has; remove it, and find out what wrote it",
+				   name, number, LINE_MOST_SIZE);
+		else if (text == NULL)
 			continue;
-		}
-		replay->unreadable++;
-		applet_say(explain->call,
-			   "%s:%zu: not replayed: the line has more than %d bytes, which no record "
-			   "has; remove it, and find out what wrote it",
-			   name, number, LINE_MOST_SIZE);
+		bool is_read = length <= LINE_MOST_SIZE && read_record(text, record, &unread) == 0;
+		counts[is_read ? replay_record(explain, record) : UNREADABLE]++;
 	}
 	return ferror(file) == 0 ? 0 : error_errno(err, ERROR_SYSTEM, "cannot read %s", name);
 }
@@ -367,7 +356,7 @@ static int replay_file(struct replay *replay, FILE *file, struct error *err)
 int explain_replay(const struct explain *explain)
 {
 	const struct invocation *call = explain->call;
-	struct replay replay = {.explain = explain};
+	size_t counts[VERDICTS] = {0};
 	struct error err;
 	int copy = fcntl(explain->input, F_DUPFD_CLOEXEC, 0);
 	FILE *file = copy >= 0 ? fdopen(copy, "r") : NULL;
@@ -375,23 +364,21 @@ int explain_replay(const struct explain *explain)
 		error_errno(&err, ERROR_SYSTEM, "cannot read %s", explain->replay);
 		return applet_give_up(call, &err);
 	}
-	int result = replay_file(&replay, file, &err);
+	int result = replay_file(explain, file, counts, &err);
 	fclose(file);
-	size_t known = replay.verdicts[SAME] + replay.verdicts[DIFFERS];
-	if (result == 0 &&
-	    known + replay.verdicts[NOT_KNOWN] + replay.before_rules + replay.unreadable == 0)
+	size_t decisions = counts[SAME] + counts[DIFFERS] + counts[NOT_KNOWN];
+	if (result == 0 && decisions + counts[BEFORE_RULES] + counts[UNREADABLE] == 0)
 		result =
 			error_set(&err, ERROR_SYSTEM,
 				  "%s has no record that allows or refuses a job", explain->replay);
 	if (result != 0)
 		return applet_give_up(call, &err);
 	printf("%zu decisions: %zu the same, %zu different, %zu not known; not replayed: %zu "
-	       "refused "
-	       "before the rules, %zu lines that cannot be read\n",
-	       known + replay.verdicts[NOT_KNOWN], replay.verdicts[SAME], replay.verdicts[DIFFERS],
-	       replay.verdicts[NOT_KNOWN], replay.before_rules, replay.unreadable);
+	       "refused before the rules, %zu lines that cannot be read\n",
+	       decisions, counts[SAME], counts[DIFFERS], counts[NOT_KNOWN], counts[BEFORE_RULES],
+	       counts[UNREADABLE]);
 	int printed = applet_printed(call);
-	if (printed != 0 || replay.verdicts[DIFFERS] > 0)
+	if (printed != 0 || counts[DIFFERS] > 0)
 		return printed != 0 ? printed : 1;
-	return replay.verdicts[NOT_KNOWN] + replay.unreadable > 0 ? call->system_failure : 0;
+	return counts[NOT_KNOWN] + counts[UNREADABLE] > 0 ? call->system_failure : 0;
 }
