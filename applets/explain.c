@@ -47,6 +47,10 @@ static void print_help(const char *program)
 	       program, program, program);
 }
 
+static const char *const INPUTS[] = {[EXPLAIN_TOKEN] = "--token",
+				     [EXPLAIN_RESPONSE] = "--response",
+				     [EXPLAIN_REPLAY] = "--replay"};
+
 /* The service account is found as by doctor, which also explains what to do if it is not. */
 static int find_service(struct explain *explain, struct error *err)
 {
@@ -78,13 +82,6 @@ static void print_lines(FILE *file, char *text)
 	}
 }
 
-static const char *input_path(const struct explain *explain)
-{
-	return explain->token != NULL	   ? explain->token
-	       : explain->response != NULL ? explain->response
-					   : explain->replay;
-}
-
 /* A descriptor, or -1 with errno. A confined child has no standard input. */
 static int open_input(const char *path)
 {
@@ -99,15 +96,13 @@ static int run_as_service(const struct explain *explain, struct error *err)
 	cleanup_free char *configuration = secure_path_make_absolute(explain->configuration);
 	cleanup_free char *keys =
 		explain->keys != NULL ? secure_path_make_absolute(explain->keys) : NULL;
-	cleanup_free char *input = secure_path_make_absolute(input_path(explain));
+	cleanup_free char *input = secure_path_make_absolute(explain->path);
 	if (captured == NULL || configuration == NULL || input == NULL ||
 	    (keys == NULL && explain->keys != NULL))
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	const char *arguments[AS_SERVICE_ARGUMENTS] = {"explain", "--configuration", configuration};
 	size_t count = 3;
-	arguments[count++] = explain->token != NULL	 ? "--token"
-			     : explain->response != NULL ? "--response"
-							 : "--replay";
+	arguments[count++] = INPUTS[explain->kind];
 	/* What root cannot open without capabilities, the service account may be able to. */
 	bool is_open = explain->input >= 0;
 	arguments[count++] = is_open ? "-" : input;
@@ -160,9 +155,9 @@ static int run(struct explain *explain, struct error *err)
 		return -1;
 	bool is_service = explain->service.uid == geteuid();
 	bool delegates = geteuid() == 0 && !is_service;
-	explain->input = open_input(input_path(explain));
+	explain->input = open_input(explain->path);
 	if (explain->input < 0 && !(delegates && errno == EACCES))
-		return error_errno(err, ERROR_SYSTEM, "cannot open %s", input_path(explain));
+		return error_errno(err, ERROR_SYSTEM, "cannot open %s", explain->path);
 	if (delegates)
 		return run_as_service(explain, err);
 	if (explain->runs_script && !is_service)
@@ -170,18 +165,18 @@ static int run(struct explain *explain, struct error *err)
 				 explain->service.name);
 	if (load_settings(explain, err) != 0)
 		return -1;
-	return explain->replay != NULL ? explain_replay(explain) : explain_job(explain);
+	return explain->kind == EXPLAIN_REPLAY ? explain_replay(explain) : explain_job(explain);
 }
 
 /* Returns an exit code, or -1 with the options in *explain. */
 static int parse_options(struct explain *explain, int argc, char **argv)
 {
-	enum { CONFIGURATION = 256, TOKEN, RESPONSE, REPLAY, JWKS, RUN_SCRIPT, NO_AUTH };
+	enum { CONFIGURATION = 256, JWKS, RUN_SCRIPT, NO_AUTH };
 	static const struct option options[] = {
 		{"configuration", required_argument, NULL, CONFIGURATION},
-		{"token", required_argument, NULL, TOKEN},
-		{"response", required_argument, NULL, RESPONSE},
-		{"replay", required_argument, NULL, REPLAY},
+		{"token", required_argument, NULL, EXPLAIN_TOKEN},
+		{"response", required_argument, NULL, EXPLAIN_RESPONSE},
+		{"replay", required_argument, NULL, EXPLAIN_REPLAY},
 		{"jwks", required_argument, NULL, JWKS},
 		{"run-script", no_argument, NULL, RUN_SCRIPT},
 		{"no-auth", no_argument, NULL, NO_AUTH},
@@ -190,20 +185,19 @@ static int parse_options(struct explain *explain, int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	const struct invocation *call = explain->call;
+	int inputs = 0;
 	opterr = 0;
 	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
 		switch (option) {
 		case CONFIGURATION:
 			explain->configuration = optarg;
 			break;
-		case TOKEN:
-			explain->token = optarg;
-			break;
-		case RESPONSE:
-			explain->response = optarg;
-			break;
-		case REPLAY:
-			explain->replay = optarg;
+		case EXPLAIN_TOKEN:
+		case EXPLAIN_RESPONSE:
+		case EXPLAIN_REPLAY:
+			explain->kind = (enum explain_input)option;
+			explain->path = optarg;
+			inputs++;
 			break;
 		case JWKS:
 			explain->keys = optarg;
@@ -221,13 +215,11 @@ static int parse_options(struct explain *explain, int argc, char **argv)
 	if (optind < argc)
 		return applet_usage(call, "explain ", "explain takes no argument: %.100s",
 				    argv[optind]);
-	int inputs =
-		(explain->token != NULL) + (explain->response != NULL) + (explain->replay != NULL);
 	if (explain->configuration == NULL || inputs != 1)
 		return applet_usage(call, "explain ",
 				    "explain needs --configuration and one of --token, "
 				    "--response and --replay");
-	if (explain->replay != NULL && (explain->keys != NULL || explain->runs_script))
+	if (explain->kind == EXPLAIN_REPLAY && (explain->keys != NULL || explain->runs_script))
 		return applet_usage(call, "explain ", "--replay excludes --jwks and --run-script");
 	return -1;
 }

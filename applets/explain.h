@@ -8,13 +8,14 @@
 #include "config/settings.h"
 #include "core/lib/account.h"
 
+enum explain_input { EXPLAIN_NOTHING, EXPLAIN_TOKEN, EXPLAIN_RESPONSE, EXPLAIN_REPLAY };
+
 struct explain {
 	const struct invocation *call;
 	/* Options; NULL: not given. */
 	const char *configuration;
-	const char *token;
-	const char *response;
-	const char *replay;
+	enum explain_input kind;
+	const char *path; /* of the token, response or log */
 	const char *keys;
 	bool no_auth;	  /* jacamar --no-auth runs the jobs */
 	bool runs_script; /* of auth.runas */
@@ -22,7 +23,7 @@ struct explain {
 	struct settings *settings;
 	struct account service; /* GitLab Runner runs as this account */
 	char *program;		/* the path of jacamar-auth */
-	int input;		/* a descriptor of the token, response or log */
+	int input;		/* a descriptor of `path` */
 };
 
 /* --token and --response: explain_job.c, --replay: replay.c. Both return the exit code. */

@@ -96,7 +96,7 @@ static int read_token(struct explanation *job, struct error *err)
 	cleanup_free char *bytes = io_read_to_end(job->explain->input, JOB_TOKEN_SIZE, &size);
 	if (bytes == NULL)
 		return error_errno(err, ERROR_USAGE, "cannot read the id token from %s",
-				   job->explain->token);
+				   job->explain->path);
 	bytes[strcspn(bytes, " \t\r\n")] = '\0';
 	bool fits = text_copy(job->plan.token, JOB_TOKEN_SIZE, bytes);
 	explicit_bzero(bytes, size);
@@ -104,7 +104,7 @@ static int read_token(struct explanation *job, struct error *err)
 		return error_set(err, ERROR_DENIED, "the id token is larger than 64 KiB");
 	return job->plan.token[0] != '\0'
 		       ? 0
-		       : error_set(err, ERROR_USAGE, "%s has no id token", job->explain->token);
+		       : error_set(err, ERROR_USAGE, "%s has no id token", job->explain->path);
 }
 
 /* The variable by which a job asks for an account is found in the same way as the token. */
@@ -130,7 +130,7 @@ static int read_job(struct explanation *job, struct error *err)
 	job->plan.token = calloc(1, JOB_TOKEN_SIZE);
 	if (job->plan.token == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	if (job->explain->response == NULL)
+	if (job->explain->kind != EXPLAIN_RESPONSE)
 		return read_token(job, err);
 	return job_read(job->explain->input, names, &job->plan.job, job->plan.token, err) == 0
 		       ? read_target(job, err)
@@ -192,7 +192,7 @@ static void report_content(struct explanation *job, const struct examination *fo
 	if (!knows_server)
 		report_unchecked(job, "issuer", "general.gitlab_server",
 				 "no setting and no job response names the GitLab server");
-	if (job->explain->response == NULL)
+	if (job->explain->kind != EXPLAIN_RESPONSE)
 		report_unchecked(
 			job, "job", "",
 			"whether the id token is of the job that uses it: that needs --response");
@@ -222,7 +222,7 @@ static bool explain_token(struct explanation *job)
 		.keys = keys,
 		.issuer = knows_server ? &server : NULL,
 		.audience = general->jwt_required_aud,
-		.job = job->explain->response != NULL ? &plan->job : NULL,
+		.job = job->explain->kind == EXPLAIN_RESPONSE ? &plan->job : NULL,
 		.now = time(NULL),
 	};
 	if (found == NULL || examination_run(&terms, found, &err) != 0) {

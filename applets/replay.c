@@ -330,7 +330,7 @@ static bool read_line(FILE *file, char *line, size_t *length)
 static int replay_file(const struct explain *explain, FILE *file, size_t counts[VERDICTS],
 		       struct error *err)
 {
-	const char *name = strcmp(explain->replay, "-") == 0 ? "standard input" : explain->replay;
+	const char *name = strcmp(explain->path, "-") == 0 ? "standard input" : explain->path;
 	cleanup_free char *line = malloc(LINE_MOST_SIZE + 1);
 	cleanup_free struct record *record = calloc(1, sizeof(*record));
 	size_t number = 0;
@@ -361,16 +361,15 @@ int explain_replay(const struct explain *explain)
 	int copy = fcntl(explain->input, F_DUPFD_CLOEXEC, 0);
 	FILE *file = copy >= 0 ? fdopen(copy, "r") : NULL;
 	if (file == NULL) {
-		error_errno(&err, ERROR_SYSTEM, "cannot read %s", explain->replay);
+		error_errno(&err, ERROR_SYSTEM, "cannot read %s", explain->path);
 		return applet_give_up(call, &err);
 	}
 	int result = replay_file(explain, file, counts, &err);
 	fclose(file);
 	size_t decisions = counts[SAME] + counts[DIFFERS] + counts[NOT_KNOWN];
 	if (result == 0 && decisions + counts[BEFORE_RULES] + counts[UNREADABLE] == 0)
-		result =
-			error_set(&err, ERROR_SYSTEM,
-				  "%s has no record that allows or refuses a job", explain->replay);
+		result = error_set(&err, ERROR_SYSTEM,
+				   "%s has no record that allows or refuses a job", explain->path);
 	if (result != 0)
 		return applet_give_up(call, &err);
 	printf("%zu decisions: %zu the same, %zu different, %zu not known; not replayed: %zu "
