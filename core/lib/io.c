@@ -91,6 +91,14 @@ static int close_listed(int first, struct error *err)
 	return 0;
 }
 
+ssize_t io_read_text(int directory, const char *path, char *text, size_t size)
+{
+	cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd >= 0 ? io_read_full(fd, text, size - 1) : -1;
+	text[got > 0 ? got : 0] = '\0';
+	return got;
+}
+
 DIR *io_list(int directory, const char *path)
 {
 	int fd = openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

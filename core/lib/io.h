@@ -47,6 +47,12 @@ ssize_t io_read_full(int fd, void *bytes, size_t size);
  */
 char *io_read_to_end(int fd, size_t most, size_t *size);
 
+/*
+ * Reads the beginning of a file below an open directory, and ends it with a NUL: at most `size`
+ * bytes with that. The number read, or -1 with errno and "" in `text`.
+ */
+ssize_t io_read_text(int directory, const char *path, char *text, size_t size);
+
 /* Lists the directory `path` below an open one ("." for that one); NULL with errno. */
 DIR *io_list(int directory, const char *path);
 

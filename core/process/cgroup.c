@@ -166,7 +166,7 @@ bool cgroup_wait_until_empty(const struct cgroup *cgroup, int64_t limit_ms)
 	for (;;) {
 		struct pollfd change = {.fd = events, .events = POLLPRI};
 		/* A cgroup that was removed was empty. */
-		if (!cgroup_tree_read(cgroup->directory, "cgroup.events", text))
+		if (io_read_text(cgroup->directory, "cgroup.events", text, sizeof(text)) < 0)
 			return errno == ENODEV || errno == ENOENT;
 		if (strstr(text, "populated 0") != NULL)
 			return true;
@@ -199,7 +199,7 @@ static int64_t read_number(const struct cgroup *cgroup, const char *file, const 
 	char text[CGROUP_FILE_SIZE];
 	char *rest = text;
 	size_t length = strlen(name);
-	if (cgroup->directory < 0 || !cgroup_tree_read(cgroup->directory, file, text))
+	if (cgroup->directory < 0 || io_read_text(cgroup->directory, file, text, sizeof(text)) < 0)
 		return -1;
 	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
 		uint64_t number;

@@ -46,14 +46,6 @@ struct level {
 	bool was_created;
 };
 
-bool cgroup_tree_read(int directory, const char *name, char text[CGROUP_FILE_SIZE])
-{
-	cleanup_close int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd >= 0 ? io_read_full(fd, text, CGROUP_FILE_SIZE - 1) : -1;
-	text[size > 0 ? size : 0] = '\0';
-	return size >= 0;
-}
-
 int cgroup_tree_write(int base, const char *name, const char *file, const char *text)
 {
 	char path[128];
@@ -165,7 +157,7 @@ int cgroup_tree_check(int base, const char *path, uid_t owner,
 	char has[CGROUP_FILE_SIZE];
 	if (check_owner(base, ".", path, owner, err) != 0)
 		return -1;
-	if (!cgroup_tree_read(base, "cgroup.controllers", has))
+	if (io_read_text(base, "cgroup.controllers", has, sizeof(has)) < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot read cgroup.controllers of %s", path);
 	return check_controllers(has, settings->user, "user_", err) == 0
 		       ? check_controllers(has, settings->job, "", err)

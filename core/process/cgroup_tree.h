@@ -13,7 +13,6 @@
 #ifndef JACAMAR_CORE_PROCESS_CGROUP_TREE_H
 #define JACAMAR_CORE_PROCESS_CGROUP_TREE_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "config/settings.h"
@@ -46,9 +45,6 @@ int cgroup_tree_check(int base, const char *path, uid_t owner,
  */
 int cgroup_tree_make(int base, const char *name, bool is_new,
 		     const struct cgroup_settings *settings, struct error *err);
-
-/* Reads a file of the cgroup; `text` ends with a NUL. False with errno. */
-bool cgroup_tree_read(int directory, const char *name, char text[CGROUP_FILE_SIZE]);
 
 /* Writes to a file of the cgroup `name` below <base>; 0, or -1 with errno. */
 int cgroup_tree_write(int base, const char *name, const char *file, const char *text);

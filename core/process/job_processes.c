@@ -39,12 +39,10 @@ static bool is_user_side(pid_t pid)
 	char path[32];
 	char text[1024];
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : -1;
+	ssize_t size = io_read_text(AT_FDCWD, path, text, sizeof(text));
 	const char *argument = text;
 	if (size <= 0)
 		return false;
-	text[size] = '\0';
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		if (argument >= text + size ||
 		    (expected[i] != NULL && strcmp(argument, expected[i]) != 0))

@@ -74,12 +74,10 @@ static bool has_mark(int process, const struct process_scan_mark *mark)
 void process_scan_add_name(pid_t pid, char *names, size_t size)
 {
 	char path[32];
-	char name[32] = "";
+	char name[32];
 	size_t used = strlen(names);
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd >= 0 ? io_read_full(fd, name, sizeof(name) - 1) : -1;
-	name[got > 0 ? got : 0] = '\0';
+	(void)io_read_text(AT_FDCWD, path, name, sizeof(name));
 	name[strcspn(name, "\n")] = '\0';
 	text_make_printable(name);
 	/* Never a part of an entry: half a pid would be another process's. */

@@ -163,9 +163,7 @@ static struct process_stat read_stat(pid_t pid)
 	char path[32];
 	char text[512];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd >= 0 ? io_read_full(fd, text, sizeof(text) - 1) : -1;
-	text[size > 0 ? size : 0] = '\0';
+	(void)io_read_text(AT_FDCWD, path, text, sizeof(text));
 	/* The name before it, in parentheses, may have parentheses in it. */
 	char *end = strrchr(text, ')');
 	if (end == NULL || strlen(end) < 4)
