@@ -24,6 +24,21 @@ static command_template LIST = {"bjobs", "-noheader",	   "-u", "{account}",
 				"-o",	 "jobid job_name", NULL};
 static command_template CANCEL = {"bkill", "{number}", NULL};
 
+/*
+ * As for Slurm (slurm.c), by the description of the job, which has no other use. A job with a
+ * description of its own keeps it, and bsub takes no other option beside -pack. Job groups
+ * (LSB_DEFAULT_JOBGROUP) would need no function, but some clusters never remove an empty group, and
+ * a group binds its jobs to one service class.
+ */
+static const char MARK[] =
+	"[ \"$(builtin type -t bsub)\" = file ] && bsub() { case \" $* \" in *\" -Jd \"* | *\" "
+	"-pack \"*) "
+	"command bsub \"$@\" ;; *) command bsub -Jd \"$JACAMAR_BATCH_MARK\" \"$@\" ;; esac; } && "
+	"builtin export -f bsub\n";
+static command_template LIST_MARKED = {
+	"bjobs", "-noheader", "-u", "{account}", "-o", "jobid job_description", NULL};
+static command_template CANCEL_MARKED = {"bkill", "{arguments}", NULL};
+
 enum field { STAT, EXIT_CODE, EXPECTED, EXIT_REASON, PEND_REASON, FIELDS };
 
 /* "About job states" */
@@ -303,6 +318,9 @@ const struct scheduler LSF = {
 	.ask_history = HISTORY,
 	.list = LIST,
 	.cancel = CANCEL,
+	.mark = MARK,
+	.list_marked = LIST_MARKED,
+	.cancel_marked = CANCEL_MARKED,
 	.none = "No unfinished job found",
 	.hands_to_shell = true,
 	.read_number = read_number,

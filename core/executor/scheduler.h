@@ -179,7 +179,8 @@ struct scheduler {
 	const char *mark;
 	const char *const *list_marked;
 	const char *const *cancel_marked;
-	const char *none;    /* the error of `list` if there are no jobs; NULL: it does not fail */
+	/* The error of `list` and `list_marked` if there are no jobs; NULL: they do not fail. */
+	const char *none;
 	bool hands_to_shell; /* the words of the job's command become a line for a shell */
 
 	/* Each reads the output of a command that ended with status 0; false if it is no answer. */

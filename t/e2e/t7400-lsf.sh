@@ -44,6 +44,32 @@ check 'LSF does not run a job again under another number' 'called " -rn "'
 check 'options and their values are separate words' '
 	plays_with "-n4 -W 10:00 -R '\''span[ptile=4] select[a&&b]'\''" &&
 	called " -n4 -W 10:00 -R span[ptile=4] select[a&&b] -o /dev/null "'
+
+# --- jobs that the script submits itself ---
+
+echo "PATH=$scheduler/bin:\$PATH" >"$box/home/$usr/.bash_profile"
+chown "$usr" "$box/home/$usr/.bash_profile"
+submit='bsub -H -o /dev/null'
+printf '%s\n' "echo \"first \$($submit id)\"" "bash -c 'echo \"second \$($submit -J x id)\"'" \
+	"echo \"other \$($submit -Jd mine id)\"" 'echo it is ready' 'sleep 600' | command_job
+number_after() { sed -n "s/^$1 Job <\([0-9]*\)> .*/\1/p" "$box/log"; }
+in_queue() { queue | grep "^$(number_after "$1") "; }
+cancel_other() { "$scheduler/bin/standin.py" order "$(number_after other)" cancel; wait_until '! in_queue other'; }
+check 'jobs that the script has submitted are cancelled with the job' '
+	began "is ready" --cancel-on "is ready"; ended; [ $? -eq 4 ] && [ -n "$(number_after second)" ] &&
+	wait_until "! in_queue first && ! in_queue second" &&
+	logged "cancelled batch jobs that the script had submitted itself: $(number_after first), $(number_after second)"'
+check 'a job with a description of its own is not' 'in_queue other && cancel_other'
+check 'a pack of jobs is submitted without another option' '
+	: >"$scheduler/calls"; echo "bsub -pack /dev/null; :" | job; play; called "bsub -pack /dev/null"'
+printf '%s\n' "echo \"first \$($submit id)\"" | job
+check 'they remain if the script ends by itself' 'play && in_queue first'
+"$scheduler/bin/standin.py" order "$(number_after first)" cancel
+check 'a cancel without such jobs finds none, and says nothing of them' '
+	wait_until "! in_queue first"; sleeper; began "is ready" --cancel-on "is ready"; ended; [ $? -eq 4 ] &&
+	called "jobid job_description" && ! grep "submitted itself" "$box/log"'
+rm -f "$box/home/$usr/.bash_profile"
+
 switch_on forgets
 sleeper
 check 'the history of LSF has a job that LSF has forgotten' '
