@@ -48,6 +48,7 @@
 
 	# A process that reads the script's output and writes the log, as in `exec > >(tee file)`, needs
 	# time: until all is written, the log has not grown for 2 s, or the patience is over.
+	# If a signal ends a command of this loop, bash writes "Terminated" to its standard error.
 	size=-1
 	began=$SECONDS
 	# A process that has ended has no executable. The shell itself may not notice the end: a scheduler
@@ -72,7 +73,7 @@
 			break
 		fi
 		command -p sleep 0.05
-	done
+	done 2>/dev/null
 	incomplete=
 	if [ ! -e "/proc/$copier/exe" ]; then
 		wait "$copier"

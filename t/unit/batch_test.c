@@ -345,6 +345,27 @@ START_TEST(who_holds_the_log_is_named_on_a_line_of_its_own)
 }
 END_TEST
 
+/* A scheduler that ends a job may signal all of its processes, also those of the wrapper. */
+START_TEST(a_signal_to_the_commands_of_the_wrapper_is_not_in_the_log)
+{
+	does("submit",
+	     "run\n"
+	     "wrapper=$!\n"
+	     "while read -r -a children <\"/proc/$wrapper/task/$wrapper/children\"; do\n"
+	     "	for child in \"${children[@]}\"; do\n"
+	     "		read -r name <\"/proc/$child/comm\" && [ \"$name\" = sleep ] &&\n"
+	     "			kill -TERM \"$child\"\n"
+	     "	done\n"
+	     "done >/dev/null 2>&1 &\n"
+	     "echo 4242\n");
+	struct outcome *outcome = run("sleep 4 & echo hello; exit 5\n", false);
+	ck_assert_msg(outcome->result == 0, "%s", outcome->err.detail);
+	ck_assert_int_eq(outcome->exit_code, 5);
+	ck_assert_ptr_nonnull(strstr(outcome->log, "hello\n"));
+	ck_assert_ptr_null(strstr(outcome->log, "Terminated"));
+}
+END_TEST
+
 START_TEST(a_log_that_cannot_be_written_fails_the_job)
 {
 	log_file = "/dev/full";
@@ -1037,6 +1058,7 @@ Suite *batch_suite(void)
 	tcase_add_test(own_end, why_a_job_failed_comes_after_all_that_it_has_printed);
 	tcase_add_test(own_end, a_consumer_of_the_log_has_time_also_with_a_short_kill_timeout);
 	tcase_add_test(own_end, who_holds_the_log_is_named_on_a_line_of_its_own);
+	tcase_add_test(own_end, a_signal_to_the_commands_of_the_wrapper_is_not_in_the_log);
 	tcase_add_test(own_end, a_log_that_cannot_be_written_fails_the_job);
 	tcase_add_test(own_end, a_script_that_ended_by_itself_does_not_wait_for_command_delay);
 	tcase_add_test(own_end, a_job_that_vanishes_is_searched_in_the_history);
