@@ -108,6 +108,17 @@ DIR *io_list(int directory, const char *path)
 	return listing;
 }
 
+int io_close_standard(struct error *err)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot open /dev/null");
+	if (null > STDERR_FILENO)
+		close(null);
+	return 0;
+}
+
 int io_close_from(int first, struct error *err)
 {
 	if (syscall(SYS_close_range, (unsigned int)first, ~0U, 0U) == 0)

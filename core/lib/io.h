@@ -56,6 +56,9 @@ ssize_t io_read_text(int directory, const char *path, char *text, size_t size);
 /* Lists the directory `path` below an open one ("." for that one); NULL with errno. */
 DIR *io_list(int directory, const char *path);
 
+/* Replaces standard input, output and error by /dev/null. */
+int io_close_standard(struct error *err);
+
 /* Closes every descriptor from `first` on. */
 int io_close_from(int first, struct error *err);
 

@@ -93,19 +93,6 @@ static int close_others(const struct confinement *how, int reply, int lifeline, 
 }
 
 /*
- * Only config's answer may go to standard output. And the runner waits until both outputs are
- * closed: a child that outlives its parent must not hold them.
- */
-static int close_standard_files(struct error *err)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot open /dev/null");
-	return 0;
-}
-
-/*
  * Makes the child die with its parent. PR_SET_PDEATHSIG does not work: the parent sends that
  * signal, and may not signal another uid. Here the child itself is the sender, when the write end
  * of the lifeline is closed. An attacker in the child could close the lifeline, but cannot stop the
@@ -151,8 +138,11 @@ static int confine(const void *context, int answer, struct error *err)
 	const struct confinement *how = child->how;
 	if (how->network)
 		forget_secrets();
-	if (close_standard_files(err) != 0 ||
-	    close_others(how, answer, child->lifeline, err) != 0 ||
+	/*
+	 * Only config's answer may go to standard output. And the runner waits until both outputs
+	 * are closed: a child that outlives its parent must not hold them.
+	 */
+	if (io_close_standard(err) != 0 || close_others(how, answer, child->lifeline, err) != 0 ||
 	    privilege_confine(child->uid, err) != 0 ||
 	    die_with_parent(child->lifeline, how->limit_ms, err) != 0 ||
 	    limit_processes(how->network, err) != 0)

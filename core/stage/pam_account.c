@@ -1,7 +1,6 @@
 #include "core/stage/pam_account.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,11 +84,9 @@ static int become_user(const void *context, int answer, struct error *err)
 		.groups = question->groups,
 		.saved_uid = confined_uids_own(),
 	};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	/* Modules must not write into the job's log, or into config's answer. */
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot open /dev/null");
+	if (io_close_standard(err) != 0)
+		return -1;
 	for (int fd = STDERR_FILENO + 1; fd < answer; fd++)
 		close(fd);
 	if (limit_time(err) != 0 ||
