@@ -24,13 +24,6 @@ bool auth_rule_has(const struct auth_rule *rule, const char *key)
 	return false;
 }
 
-static void release(struct auth_rule *rule)
-{
-	for (size_t i = 0; i < RULE_SCHEMA_ROWS; i++)
-		store_release(rule, &RULE_SCHEMA[i]);
-	memset(rule, 0, sizeof(*rule));
-}
-
 void auth_rule_begin(struct settings *settings, const struct toml_entry *header,
 		     struct report *report)
 {
@@ -38,20 +31,16 @@ void auth_rule_begin(struct settings *settings, const struct toml_entry *header,
 	if (!header->is_element)
 		report_add(report, header->line,
 			   "[auth.rule] is an array of tables; write [[auth.rule]]");
-	/* One more, for the keys of all that are too many. */
-	if (auth->rules == NULL)
-		auth->rules = calloc(RULES_MAX + 1, sizeof(*auth->rules));
-	if (auth->rules == NULL) {
+	struct auth_rule *rules =
+		reallocarray(auth->rules, auth->rule_count + 1, sizeof(*auth->rules));
+	if (rules == NULL) {
 		report->out_of_memory = true;
 		return;
 	}
 	if (auth->rule_count == RULES_MAX)
 		report_add(report, header->line, "more than %d tables [[auth.rule]]", RULES_MAX);
-	if (auth->rule_count > RULES_MAX)
-		release(&auth->rules[RULES_MAX]);
-	else
-		auth->rule_count++;
-	auth->rules[auth->rule_count - 1].line = header->line;
+	auth->rules = rules;
+	rules[auth->rule_count++] = (struct auth_rule){.line = header->line};
 }
 
 void auth_rule_take(struct settings *settings, const struct schema_row *row,
@@ -192,6 +181,7 @@ void auth_rule_free_all(struct settings *settings)
 {
 	struct auth_settings *auth = &settings->auth;
 	for (size_t i = 0; i < auth->rule_count; i++)
-		release(&auth->rules[i]);
+		for (size_t j = 0; j < RULE_SCHEMA_ROWS; j++)
+			store_release(&auth->rules[i], &RULE_SCHEMA[j]);
 	free(auth->rules);
 }
