@@ -1,5 +1,8 @@
 # jacamar-ci: see README. Everything that is built goes to build/.
 
+# All rules are here. Without this, make looks for a rule for each header, which takes most of its time.
+MAKEFLAGS += --no-builtin-rules
+
 PREFIX       ?= /opt/jacamar
 MANDIR       ?= $(PREFIX)/share/man
 COMPLETIONS  ?= $(PREFIX)/share/bash-completion/completions
