@@ -51,7 +51,7 @@ LIBS    := -linih -ljansson -lcap-ng -ldl
 PROGRAM := $(BUILD)/libexec/jacamar-ci
 EXTRA_OBJECTS := $(if $(SANITIZER),$(BUILD)/t/sanitize_options.o)
 TOOLS   := $(patsubst t/%.c,$(BUILD)/t/%,$(sort $(wildcard t/*.c)))
-TOOLS   := $(filter-out $(BUILD)/t/sanitize_options,$(TOOLS))
+TOOLS   := $(filter-out $(BUILD)/t/sanitize_options,$(TOOLS)) $(BUILD)/t/site.jwk
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 .PHONY: help all tools deps demo check chaos faults bench fuzz lint clean
@@ -125,6 +125,11 @@ endif
 .SECONDARY:
 $(BUILD)/t/%: $(BUILD)/t/%.o $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -ljose -lcrypto
+
+# The key with which the end-to-end tests sign tokens: to make one takes longer than most checks.
+$(BUILD)/t/site.jwk: $(BUILD)/t/sign
+	$< key --alg RS256 --kid site >$@.new
+	mv $@.new $@
 
 # --- tests: unit ---
 

@@ -55,16 +55,18 @@ static const char USAGE[] =
 	"usage: sign key --alg ALG [--kid KID] [--bits N]         > private.jwk\n"
 	"       sign jwks KEY.jwk...                              > keys.json\n"
 	"       sign token [OPTION]... [KEY.jwk] < CLAIMS         > token\n"
+	"       sign token [OPTION]... KEY.jwk CHANGE...          > token\n"
 	"         --alg ALG          sign with ALG, and name it in the header (default: the "
 	"key's)\n"
 	"         --header JSON      members to add to the header, or to replace in it (null "
 	"removes)\n"
 	"         --raw-header TEXT  the header is exactly TEXT\n"
 	"         --secret FILE      the secret of HS256..HS512 is FILE's bytes\n"
-	"       sign claims [NAME=TEXT | NAME:=JSON | NAME@=SECONDS | -NAME]...\n"
+	"       sign claims [CHANGE]...                           > CLAIMS\n"
 	"ALG: none, HS256.., RS256.., PS256.., ES256..; the claims are signed as the bytes they "
 	"are;\n"
-	"NAME@=SECONDS is a time from now, -NAME removes a claim.\n";
+	"CHANGE: NAME=TEXT, NAME:=JSON, NAME@=SECONDS, which is a time from now, or -NAME, which "
+	"removes a claim.\n";
 
 __attribute__((format(printf, 2, 3))) static _Noreturn void die(int code, const char *format, ...)
 {
@@ -214,6 +216,111 @@ static int jwks_command(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+/* sign claims */
+
+static json_t *random_uuid(void)
+{
+	unsigned char b[16];
+
+	if (RAND_bytes(b, sizeof(b)) != 1)
+		die(EXIT_FAILURE, "no randomness");
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	return json_sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
+			    b[11], b[12], b[13], b[14], b[15]);
+}
+
+/* The claims of GitLab's id tokens. Ids are strings, except the runner's. */
+static json_t *default_claims(json_int_t now)
+{
+	static const char *const TEXTS[][2] = {
+		{"namespace_id", "72"},
+		{"namespace_path", "group"},
+		{"project_id", "20"},
+		{"project_path", "group/project"},
+		{"user_id", "1"},
+		{"user_login", "usr"},
+		{"user_email", "usr@example.com"},
+		{"user_access_level", "developer"},
+		{"pipeline_id", "574"},
+		{"pipeline_source", "push"},
+		{"job_id", "981625"},
+		{"ref", "main"},
+		{"ref_type", "branch"},
+		{"ref_path", "refs/heads/main"},
+		{"ref_protected", "true"},
+		{"runner_environment", "self-hosted"},
+		{"sha", "714a629c0b401fdce83e847fc9589983fc6f46bc"},
+		{"project_visibility", "private"},
+		{"iss", "https://gitlab.example.com"},
+		{"sub", "project_path:group/project:ref_type:branch:ref:main"},
+		{"aud", "https://gitlab.example.com"},
+	};
+	json_t *claims = json_object();
+
+	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++)
+		json_object_set_new(claims, TEXTS[i][0], json_string(TEXTS[i][1]));
+	json_object_set_new(claims, "runner_id", json_integer(1));
+	json_object_set_new(claims, "user_identities", json_array());
+	json_object_set_new(claims, "jti", random_uuid());
+	json_object_set_new(claims, "iat", json_integer(now));
+	json_object_set_new(claims, "nbf", json_integer(now));
+	json_object_set_new(claims, "exp", json_integer(now + 3600));
+	return claims;
+}
+
+static void change_claim(json_t *claims, const char *change, json_int_t now)
+{
+	const char *equals = strchr(change, '=');
+	size_t length;
+	json_t *claim;
+	char *name, *end;
+
+	if (equals == NULL && change[0] == '-') {
+		json_object_del(claims, change + 1);
+		return;
+	}
+	if (equals == NULL || equals == change)
+		die(EXIT_USAGE, "not a claim: %s", change);
+	length = (size_t)(equals - change);
+	if (equals[-1] == ':') {
+		claim = load_json(equals + 1, change);
+		length--;
+	} else if (equals[-1] == '@') {
+		claim = json_integer(now + strtoll(equals + 1, &end, 10));
+		if (end == equals + 1 || *end != '\0')
+			die(EXIT_USAGE, "not a number of seconds: %s", change);
+		length--;
+	} else {
+		claim = json_string(equals + 1);
+	}
+	name = strndup(change, length);
+	if (name == NULL || json_object_set_new(claims, name, claim) != 0)
+		die(EXIT_USAGE, "not UTF-8: %s", change);
+	free(name);
+}
+
+/* The default claims with these changes. */
+static json_t *make_claims(int count, char **changes)
+{
+	json_int_t now = (json_int_t)time(NULL);
+	json_t *claims = default_claims(now);
+
+	for (int i = 0; i < count; i++)
+		change_claim(claims, changes[i], now);
+	return claims;
+}
+
+static int claims_command(int argc, char **argv)
+{
+	json_t *claims = make_claims(argc - 1, argv + 1);
+
+	print_json(claims, JSON_INDENT(2));
+	json_decref(claims);
+	return EXIT_SUCCESS;
+}
+
 /* sign token */
 
 struct token_request {
@@ -322,9 +429,21 @@ static struct bytes signature_of(const struct token_request *request, const char
 	return signature;
 }
 
-static void print_token(const struct token_request *request)
+/* The bytes that are signed: the changed default claims, or what standard input has. */
+static struct bytes claims_of(int count, char **changes)
 {
-	struct bytes claims = read_all(stdin, "standard input");
+	if (count == 0)
+		return read_all(stdin, "standard input");
+	json_t *claims = make_claims(count, changes);
+	char *text = json_dumps(claims, JSON_COMPACT);
+	if (text == NULL)
+		die(EXIT_FAILURE, "out of memory");
+	json_decref(claims);
+	return (struct bytes){(unsigned char *)text, strlen(text)};
+}
+
+static void print_token(const struct token_request *request, struct bytes claims)
+{
 	json_t *header = request->raw_header == NULL ? header_of(request) : NULL;
 	char *header_text =
 		header == NULL ? strdup(request->raw_header) : json_dumps(header, JSON_COMPACT);
@@ -346,7 +465,6 @@ static void print_token(const struct token_request *request)
 	free(header_part);
 	free(header_text);
 	json_decref(header);
-	free(claims.data);
 }
 
 static int token_command(int argc, char **argv)
@@ -360,7 +478,8 @@ static int token_command(int argc, char **argv)
 	const char *alg = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
+	/* The options end at the key: -NAME after it is a change. */
+	while ((option = getopt_long(argc, argv, "+", OPTIONS, NULL)) != -1) {
 		if (option == 'a')
 			alg = optarg;
 		else if (option == 'h')
@@ -372,115 +491,18 @@ static int token_command(int argc, char **argv)
 		else
 			usage();
 	}
-	if (argc - optind > 1)
-		usage();
 	if (optind < argc)
-		request.key = load_key(argv[optind]);
+		request.key = load_key(argv[optind++]);
 	if (alg == NULL)
 		alg = json_string_value(json_object_get(request.key, "alg"));
 	if (alg == NULL)
 		die(EXIT_USAGE, "a key that names its algorithm is needed, or --alg");
 	request.algorithm = algorithm_named(alg);
-	print_token(&request);
+	struct bytes claims = claims_of(argc - optind, argv + optind);
+	print_token(&request, claims);
+	free(claims.data);
 	json_decref(request.header_changes);
 	json_decref(request.key);
-	return EXIT_SUCCESS;
-}
-
-/* sign claims */
-
-static json_t *random_uuid(void)
-{
-	unsigned char b[16];
-
-	if (RAND_bytes(b, sizeof(b)) != 1)
-		die(EXIT_FAILURE, "no randomness");
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	return json_sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
-			    b[11], b[12], b[13], b[14], b[15]);
-}
-
-/* The claims of GitLab's id tokens. Ids are strings, except the runner's. */
-static json_t *default_claims(json_int_t now)
-{
-	static const char *const TEXTS[][2] = {
-		{"namespace_id", "72"},
-		{"namespace_path", "group"},
-		{"project_id", "20"},
-		{"project_path", "group/project"},
-		{"user_id", "1"},
-		{"user_login", "usr"},
-		{"user_email", "usr@example.com"},
-		{"user_access_level", "developer"},
-		{"pipeline_id", "574"},
-		{"pipeline_source", "push"},
-		{"job_id", "981625"},
-		{"ref", "main"},
-		{"ref_type", "branch"},
-		{"ref_path", "refs/heads/main"},
-		{"ref_protected", "true"},
-		{"runner_environment", "self-hosted"},
-		{"sha", "714a629c0b401fdce83e847fc9589983fc6f46bc"},
-		{"project_visibility", "private"},
-		{"iss", "https://gitlab.example.com"},
-		{"sub", "project_path:group/project:ref_type:branch:ref:main"},
-		{"aud", "https://gitlab.example.com"},
-	};
-	json_t *claims = json_object();
-
-	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++)
-		json_object_set_new(claims, TEXTS[i][0], json_string(TEXTS[i][1]));
-	json_object_set_new(claims, "runner_id", json_integer(1));
-	json_object_set_new(claims, "user_identities", json_array());
-	json_object_set_new(claims, "jti", random_uuid());
-	json_object_set_new(claims, "iat", json_integer(now));
-	json_object_set_new(claims, "nbf", json_integer(now));
-	json_object_set_new(claims, "exp", json_integer(now + 3600));
-	return claims;
-}
-
-static void change_claim(json_t *claims, const char *change, json_int_t now)
-{
-	const char *equals = strchr(change, '=');
-	size_t length;
-	json_t *claim;
-	char *name, *end;
-
-	if (equals == NULL && change[0] == '-') {
-		json_object_del(claims, change + 1);
-		return;
-	}
-	if (equals == NULL || equals == change)
-		die(EXIT_USAGE, "not a claim: %s", change);
-	length = (size_t)(equals - change);
-	if (equals[-1] == ':') {
-		claim = load_json(equals + 1, change);
-		length--;
-	} else if (equals[-1] == '@') {
-		claim = json_integer(now + strtoll(equals + 1, &end, 10));
-		if (end == equals + 1 || *end != '\0')
-			die(EXIT_USAGE, "not a number of seconds: %s", change);
-		length--;
-	} else {
-		claim = json_string(equals + 1);
-	}
-	name = strndup(change, length);
-	if (name == NULL || json_object_set_new(claims, name, claim) != 0)
-		die(EXIT_USAGE, "not UTF-8: %s", change);
-	free(name);
-}
-
-static int claims_command(int argc, char **argv)
-{
-	json_int_t now = (json_int_t)time(NULL);
-	json_t *claims = default_claims(now);
-
-	for (int i = 1; i < argc; i++)
-		change_claim(claims, argv[i], now);
-	print_json(claims, JSON_INDENT(2));
-	json_decref(claims);
 	return EXIT_SUCCESS;
 }
 

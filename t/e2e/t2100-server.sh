@@ -196,7 +196,7 @@ hostile_job() {
 	job_extra=
 }
 never_asked() { [ "$(asked attacker)" -eq 0 ] || { log_of attacker; return 1; }; }
-forge() { $sign claims user_login="$usr" "$@" | $sign token "$box/attacker.jwk"; }
+forge() { $sign token "$box/attacker.jwk" user_login="$usr" "$@"; }
 
 for where in "$named" 'name = "without gitlab_server"'; do
 	site_config "$where" "$ca"
@@ -268,7 +268,7 @@ forget
 site_config "$named" "$ca"
 site_job
 succeeds || { cat "$box/log"; exit 1; }
-new_token() { $sign claims user_login="$usr" iss="$site" | $sign token "$1"; }
+new_token() { $sign token "$1" user_login="$usr" iss="$site"; }
 keys_of "$web/site" "$box/key.jwk" "$box/new.jwk"
 job "$(new_token "$box/new.jwk")" </dev/null
 check 'a key that is not known yet is asked for once' 'succeeds && [ "$(asked site)" -eq 2 ]'

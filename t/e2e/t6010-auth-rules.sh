@@ -123,7 +123,7 @@ check 'variables of the environment are no claims' '
 	configure CUSTOM_ENV_CI_PROJECT_PATH=prod/app CUSTOM_ENV_CI_COMMIT_REF_PROTECTED=true CUSTOM_ENV_user_access_level=owner \
 		JWT_REF_PROTECTED=true; [ $? -eq 1 ] && logged "the rule nobody denies"'
 $sign key --alg RS256 --kid site >"$box/other.jwk"
-job "$($sign claims user_login="$usr" project_path=prod/app user_access_level=owner | $sign token "$box/other.jwk")" </dev/null
+job "$($sign token "$box/other.jwk" user_login="$usr" project_path=prod/app user_access_level=owner)" </dev/null
 check 'claims that another key has signed are refused before the rules' '
 	rm -f "$log"; configure; [ $? -eq 1 ] && logged "signature is wrong" && ! grep auth_rule "$log"'
 job "$(token project_path=prod/app user_access_level=owner | sed 's/[^.]*$//')" </dev/null

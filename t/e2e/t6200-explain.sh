@@ -110,7 +110,7 @@ sample no-role "$(token -user_access_level)"
 sample other-job "$(token job_id=1)"
 sample other-project "$(token project_id=21 project_path=group/other)"
 sample other-issuer "$(token iss=https://other.example.com)"
-sample forged "$($sign claims user_login="$usr" | $sign token "$box/other.jwk")"
+sample forged "$($sign token "$box/other.jwk" user_login="$usr")"
 sample unsigned "$(token | sed 's/[^.]*$//')"
 sample no-expiry "$(token -exp)"
 sample no-login "$(token -user_login)"
@@ -173,7 +173,7 @@ check 'without a key set the signature is not checked, and is not said to be rig
 check 'with --jwks the signature is checked by that key set' '
 	keyless; token >"$etc/token"; explain "$runner" --token "$etc/token" --jwks "$box/keys.json" && exits 0 &&
 	has pass signature "$box/keys.json" &&
-	$sign claims user_login="$usr" | $sign token "$box/other.jwk" >"$etc/token"
+	$sign token "$box/other.jwk" user_login="$usr" >"$etc/token"
 	explain "$runner" --token "$etc/token" --jwks "$box/keys.json" && exits 1 && has refuse signature "signature is wrong"'
 check 'a key set that cannot be read is an error, and decides nothing' '
 	rules; explain "$runner" --token "$etc/token" --jwks /nonexistent && exits 2 && has error signature /nonexistent &&

@@ -27,16 +27,16 @@ other_certificate() {
 		"new_certs_dir = $web" 'default_md = sha256' 'policy = any' 'unique_subject = no' '[any]' \
 		'commonName = supplied' >"$web/ca.cnf"
 	echo "subjectAltName=DNS:$2" >"$web/$1.extensions"
-	openssl req -newkey rsa:2048 -nodes -subj "/CN=$2" -keyout "$web/$1.key" -out "$web/$1.csr" &&
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -keyout "$web/$1.key" -out "$web/$1.csr" &&
 		openssl ca -batch -notext -config "$web/ca.cnf" -cert "$web/ca.pem" -keyfile "$web/ca.key" \
 			-startdate "$(date_of "$3")" -enddate "$(date_of "$4")" \
 			-extfile "$web/$1.extensions" -in "$web/$1.csr" -out "$web/$1.pem"
 }
 
 make_certificates() {
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=Authority of a test' \
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Authority of a test' \
 		-addext basicConstraints=critical,CA:TRUE -keyout "$web/ca.key" -out "$web/ca.pem" &&
-		openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout "$web/server.key" \
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=localhost' -keyout "$web/server.key" \
 			-out "$web/server.csr" &&
 		echo 'subjectAltName=DNS:localhost' >"$web/extensions" &&
 		openssl x509 -req -in "$web/server.csr" -CA "$web/ca.pem" -CAkey "$web/ca.key" \
