@@ -78,7 +78,9 @@ check 'jacamar-auth -V opens libraries only after it has dropped the capabilitie
 
 job_passes() { bounded_play; result=$?; cat "$box/log"; [ $result -eq 0 ] && logged 'the script runs'; }
 write_config
+job_extra='.scripts += {restore_cache: [], download_artifacts: [], archive_cache: [], upload_artifacts_on_success: []}'
 echo 'echo the script runs' | job
+job_extra=
 check 'a whole job runs while it is traced' 'traced job_passes'
 check 'each start of the program lowers the capabilities before it does anything else' '
 	starts | tee "$box/starts" && [ "$(wc -l <"$box/starts")" = 1 ] &&

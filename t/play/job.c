@@ -66,17 +66,34 @@ json_t *job_script(const struct job *job, const char *substage)
 	return json_object_get(json_object_get(job->file, "scripts"), substage);
 }
 
-/* The runner skips an empty after_script. This program runs all others, as if the job needed them.
+/* What every job has, whatever is in it. */
+static bool is_in_every_job(const char *substage)
+{
+	static const char *const NAMES[] = {"prepare_script", "get_sources", "build_script",
+					    "cleanup_file_variables"};
+
+	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
+		if (strcmp(NAMES[i], substage) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The runner skips an empty after_script, and the sub-stages for a cache or for artifacts if the
+ * job has none of these. Here a job has them if "scripts" names their sub-stage, be it with no
+ * command.
  */
 bool job_has_substage(const struct job *job, const char *substage)
 {
 	json_t *chosen = json_object_get(job->file, "substages");
+	json_t *script = job_script(job, substage);
 	json_t *item;
 	size_t i;
 
+	if (chosen == NULL && strcmp(substage, "after_script") == 0)
+		return json_array_size(script) > 0;
 	if (chosen == NULL)
-		return strcmp(substage, "after_script") != 0 ||
-		       json_array_size(job_script(job, substage)) > 0;
+		return script != NULL || is_in_every_job(substage);
 	json_array_foreach (chosen, i, item) {
 		if (json_is_string(item) && strcmp(json_string_value(item), substage) == 0)
 			return true;

@@ -9,7 +9,8 @@
  *   environment   {NAME: value}, the runner's own environment; null unsets
  *   custom_env    {NAME: value}, job variables beyond the response's; null removes
  *   substages     [SUBSTAGE, ...], the only ones to run; unknown names run after build_script.
- *                 Without it all run, but after_script only where it has a script.
+ *                 Without it: prepare_script, get_sources, build_script, cleanup_file_variables,
+ *                 after_script if it has a command, and any other that scripts names.
  */
 #ifndef JACAMAR_T_PLAY_JOB_H
 #define JACAMAR_T_PLAY_JOB_H
