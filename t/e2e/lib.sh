@@ -493,9 +493,11 @@ exit_code_file() { cat "$call"/custom-executor*/build_exit_code; }
 scripts_dir() { echo "$box/home/$usr/.jacamar-ci/scripts/short/000/group/project/${1:-981625}"; }
 
 # living [ACCOUNT]: the processes of $usr that are not dead; fails where there are none. What has
-# lost its parent may be dead for a moment before the system's first process takes note.
+# lost its parent may be dead for a moment before the system's first process takes note. If it cannot find
+# that out, it does not fail: `! living` shall not pass then.
 living() {
-	ps -U "${1:-$usr}" -o stat=,pid=,args= -ww | grep -v '^[ZX]'
+	"$build/t/living" "${1:-$usr}"
+	[ $? -ne 1 ]
 }
 
 # nothing_left: no process of the user, and no file of the job's scripts.
@@ -506,7 +508,7 @@ nothing_left() {
 # never_living: looks many times; a process that is another one each moment is easily missed.
 never_living() {
 	local round=0
-	while [ "$round" -lt 30 ]; do
+	while [ "$round" -lt 100 ]; do
 		! living || return 1
 		round=$((round + 1))
 	done
