@@ -8,6 +8,8 @@
  *   job exit FILE STAGE [SUBSTAGE]
  *                               how the last such call of a result ended: its exit code, signal N,
  *                               or null where there was none
+ *   job findings FILE           a report of doctor: the worst result, then a line a finding:
+ * result, check, what and remedy (or null), with tabs between
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -119,6 +121,25 @@ static int exit_of(const char *path, const char *stage, const char *substage)
 	return EXIT_SUCCESS;
 }
 
+static const char *text_of(const json_t *finding, const char *key)
+{
+	const char *text = json_string_value(json_object_get(finding, key));
+	return text != NULL ? text : "null";
+}
+
+static int findings(const char *path)
+{
+	json_t *report = load(path);
+	size_t i;
+	json_t *finding;
+	puts(text_of(report, "result"));
+	json_array_foreach (json_object_get(report, "findings"), i, finding)
+		printf("%s\t%s\t%s\t%s\n", text_of(finding, "result"), text_of(finding, "check"),
+		       text_of(finding, "what"), text_of(finding, "remedy"));
+	json_decref(report);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : fail("cannot write");
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc >= 3 ? argv[1] : "";
@@ -130,5 +151,8 @@ int main(int argc, char **argv)
 		return response(argv[2]);
 	if ((argc == 4 || argc == 5) && strcmp(verb, "exit") == 0)
 		return exit_of(argv[2], argv[3], argc == 5 && *argv[4] != '\0' ? argv[4] : NULL);
-	return fail("make TOKEN, command TOKEN, response FILE, exit FILE STAGE [SUBSTAGE]");
+	if (argc == 3 && strcmp(verb, "findings") == 0)
+		return findings(argv[2]);
+	return fail("make TOKEN, command TOKEN, response FILE, exit FILE STAGE [SUBSTAGE], "
+		    "findings FILE");
 }

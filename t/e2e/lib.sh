@@ -147,12 +147,14 @@ trap 'exit 1' HUP INT TERM
 
 # as ACCOUNT COMMAND...: with a bare environment, from a directory that everyone may enter.
 as() {
-	local who=$1 at
-	at=$(getent passwd "$who" | cut -d: -f6)
+	local who=$1 rest group at
+	IFS=: read -r rest rest rest group rest at rest <<-ACCOUNT
+	$(getent passwd "$who")
+	ACCOUNT
 	# What a runner that is root leaves behind goes with the rest.
 	[ "$who" != root ] || at=$box/home/root
 	shift
-	(cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
+	(cd / && setpriv --reuid "$who" --regid "$group" --init-groups \
 		env -i HOME="$at" PATH="$PATH" "$@")
 }
 
@@ -278,7 +280,6 @@ make_job() {
 		jq --arg token "$token" "$job_extra" "$box/job.json" >"$box/job.new" &&
 			mv "$box/job.new" "$box/job.json" || exit 1
 	fi
-	chmod 644 "$box/job.json"
 }
 
 # play [runner's options]: runs $box/job.json as the service account. The job's log goes to

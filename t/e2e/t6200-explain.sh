@@ -53,7 +53,7 @@ agrees() {
 	code=$?
 	of_job
 	if [ $code -eq 0 ]; then
-		uid=$(jq -r .job_env.JACAMAR_CI_STATE "$box/answer" | jq .account.uid)
+		uid=$(jq -r '.job_env.JACAMAR_CI_STATE | fromjson | .account.uid' "$box/answer")
 		exits 0 && concludes "it runs as" && concludes "(uid $uid)."
 	else
 		reason=$(sed -n "s/^$program: $refused_because [0-9a-f]*): \(.*\) (for help, .*/\1/p" "$box/log")

@@ -47,11 +47,10 @@ ask() {
 }
 code() { cat "$box/code"; }
 # report: what ask has printed goes to $box/report, and to $box/findings: the worst result, then a
-# line a finding: result, check, what, remedy. jq takes long to start: once for each report.
+# line a finding: result, check, what, remedy.
 report() {
 	cp "$box/out" "$box/report"
-	jq -r '.result, (.findings[] | [.result, .check, .what, (.remedy | tostring)] | join("\t"))' \
-		"$box/report" >"$box/findings"
+	"$build/t/job" findings "$box/report" >"$box/findings"
 }
 # examine [OPTION...]: reports everything there is, as the service account.
 examine() {

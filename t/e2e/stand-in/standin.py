@@ -269,11 +269,17 @@ def serve():
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    over = set()
     while True:
         for number in [int(name) for name in os.listdir(QUEUE) if name.isdigit()]:
+            if number in over:
+                continue
             # Also those that the commands have forgotten.
             try:
-                found = job(number) or {"number": number, "state": "ended"}
+                found = job(number)
+                if found and found["state"] == "ended" and number not in running:
+                    over.add(number)
+                found = found or {"number": number, "state": "ended"}
                 if number in running:
                     found["state"] = "running"
                 look(found, running)
