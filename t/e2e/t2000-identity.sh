@@ -80,9 +80,10 @@ fails_with_reason() {
 	}
 }
 
-# The whole job takes its time, and says the same in each flavour: root has config alone.
+# The whole job takes its time, and its author reads the same in each flavour: caps alone has it, beside
+# config. The jobs below that call `tells` are whole in all flavours.
 is_refused() {
-	[ "$flavour" = root ] || tells "$told" || return 1
+	[ "$flavour" != caps ] || tells "$told" || return 1
 	fails_with_reason "$1"
 }
 
