@@ -127,10 +127,11 @@ write_file() {
 
 # --- the guide ---
 
-# build_caps: the package of the guide; t8100-rpm.sh has `make rpm` build it, and the other.
+# build_caps: the package of the guide; t8100-rpm.sh has `make rpm` build it, and the other, as they are
+# shipped. Without optimization this one is built in half the time.
 build_caps() {
 	env -i PATH="$PATH" HOME="$box" make -s -C "$top" dist BUILD="$box/first" &&
-		env -i PATH="$PATH" HOME="$box" rpmbuild -tb --with caps --nocheck --nodeps \
+		env -i PATH="$PATH" HOME="$box" rpmbuild -tb --with caps --nocheck --nodeps --define 'optflags -O0' \
 			--define "_topdir $box/first/rpm" "$box"/first/jacamar-ci-*.tar.gz
 }
 # Packages take a while: they are wanted at the end.
