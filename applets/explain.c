@@ -226,7 +226,7 @@ static int parse_options(struct explain *explain, int argc, char **argv)
 
 int explain_applet(struct invocation *call, int argc, char **argv)
 {
-	struct explain explain = {.call = call, .input = -1};
+	struct explain explain = {.call = call, .path = "", .input = -1};
 	struct error err;
 	int code = parse_options(&explain, argc, argv);
 	if (code >= 0)
