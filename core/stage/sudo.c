@@ -67,10 +67,11 @@ int sudo_explain(const struct state *state, const char *stage, int code, struct 
 	account_name_of_process(service);
 	sudo_quote_name(service, service_word);
 	sudo_quote_name(state->account.name, user_word);
-	return error_set(err, ERROR_SYSTEM,
-			 "sudo ended with code %d before jacamar ran as %s; its message is above. "
-			 "sudoers must have: %s ALL = (%s) NOPASSWD: %s --no-auth %s "
-			 "env-script%s; see SUDO in jacamar-auth(8)",
-			 code, state->account.name, service_word, user_word, state->jacamar, stage,
-			 strcmp(stage, "run") == 0 ? " *" : "");
+	return error_set_key(
+		err, "auth.downscope", ERROR_SYSTEM,
+		"sudo ended with code %d before jacamar ran as %s; its message is above. "
+		"sudoers must have: %s ALL = (%s) NOPASSWD: %s --no-auth %s "
+		"env-script%s; see SUDO in jacamar-auth(8)",
+		code, state->account.name, service_word, user_word, state->jacamar, stage,
+		strcmp(stage, "run") == 0 ? " *" : "");
 }

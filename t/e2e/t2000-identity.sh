@@ -98,7 +98,8 @@ refused() {
 	check "the job is refused: $1" 'is_refused "$reason"'
 }
 
-# A failure that is not a refusal hides nothing, and is as much the end of the job.
+# A failure that is neither a refusal nor a fault of the setup hides nothing, and is as much the end
+# of the job.
 fails_in_full() {
 	fails && said | uniq | grep -qF -- "$1" || { said; return 1; }
 }
@@ -106,6 +107,13 @@ fails_in_full() {
 failed() {
 	reason=$2
 	check "failed: $1" 'fails_in_full "$reason"'
+}
+
+# A fault of the setup is for the site's staff: only with -u does the log have it.
+misconfigured() {
+	reason=$2
+	check "failed: $1" 'fails_in_full "$setup_fault" && ! said | grep -e "$box" -e chmod -e jwks &&
+		{ configure; [ $? -eq 2 ]; } && logged "$reason"'
 }
 
 # accepted 'what' [TOKEN]: the job is in $box/job.json where no token is given.
@@ -472,21 +480,21 @@ refused "the name of a key of another kind" "the server's key 'ec' is not one fo
 	"$(claims | signed --header '{"kid": "ec"}' "$box/key.jwk")"
 quiet_job "$(token)"
 chmod 666 "$box/keys.json"
-failed 'a key file that others can write' "general.jwks_file $box/keys.json must be a file of root"
+misconfigured 'a key file that others can write' "general.jwks_file $box/keys.json must be a file of root"
 chmod 644 "$box/keys.json"
 chown "$two" "$box/keys.json"
-failed 'a key file of another account' "general.jwks_file $box/keys.json must be a file of root"
+misconfigured 'a key file of another account' "general.jwks_file $box/keys.json must be a file of root"
 rm -f "$box/keys.json"
-failed 'a key file that is not there' "cannot open general.jwks_file $box/keys.json"
+misconfigured 'a key file that is not there' "cannot open general.jwks_file $box/keys.json"
 mkdir "$box/shared"
 chmod 777 "$box/shared"
 $sign jwks "$box/key.jwk" >"$box/shared/keys.json"
 ln -s "$box/shared/keys.json" "$box/keys.json"
-failed 'a key file that others can exchange' \
+misconfigured 'a key file that others can exchange' \
 	"general.jwks_file $box/keys.json: $box/shared is writable by group or others; run: chmod go-w $box/shared"
 rm -r "$box/shared" "$box/keys.json"
 echo '{"keys": {}}' >"$box/keys.json"
-failed 'a key file without keys' 'the key set has no array "keys"'
+misconfigured 'a key file without keys' 'the key set has no array "keys"'
 $sign jwks "$box/key.jwk" >"$box/keys.json"
 accepted 'the good token, after all of these' "$(token)"
 

@@ -359,7 +359,7 @@ write_config 'data_dir = "$HOME"' "downscope = \"$downscope\"
 [auth.limits]
 nofile = $(($(as "$runner" sh -c 'ulimit -H -n') + 1))"
 check 'a limit that cannot be set is a system failure, and nothing of the job ran' '
-	rm -rf "$box/home/$usr/.jacamar-ci"; play; [ $? -eq 2 ] && nothing_ran &&
+	rm -rf "$box/home/$usr/.jacamar-ci"; say_why; play; [ $? -eq 2 ] && nothing_ran &&
 	logged "cannot set auth.limits.nofile above the $(as "$runner" sh -c "ulimit -H -n") of the runner'"'"'s service" &&
 	logged "raise LimitNOFILE= in its unit"'
 

@@ -268,11 +268,9 @@ check 'a call without a name and arguments is a system failure' '
 rm -rf "$box/home/$usr/.jacamar-ci"
 cp "$etc/config.toml" "$box/config.true"
 job </dev/null
-for other in "$ci" "$box/jacamar-auth"; do
-	sed "s|\"$auth\"|\"$other\"|; s|_args = \[|&\"auth\", |" "$box/config.true" >"$etc/config.toml"
-	case $other in */jacamar-auth) sed -i 's|"auth", ||' "$etc/config.toml" ;; esac
-	except sudo 'capabilities, of which it has none' check "$(basename "$other") of an ordinary file cannot change accounts, and says why" '
-		play; [ $? -eq 2 ] && logged "jacamar-auth cannot change accounts" &&
+for other in "$ci auth" "$box/jacamar-auth"; do
+	except sudo 'capabilities, of which it has none' check "$(basename "${other% auth}") of an ordinary file cannot change accounts, and says why" '
+		(entry=$other; configure); [ $? -eq 2 ] && logged "jacamar-auth cannot change accounts" &&
 		logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 done
 # With an argv[0] of its own, as `exec -a` gives it.

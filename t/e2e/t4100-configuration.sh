@@ -269,6 +269,9 @@ check 'the good file is still good' 'play'
 prepare_call
 chmod 777 "$prefix/bin"
 check 'the program is checked again before each stage' '
+	call_with; [ $? -eq 2 ] && logged "$program: $setup_fault_because " && logged "$setup_fault" && ! grep "run: chmod" "$box/log"'
+check 'with -u, the log has the reason' '
+	say_why; chmod 755 "$prefix/bin"; prepare_call; chmod 777 "$prefix/bin"
 	call_with; [ $? -eq 2 ] && logged "$prefix/bin is writable by group or others"'
 chmod 755 "$prefix/bin"
 

@@ -7,6 +7,7 @@ compile wall
 compile stray
 compile without
 install_site
+say_why
 home=$box/home/$usr
 file=$etc/jacamar-config.toml
 

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 compile stray
 install_site
+say_why
 home=$box/home/$usr
 file=$etc/jacamar-config.toml
 

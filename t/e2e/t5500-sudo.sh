@@ -6,6 +6,7 @@ need_root
 command -v visudo >/dev/null || skip_all 'needs sudo'
 compile stray
 install_site
+say_why
 home=$box/home/$usr
 short='kill_timeout = "2s"'
 write_config "data_dir = \"\$HOME\"

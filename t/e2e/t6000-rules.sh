@@ -264,7 +264,7 @@ check 'capabilities of jacamar itself are nobody'"'"'s way to another account' '
 	install -m 644 "$box/response.json" "$box/everyones.json"
 	setcap cap_setgid,cap_setuid=ep "$prefix/libexec/jacamar-ci"
 	as "$usr" JACAMAR_CI_STATE="$(cat "$box/state")" JOB_RESPONSE_FILE="$box/everyones.json" \
-		bash -c "exec -a jacamar-auth $prefix/libexec/jacamar-ci prepare" >"$box/log" 2>&1
+		bash -c "exec -a jacamar-auth $prefix/libexec/jacamar-ci -u prepare" >"$box/log" 2>&1
 	code=$?; setcap -r "$prefix/libexec/jacamar-ci"
 	[ ! -e "$box/home/$two/.jacamar-ci" ] && [ $code -eq 2 ] && logged "everyone may execute it"'
 

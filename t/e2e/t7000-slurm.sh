@@ -143,7 +143,7 @@ check 'arguments of the job follow those of the site, and take precedence' '
 	plays_with "--time=8" && logged "TimeLimit=00:08:00" && logged "Comment=two words"'
 slurm_config '' 'default_args = ["--output=x"]'
 check 'a refused argument of the site is a system failure of each job' '
-	plays_with "--time=8"; [ $? -eq 2 ] && queue_is_empty &&
+	say_why; plays_with "--time=8"; [ $? -eq 2 ] && queue_is_empty &&
 	logged "batch.default_args cannot be used for sbatch: --output=x is refused: "'
 slurm_config '' 'default_args = ["--partition=nowhere"]'
 check 'an argument of the site that Slurm refuses is a system failure' '
