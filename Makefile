@@ -340,4 +340,6 @@ rpm: deps
 			--define '_topdir $(abspath $(BUILD))/rpm' $(TARBALL) || exit 1; done
 	@find $(BUILD)/rpm -name '*.rpm'
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Not those of the other builds below build/.
+-include $(shell find $(addprefix $(BUILD)/,applets config core t) \
+	$(if $(findstring fuzz,$(MAKECMDGOALS)),$(FUZZ)) -name '*.d' 2>/dev/null)
