@@ -329,13 +329,14 @@ dist:
 	@rm -rf $(BUILD)/dist
 	@echo $(TARBALL)
 
-# Where the system's packages are no rpms, rpmbuild cannot know which are there.
+# Where the system's packages are no rpms, rpmbuild cannot know which are there. The two packages have
+# the same program, which is tested once.
 RPMBUILD ?= rpmbuild
 .PHONY: rpm
 rpm: deps
 	@$(MAKE) --no-print-directory dist
 	@rm -rf $(BUILD)/rpm
-	@for flavour in '-ta --without caps' '-tb --with caps'; do \
+	@for flavour in '-ta --without caps' '-tb --with caps --nocheck'; do \
 		env -u SANITIZE MAKEFLAGS= $(RPMBUILD) $$flavour $$(rpm -q --quiet rpm || echo --nodeps) \
 			--define '_topdir $(abspath $(BUILD))/rpm' $(TARBALL) || exit 1; done
 	@find $(BUILD)/rpm -name '*.rpm'

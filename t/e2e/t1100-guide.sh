@@ -128,14 +128,15 @@ write_file() {
 # --- the guide ---
 
 # build_caps: the package of the guide; t8100-rpm.sh has `make rpm` build it, and the other, as they are
-# shipped. Without optimization this one is built in half the time.
+# shipped.
 build_caps() {
 	env -i PATH="$PATH" HOME="$box" make -s -C "$top" dist BUILD="$box/first" &&
-		env -i PATH="$PATH" HOME="$box" rpmbuild -tb --with caps --nocheck --nodeps --define 'optflags -O0' \
+		env -i PATH="$quick:$PATH" HOME="$box" rpmbuild -tb --with caps --nocheck --nodeps \
 			--define "_topdir $box/first/rpm" "$box"/first/jacamar-ci-*.tar.gz
 }
 # Packages take a while: they are wanted at the end.
 if [ -z "${SANITIZE:-}" ] && command -v rpmbuild >/dev/null; then
+	quick_compiler
 	build_caps >"$box/first.log" 2>&1 &
 	building=$!
 fi

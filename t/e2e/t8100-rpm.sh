@@ -12,14 +12,15 @@ done
 
 # --- the packages, and later ones ---
 
-# build_packages DIRECTORY RPMBUILD: as an administrator calls it, whatever runs this test. Of the
-# unit tests, which run as a whole beside this one, each package runs a suite. Of the later packages only their
-# installation matters: they are built without optimization, which takes half the time.
+# build_packages DIRECTORY RPMBUILD [PATH]: as an administrator calls it, whatever runs this test. Of the
+# unit tests, which run as a whole beside this one, it runs a suite.
 build_packages() {
-	env -i PATH="$PATH" HOME="$box" CK_RUN_SUITE=text make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
+	env -i PATH="${3:-$PATH}" HOME="$box" CK_RUN_SUITE=text make -s -C "$top" rpm BUILD="$1" RPMBUILD="$2" >"$1.log" 2>&1
 }
 
-build_packages "$box/later" "rpmbuild --nocheck --define 'dist .2' --define 'optflags -O0'" &
+# Of the later ones only their installation matters.
+quick_compiler
+build_packages "$box/later" "rpmbuild --nocheck --define 'dist .2'" "$quick:$PATH" &
 build_packages "$box/first" "rpmbuild --define 'dist .1' --define 'optflags -O2 -g -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=2'"
 first_built=$?
 wait $!
@@ -27,8 +28,8 @@ later_built=$?
 package() { find "$box/$1/rpm/RPMS" -name "jacamar-ci-$2*.rpm"; }
 plain=$(package first '[0-9]') caps=$(package first caps)
 later_plain=$(package later '[0-9]') later_caps=$(package later caps)
-check 'make rpm builds both, and tests each' '
-	[ $first_built -eq 0 ] && [ "$(grep -c "^100%: Checks:" "$box/first.log")" = 2 ] &&
+check 'make rpm builds both, and tests the program, which is the same in both' '
+	[ $first_built -eq 0 ] && [ "$(grep -c "^100%: Checks:" "$box/first.log")" = 1 ] &&
 	[ -s "$plain" ] && [ -s "$caps" ] || { tail -n 40 "$box/first.log"; false; }'
 check 'make rpm builds a later release of both' '
 	[ $later_built -eq 0 ] && [ -s "$later_plain" ] && [ -s "$later_caps" ] ||
