@@ -6,7 +6,6 @@ need_root
 command -v visudo >/dev/null || skip_all 'needs sudo'
 compile stray
 install_site
-say_why
 home=$box/home/$usr
 short='kill_timeout = "2s"'
 write_config "data_dir = \"\$HOME\"
@@ -102,6 +101,7 @@ min_uid = 4000000000"
 	bounded_play; [ $? -eq 1 ] && logged "$neutral" &&
 	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
 shell_allowlist = [\"/bin/zsh\"]" && { bounded_play; [ $? -eq 1 ]; } && logged "$neutral"'
+say_why
 check 'a data_dir that only the login shell of the user knows is found through sudo' '
 	echo "export SITE_WORK=$box/open/work" >"$home/.bash_profile"; mkdir -p -m 1777 "$box/open/work"
 	write_config "data_dir = \"\$SITE_WORK\""; echo pwd | job
