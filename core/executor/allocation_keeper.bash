@@ -98,7 +98,7 @@
 		return "$result"
 	}
 
-	while [ -e "$own" ]; do
+	while [ -e "$feed.taken" ]; do
 		for job in "${!wrapper[@]}"; do
 			look_after "$job"
 		done
