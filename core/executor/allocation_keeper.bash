@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # core/executor/allocation.c sets the variables that are not set here
 #
 # What the scheduler runs for an allocation that several jobs share (core/executor/allocation.h): it
 # starts the scripts of these jobs, and ends the allocation when it has not been used for some time.
 #
-# Set before it: here (the allocation's directory), feed (a file that this job takes), node (its name),
-# idle and patience (seconds).
+# Set before it, by core/executor/allocation.c: here (the allocation's directory), feed (a file that
+# this job takes), node (its name), idle and patience (seconds).
 #
 # Some schedulers feed this text to a shell on its standard input. With the braces, that shell reads
 # all of it before the standard input is replaced.
 {
+	# Ends if one of them is not set; and shellcheck then reports every other that is not.
+	: "${here?}" "${feed?}" "${node?}" "${idle?}" "${patience?}"
 	# Schedulers end jobs with these signals. They reach the scripts, too.
 	ended=
 	trap 'ended=1' TERM USR2 XCPU

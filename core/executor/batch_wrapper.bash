@@ -1,15 +1,17 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # core/executor/batch_files.c sets the variables that are not set here
 #
 # What the scheduler runs on the node: it runs the script of a sub-stage, and writes how the script
 # ended into files. It also writes the log: a scheduler may copy its own only at the end.
 #
-# Set before it: here (the path of the sub-stage's files, without a suffix), feed (the path of the
-# shell's input), node (its name), shell (the bash to run), login (its option) and patience (seconds).
+# Set before it, by core/executor/batch_files.c: here (the path of the sub-stage's files, without a
+# suffix), feed (the path of the shell's input), node (its name), shell (the bash to run), login (its
+# option) and patience (seconds).
 #
 # Some schedulers feed this text to a shell on its standard input. With the braces, that shell reads
 # all of it before the standard input is replaced.
 {
+	# Ends if one of them is not set; and shellcheck then reports every other that is not.
+	: "${here?}" "${feed?}" "${node?}" "${shell?}" "${login?}" "${patience?}"
 	# Without its feed, this attempt to submit the job was given up, and another one runs the script.
 	# By the rename, either this job or who gives up the attempt has the feed. A job that the scheduler
 	# starts again has taken it before.
