@@ -109,7 +109,10 @@
 			[ -n "${wrapper[$job]}" ] || answer "$job"
 		done
 		if [ "${#wrapper[@]}" -eq 0 ] && { [ -n "$ended" ] || ((SECONDS - used >= idle)); }; then
-			close_allocation || [ -z "$ended" ] || break
+			# Another keeper may make the directory again, with its own feed of the same name.
+			if close_allocation || [ -n "$ended" ]; then
+				break
+			fi
 		fi
 		command -p sleep 0.5
 	done
