@@ -74,6 +74,7 @@ void session_make_files(struct session *session)
 	files->directory = make_directory(parent == NULL ? "/tmp" : parent, "custom-executor");
 	files->response = formatted("%s/response.json", files->directory);
 	files->exit_code = formatted("%s/build_exit_code", files->directory);
+	job_expand_image(&session->job);
 	response = raw == NULL ? json_dumps(session->job.response, JSON_COMPACT) : copied(raw);
 	write_new_file(files->response, response, strlen(response), 0600);
 	free(response);

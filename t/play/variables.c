@@ -280,6 +280,20 @@ struct variables job_variables(const struct job *job)
 	return variables;
 }
 
+void job_expand_image(struct job *job)
+{
+	json_t *image = json_object_get(job->response, "image");
+	const char *name = json_string_value(json_object_get(image, "name"));
+	struct variables variables = job_variables(job);
+
+	if (name != NULL) {
+		char *value = expanded(&variables, name);
+		json_object_set_new(image, "name", json_string(value));
+		free(value);
+	}
+	variables_free(&variables);
+}
+
 /* Environment */
 
 struct environment {

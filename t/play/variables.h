@@ -30,6 +30,9 @@ struct job_files {
 struct variables job_variables(const struct job *job);
 void variables_free(struct variables *variables);
 
+/* Replaces variables in the name of the job's image, as the runner does before anything else. */
+void job_expand_image(struct job *job);
+
 /* The environment of one call of the driver: a list that ends in NULL, for strings_free. */
 char **job_environment(const struct job *job, const struct job_files *files);
 
