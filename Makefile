@@ -180,12 +180,12 @@ APT_PACKAGES := gcc make pkg-config libc6-dev libinih-dev libjansson-dev libcap-
 	libcurl4-openssl-dev libseccomp-dev libpam0g-dev libssl-dev check libcap2-bin util-linux procps passwd jq \
 	openssl nginx-light python3 sudo hyperfine clang libclang-rt-14-dev clang-format clang-tidy \
 	cppcheck valgrind mandoc shellcheck git systemd rpm dnf createrepo-c strace slurm-wlm munge \
-	logrotate btrfs-progs
+	logrotate btrfs-progs podman runc uidmap
 DNF_PACKAGES := gcc make pkgconf-pkg-config diffutils glibc-devel inih-devel jansson-devel \
 	libcap-ng-devel libjose-devel libcurl-devel libseccomp-devel pam-devel openssl-devel check-devel \
 	libcap util-linux procps-ng shadow-utils jq openssl nginx python3 sudo hyperfine clang compiler-rt \
 	clang-tools-extra cppcheck valgrind mandoc ShellCheck git-core systemd rpm-build \
-	createrepo_c strace slurm slurm-slurmctld slurm-slurmd munge logrotate
+	createrepo_c strace slurm slurm-slurmctld slurm-slurmd munge logrotate podman
 
 deps:
 	@if [ "$$(id -u)" -ne 0 ]; then \

@@ -147,14 +147,15 @@ static void warn_of_ignored_variable(const struct invocation *call, const struct
 }
 
 /*
- * `image` and `services` of .gitlab-ci.yml: no job runs in a container. The runner sets the second
+ * `image` and `services` of .gitlab-ci.yml, where they have no effect. The runner sets the second
  * variable also without services. The author of the job chooses the name of the image.
  */
-static void warn_of_ignored_image(const struct invocation *call)
+static void warn_of_ignored_image(const struct invocation *call, const struct state *job)
 {
 	const char *image = getenv("CUSTOM_ENV_CI_JOB_IMAGE");
 	const char *services = getenv("CUSTOM_ENV_CI_JOB_SERVICES");
-	bool has_image = image != NULL && image[0] != '\0';
+	bool has_containers = job->settings.general.container.runtime != CONTAINER_NONE;
+	bool has_image = image != NULL && image[0] != '\0' && !has_containers;
 	bool has_services = services != NULL && services[0] != '\0' && strcmp(services, "[]") != 0;
 	char name[128] = "";
 	if (!has_image && !has_services)
@@ -162,11 +163,11 @@ static void warn_of_ignored_image(const struct invocation *call)
 	if (has_image)
 		snprintf(name, sizeof(name), "%s", image);
 	text_make_printable(name);
-	applet_say(call,
-		   "%s%s%s%s%s %s no effect: jobs run on the hosts of this site, not in containers",
-		   has_image ? "image: '" : "", name, has_image ? "'" : "",
-		   has_image && has_services ? " and " : "", has_services ? "services:" : "",
-		   has_image && !has_services ? "has" : "have");
+	applet_say(call, "%s%s%s%s%s %s no effect: %s", has_image ? "image: '" : "", name,
+		   has_image ? "'" : "", has_image && has_services ? " and " : "",
+		   has_services ? "services:" : "", has_image && !has_services ? "has" : "have",
+		   has_containers ? "this site starts no other containers than that of image:"
+				  : "jobs run on the hosts of this site, not in containers");
 }
 
 /* After a failed config the runner calls cleanup without a state: so this is done here. */
@@ -289,7 +290,7 @@ static int run_stage(struct invocation *call, const struct state *job)
 	if (result != 0)
 		return outcome_failure(call, job, &err);
 	if (strcmp(call->stage, "prepare") == 0)
-		warn_of_ignored_image(call);
+		warn_of_ignored_image(call, job);
 	return outcome_end(call, job, end.run.exit_code);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/executor/batch.h"
+#include "core/executor/container.h"
 #include "core/process/job_processes.h"
 #include "core/process/process_tree.h"
 #include "core/workspace/builds_lock.h"
@@ -119,6 +120,9 @@ int cleanup_applet(struct invocation *call)
 		err = batch;
 		ended = -1;
 	}
+	struct error container;
+	if (container_remove(&header.state, &container) != 0)
+		applet_say(call, "%s", container.detail);
 	int removed = header.state.settings.general.retain_logs
 			      ? 0
 			      : workspace_remove_scripts(&header.state, &also);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/executor/container.h"
 #include "core/executor/scheduler.h"
 #include "core/executor/shell.h"
 #include "core/lib/io.h"
@@ -83,13 +84,30 @@ static void greet(const struct state *state)
 	fflush(stdout);
 }
 
+/* What the hook has left running stays; what the runtime of containers leaves does not. */
+static int pull_image(const struct invocation *call, const struct channel_reader *channel,
+		      const struct channel_header *header, int scripts, struct error *err)
+{
+	struct login_shell_end end;
+	struct pid_list of_hook = {.count = 0};
+	if (header->state.image == NULL)
+		return 0;
+	if (process_tree_descendants(&of_hook) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot list the processes of the job");
+	int result = shell_pull_image(header, channel, &end, err);
+	container_end_helpers(&of_hook);
+	pid_list_free(&of_hook);
+	applet_note_leftovers(call, &end, scripts);
+	return result;
+}
+
 /* As run does for a script: while the hook runs, the job keeps its builds directory. */
-static int run_hook(const struct invocation *call, const struct channel_reader *channel,
-		    const struct channel_header *header, struct error *err)
+static int run_commands(const struct invocation *call, const struct channel_reader *channel,
+			const struct channel_header *header, struct error *err)
 {
 	struct builds_lock lock;
 	struct login_shell_end end;
-	if (header->state.settings.general.prepare_hook == NULL)
+	if (header->state.settings.general.prepare_hook == NULL && header->state.image == NULL)
 		return 0;
 	cleanup_close int scripts = workspace_open_scripts(&header->state, err);
 	if (scripts < 0)
@@ -98,6 +116,8 @@ static int run_hook(const struct invocation *call, const struct channel_reader *
 	if (result == 0) {
 		result = shell_run_prepare_hook(header, channel, &end, err);
 		applet_note_leftovers(call, &end, scripts);
+		if (result == 0)
+			result = pull_image(call, channel, header, scripts, err);
 		builds_lock_pause(&lock);
 	}
 	builds_lock_close(&lock);
@@ -118,7 +138,7 @@ int prepare_applet(struct invocation *call)
 	builds_lock_pause(&lock);
 	builds_lock_close(&lock);
 	greet(&header.state);
-	if (run_hook(call, &channel, &header, &err) != 0)
+	if (run_commands(call, &channel, &header, &err) != 0)
 		applet_fail(call, &err);
 	channel_free_header(&header);
 	return 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/executor/batch.h"
+#include "core/executor/container.h"
 #include "core/executor/shell.h"
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
@@ -41,7 +42,10 @@ static int run_here(const struct invocation *call, const struct channel_reader *
 		    int *exit_code, struct error *err)
 {
 	struct login_shell_end end;
+	const struct pid_list none = {.count = 0};
 	int result = shell_run(script, header, channel, exit_code, &end, err);
+	if (script->in_image)
+		container_end_helpers(&none);
 	applet_note_leftovers(call, &end, script->directory);
 	return result;
 }

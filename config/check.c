@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "config/settings.h"
+#include "core/lib/image_name.h"
 #include "core/lib/io.h"
 #include "core/lib/text.h"
 #include "core/lib/url.h"
@@ -49,6 +50,30 @@ const char *check_account(const char *text)
 	if (*text == '\0' || has_control(text, ""))
 		return "must be a name without control characters";
 	return NULL;
+}
+
+/* podman and apptainer part the paths by colons and commas. */
+const char *check_bind(const char *text)
+{
+	static const char rule[] =
+		"must be \"/path\", \"/path:/path-in-container\" or "
+		"\"/path:/path-in-container:ro\", absolute paths without a comma";
+	const char *inside = strchr(text, ':');
+	const char *option = inside != NULL ? strchr(inside + 1, ':') : NULL;
+	if (check_absolute_path(text) != NULL || strchr(text, ',') != NULL ||
+	    text_has_parent_component(text) || (inside != NULL && inside[1] != '/') ||
+	    (option != NULL && strcmp(option, ":ro") != 0))
+		return rule;
+	return NULL;
+}
+
+const char *check_image(const char *text)
+{
+	return image_name_is_entry(text)
+		       ? NULL
+		       : "must be an image with its registry, such as \"docker.io/library/python\" "
+			 "or \"registry.example.com/group/app:1\", a part of such a name that ends "
+			 "with a slash, or a digest, \"sha256:...\"";
 }
 
 /* Less memory, or fewer processes, do not suffice for a login shell and the process above it. */

@@ -15,6 +15,7 @@ typedef const char *value_check(const char *text);
 
 value_check check_absolute_path;
 value_check check_account;
+value_check check_bind;	   /* of general.container.binds */
 value_check check_cpu_max; /* of [auth.cgroup], as are the next ones */
 value_check check_cpu_weight;
 value_check check_memory_size;
@@ -22,6 +23,7 @@ value_check check_process_count;
 value_check check_data_dir;
 value_check check_environment_setting; /* NAME=value */
 value_check check_id;		       /* a number of GitLab's, in decimal */
+value_check check_image;	       /* of general.container.images */
 value_check check_line;		       /* one line of text, not empty */
 value_check check_log_location;
 value_check check_login_setting;  /* NAME=value, but not HOME, USER, ... */

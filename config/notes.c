@@ -30,6 +30,11 @@ static bool no_call_is_blocked(const struct settings *settings)
 	return settings->auth.seccomp.block_calls.count == 0;
 }
 
+static bool no_container_is_run(const struct settings *settings)
+{
+	return settings->general.container.runtime == CONTAINER_NONE;
+}
+
 static bool log_is_off(const struct settings *settings)
 {
 	return !settings->auth.logging.enabled;
@@ -63,6 +68,7 @@ static const struct {
 	{"auth.seccomp.disable_no_new_privs", NULL, "filters cannot do without no_new_privs"},
 	{"auth.seccomp.error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
 	{"auth.runas.validation_env", no_script_is_asked, "no script of auth.runas is asked"},
+	{"general.container.pull", no_container_is_run, "general.container.runtime is not set"},
 	{"general.variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
 	{"general.limit_build_dir", NULL, BUILDS},
 	{"general.max_build_dir", NULL, BUILDS},

@@ -110,6 +110,13 @@ static bool runs_no_script(const struct settings *settings)
 	return list->count > 0;
 }
 
+/* newuidmap, a program with privilege, sets up the user namespace. */
+static bool podman_cannot_gain(const struct settings *settings)
+{
+	return settings->general.container.runtime == CONTAINER_PODMAN &&
+	       (settings->auth.no_new_privs || asks_for_filters(settings));
+}
+
 static bool runs_elsewhere(const struct settings *settings)
 {
 	return settings->general.executor != EXECUTOR_SHELL;
@@ -120,6 +127,9 @@ static const char FILTERS[] = "the kernel accepts a filter only if no program ca
 
 static const char LIMITS_CGROUP[] =
 	"without it, jobs have no cgroup that could be limited; set that to true, or remove this";
+
+static const char CONTAINER[] =
+	"without it, image: of a job has no effect; set that, too, or remove this";
 
 static const struct rule RULES[] = {
 	{"general.tls-ca-file", EXCLUDES, "general.jwks_file", server_is_not_asked,
@@ -134,6 +144,18 @@ static const struct rule RULES[] = {
 	 "or remove this"},
 	{"auth.run_stage_allowlist", IS_WRONG, NULL, runs_no_script,
 	 "has neither build_script nor step_script, without which no script of a job is run"},
+	{"general.container.path", NEEDS, "general.container.runtime", NULL, CONTAINER},
+	{"general.container.images", NEEDS, "general.container.runtime", NULL, CONTAINER},
+	{"general.container.binds", NEEDS, "general.container.runtime", NULL, CONTAINER},
+	{"general.container.runtime", IS_WRONG, NULL, podman_cannot_gain,
+	 "cannot be \"podman\" with auth.no_new_privs, which the filters of [auth.seccomp] set, "
+	 "too: "
+	 "newuidmap, which podman needs, could not gain its privilege; use \"apptainer\", or "
+	 "remove "
+	 "auth.no_new_privs and the filters"},
+	{"general.container.runtime", EXCLUDES, "auth.protected_paths", NULL,
+	 "the kernel lets no process mount an image that has protected paths; remove one of the "
+	 "two"},
 	{"auth.isolate", NEEDS, "auth.no_new_privs", NULL,
 	 "the kernel isolates a process only if no program can gain privileges; set that to true, "
 	 "or remove this"},

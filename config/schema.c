@@ -38,6 +38,19 @@ static const struct schema_choice LOG_NETWORKS[] = {
 	{0},
 };
 
+static const struct schema_choice CONTAINER_RUNTIMES[] = {
+	{"podman", CONTAINER_PODMAN},
+	{"apptainer", CONTAINER_APPTAINER},
+	{0},
+};
+
+static const struct schema_choice PULL_POLICIES[] = {
+	{"if-not-present", PULL_IF_NOT_PRESENT},
+	{"always", PULL_ALWAYS},
+	{"never", PULL_NEVER},
+	{0},
+};
+
 static const struct schema_choice RULE_ACTIONS[] = {
 	{"allow", RULE_ALLOW},
 	{"deny", RULE_DENY},
@@ -109,6 +122,17 @@ const struct schema_row SCHEMA[] = {
 	 FIELD(general.jwt_env_variable), .check = check_variable_name, .list = TOKEN_VARIABLES},
 	{"general", "jwt_required_aud", SCHEMA_STRING, FIELD(general.jwt_required_aud),
 	 .also_in = "auth", .check = check_line},
+
+	{"general.container", "runtime", SCHEMA_CHOICE, FIELD(general.container.runtime),
+	 .later = true, .choices = CONTAINER_RUNTIMES, .number = CONTAINER_NONE},
+	{"general.container", "path", SCHEMA_STRING, FIELD(general.container.path), .later = true,
+	 .check = check_absolute_path},
+	{"general.container", "images", SCHEMA_LIST, FIELD(general.container.images),
+	 .check = check_image},
+	{"general.container", "pull", SCHEMA_CHOICE, FIELD(general.container.pull), .later = true,
+	 .choices = PULL_POLICIES, .number = PULL_IF_NOT_PRESENT},
+	{"general.container", "binds", SCHEMA_LIST, FIELD(general.container.binds), .later = true,
+	 .check = check_bind},
 
 	{"auth", "enabled", SCHEMA_BOOLEAN, FIELD(auth.enabled), .number = true},
 	{"auth", "downscope", SCHEMA_CHOICE, FIELD(auth.downscope), .later = true,

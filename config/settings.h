@@ -33,6 +33,17 @@ enum downscope_kind {
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 enum log_network { LOG_NETWORK_UNSET, LOG_NETWORK_UDP, LOG_NETWORK_TCP, LOG_NETWORK_UNIXGRAM };
 
+enum container_runtime { CONTAINER_NONE, CONTAINER_PODMAN, CONTAINER_APPTAINER };
+enum pull_policy { PULL_IF_NOT_PRESENT, PULL_ALWAYS, PULL_NEVER };
+
+struct container_settings {
+	enum container_runtime runtime; /* CONTAINER_NONE: `image:` of a job has no effect */
+	char *path;			/* of the runtime; NULL: the usual one */
+	struct string_list images;	/* allowed; empty: all */
+	enum pull_policy pull;
+	struct string_list binds; /* "/host", "/host:/container" or "/host:/container:ro" */
+};
+
 struct general_settings {
 	enum executor_kind executor;
 	char *data_dir;
@@ -56,6 +67,7 @@ struct general_settings {
 	bool set_stack_size;
 	int64_t static_builds_days;
 	struct string_list user_bash_env;
+	struct container_settings container;
 	/* Read, without effect: IDLE in rules.c says why. */
 	bool variable_data_dir;
 	bool limit_build_dir;

@@ -34,8 +34,8 @@
 
 bool batch_takes(enum executor_kind executor, const char *substage)
 {
-	return scheduler_of(executor) != NULL &&
-	       (strcmp(substage, "build_script") == 0 || strncmp(substage, "step_", 5) == 0);
+	return scheduler_of(executor) != NULL && script_is_of_author(substage) &&
+	       strcmp(substage, "after_script") != 0;
 }
 
 static void report_on_own_line(const void *context, const char *line)

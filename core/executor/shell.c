@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "core/executor/container.h"
 #include "core/executor/nested_jobs.h"
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
@@ -37,14 +38,20 @@ static char *compose(bool etc_only, const char *after_profiles, const char *comm
 			   etc_only ? ". /etc/profile\n" : "", after_profiles, command);
 }
 
-char *shell_compose_lines(const struct script *script, const struct channel_header *header)
+static char *bash_command(const struct script *script, const struct channel_header *header)
 {
 	const char *shell_path = header->state.settings.general.shell_path;
 	cleanup_free char *bash =
 		shell_path != NULL ? login_shell_quote(shell_path) : strdup("bash");
 	cleanup_free char *path = login_shell_quote(script->path);
-	cleanup_free char *command =
-		bash != NULL && path != NULL ? text_format("%s %s", bash, path) : NULL;
+	return bash != NULL && path != NULL ? text_format("%s %s", bash, path) : NULL;
+}
+
+char *shell_compose_lines(const struct script *script, const struct channel_header *header)
+{
+	cleanup_free char *command = script->in_image
+					     ? container_command(&header->state, script->path)
+					     : bash_command(script, header);
 	cleanup_free char *mark = nested_jobs_mark(&header->state);
 	if (command == NULL || mark == NULL)
 		return NULL;
@@ -130,4 +137,26 @@ int shell_run_prepare_hook(const struct channel_header *header,
 		"the site's preparation of the job failed: %s ended with exit code %d "
 		"(general.prepare_hook); its output is above; ask the support of your site",
 		hook, exit_code);
+}
+
+int shell_pull_image(const struct channel_header *header, const struct channel_reader *channel,
+		     struct login_shell_end *end, struct error *err)
+{
+	const struct state *state = &header->state;
+	int exit_code = 0;
+	memset(end, 0, sizeof(*end));
+	cleanup_free char *command = container_pull_command(state);
+	if (command != NULL && command[0] == '\0')
+		return 0;
+	cleanup_free char *lines =
+		command != NULL ? compose(header->profile == PROFILE_ETC_ONLY, "", command) : NULL;
+	if (run_lines(lines, header, channel, &exit_code, end, err) != 0)
+		return -1;
+	if (exit_code == 0)
+		return 0;
+	return error_set(err, ERROR_SYSTEM,
+			 "the job's image %s could not be pulled: %s ended with exit code %d; its "
+			 "output is above",
+			 state->image, container_program(&state->settings.general.container),
+			 exit_code);
 }

@@ -39,4 +39,8 @@ int shell_run_prepare_hook(const struct channel_header *header,
 			   const struct channel_reader *channel, struct login_shell_end *end,
 			   struct error *err);
 
+/* Gets the image in which the job's scripts run: container.h. In a login shell, like a script. */
+int shell_pull_image(const struct channel_header *header, const struct channel_reader *channel,
+		     struct login_shell_end *end, struct error *err);
+
 #endif

@@ -99,6 +99,20 @@ static int find_project_path(const json_t *info, struct job *job, struct error *
 	return 0;
 }
 
+/* `image:`, in which the runner has replaced variables. Most sites do not use it: no error here. */
+static void find_image(const json_t *image, struct job *job)
+{
+	const char *name = json_string_value(json_object_get(image, "name"));
+	const json_t *entrypoint = json_object_get(image, "entrypoint");
+	snprintf(job->image, sizeof(job->image), "%s", name != NULL ? name : "");
+	if (json_array_size(entrypoint) == 0)
+		return;
+	cleanup_free char *text = json_dumps(entrypoint, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (!json_is_string_array(entrypoint) || text == NULL ||
+	    !text_copy(job->entrypoint, sizeof(job->entrypoint), text))
+		snprintf(job->entrypoint, sizeof(job->entrypoint), "?");
+}
+
 static int parse(const json_t *root, const struct string_list *token_names, struct job *job,
 		 char token[JOB_TOKEN_SIZE], struct error *err)
 {
@@ -118,6 +132,7 @@ static int parse(const json_t *root, const struct string_list *token_names, stru
 	if (url == NULL || url_origin(url, &job->origin, &ignored) != 0)
 		memset(&job->origin, 0, sizeof(job->origin));
 	find_repository_path(url, job);
+	find_image(json_object_get(root, "image"), job);
 	if (find_project_path(info, job, err) != 0)
 		return -1;
 	if (token_names == NULL || token == NULL)
@@ -182,8 +197,10 @@ static int accept_job(struct job *job, struct error *err)
 	job->project_path[sizeof(job->project_path) - 1] = '\0';
 	job->repository_path[sizeof(job->repository_path) - 1] = '\0';
 	job->origin.url[sizeof(job->origin.url) - 1] = '\0';
+	job->image[sizeof(job->image) - 1] = '\0';
+	job->entrypoint[sizeof(job->entrypoint) - 1] = '\0';
 	struct server again = {.url = ""};
-	if (job->id == 0 ||
+	if (job->id == 0 || (job->entrypoint[0] != '\0' && !text_is_printable(job->entrypoint)) ||
 	    (job->project_path[0] != '\0' && !job_is_project_path(job->project_path)) ||
 	    (job->repository_path[0] != '\0' && !job_is_project_path(job->repository_path)) ||
 	    (job->origin.url[0] != '\0' && url_server(job->origin.url, &again, err) != 0))

@@ -13,10 +13,12 @@
 
 #include "config/settings.h"
 #include "core/lib/error.h"
+#include "core/lib/image_name.h"
 #include "core/lib/url.h"
 
-#define JOB_PATH_SIZE  1024
-#define JOB_TOKEN_SIZE (64 * 1024 + 1)
+#define JOB_PATH_SIZE	    1024
+#define JOB_ENTRYPOINT_SIZE 1024
+#define JOB_TOKEN_SIZE	    (64 * 1024 + 1)
 
 /* Of the job's own token, CI_JOB_TOKEN; web servers accept a header of about that size. */
 #define CI_JOB_TOKEN_SIZE (8 * 1024 + 1)
@@ -31,6 +33,9 @@ struct job {
 	char project_path[JOB_PATH_SIZE]; /* group/project; only newer servers send it */
 	char repository_path[JOB_PATH_SIZE]; /* of the repository's URL; may have a prefix */
 	struct server origin;		     /* of the repository's URL */
+	/* As the author wrote it, cut where it is too long for the name of an image. */
+	char image[IMAGE_NAME_SIZE + 1];
+	char entrypoint[JOB_ENTRYPOINT_SIZE]; /* a JSON array of strings; "?": it is invalid */
 };
 
 /*

@@ -9,7 +9,7 @@
 #include "core/lib/json.h"
 #include "core/lib/text.h"
 
-#define STATE_VERSION 4
+#define STATE_VERSION 5
 
 /* No account has the largest id: the identity calls take it for "leave as it is". */
 #define ID_MOST INT64_C(0xfffffffe)
@@ -31,6 +31,8 @@ static const struct schema_row MEMBERS[] = {
 	{"job", "reference", TEXT, AT(reference)},
 	{"job", "cookie", TEXT, AT(cookie)},
 	{"job", "jacamar", PATH, .required = true, AT(jacamar)},
+	{"job", "image", SCHEMA_STRING, .check = check_line, AT(image)},
+	{"job", "entrypoint", SCHEMA_STRING, .check = check_line, AT(entrypoint)},
 	{"directories", "base", PATH, .required = true, AT(base)},
 	{"directories", "custom", PATH, AT(custom_builds)},
 	{"directories", "builds", PATH, .required = true, AT(builds_dir)},

@@ -49,7 +49,9 @@ struct state {
 	const char *cache_dir;
 	const char *scripts_dir;
 
-	const char *jacamar;	/* the program that is executed as the user */
+	const char *jacamar; /* the program that is executed as the user */
+	const char *image;   /* in which the job's scripts run: image_name.h; NULL: on the host */
+	const char *entrypoint; /* of it, a JSON array of strings; NULL: the image's own */
 	bool root_creates_base; /* root_directory.h */
 	const json_t *filters;	/* of system calls: seccomp.h */
 

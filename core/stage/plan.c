@@ -204,6 +204,10 @@ struct state plan_state(const struct plan *plan)
 		.cache_dir = plan->workspace.cache_dir,
 		.scripts_dir = plan->workspace.scripts_dir,
 		.jacamar = plan->jacamar,
+		.image = plan->image[0] != '\0' ? plan->image : NULL,
+		.entrypoint = plan->image[0] != '\0' && plan->job.entrypoint[0] != '\0'
+				      ? plan->job.entrypoint
+				      : NULL,
 		.root_creates_base = root_creates_base(plan),
 		.filters = plan->filters,
 		.settings = *plan->settings,
@@ -311,7 +315,7 @@ int plan_stage(struct plan *plan, struct error *err)
 		plan->jacamar, trusted_program_use_of(settings->auth.downscope), err);
 	if (program == NULL)
 		return -1;
-	if (check_prepare_hook(settings, err) != 0)
+	if (check_prepare_hook(settings, err) != 0 || plan_choose_image(plan, err) != 0)
 		return -1;
 	plan->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
 					&plan->applicant.account, err);
@@ -340,7 +344,9 @@ int plan_stage(struct plan *plan, struct error *err)
 			return -1;
 		data_dir = resolved;
 	}
-	if (workspace_plan(data_dir, &plan->applicant.account, &names, &plan->workspace, err) != 0)
+	if (workspace_plan(data_dir, &plan->applicant.account, &names, &plan->workspace, err) !=
+		    0 ||
+	    plan_check_mounts(plan, err) != 0)
 		return -1;
 	return choose_builds(plan, err);
 }

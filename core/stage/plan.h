@@ -27,8 +27,9 @@ struct plan {
 	bool has_cgroup; /* plan_remove_cgroup has something to remove */
 	bool has_builds; /* the user may have a lock file for the builds directory: builds_lock.h */
 	char *jacamar;
-	json_t *groups;	 /* of the account, for the state */
-	json_t *filters; /* of system calls: seccomp.h */
+	char image[IMAGE_NAME_SIZE]; /* the full name; "": the scripts run on the host */
+	json_t *groups;		     /* of the account, for the state */
+	json_t *filters;	     /* of system calls: seccomp.h */
 	char cookie[STATE_COOKIE_SIZE];
 	char reference[STATE_REFERENCE_SIZE];
 };
@@ -61,6 +62,15 @@ int plan_find_account(struct plan *plan, struct error *err);
  * directory.
  */
 int plan_stage(struct plan *plan, struct error *err);
+
+/*
+ * plan_image.c: whether the job may run in the image that it asks for, and the image's full name.
+ * Without a table [general.container] it runs on the host.
+ */
+int plan_choose_image(struct plan *plan, struct error *err);
+
+/* plan_image.c: refuses job directories that cannot be mounted in a container. */
+int plan_check_mounts(const struct plan *plan, struct error *err);
 
 /* After a failure of config: kills the job's processes, and removes its cgroup. */
 void plan_remove_cgroup(const struct plan *plan);

@@ -15,6 +15,12 @@ bool script_is_substage(const char *name)
 	return text_is_made_of(name, TEXT_WORD, SCRIPT_SUBSTAGE_MOST);
 }
 
+bool script_is_of_author(const char *substage)
+{
+	return strcmp(substage, "build_script") == 0 || strcmp(substage, "after_script") == 0 ||
+	       strncmp(substage, "step_", 5) == 0;
+}
+
 static int write_script(struct channel_reader *channel, const struct channel_header *header,
 			const char *substage, int fd, const char *path, struct error *err)
 {
@@ -29,7 +35,8 @@ static int write_script(struct channel_reader *channel, const struct channel_hea
 int script_receive(struct channel_reader *channel, const struct channel_header *header,
 		   const char *substage, struct script *script, struct error *err)
 {
-	*script = (struct script){.directory = -1};
+	bool in_image = header->state.image != NULL && script_is_of_author(substage);
+	*script = (struct script){.directory = -1, .in_image = in_image};
 	script->name = text_format("%s.bash", substage);
 	script->path = text_format("%s/%s.bash", header->state.scripts_dir, substage);
 	if (script->name == NULL || script->path == NULL)

@@ -15,10 +15,15 @@ struct script {
 	char *path;    /* absolute */
 	char *name;    /* in the scripts directory */
 	int directory; /* its descriptor; -1: not open */
+	bool in_image; /* it runs in the image of the job's state */
 };
 
 /* True for the name of a sub-stage: 1-64 bytes of [A-Za-z0-9_-]. */
 bool script_is_substage(const char *name);
+
+/* True for the sub-stages with the commands of the job's author; the others are the runner's own.
+ */
+bool script_is_of_author(const char *substage);
 
 /*
  * Writes the shell functions of command_line.h and the script that comes over the channel to

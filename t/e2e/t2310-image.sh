@@ -1,5 +1,5 @@
 #!/bin/sh
-# No job runs in a container: prepare tells the author of a job that asks for an image or services.
+# Without [general.container] no job runs in a container: prepare tells the author of a job that asks for an image or services.
 # Flavours: caps none
 . "$(dirname "$0")/lib.sh"
 install_site

@@ -110,7 +110,7 @@ check 'what it does not set has its default' 'line general "retain_logs = false"
 	line auth "downscope_env = []" default && line auth "max_env_chars = 0" default'
 check 'a key without a default is shown as unset' 'grep -qx "# jacamar_path is unset" "$box/out" && grep -qx "# nofile is unset" "$box/out"'
 check 'the tables stand in the order of the manual' '[ "$(grep "^\[" "$box/out" | tr -d "\n")" = \
-	"[general][auth][auth.runas][auth.logging][auth.seccomp][auth.limits][auth.cgroup][batch]" ]'
+	"[general][general.container][auth][auth.runas][auth.logging][auth.seccomp][auth.limits][auth.cgroup][batch]" ]'
 check 'nothing in it can drive a terminal' '
 	line general "name = \"g\\u00FCn \\u202E\\\"stig\\\"\"" "line 8" && ! LC_ALL=C grep -n "[^ -~]" "$box/out"'
 check 'a table that cannot be written is a failure' '
@@ -201,6 +201,55 @@ jwks_file = \"/etc/keys.json\"
 tls-ca-file = \"/etc/ca.pem\""
 check 'keys that contradict each other are an error' '
 	bad "$file:5: general.tls-ca-file conflicts with general.jwks_file on line 4: " -- "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+no_new_privs = true
+[general.container]
+runtime = \"podman\""
+podman_needs='general.container.runtime cannot be "podman" with auth.no_new_privs, which the filters of [auth.seccomp] set, too: '
+check 'podman needs programs that gain privilege' '
+	bad "$file:8: $podman_needs" -- "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+[auth.seccomp]
+block_calls = [\"ptrace\"]
+[general.container]
+runtime = \"podman\""
+check 'podman cannot run with a filter' 'bad "$file:9: $podman_needs" -- "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+no_new_privs = true
+isolate = true
+[general.container]
+runtime = \"apptainer\""
+check 'apptainer needs no such program' 'good "$usr" "$jacamar" config --check "$file"'
+content "$setuid
+no_new_privs = true
+isolate = true
+protected_paths = [\"~/.ssh\"]
+[general.container]
+runtime = \"apptainer\""
+check 'with protected paths there are no containers' '
+	bad "$file:10: general.container.runtime conflicts with auth.protected_paths on line 8: " -- \
+	"$usr" "$jacamar" config --check "$file"'
+content "$setuid
+[general.container]
+images = [\"registry.example.com/\"]"
+check 'a list of images needs a runtime' '
+	bad "$file:7: general.container.images needs general.container.runtime: " -- "$usr" "$jacamar" config --check "$file"'
+for bind in relative '' '/a,/b' /a:b /a:/b:rw /a:/b:ro:/c /a:/b:/c '/../etc' '/a\n'; do
+	content "$setuid
+[general.container]
+runtime = \"podman\"
+binds = [\"$bind\"]"
+	check "the bind '$bind' is refused" '
+		bad "$file:8: an item of general.container.binds must be" -- "$usr" "$jacamar" config --check "$file"'
+done
+for entry in python -v '*' 'registry.example.com/*' docker://python; do
+	content "$setuid
+[general.container]
+runtime = \"podman\"
+images = [\"$entry\"]"
+	check "the entry '$entry' of the list of images is refused" '
+		bad "$file:8: an item of general.container.images must be" -- "$usr" "$jacamar" config --check "$file"'
+done
 content "$setuid
 run_stage_allowlist = [\"get_sources\"]"
 check 'a list of sub-stages without the one of the script is an error' '

@@ -51,6 +51,54 @@ START_TEST(a_response_is_read)
 }
 END_TEST
 
+/* The author of a job writes it, and most sites do not look at it: it is never an error. */
+static const struct {
+	const char *image;
+	const char *name;
+	const char *entrypoint;
+} IMAGES[] = {
+	{"null", "", ""},
+	{"5", "", ""},
+	{"{}", "", ""},
+	{"{\"name\":5}", "", ""},
+	{"{\"name\":\"\"}", "", ""},
+	{"{\"name\":\"python:3.12\"}", "python:3.12", ""},
+	{"{\"name\":\"a\\n-v\",\"entrypoint\":null}", "a\n-v", ""},
+	{"{\"name\":\"a\",\"entrypoint\":[]}", "a", ""},
+	{"{\"name\":\"a\",\"entrypoint\":[\"\"]}", "a", "[\"\"]"},
+	{"{\"name\":\"a\",\"entrypoint\":[\"/b\",\"-c\\n\\u00e4\"]}", "a",
+	 "[\"/b\",\"-c\\n\\u00E4\"]"},
+	{"{\"name\":\"a\",\"entrypoint\":[\"sh\",1]}", "a", "?"},
+	{"{\"name\":\"a\",\"entrypoint\":[[]]}", "a", "?"},
+};
+
+START_TEST(the_image_is_read)
+{
+	struct job job;
+	struct error err = {.detail = ""};
+	char *text = text_format("{\"id\":5,\"image\":%s}", IMAGES[_i].image);
+	ck_assert_msg(parse(text, &job, &err) == 0, "%s", err.detail);
+	ck_assert_str_eq(job.image, IMAGES[_i].name);
+	ck_assert_str_eq(job.entrypoint, IMAGES[_i].entrypoint);
+	free(text);
+}
+END_TEST
+
+START_TEST(an_image_that_is_too_long_is_no_valid_one)
+{
+	struct job job;
+	struct error err = {.detail = ""};
+	char full[IMAGE_NAME_SIZE];
+	char *text = text_format("{\"id\":5,\"image\":{\"name\":\"a/%0600d\","
+				 "\"entrypoint\":[\"%01100d\"]}}",
+				 0, 0);
+	ck_assert_msg(parse(text, &job, &err) == 0, "%s", err.detail);
+	ck_assert(!image_name_complete(job.image, true, full));
+	ck_assert_str_eq(job.entrypoint, "?");
+	free(text);
+}
+END_TEST
+
 START_TEST(the_secret_of_the_repository_goes_nowhere)
 {
 	struct job job;
@@ -467,6 +515,8 @@ Suite *job_suite(void)
 	TCase *text = tcase_create("text"), *file = tcase_create("file");
 
 	tcase_add_test(text, a_response_is_read);
+	tcase_add_loop_test(text, the_image_is_read, 0, ROWS(IMAGES));
+	tcase_add_test(text, an_image_that_is_too_long_is_no_valid_one);
 	tcase_add_test(text, the_secret_of_the_repository_goes_nowhere);
 	tcase_add_test(text, only_the_id_is_needed);
 	tcase_add_loop_test(text, a_response_without_an_id_is_refused, 0, ROWS(BAD_IDS));

@@ -27,6 +27,7 @@ static Suite *(*const suites[])(void) = {
 	show_suite,
 	/* core/, what knows of nothing else first */
 	text_suite,
+	image_name_suite,
 	error_suite,
 	io_suite,
 	url_suite,

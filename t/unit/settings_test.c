@@ -737,8 +737,7 @@ static const struct {
 	{"[auth]\nrunas = '/a'", "f:5: auth.runas is a table, not a key; write [auth.runas]"},
 	{"[general.executor]\nx = 1",
 	 "f:4: the key general.executor is defined already, on line 2\n"
-	 "f:4: unknown table [general.executor]; "
-	 "jacamar-config.toml(5) lists all"},
+	 "f:4: unknown table [general.executor]; did you mean [general.container]?"},
 	{"tls-ca-file = '/a'\ntls_ca_file = '/a'",
 	 "f:5: general.tls-ca-file is set already, on line 4"},
 	{"name = 'a'\nname = 'b'", "f:5: the key general.name is defined already, on line 4"},

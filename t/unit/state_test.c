@@ -37,6 +37,13 @@ static const char FILE_TEXT[] =
 	"'/opt/slurm/bin'\n"
 	"allow_illegal_args = true\nskip_cobalt_log = true\n";
 
+/* No file may have both this table and auth.protected_paths. */
+static const char CONTAINER_TEXT[] =
+	"[general]\nexecutor = 'slurm'\ndata_dir = '~'\n"
+	"[general.container]\nruntime = 'apptainer'\npath = '/opt/bin/apptainer'\n"
+	"images = ['docker.io/library/']\npull = 'always'\nbinds = ['/scratch', '/a:/b:ro']\n"
+	"[auth]\ndownscope = 'setuid'\n";
+
 static struct settings *parse(const char *text)
 {
 	char *messages;
@@ -52,12 +59,14 @@ static struct state full_state(void)
 	static json_t *groups;
 	static json_t *filters;
 	static struct settings *settings;
+	static struct settings *of_container;
 	if (groups == NULL) {
 		groups = json_pack("[i, i, I]", 0, 100, (json_int_t)UINT32_MAX - 1);
 		filters = json_pack("[s, s]", "00", "ff");
 		settings = parse(FILE_TEXT);
+		of_container = parse(CONTAINER_TEXT);
 	}
-	return (struct state){
+	struct state state = {
 		.job_id = 981625,
 		.pipeline_id = 574,
 		.project_id = 20,
@@ -80,10 +89,17 @@ static struct state full_state(void)
 		.cache_dir = "/home/usr/.jacamar-ci/cache",
 		.scripts_dir = "/home/usr/.jacamar-ci/scripts/short/000/group/project/981625",
 		.jacamar = "/opt/jacamar/bin/jacamar",
+		.image = "docker.io/library/python:3.12",
+		.entrypoint = "[\"/bin/env\"]",
 		.root_creates_base = true,
 		.filters = filters,
 		.settings = *settings,
 	};
+	state.settings.general.container = of_container->general.container;
+	for (size_t i = 0; i < SCHEMA_ROWS; i++)
+		if (strcmp(SCHEMA[i].table, "general.container") == 0)
+			state.settings.lines[i] = of_container->lines[i];
+	return state;
 }
 
 static char *encode(const struct state *state)
@@ -155,6 +171,8 @@ static void expect_same(const struct state *a, const struct state *b)
 	ck_assert_str_eq(a->cache_dir, b->cache_dir);
 	ck_assert_str_eq(a->scripts_dir, b->scripts_dir);
 	ck_assert_pstr_eq(a->jacamar, b->jacamar);
+	ck_assert_pstr_eq(a->image, b->image);
+	ck_assert_pstr_eq(a->entrypoint, b->entrypoint);
 	ck_assert_int_eq(a->root_creates_base, b->root_creates_base);
 	ck_assert(json_equal(a->filters, b->filters));
 	for (size_t i = 0; i < SCHEMA_ROWS; i++)
@@ -208,6 +226,8 @@ START_TEST(what_is_unset_stays_unset)
 	state.settings = *settings;
 	state.pipeline_id = 0;
 	state.custom_builds = NULL;
+	state.image = NULL;
+	state.entrypoint = NULL;
 	expect_round_trip(&state);
 	settings_free(settings);
 }

@@ -28,6 +28,7 @@ Suite *error_suite(void);
 Suite *external_name_suite(void);
 Suite *identity_suite(void);
 Suite *job_status_suite(void);
+Suite *image_name_suite(void);
 Suite *io_suite(void);
 Suite *isolation_suite(void);
 Suite *job_processes_suite(void);
