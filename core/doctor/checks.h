@@ -25,6 +25,7 @@ void doctor_check_server(struct doctor *doctor);
 void doctor_check_sudo(struct doctor *doctor);
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_cgroup(struct doctor *doctor);
+void doctor_check_container(struct doctor *doctor);
 void doctor_check_user(struct doctor *doctor);
 void doctor_check_data_dir(struct doctor *doctor, const struct account *account); /* of a user */
 void doctor_check_scheduler(struct doctor *doctor);

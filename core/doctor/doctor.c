@@ -11,10 +11,9 @@
 
 /* In the order of the report. */
 static void (*const SUBJECTS[])(struct doctor *) = {
-	doctor_check_service,	doctor_check_program, doctor_check_configuration,
-	doctor_check_runner,	doctor_check_kernel,  doctor_check_cgroup,
-	doctor_check_sudo,	doctor_check_server,  doctor_check_user,
-	doctor_check_scheduler,
+	doctor_check_service, doctor_check_program, doctor_check_configuration, doctor_check_runner,
+	doctor_check_kernel,  doctor_check_cgroup,  doctor_check_container,	doctor_check_sudo,
+	doctor_check_server,  doctor_check_user,    doctor_check_scheduler,
 };
 
 /* The program that the runner's file names, or else the one next to this program. */

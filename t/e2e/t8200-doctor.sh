@@ -409,6 +409,31 @@ isolate = true
 [auth.seccomp]
 block_calls = [\"landlock_restrict_self\"]"' fail isolation 'without which auth.isolate cannot' \
 		"set auth.seccomp.block_calls at $config:10" write_config
+	containers() { set_auth "[general.container]
+runtime = \"$1\"
+path = \"${2:-/bin/true}\""; }
+	fault 'the runtime of containers does not exist' 'containers apptainer /nonexistent' fail "container runtime" \
+		'/nonexistent, which starts containers, does not exist' "set general.container.path at $config:9" write_config
+	fault 'users may not execute the runtime of containers' 'containers apptainer "$box/keys.json"' fail "container runtime" \
+		'is not a program that everyone can execute' "set general.container.path at $config:9" write_config
+	check 'what the runtimes of containers need is there' '
+		containers apptainer && good && passes "container runtime" "everyone can execute /bin/true, and no other account can replace it" &&
+		passes "user namespaces" "users can create them" && write_config'
+	if grep -q "^$usr:" /etc/subuid && [ -u /usr/bin/newuidmap ]; then
+		check 'what podman needs is there' 'containers podman && good &&
+			passes newuidmap "newuidmap and newgidmap can map ids of users" &&
+			passes "subordinate ids" "/etc/subuid and /etc/subgid have ranges of $usr"'
+		fault 'a user has no subordinate ids' "$(cat <<-'PLANT'
+			containers podman; ids=$(sed -n "s/^$usr:\([0-9]*\):\([0-9]*\)$/\1 \2/p" /etc/subuid)
+			usermod --del-subuids "${ids% *}-$((${ids% *} + ${ids#* } - 1))" "$usr"
+		PLANT
+		)" warn "subordinate ids" "no range of $usr" "usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST $usr" \
+			'usermod --add-subuids "${ids% *}-$((${ids% *} + ${ids#* } - 1))" "$usr"'
+		fault 'a hardened service leaves newuidmap too few capabilities' \
+			'containers podman; bounding="--bounding-set -all,+setuid,+setgid"' fail newuidmap \
+			'gets its privilege from its set-user-ID bit' \
+			'chmod u-s /usr/bin/newuidmap && setcap cap_setuid=ep /usr/bin/newuidmap' 'bounding=; write_config'
+	fi
 	fault 'the file of the runner is of another account' 'chown "$two" "$runner_config"' fail "runner's file" \
 		'is owned by uid' "$(copied "$runner" 0600 "$runner_config")"
 	fault 'there is no_new_privs' 'launcher="setpriv --no-new-privs"' fail no_new_privs 'disables file capabilities' \
