@@ -138,7 +138,7 @@ new_system() {
 	system_rpm -i "$needs"
 }
 
-needs=$(what_they_need "$plain" "$caps")
+needs=$(what_they_need "$plain" "$caps" "$later_plain" "$later_caps")
 
 # What Debian's rpm says of itself is left out.
 system_rpm() { command rpm --root "$root" "$@" 2>"$box/rpm-says" || { cat "$box/rpm-says"; false; }; }
