@@ -164,7 +164,7 @@ skip_real() { skip "$1" 'rootless podman does not work on this machine'; }
 
 container_config 'runtime = "podman"
 images = ["localhost/site/"]'
-asks localhost/site/app:1
+asks localhost/site/app:1 '.scripts += {upload_artifacts_on_failure: []}'
 command_job <<'SCRIPT'
 cat /only-in-image
 echo "uid $(id -u), in $PWD, home $HOME"
