@@ -114,8 +114,10 @@ bool image_name_complete(const char *name, bool any_source, char full[IMAGE_NAME
 	bool of_docker = parts.scheme[0] == '\0';
 	bool of_hub = of_docker && (registry == 0 || (registry == strlen("docker.io") &&
 						      strncmp(parts.path, "docker.io/", 10) == 0));
+	/* For a library, @sha256:... would be a part of the name and a tag. */
+	bool has_digests = strcmp(parts.scheme, "library://") != 0;
 	if (!is_path(path) || (parts.tag != NULL && !is_tag(parts.tag)) ||
-	    (parts.digest != NULL && !is_digest(parts.digest)))
+	    (parts.digest != NULL && !(has_digests && is_digest(parts.digest))))
 		return false;
 	int size = snprintf(full, IMAGE_NAME_SIZE, "%s%.*s%s%s%s%s%s", parts.scheme,
 			    of_hub ? 0 : (int)(path - parts.path), parts.path,

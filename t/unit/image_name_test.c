@@ -98,6 +98,8 @@ static const char *const NO_SOURCES[] = {
 	"oras://-v",
 	"shub://a/b",
 	"library://",
+	/* apptainer reads a part of the name, and a tag. */
+	"library://a/b@" DIGEST,
 	"/images/x.sif\n",
 	"/images/x.sif@y.sif",
 };
