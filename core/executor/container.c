@@ -17,11 +17,15 @@
 
 /*
  * Before a command of podman, whose path is $1: if a job was killed with all that watched its
- * container, podman on this host fails until its records are put right, and says so. This ends no
- * container: where one still has its processes, podman does not fail.
+ * container, podman on this host fails until its records are put right, and says so. That command
+ * stops every container in the records, also one of the user's own whose conmon was killed, or one
+ * that another job has just started. So it is left out while a living process of the user is in
+ * another user namespace, as those of containers are.
  */
-#define PUT_RIGHT                                                             \
-	"case $(\"$1\" unshare true 2>&1 </dev/null) in *'system migrate'*) " \
+#define PUT_RIGHT                                                                           \
+	"case $(\"$1\" unshare true 2>&1 </dev/null) in *'system migrate'*) "               \
+	"test \"$(readlink $(grep -Ls \"^State:.Z\" /proc/[0-9]*/status | "                 \
+	"sed \"s,status$,ns/user,\") | sort -u)\" = \"$(readlink /proc/self/ns/user)\" && " \
 	"\"$1\" system migrate >/dev/null 2>&1 </dev/null ;; esac; "
 
 /* The other arguments are options of `podman run`, the image and the command. */

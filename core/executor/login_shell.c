@@ -109,9 +109,9 @@ static pid_t start(const struct login_shell *shell, const int log[JOB_LOG_STREAM
 
 	/* A pipe takes all of it at once, without a reader. */
 	if (length > 4096)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"a path of the job, or the list general.container.binds, is too long");
+		return error_set(err, ERROR_SYSTEM,
+				 "a path of the job, the entrypoint of its image, or the list "
+				 "general.container.binds is too long");
 	if (pipe2(feed, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0 ||
 	    io_write_all(feed[1], shell->lines, length) != 0)
 		error_errno(err, ERROR_SYSTEM, "cannot make a pipe");

@@ -276,4 +276,22 @@ $real 'after SIGKILL of podman nothing is left' 'killed "pgrep -U $usr -f \"podm
 $real 'after SIGKILL of all that supervises the container nothing is left' '
 	killed "user_side_pid; auth_pid; pgrep -U $usr podman; pgrep -U $usr conmon"'
 
+# --- containers of the user's own ---
+
+# own_is_kept: where podman fails because the conmon of the user's own container was killed, a job does not stop it.
+own_is_kept() {
+	as "$usr" podman --cgroup-manager=cgroupfs run --detach --network=host localhost/site/app:1 sleep 603 || return 1
+	# shellcheck disable=SC2046 # pids, each a word
+	kill -KILL $(pgrep -U "$usr" -f "podman|catatonit")
+	wait_until '! as "$usr" podman unshare true' || return 1
+	bounded_play
+	pgrep -U "$usr" -x -f "sleep 603"
+}
+echo true | job
+$real "a job stops no container of the user's own" own_is_kept
+# shellcheck disable=SC2046
+[ "$real" = skip_real ] || kill -KILL $(pgrep -U "$usr" -x -f "sleep 603")
+echo 'cat /only-in-image' | job
+$real 'once that has ended, jobs run again' 'bounded_play && logged "of the image"'
+
 finish
