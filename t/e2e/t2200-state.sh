@@ -133,7 +133,10 @@ check 'an account whose group changed is refused' '
 	refuses_run "account $usr has another uid or gid than when the job began"'
 usermod -g "$group" "$usr"
 usermod -l "$usr"x "$usr"
-except none 'the service itself is gone then' check 'an account that is gone is refused' "refuses_run \"there is no local account '\$usr'\""
+# By its uid: the account has no name now.
+except none 'the service itself is gone then' check 'an account that is gone is refused' "
+	no_process() { ! living \"\$old_uid\"; }
+	refuses_run \"there is no local account '\$usr'\""
 usermod -l "$usr" "$usr"x
 
 # Later stages without a state

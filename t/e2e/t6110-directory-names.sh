@@ -84,7 +84,7 @@ for name in "$at_domain" "$by_domain"; do
 	check "what a cancelled job of $name leaves is removed" '
 		printf "%s\n" "sleep 600 & echo it is ready" "sleep 600" | command_job
 		bounded_play --cancel-on "it is ready"; [ $? -eq 4 ] && no_process_of "$uid" &&
-		! find "$home/$short/.jacamar-ci/scripts" -type f | grep .'
+		! find "$home/$short/.jacamar-ci/scripts" -type f | grep . || { cat "$box/log"; false; }'
 	check "doctor finds nothing wrong with $name" '
 		as "$runner" "$prefix/bin/jacamar" doctor --configuration "$etc/jacamar-config.toml" --user "$name" --json >"$box/log"
 		jq -e --arg name "$name" "[.findings[] | select(.check == \"user\" or .check == \"shell\" or .check == \"data_dir\") |
