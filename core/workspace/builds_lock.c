@@ -23,6 +23,9 @@
 #define TRIES	 100
 #define PAUSE_US 20000
 
+/* For so long, the process that made an empty file may still be about to write its line. */
+#define UNWRITTEN_TRIES 50
+
 enum lock_owner { OURS, OTHERS, BUSY, GONE, FAILED };
 
 static void describe_us(const struct state *state, struct builds_holder *us)
@@ -128,7 +131,7 @@ static bool is_in_place(const struct builds_lock *lock, const struct stat *opene
  * notices that in prepare, before it builds anything.
  */
 static enum lock_owner examine(struct builds_lock *lock, const struct state *state, bool impatient,
-			       struct error *err)
+			       bool remove_unwritten, struct error *err)
 {
 	struct stat found;
 	int fd = open_file(lock, state, &found, err);
@@ -143,8 +146,10 @@ static enum lock_owner examine(struct builds_lock *lock, const struct state *sta
 	read_holder(fd, &lock->holder);
 	lock->holder.interrupted =
 		locked && lock->holder.running && strcmp(lock->holder.host, us.host) == 0;
+	lock->holder.unwritten = locked && found.st_size == 0;
 	bool out_of_date = time(NULL) - found.st_mtime >= MOST_IDLE_S ||
-			   (impatient && lock->holder.interrupted);
+			   (impatient && lock->holder.interrupted) ||
+			   (remove_unwritten && lock->holder.unwritten);
 	if (!is_in_place(lock, &found))
 		seen = GONE;
 	else if (lock->holder.job == state->job_id)
@@ -166,27 +171,46 @@ static int explain_busy(const struct builds_lock *lock, const struct state *stat
 			 above(state), state->builds_dir, lock->name);
 }
 
+/*
+ * Makes the file, and writes its line. A job that finds the file without its line may lock and
+ * remove it, if that takes long: then this one has not got the file (GONE).
+ */
+static enum lock_owner create(struct builds_lock *lock, const struct state *state,
+			      struct error *err)
+{
+	struct stat made;
+	int fd = openat(lock->directory, lock->name,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return OTHERS;
+	if (fd < 0) {
+		error_errno(err, ERROR_SYSTEM, "cannot create the lock file %.*s%s", above(state),
+			    state->builds_dir, lock->name);
+		return FAILED;
+	}
+	bool busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (busy || fstat(fd, &made) != 0 || !is_in_place(lock, &made)) {
+		close(fd);
+		return GONE;
+	}
+	if (begin_stage(lock, fd, state, err) == 0)
+		return OURS;
+	/* Without a line it would lock out this job, too. */
+	(void)unlinkat(lock->directory, lock->name, 0);
+	return FAILED;
+}
+
 int builds_lock_take_file(int directory, const char *name, const struct state *state,
 			  bool impatient, struct builds_lock *lock, struct error *err)
 {
 	*lock = (struct builds_lock){.directory = directory, .fd = -1};
 	snprintf(lock->name, sizeof(lock->name), "%s", name);
 	for (int i = 0; i < TRIES; i++) {
-		int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-				0600);
-		if (fd >= 0) {
-			(void)flock(fd, LOCK_EX | LOCK_NB);
-			int result = begin_stage(lock, fd, state, err);
-			/* Without a line it would lock out this job, too. */
-			if (result != 0)
-				(void)unlinkat(directory, name, 0);
-			return result;
-		}
-		if (errno != EEXIST)
-			return error_errno(err, ERROR_SYSTEM, "cannot create the lock file %.*s%s",
-					   above(state), state->builds_dir, name);
-		enum lock_owner seen = examine(lock, state, impatient, err);
-		if (seen == BUSY)
+		bool late = i >= UNWRITTEN_TRIES;
+		enum lock_owner seen = create(lock, state, err);
+		if (seen == OTHERS)
+			seen = examine(lock, state, impatient, late, err);
+		if (seen == BUSY || (seen == OTHERS && lock->holder.unwritten && !late))
 			usleep(PAUSE_US);
 		else if (seen != GONE)
 			return seen == OURS ? 0 : seen == OTHERS ? 1 : -1;
@@ -279,7 +303,7 @@ int builds_lock_keep(const struct state *state, int interval_s, struct builds_lo
 		return -1;
 	name_file(state, lock->name, sizeof(lock->name));
 	for (int i = 0; i < TRIES; i++) {
-		enum lock_owner seen = examine(lock, state, false, err);
+		enum lock_owner seen = examine(lock, state, false, false, err);
 		if (seen == OURS) {
 			touch_builds(state, lock->directory);
 			start_renewing(lock->fd, interval_s);
@@ -334,7 +358,7 @@ int builds_lock_leave(const struct state *state, struct error *err)
 	name_file(state, lock.name, sizeof(lock.name));
 	enum lock_owner seen = BUSY;
 	for (int i = 0; i < TRIES && seen == BUSY; i++) {
-		seen = examine(&lock, state, false, err);
+		seen = examine(&lock, state, false, false, err);
 		if (seen == BUSY)
 			usleep(PAUSE_US);
 	}

@@ -12,8 +12,8 @@
  * minutes is left over from a job that did not end properly, and another job may remove it.
  *
  * A running stage also locks the file with flock(2), if the file system supports it. By that,
- * another job on the same host notices at once that the stage's process has died; nothing else
- * depends on it.
+ * another job on the same host notices at once that the stage's process has died, and removes an
+ * empty file whose process was killed before it wrote the line; nothing else depends on it.
  *
  * All of this is on the user's side. The files are the user's own: a user who changes them harms
  * only their own jobs.
@@ -45,6 +45,7 @@ struct builds_holder {
 	int64_t timeout_ms; /* the job's kill timeout */
 	bool running;	    /* a stage runs, or its process has died */
 	bool interrupted;   /* it has died; known only on the same host, with flock(2) */
+	bool unwritten;	    /* the file is empty, and nobody has locked it with flock(2) */
 };
 
 struct builds_lock {

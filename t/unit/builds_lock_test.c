@@ -279,7 +279,6 @@ START_TEST(only_a_dead_stage_of_this_host_is_interrupted)
 END_TEST
 
 static const char *const CONTENTS[] = {
-	"",
 	"x",
 	"\n",
 	"-8 a 1 running",
@@ -299,6 +298,31 @@ START_TEST(a_file_that_says_something_else_is_another_jobs)
 	ck_assert_int_eq(keep_as(state), -1);
 	age(700);
 	ck_assert_int_eq(try_as(state, false), 0);
+}
+END_TEST
+
+/* As of a process that was killed after it had made the file. */
+START_TEST(an_empty_file_is_removed_once_nobody_locks_it)
+{
+	scratch_write(file.text, "", 0600);
+	flock_of_test.fails_with = ENOSYS;
+	ck_assert_int_eq(try_as(state, true), 1);
+	flock_of_test.fails_with = 0;
+	ck_assert_int_eq(keep_as(state), -1);
+	int maker = open(file.text, O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(flock(maker, LOCK_EX), 0);
+	ck_assert_int_eq(try_as(state, false), 1);
+	close(maker);
+	ck_assert_int_eq(try_as(state, false), 0);
+	expect_phase("between");
+}
+END_TEST
+
+START_TEST(a_new_file_that_another_job_removed_is_made_again)
+{
+	flock_of_test.removals = 1;
+	take(state);
+	expect_phase("between");
 }
 END_TEST
 
@@ -379,6 +403,8 @@ Suite *builds_lock_suite(void)
 	tcase_add_test(tcase, only_a_dead_stage_of_this_host_is_interrupted);
 	tcase_add_loop_test(tcase, a_file_that_says_something_else_is_another_jobs, 0,
 			    ROWS(CONTENTS));
+	tcase_add_test(tcase, an_empty_file_is_removed_once_nobody_locks_it);
+	tcase_add_test(tcase, a_new_file_that_another_job_removed_is_made_again);
 	tcase_add_test(tcase, only_a_plain_file_is_one);
 	tcase_add_test(tcase, a_file_of_another_account_is_refused);
 	tcase_add_test(tcase, a_file_that_was_removed_is_not_taken);
