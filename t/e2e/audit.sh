@@ -79,6 +79,6 @@ SCRIPT
 with_syslog() {
 	(socket=$1
 	shift
-	setpriv() { socket=$socket command unshare -m sh "$box/own-dev" setpriv "$@"; }
+	become() { socket=$socket command unshare -m sh "$box/own-dev" "$build/t/as" "$@"; }
 	"$@")
 }

@@ -145,17 +145,12 @@ mkdir -m 755 "$box/home"
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-# as ACCOUNT COMMAND...: with a bare environment, from a directory that everyone may enter.
+# as ACCOUNT [NAME=VALUE]... COMMAND...: with a bare environment, from a directory that everyone may
+# enter. Some tests put another program before it, with a `become` of their own.
+become() { "$build/t/as" "$@"; }
 as() {
-	local who=$1 rest group at
-	IFS=: read -r rest rest rest group rest at rest <<-ACCOUNT
-	$(getent passwd "$who")
-	ACCOUNT
 	# What a runner that is root leaves behind goes with the rest.
-	[ "$who" != root ] || at=$box/home/root
-	shift
-	(cd / && setpriv --reuid "$who" --regid "$group" --init-groups \
-		env -i HOME="$at" PATH="$PATH" "$@")
+	become "$box/home/root" "$@"
 }
 
 # need_root: skips the script for others.

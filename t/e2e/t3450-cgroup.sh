@@ -17,13 +17,13 @@ delegate "$runner"
 
 # What the service account does is in the service's cgroup; $wrap is a command to begin it with.
 wrap=
-setpriv() {
+become() {
 	if [ "$2" = "$runner" ]; then
 		sh -c 'for to in "$0/jacamar-service" "$0"; do
 			echo $$ 2>/dev/null >"$to/cgroup.procs" && break; done; exec "$@"' \
-			"$service" $wrap setpriv "$@"
+			"$service" $wrap "$build/t/as" "$@"
 	else
-		command setpriv "$@"
+		"$build/t/as" "$@"
 	fi
 }
 
@@ -110,7 +110,7 @@ check 'cancelling ends a job that is frozen' 'command_job <<-SCRIPT
 	wait_until "[ -e \"$home/ready\" ]" && auth=$(auth_pid) && echo 1 >"$hierarchy$path/cgroup.freeze" &&
 	kill -TERM $auth; wait $waited; [ $? -eq 2 ] && nothing_left && no_cgroup'
 # With ids of root, no process of the user or of the service may signal it.
-cp "$(unset -f setpriv && command -v setpriv)" "$prefix/root-setpriv" && chmod 4755 "$prefix/root-setpriv"
+cp "$(command -v setpriv)" "$prefix/root-setpriv" && chmod 4755 "$prefix/root-setpriv"
 check 'cancelling ends a process of the job that has become root' 'cancelled <<-SCRIPT && ! pgrep -f "^sleep 10000$$"
 	$prefix/root-setpriv --reuid=0 --regid=0 --clear-groups sleep 10000$$ </dev/null >/dev/null 2>&1 &
 	until pgrep -U 0 -fx "sleep 10000$$"; do sleep 0.1; done; echo it is ready; sleep 600

@@ -95,12 +95,12 @@ except 'root sudo none' 'there are no file capabilities' check 'a program with o
 	setcap cap_setgid,cap_setuid=ep "$prefix/bin/jacamar-auth"
 	[ $result -eq 2 ] && logged "setcap cap_setgid,cap_setuid=ep" && nothing_ran'
 except 'root sudo none' 'there are no file capabilities' check 'a program that starts with no_new_privs says so' '
-	(setpriv() { command setpriv --no-new-privs "$@"; }; bounded_play)
+	(become() { setpriv --no-new-privs "$build/t/as" "$@"; }; bounded_play)
 	[ $? -eq 2 ] && logged "Remove NoNewPrivileges=yes" && nothing_ran'
 
 # The user's processes: as many as there may be, or one more.
 limited() {
-	(setpriv() { command prlimit --nproc="$nproc" setpriv "$@"; }; nproc=$1; shift; bounded_play "$@")
+	(become() { command prlimit --nproc="$nproc" "$build/t/as" "$@"; }; nproc=$1; shift; bounded_play "$@")
 }
 except none 'they would be too many for the runner as well' check 'a user with too many processes: a system failure that says so' '
 	as "$usr" sh -c "for i in \$(seq 40); do sleep 600 & done"

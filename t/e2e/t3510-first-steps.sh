@@ -20,9 +20,9 @@ one_line() {
 # fails_with INJECTION 'TEXT': the call of run, with what strace(1) injects into its processes.
 fails_with() {
 	local injection=$1
-	setpriv() { command strace -f -qq -o /dev/null -e "trace=${injection%%:*}" -e "inject=$injection" setpriv "$@"; }
+	become() { command strace -f -qq -o /dev/null -e "trace=${injection%%:*}" -e "inject=$injection" "$build/t/as" "$@"; }
 	printf 'echo the script runs\n' | call >"$box/log"
-	unset -f setpriv
+	unset -f become
 	[ "$(call_exit)" = 2 ] && one_line "$2"
 }
 check 'a descriptor of the user side that cannot be set up is reported in one line' '
@@ -33,12 +33,12 @@ told_to_end_early() {
 	local script
 	script=$(sed -n "s/.*'\\(\/[^']*\\)' 'build_script'.*/\\1/p" "$call/call.sh" | tail -n 1)
 	[ -n "$script" ] || return 1
-	setpriv() {
+	become() {
 		command strace -f -qq -o "$box/trace" -P "$(readlink -f "$script")" -P "$script" -e trace=openat \
-			-e inject=openat:signal=TERM setpriv "$@"
+			-e inject=openat:signal=TERM "$build/t/as" "$@"
 	}
 	printf 'echo the script runs\n' | call >"$box/log"
-	unset -f setpriv
+	unset -f become
 	cat "$box/trace"
 	[ "$(call_exit)" = 2 ] && one_line "$1"
 }
@@ -55,7 +55,7 @@ without_null() {
 # is not its standard input either.
 call_without_null() {
 	sed "s|</dev/null|<'$box/empty'|" "$call/$1" >"$call/changed.sh"
-	(setpriv() { without_null setpriv "$@"; }; as "$runner" sh "$call/changed.sh" >"$box/log" 2>&1)
+	(become() { without_null "$build/t/as" "$@"; }; as "$runner" sh "$call/changed.sh" >"$box/log" 2>&1)
 }
 echo 'echo the script runs' >"$call/script"
 chmod 644 "$call/script"
@@ -64,6 +64,6 @@ check 'run reports a missing /dev/null in one line' '
 check 'cleanup reports a missing /dev/null in one line' '
 	call_without_null cleanup.sh; [ $? -eq 2 ] && one_line "cannot open /dev/null: No such device"'
 check 'config reports a missing /dev/null in one line' '
-	setpriv() { without_null setpriv "$@"; }; exec 3<"$box/empty"
+	become() { without_null "$build/t/as" "$@"; }; exec 3<"$box/empty"
 	configure sh -c "exec \"\$@\" <&3" -; [ $? -eq 2 ] && one_line "cannot open /dev/null: No such device"'
 finish

@@ -90,7 +90,7 @@ check 'jacamar-auth -V names the file of each library, and the version where the
 if unshare -m true 2>/dev/null; then
 	check 'jacamar-auth -V says that a library cannot be opened, and why' '
 		says "$auth" -V && curl=$(row libcurl | sed "s/.* //") && [ -f "$curl" ] &&
-		setpriv() { command unshare -m sh -c "mount --bind /dev/null $curl && exec \"\$@\"" - setpriv "$@"; } &&
+		become() { command unshare -m sh -c "mount --bind /dev/null $curl && exec \"\$@\"" - "$build/t/as" "$@"; } &&
 		says "$auth" -V && row libcurl | grep "^cannot be used: .*libcurl\.so\.4: " && row libjose | grep "^/"'
 else
 	skip 'jacamar-auth -V says that a library cannot be opened, and why' 'needs a mount namespace'

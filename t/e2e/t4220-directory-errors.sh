@@ -138,7 +138,7 @@ full='the quota of the account or its group is full: Disk quota exceeded'
 full_at() {
 	local faulty="$1" line="$2" code
 	(
-		setpriv() { "$build/t/fault" "$box/calls" "$prefix" "$faulty" 1 1 122 setpriv "$@"; }
+		become() { "$build/t/fault" "$box/calls" "$prefix" "$faulty" 1 1 122 "$build/t/as" "$@"; }
 		configure
 	)
 	code=$?

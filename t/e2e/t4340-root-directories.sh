@@ -48,11 +48,6 @@ make -s -C "$top" install DESTDIR= PREFIX="$prefix" ${SANITIZE:+SANITIZE=$SANITI
 runner=root
 etc=$box/home/root/.gitlab-runner
 install -d -m 700 "$box/home/root/work" "$etc"
-as() {
-	local who=$1 at=$box/home/$1
-	shift
-	(cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups env -i HOME="$at" PATH="$PATH" "$@")
-}
 write_runner_config
 say_why
 

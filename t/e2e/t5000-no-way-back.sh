@@ -39,9 +39,9 @@ cc -o "$box/keyed" "$box/keyed.c" || exit 1
 echo secret >"$box/secret"
 key=jacamar-test
 "$box/keyed" true || key=
-setpriv() {
+become() {
 	trap '' HUP USR1 USR2 PIPE
-	command ${key:+"$box/keyed"} setpriv --inh-caps +net_raw,+setuid "$@" \
+	command ${key:+"$box/keyed"} setpriv --inh-caps +net_raw,+setuid "$build/t/as" "$@" \
 		5<"$box/secret" 6>>"$box/secret" 7<"$box" 9<"$box/secret"
 }
 

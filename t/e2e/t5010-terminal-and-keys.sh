@@ -11,7 +11,7 @@ home=$box/home/$usr
 
 # The runner is started from a terminal, with a session keyring, as a service of systemd has it.
 "$box/keys" session true || skip_all 'needs a kernel with keyrings'
-setpriv() { command "$box/keys" session "$box/on-terminal" setpriv "$@"; }
+become() { command "$box/keys" session "$box/on-terminal" "$build/t/as" "$@"; }
 # use_up ACCOUNT: all its kernel keys, until give_back ACCOUNT.
 use_up() {
 	: >"$box/filler"

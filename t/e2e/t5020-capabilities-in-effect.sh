@@ -11,7 +11,7 @@ home=$box/home/$usr
 trace=$box/trace
 mkdir "$trace"
 # Root traces, so that file capabilities and sudo still have an effect: a file for each process.
-setpriv() { command strace -qq -ff -o "$trace/of" setpriv "$@"; }
+become() { command strace -qq -ff -o "$trace/of" "$build/t/as" "$@"; }
 # traced COMMAND...: and nothing else.
 traced() {
 	rm -f "$trace"/*

@@ -14,8 +14,8 @@ write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
 echo secret >"$box/secret"
 # All that the service account does goes through this; the files are for nobody to be found.
-setpriv() {
-	command "$box/no-syscalls" setpriv "$@" 5<"$box/secret" 6>>"$box/secret" 9<"$box/secret"
+become() {
+	command "$box/no-syscalls" "$build/t/as" "$@" 5<"$box/secret" 6>>"$box/secret" 9<"$box/secret"
 }
 
 printf '%s\n' close_range pidfd_open openat2 faccessat2 execveat clone3 pidfd_send_signal \

@@ -9,9 +9,9 @@ home=$box/home/$usr
 write_config 'data_dir = "$HOME"
 kill_timeout = "2s"'
 echo secret >"$box/secret"
-setpriv() {
+become() {
 	trap '' HUP USR1 PIPE
-	command setpriv --inh-caps +net_raw,+setuid "$@" 5<"$box/secret" 6>>"$box/secret" 9<"$box/secret"
+	setpriv --inh-caps +net_raw,+setuid "$build/t/as" "$@" 5<"$box/secret" 6>>"$box/secret" 9<"$box/secret"
 }
 
 check 'jacamar-auth is a link, without capabilities of its own' '

@@ -8,14 +8,6 @@ install_site
 home=$box/home/$usr
 file=$etc/jacamar-config.toml
 
-# root's own home is none of this script's.
-as() {
-	local who=$1 at=$box/home/$1
-	shift
-	(cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
-		env -i HOME="$at" PATH="$PATH" "$@")
-}
-
 # site LINES [DATA_DIR]: jacamar-config.toml with no_new_privs, and these in [auth.seccomp]; $general,
 # where set, is in [general].
 site() {
@@ -261,7 +253,7 @@ check 'with downscope = "none" jobs are filtered as well' '
 	usr=$runner; site "block_calls = [\"mknodat\", \"mknod\"]"; tries && has_filter && nothing_is_typed &&
 	said "mkfifo: Operation not permitted"'
 check 'for the default, a no_new_privs of the service will do' '
-	setpriv() { command setpriv --no-new-privs "$@"; }
+	become() { setpriv --no-new-privs "$build/t/as" "$@"; }
 	no_new_privs=false; usr=$runner; site ""; tries && has_filter && nothing_is_typed && said "mkfifo: ok"'
 sed -i -e "s|$prefix/bin/jacamar-auth|$prefix/bin/jacamar|; s|_args = \[|&\"--no-auth\", |" "$etc/config.toml"
 check 'jacamar --no-auth filters them, too' '

@@ -43,14 +43,14 @@ without="$box/without landlock_create_ruleset"
 reason='auth.isolate needs a kernel with Landlock ABI 6, Linux 6.12 or later, but this kernel cannot isolate jobs: it was built without Landlock'
 if $without true 2>/dev/null; then
 	check 'on a kernel without Landlock no job runs, which is a failure of the system' '
-		setpriv() { command $without setpriv "$@"; }
+		become() { command $without "$build/t/as" "$@"; }
 		echo "touch ~/ran" | job; bounded_play; [ $? -eq 2 ] && [ ! -e "$home/ran" ] &&
 		logged "$reason" && nothing_ran'
 	check 'config --check says that it has no Landlock, with the line of the key' '
-		setpriv() { command $without setpriv "$@"; }
+		become() { command $without "$build/t/as" "$@"; }
 		check_config; [ $? -eq 2 ] && [ "$(cat "$box/log")" = "$file:9: $reason" ]'
 	check 'doctor says so, too' '
-		setpriv() { command $without setpriv "$@"; }
+		become() { command $without "$build/t/as" "$@"; }
 		check_doctor | grep -F "$reason"'
 else
 	skip 'on a kernel without Landlock no job runs' 'no filter of system calls here'

@@ -75,9 +75,11 @@ call_environment=
 check 'variables that the site lets through reach the job' '
 	write_config "data_dir = \"\$HOME\"" "downscope = \"sudo\"
 downscope_env = [\"SITE_NAME\"]"
-	(setpriv() { SITE_NAME="our site" TZ=Asia/Tokyo command setpriv "$@"; }
-	as() { local who=$1; shift; (cd / && setpriv --reuid "$who" --regid "$(id -g "$who")" --init-groups \
-		env -i HOME="$box/home/$who" PATH="$PATH" SITE_NAME="our site" TZ=Asia/Tokyo "$@"); }
+	(become() {
+		local home=$1 who=$2
+		shift 2
+		"$build/t/as" "$home" "$who" SITE_NAME="our site" TZ=Asia/Tokyo "$@"
+	}
 	echo "echo \"<\$SITE_NAME><\$TZ>\"" | job && bounded_play && logged "<our site><Asia/Tokyo>")'
 
 # Bound as with capabilities: what would keep sudo from working comes behind it.
@@ -148,7 +150,7 @@ check 'sudo refuses the job if the service account has expired' '
 	write_sudoers; chage -E 1 "$runner"; refused "config env-script"; result=$?
 	chage -E -1 "$runner"; return $result'
 check 'sudo refuses the job if no_new_privs is set' '
-	(setpriv() { command setpriv --no-new-privs "$@"; }; refused "config env-script")'
+	(become() { setpriv --no-new-privs "$build/t/as" "$@"; }; refused "config env-script")'
 write_sudoers
 
 # sudo does something else than was asked for.

@@ -168,12 +168,12 @@ check 'a job that all rules admit runs' 'play && grep -qx "$usr" "$box/log"'
 closed() {
 	(file=$1 text=$2
 	shift 2
-	setpriv() {
+	become() {
 		file=$file text=$text mode=$mode command unshare -m sh -c '
 			mount --make-rprivate / && mount -t tmpfs -o mode=755 none /run &&
 			mkdir /run/upper /run/work && mount -t overlay \
 				-o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work none /etc &&
-			printf "%s" "$text" >"$file" && chmod "${mode:-644}" "$file" && exec setpriv "$@"' - "$@"
+			printf "%s" "$text" >"$file" && chmod "${mode:-644}" "$file" && exec "$@"' - "$build/t/as" "$@"
 	}
 	"$@")
 }

@@ -41,7 +41,7 @@ as_root() { (runner=root; configure); }
 with_mounts() {
 	mounts=$1
 	(
-		setpriv() { unshare -m sh -c "$mounts"' && exec setpriv "$@"' - "$@"; }
+		become() { unshare -m sh -c "$mounts"' && exec "$@"' - "$build/t/as" "$@"; }
 		configure
 	)
 }
