@@ -100,16 +100,28 @@ static int list_processes(DIR *processes, struct pid_list *all)
 	return 0;
 }
 
-/* Examines one process, which may have ended. */
+/* Whether the /proc directory `name` in `directory` is that of a process of this account. */
+static bool is_ours(int directory, const char *name)
+{
+	struct stat owner;
+	return fstatat(directory, name, &owner, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       owner.st_uid == geteuid();
+}
+
+/*
+ * Examines one process, which may have ended. Most processes of a host are others': stat(2) alone
+ * takes a third of the time that it takes with open(2) and close(2).
+ */
 static void examine(int processes, pid_t pid, const struct process_scan_mark *mark,
 		    struct pid_list *found)
 {
 	char name[16];
-	struct stat owner;
 	snprintf(name, sizeof(name), "%d", (int)pid);
+	if (!is_ours(processes, name))
+		return;
 	cleanup_close int process = openat(processes, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (process < 0 || fstat(process, &owner) != 0 || owner.st_uid != geteuid() ||
-	    !has_mark(process, mark))
+	/* Another process may have its pid by now. */
+	if (process < 0 || !is_ours(process, ".") || !has_mark(process, mark))
 		return;
 	if (mark->signal_number != 0)
 		kill(pid, mark->signal_number);
