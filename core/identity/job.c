@@ -236,8 +236,8 @@ int job_read(int fd, const struct string_list *token_names, struct job *job,
 	int result = confine_run(&how, read_confined, &request, reply, sizeof(*reply), err);
 	if (result == 0) {
 		*job = reply->job;
-		memcpy(token, reply->token, JOB_TOKEN_SIZE);
-		token[JOB_TOKEN_SIZE - 1] = '\0';
+		reply->token[JOB_TOKEN_SIZE - 1] = '\0';
+		(void)text_copy(token, JOB_TOKEN_SIZE, reply->token);
 		result = accept_job(job, err);
 	}
 	/* Only the caller keeps a copy of the token (confine_keep_secret). */

@@ -98,17 +98,13 @@ static int receive(struct worker *worker, void *bytes, size_t size)
 
 int worker_receive(struct worker *worker, struct worker_verdict *verdict)
 {
-	/* An answer that comes in part changes nothing. */
-	cleanup_free void *reply = malloc(worker->reply_size + 1);
-	if (reply == NULL)
-		return -1;
 	int result = receive(worker, verdict, sizeof(*verdict));
 	if (result == 0)
-		result = receive(worker, reply, worker->reply_size);
-	if (result == 0 && worker->reply_size > 0 && (verdict->result == 0 || worker->keeps_reply))
-		memcpy(worker->reply, reply, worker->reply_size);
-	/* It may be the id token, which later children of this process must not have. */
-	explicit_bzero(reply, worker->reply_size);
+		result = receive(worker, worker->reply, worker->reply_size);
+	bool is_wanted = result == 0 && (verdict->result == 0 || worker->keeps_reply);
+	/* It may have a part of the id token, which later children must not have. */
+	if (!is_wanted && worker->reply_size > 0)
+		explicit_bzero(worker->reply, worker->reply_size);
 	return result;
 }
 

@@ -20,7 +20,7 @@ struct worker {
 	const void *argument;
 	void *reply; /* a plain value: what the work starts from, and what it has made of it */
 	size_t reply_size;
-	bool keeps_reply; /* it is copied back also where the work has failed */
+	bool keeps_reply; /* it comes back also where the work has failed */
 	/*
 	 * In the child, before the work; it must leave the descriptor `answer` open. NULL: the
 	 * child is killed when this process ends.
@@ -47,7 +47,8 @@ int worker_start(struct worker *worker, struct error *err);
 
 /*
  * Waits for the verdict and the reply. -1 with errno where they do not come: ECANCELED, ETIMEDOUT,
- * or EPIPE where the child has died.
+ * or EPIPE where the child has died. The reply is all zero then, and also where the work has failed
+ * without `keeps_reply`.
  */
 int worker_receive(struct worker *worker, struct worker_verdict *verdict);
 
@@ -56,7 +57,8 @@ void worker_close(struct worker *worker, bool kills);
 
 /*
  * All of it for work that may hang, with the rights of this process: returns what the work returns.
- * Where this process is told to end, the child gets SIGTERM and a few seconds: ERROR_CANCELLED.
+ * Where this process is told to end, the child gets SIGTERM and a few seconds: ERROR_CANCELLED. The
+ * reply comes back also where the work has failed; it is all zero where the child has died.
  * Such signals are blocked from then on (signals.h).
  */
 int worker_run(int (*work)(const void *argument, void *reply, struct error *err),

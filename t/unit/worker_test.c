@@ -124,13 +124,13 @@ static int die(const void *argument, void *reply, struct error *err)
 	return 0;
 }
 
-START_TEST(a_child_that_dies_is_an_error_and_changes_nothing)
+START_TEST(a_child_that_dies_is_an_error_and_leaves_no_reply)
 {
 	struct error err;
 	int reply = 3;
 	ck_assert_int_eq(worker_run(die, NULL, &reply, sizeof(reply), &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
-	ck_assert_int_eq(reply, 3);
+	ck_assert_int_eq(reply, 0);
 }
 END_TEST
 
@@ -187,7 +187,7 @@ Suite *worker_suite(void)
 	tcase_add_test(tcase, the_work_starts_from_the_reply_and_changes_it);
 	tcase_add_test(tcase, only_the_caller_has_the_reply);
 	tcase_add_test(tcase, a_failure_comes_back_whole_and_the_reply_with_it);
-	tcase_add_test(tcase, a_child_that_dies_is_an_error_and_changes_nothing);
+	tcase_add_test(tcase, a_child_that_dies_is_an_error_and_leaves_no_reply);
 	suite_add_tcase(suite, tcase);
 
 	/* The child is killed some seconds after it was told to end. */
