@@ -19,26 +19,24 @@
 static bool is_runner(int processes, const char *pid, uid_t uid)
 {
 	char path[64];
-	char name[32] = "";
+	char name[32];
 	struct stat owner;
 	snprintf(path, sizeof(path), "%.32s/comm", pid);
-	cleanup_close int fd = openat(processes, path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && fstat(fd, &owner) == 0 && owner.st_uid == uid &&
-	       io_read_full(fd, name, sizeof(name) - 1) > 0 && strcmp(name, RUNNER_NAME) == 0;
+	return io_read_text(processes, path, name, sizeof(name)) > 0 &&
+	       strcmp(name, RUNNER_NAME) == 0 && fstatat(processes, path, &owner, 0) == 0 &&
+	       owner.st_uid == uid;
 }
 
 /* The pid of GitLab Runner, as text; "" if no such process is visible. */
 static void find_runner(uid_t uid, char pid[16])
 {
-	DIR *processes = opendir("/proc");
+	cleanup_listing DIR *processes = opendir("/proc");
 	const struct dirent *entry;
 	pid[0] = '\0';
 	while (processes != NULL && pid[0] == '\0' && (entry = readdir(processes)) != NULL)
 		if (text_is_made_of(entry->d_name, TEXT_DIGIT, 10) &&
 		    is_runner(dirfd(processes), entry->d_name, uid))
 			text_copy(pid, 16, entry->d_name);
-	if (processes != NULL)
-		closedir(processes);
 }
 
 void doctor_check_cgroup(struct doctor *doctor)
@@ -51,22 +49,18 @@ void doctor_check_cgroup(struct doctor *doctor)
 		return;
 	find_runner(service->uid, pid);
 	if (pid[0] == '\0') {
-		doctor_say(doctor, DOCTOR_SKIP, "cgroup",
-			   "no process gitlab-runner of %s is running, whose cgroup could be "
-			   "examined",
-			   service->name);
+		doctor_skip(doctor, "cgroup",
+			    "no process gitlab-runner of %s is running, whose cgroup could be "
+			    "examined",
+			    service->name);
 		return;
 	}
-	cleanup_close int base = -1;
-	if (cgroup_tree_path(pid, path, &err) == 0)
-		base = cgroup_tree_open(path, &err);
-	if (base >= 0 && cgroup_tree_check(base, path, service->uid, &doctor->settings->auth.cgroup,
-					   &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "cgroup",
-			   "the cgroup %s of the runner's service is delegated to %s", path,
-			   service->name);
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "cgroup", "%s", err.detail);
-	doctor_mend(doctor, "systemctl edit gitlab-runner.service");
+	cleanup_close int base =
+		cgroup_tree_path(pid, path, &err) == 0 ? cgroup_tree_open(path, &err) : -1;
+	bool good = base >= 0 && cgroup_tree_check(base, path, service->uid,
+						   &doctor->settings->auth.cgroup, &err) == 0;
+	if (!doctor_judge(doctor, "cgroup", good, &err,
+			  "the cgroup %s of the runner's service is delegated to %s", path,
+			  service->name))
+		doctor_mend(doctor, "systemctl edit gitlab-runner.service");
 }

@@ -48,31 +48,29 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 		!foreign && (doctor->as_service ? access(path, R_OK) != 0
 						: (doctor_permissions(found, service) & 4) == 0);
 	if (foreign)
-		doctor_say(doctor, DOCTOR_FAIL, "configuration owner",
-			   "%s is owned by uid %u, not by root or %s", path,
-			   (unsigned int)found->st_uid, service->name);
+		doctor_fail(doctor, "configuration owner",
+			    "%s is owned by uid %u, not by root or %s", path,
+			    (unsigned int)found->st_uid, service->name);
 	else if (shut)
-		doctor_say(doctor, DOCTOR_FAIL, "configuration owner", "%s is not readable by %s",
-			   path, service->name);
+		doctor_fail(doctor, "configuration owner", "%s is not readable by %s", path,
+			    service->name);
 	else
-		doctor_say(doctor, DOCTOR_PASS, "configuration owner", "%s is owned by %s", path,
-			   found->st_uid == 0 ? "root" : service->name);
+		doctor_pass(doctor, "configuration owner", "%s is owned by %s", path,
+			    found->st_uid == 0 ? "root" : service->name);
 	if (foreign || shut)
 		mend_reading(doctor, foreign, found);
 	if (open) {
-		doctor_say(doctor, DOCTOR_FAIL, "configuration mode",
-			   "%s is writable by %s (mode %04o)", path, doctor_writers(found->st_mode),
-			   found->st_mode & 07777);
+		doctor_fail(doctor, "configuration mode", "%s is writable by %s (mode %04o)", path,
+			    doctor_writers(found->st_mode), found->st_mode & 07777);
 		if (foreign)
 			mend_reading(doctor, foreign, found);
 		else
 			doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "configuration mode", "%s has mode %04o", path,
-			   found->st_mode & 07777);
+		doctor_pass(doctor, "configuration mode", "%s has mode %04o", path,
+			    found->st_mode & 07777);
 	}
-	doctor_say(doctor, DOCTOR_PASS, "configuration parents", "no other account can replace %s",
-		   path);
+	doctor_pass(doctor, "configuration parents", "no other account can replace %s", path);
 	return !foreign && !open && !shut;
 }
 
@@ -84,7 +82,7 @@ static void say_error(struct doctor *doctor, const char *line)
 	size_t digits = 0;
 	if (strncmp(line, doctor->configuration, length) == 0 && line[length] == ':')
 		digits = strspn(number, TEXT_DIGIT);
-	doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s", line);
+	doctor_fail(doctor, "configuration", "%s", line);
 	doctor_mend(doctor, "\"${EDITOR:-vi}\" %s%.*s%s%s", digits > 0 ? "+" : "", (int)digits,
 		    digits > 0 ? number : "", digits > 0 ? " " : "",
 		    doctor_quote(doctor->configuration).text);
@@ -92,62 +90,49 @@ static void say_error(struct doctor *doctor, const char *line)
 
 static void say_errors(struct doctor *doctor)
 {
-	cleanup_free char *lines =
-		doctor->settings_error != NULL ? strdup(doctor->settings_error) : NULL;
-	char *next = lines;
-	if (lines == NULL)
-		doctor_say(doctor, DOCTOR_FAIL, "configuration", "out of memory");
+	char *next = doctor->settings_error;
 	size_t said = 0;
+	if (next == NULL)
+		doctor_fail(doctor, "configuration", "out of memory");
 	for (char *line; said < ERRORS_MOST && (line = strsep(&next, "\n")) != NULL; said++)
 		say_error(doctor, line);
 	if (next == NULL)
 		return;
-	doctor_say(doctor, DOCTOR_FAIL, "configuration",
-		   "there are more errors; this command prints all of them:");
+	doctor_fail(doctor, "configuration",
+		    "there are more errors; this command prints all of them:");
 	doctor_mend(doctor, "jacamar config --check %s", doctor_quote(doctor->configuration).text);
 }
 
 /* Reports errors that depend on this host, too, not on the file alone. True if it found none. */
 static bool check_use(struct doctor *doctor)
 {
-	const struct auth_settings *auth = &doctor->settings->auth;
+	const struct settings *settings = doctor->settings;
 	struct error err = {.detail = ""};
-	if (seccomp_check(&auth->seccomp, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s", err.detail);
-		doctor_mend_key(doctor, "auth.seccomp",
-				strstr(err.detail, "allow_calls") != NULL ? "allow_calls"
-									  : "block_calls",
-				NULL);
-		return false;
+	if (seccomp_check(&settings->auth.seccomp, &err) != 0 ||
+	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
+		doctor_fail(doctor, "configuration", "%s", err.detail);
+		doctor_mend_key(doctor, err.key, NULL);
+	} else if (doctor->downscope == DOWNSCOPE_UNSET && doctor->runner.count > 0) {
+		doctor_fail(doctor, "configuration",
+			    "auth.downscope is missing; jacamar-auth cannot run jobs without it");
+		doctor_mend_key(doctor, "auth.downscope", "\"setuid\"");
+	} else if (settings->auth.root_dir_creation && doctor->service.uid != 0) {
+		doctor_fail(doctor, "configuration",
+			    "auth.root_dir_creation needs a jacamar-auth that runs as root");
+		doctor_mend_key(doctor, "auth.root_dir_creation", "false");
+	} else {
+		return true;
 	}
-	if (arguments_check(doctor->settings->general.executor, &doctor->settings->batch, &err) !=
-	    0) {
-		doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s", err.detail);
-		doctor_mend_key(doctor, "batch", "default_args", NULL);
-		return false;
-	}
-	if (doctor->downscope == DOWNSCOPE_UNSET && doctor->runner.count > 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "configuration",
-			   "auth.downscope is missing; jacamar-auth cannot run jobs without it");
-		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
-		return false;
-	}
-	if (auth->root_dir_creation && doctor->service.uid != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "configuration",
-			   "auth.root_dir_creation needs a jacamar-auth that runs as root");
-		doctor_mend_key(doctor, "auth", "root_dir_creation", "false");
-		return false;
-	}
-	return true;
+	return false;
 }
 
 static void check_downscope(struct doctor *doctor)
 {
 	if (!doctor->ignores_downscope)
 		return;
-	doctor_say(doctor, DOCTOR_WARN, "downscope",
-		   "jacamar --no-auth ignores auth.downscope: all jobs run as %s",
-		   doctor->service.name);
+	doctor_warn(doctor, "downscope",
+		    "jacamar --no-auth ignores auth.downscope: all jobs run as %s",
+		    doctor->service.name);
 	doctor_mend(doctor, "call jacamar-auth in %s, or set auth.downscope = \"none\" in %s",
 		    doctor->runner_file != NULL ? doctor_quote(doctor->runner_file).text
 						: "the runner's config.toml",
@@ -159,19 +144,19 @@ static void check_logins(struct doctor *doctor)
 {
 	const char *provider = doctor->settings->auth.identity_provider;
 	if (provider != NULL) {
-		doctor_say(doctor, DOCTOR_PASS, "GitLab accounts",
-			   "a job's account is taken from the identity at %s, not from the GitLab "
-			   "login",
-			   provider);
+		doctor_pass(doctor, "GitLab accounts",
+			    "a job's account is taken from the identity at %s, not from the GitLab "
+			    "login",
+			    provider);
 		return;
 	}
 	if (!rules_need_token(doctor->settings))
 		return;
-	doctor_say(
-		doctor, DOCTOR_SKIP, "GitLab accounts",
+	doctor_skip(
+		doctor, "GitLab accounts",
 		"cannot be checked here: without auth.identity_provider, GitLab must forbid users "
 		"to change their login, and group owners to create service accounts");
-	doctor_mend_key(doctor, "auth", "identity_provider", NULL);
+	doctor_mend_key(doctor, "auth.identity_provider", NULL);
 }
 
 /*
@@ -190,86 +175,78 @@ static void check_group_list(struct doctor *doctor, const char *key,
 			continue;
 		good = false;
 		if (found < 0) {
-			doctor_say(doctor, DOCTOR_FAIL, "groups", "%s", err.detail);
+			doctor_fail(doctor, "groups", "%s", err.detail);
 			continue;
 		}
 		doctor_say(doctor, result, "groups", "the group %s does not exist on this host",
 			   names->items[i]);
-		doctor_mend_key(doctor, "auth", key, NULL);
+		doctor_mend_key(doctor, key, NULL);
 	}
 	if (good && names->count > 0)
-		doctor_say(doctor, DOCTOR_PASS, "groups", "all groups of auth.%s exist", key);
+		doctor_pass(doctor, "groups", "all groups of %s exist", key);
 }
 
 static void check_groups(struct doctor *doctor)
 {
 	const struct auth_settings *auth = &doctor->settings->auth;
-	check_group_list(doctor, "groups_allowlist", &auth->groups_allowlist, DOCTOR_WARN);
-	check_group_list(doctor, "groups_blocklist", &auth->groups_blocklist, DOCTOR_FAIL);
+	check_group_list(doctor, "auth.groups_allowlist", &auth->groups_allowlist, DOCTOR_WARN);
+	check_group_list(doctor, "auth.groups_blocklist", &auth->groups_blocklist, DOCTOR_FAIL);
 }
 
 /* The rules for programs that are executed for each job apply to a program of the site. */
 static void check_program(struct doctor *doctor, const char *title, const char *script,
-			  enum trusted_program_use use, const char *table, const char *key)
+			  enum trusted_program_use use, const char *key)
 {
 	struct error err = {.detail = ""};
 	struct secure_path_fault fault;
 	if (script == NULL)
 		return;
-	cleanup_free char *resolved = trusted_program_resolve(script, use, &err);
-	if (resolved != NULL) {
-		doctor_say(doctor, DOCTOR_PASS, title,
-			   "%s is executable, and no other account can replace it", script);
-		return;
-	}
 	const struct secure_path_terms terms = {.what = "a program", .owner = doctor->service.uid};
 	struct error ignored;
+	cleanup_free char *resolved = trusted_program_resolve(script, use, &err);
 	cleanup_free char *trusted = secure_path_examine(script, &terms, &fault, &ignored);
-	if (fault.entry[0] != '\0') {
+	if (resolved == NULL && fault.entry[0] != '\0')
 		doctor_say_fault(doctor, title, script, &fault);
+	else if (doctor_judge(doctor, title, resolved != NULL, &err,
+			      "%s is executable, and no other account can replace it", script))
 		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, title, "%s", err.detail);
-	if (trusted != NULL)
+	else if (trusted != NULL)
 		doctor_mend(doctor, "chmod a+x %s", doctor_quote(trusted).text);
 	else
-		doctor_mend_key(doctor, table, key, NULL);
+		doctor_mend_key(doctor, key, NULL);
 }
 
 static void check_programs(struct doctor *doctor)
 {
 	const struct settings *settings = doctor->settings;
 	check_program(doctor, "validation script", settings->auth.runas.validation_script,
-		      PROGRAM_OF_SERVICE, "auth.runas", "validation_script");
+		      PROGRAM_OF_SERVICE, "auth.runas.validation_script");
 	check_program(doctor, "prepare hook", settings->general.prepare_hook, PROGRAM_PREPARE_HOOK,
-		      "general", "prepare_hook");
+		      "general.prepare_hook");
 }
 
 /* Does not open the file: it must be writable, or it must be possible to create it. */
 static void check_log_file(struct doctor *doctor, const char *path)
 {
 	struct stat found;
-	struct doctor_word file = doctor_quote(path);
 	bool there = lstat(path, &found) == 0;
 	const char *fault = there ? audit_sink_file_fault(&found) : NULL;
-	cleanup_free char *parent = strdup(path);
-	char *slash = parent != NULL ? strrchr(parent, '/') : NULL;
-	if (slash == NULL || !doctor_check_way(doctor, "audit log", path))
+	cleanup_free char *parent = doctor_directory_of(path);
+	if (parent == NULL || !doctor_check_way(doctor, "audit log", path))
 		return;
-	slash[slash == parent ? 1 : 0] = '\0';
 	if (fault == NULL && access(there ? path : parent, W_OK) != 0)
 		fault = strerror(errno);
 	if (fault == NULL) {
-		doctor_say(doctor, DOCTOR_PASS, "audit log", "%s can be written", path);
+		doctor_pass(doctor, "audit log", "%s can be written", path);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "audit log", "%s: %s", path, fault);
+	doctor_fail(doctor, "audit log", "%s: %s", path, fault);
 	/* It may be any file of the system. */
 	if (there)
-		doctor_mend_key(doctor, "auth.logging", "location", NULL);
+		doctor_mend_key(doctor, "auth.logging.location", NULL);
 	else
 		doctor_mend(doctor, "install -D -m 0640 -o %s /dev/null %s",
-			    doctor_quote(doctor->service.name).text, file.text);
+			    doctor_quote(doctor->service.name).text, doctor_quote(path).text);
 }
 
 /* If the log is off, the reasons of refusals go to the local syslog, if there is one. */
@@ -278,13 +255,12 @@ static void check_syslog(struct doctor *doctor)
 	const struct logging_settings local = {.location = (char *)"syslog"};
 	struct error ignored;
 	if (audit_sink_check(&local, &ignored) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "audit log",
-			   "the local syslog accepts records of refusals");
+		doctor_pass(doctor, "audit log", "the local syslog accepts records of refusals");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_WARN, "audit log",
-		   "the reasons of refusals are lost: auth.logging.enabled is false, and no syslog "
-		   "daemon of this host takes them");
+	doctor_warn(doctor, "audit log",
+		    "the reasons of refusals are lost: auth.logging.enabled is false, and no "
+		    "syslog daemon of this host takes them");
 	doctor_mend(doctor,
 		    "set auth.logging.enabled = true and auth.logging.location = \"/LOG/FILE\" in "
 		    "%s",
@@ -295,18 +271,13 @@ static void check_log(struct doctor *doctor)
 {
 	const struct logging_settings *log = &doctor->settings->auth.logging;
 	struct error err = {.detail = ""};
-	if (!log->enabled) {
+	if (!log->enabled)
 		check_syslog(doctor);
-		return;
-	}
-	if (log->location[0] == '/') {
+	else if (log->location[0] == '/')
 		check_log_file(doctor, log->location);
-	} else if (audit_sink_check(log, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "audit log", "%s accepts records", log->location);
-	} else {
-		doctor_say(doctor, DOCTOR_FAIL, "audit log", "%s", err.detail);
-		doctor_mend_key(doctor, "auth.logging", "location", NULL);
-	}
+	else if (!doctor_judge(doctor, "audit log", audit_sink_check(log, &err) == 0, &err,
+			       "%s accepts records", log->location))
+		doctor_mend_key(doctor, "auth.logging.location", NULL);
 }
 
 static void say_missing(struct doctor *doctor, int why)
@@ -319,7 +290,7 @@ static void say_missing(struct doctor *doctor, int why)
 	}
 	const char *other = doctor->runner_configuration;
 	bool is_other = other != NULL && access(other, F_OK) == 0;
-	doctor_say(doctor, DOCTOR_FAIL, "configuration", "%s: %s", path, strerror(why));
+	doctor_fail(doctor, "configuration", "%s: %s", path, strerror(why));
 	if (!doctor->asked_for_configuration)
 		mend_reading(doctor, false, NULL);
 	else if (why == EACCES)
@@ -334,7 +305,7 @@ void doctor_check_configuration(struct doctor *doctor)
 	struct stat found;
 	const char *path = doctor->configuration;
 	if (path == NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "configuration", "no configuration file was named");
+		doctor_skip(doctor, "configuration", "no configuration file was named");
 		doctor_mend(doctor, "jacamar doctor --configuration FILE");
 		return;
 	}
@@ -352,7 +323,7 @@ void doctor_check_configuration(struct doctor *doctor)
 	doctor->refused_configuration = !check_file(doctor, &found);
 	if (doctor->settings != NULL) {
 		if (check_use(doctor))
-			doctor_say(doctor, DOCTOR_PASS, "configuration", "%s has no errors", path);
+			doctor_pass(doctor, "configuration", "%s has no errors", path);
 		check_downscope(doctor);
 		check_logins(doctor);
 		check_groups(doctor);
@@ -361,8 +332,8 @@ void doctor_check_configuration(struct doctor *doctor)
 			check_log(doctor);
 		}
 	} else if (doctor->refused_configuration) {
-		doctor_say(doctor, DOCTOR_SKIP, "configuration",
-			   "contents not checked until the above is fixed");
+		doctor_skip(doctor, "configuration",
+			    "contents not checked until the above is fixed");
 	} else if (!doctor->as_service && access(path, R_OK) != 0) {
 		doctor_leave_to_service(doctor, "configuration",
 					"you have no permission to read the file");

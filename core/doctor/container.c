@@ -17,11 +17,6 @@
 
 #define FILE_MOST_SIZE (4 * 1024 * 1024)
 
-static const char *installer(void)
-{
-	return access("/usr/bin/apt-get", X_OK) == 0 ? "apt-get" : "dnf";
-}
-
 static void check_runtime(struct doctor *doctor)
 {
 	const struct container_settings *settings = &doctor->settings->general.container;
@@ -30,17 +25,17 @@ static void check_runtime(struct doctor *doctor)
 	bool there = stat(path, &found) == 0;
 	if (there && S_ISREG(found.st_mode) && (found.st_mode & S_IXOTH) != 0) {
 		if (doctor_check_way(doctor, "container runtime", path))
-			doctor_say(doctor, DOCTOR_PASS, "container runtime",
-				   "everyone can execute %s, and no other account can replace it",
-				   path);
+			doctor_pass(doctor, "container runtime",
+				    "everyone can execute %s, and no other account can replace it",
+				    path);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "container runtime", "%s, which starts containers, %s",
-		   path, there ? "is not a program that everyone can execute" : "does not exist");
+	doctor_fail(doctor, "container runtime", "%s, which starts containers, %s", path,
+		    there ? "is not a program that everyone can execute" : "does not exist");
 	if (settings->path == NULL && !there)
-		doctor_mend(doctor, "%s install %s", installer(), strrchr(path, '/') + 1);
+		doctor_mend_install(doctor, strrchr(path, '/') + 1, strrchr(path, '/') + 1);
 	else
-		doctor_mend_key(doctor, "general.container", "path", NULL);
+		doctor_mend_key(doctor, "general.container.path", NULL);
 }
 
 /* Either of these closes user namespaces for users; the second one is a patch of Debian's. */
@@ -50,18 +45,16 @@ static void check_namespaces(struct doctor *doctor)
 					    "kernel/unprivileged_userns_clone"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[64];
-		char text[32] = "";
+		char text[32];
 		snprintf(path, sizeof(path), "/proc/sys/%s", names[i]);
-		cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || io_read_full(fd, text, sizeof(text) - 1) <= 0 ||
+		if (io_read_text(AT_FDCWD, path, text, sizeof(text)) < 0 ||
 		    strcmp(text, "0\n") != 0)
 			continue;
-		doctor_say(doctor, DOCTOR_FAIL, "user namespaces",
-			   "users cannot create any: %s is 0", path);
+		doctor_fail(doctor, "user namespaces", "users cannot create any: %s is 0", path);
 		doctor_mend(doctor, "echo %s >%s", i == 0 ? "15000" : "1", path);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "user namespaces", "users can create them");
+	doctor_pass(doctor, "user namespaces", "users can create them");
 }
 
 /* True if a line of the file begins with the account's name, or its uid, and a colon. */
@@ -87,15 +80,16 @@ static void check_ranges(struct doctor *doctor)
 	if (!none && !doctor->has_account)
 		return; /* doctor_check_user says so */
 	if (has_range("/etc/subuid", account) && has_range("/etc/subgid", account)) {
-		doctor_say(doctor, DOCTOR_PASS, "subordinate ids",
-			   "/etc/subuid and /etc/subgid have ranges of %s", account->name);
+		doctor_pass(doctor, "subordinate ids",
+			    "/etc/subuid and /etc/subgid have ranges of %s", account->name);
 		return;
 	}
 	/* nsswitch.conf(5) may have a directory service for them. */
-	doctor_say(doctor, DOCTOR_WARN, "subordinate ids",
-		   "/etc/subuid or /etc/subgid has no range of %s, without which podman cannot map "
-		   "the ids of an image, unless a directory service has it",
-		   account->name);
+	doctor_warn(
+		doctor, "subordinate ids",
+		"/etc/subuid or /etc/subgid has no range of %s, without which podman cannot map "
+		"the ids of an image, unless a directory service has it",
+		account->name);
 	doctor_mend(doctor, "usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s",
 		    doctor_quote(account->name).text);
 }
@@ -115,23 +109,21 @@ static void check_mappers(struct doctor *doctor)
 			       own.permitted != 0;
 		if (by_file || (there && (found.st_mode & S_ISUID) != 0 && !is_bounded))
 			continue;
-		doctor_say(doctor, DOCTOR_FAIL, "newuidmap", "%s %s", paths[i],
-			   !there ? "does not exist"
-			   : (found.st_mode & S_ISUID) != 0
-				   ? "gets its privilege from its set-user-ID bit, and the "
-				     "capability bounding set lacks cap_dac_override or "
-				     "cap_sys_admin"
-				   : "has no privilege");
+		doctor_fail(doctor, "newuidmap", "%s %s", paths[i],
+			    !there ? "does not exist"
+			    : (found.st_mode & S_ISUID) != 0
+				    ? "gets its privilege from its set-user-ID bit, and the "
+				      "capability bounding set lacks cap_dac_override or "
+				      "cap_sys_admin"
+				    : "has no privilege");
 		if (!there)
-			doctor_mend(doctor, "%s install %s", installer(),
-				    strcmp(installer(), "dnf") == 0 ? "shadow-utils" : "uidmap");
+			doctor_mend_install(doctor, "uidmap", "shadow-utils");
 		else
 			doctor_mend(doctor, "chmod u-s %s && setcap cap_set%cid=ep %s", paths[i],
 				    i == 0 ? 'u' : 'g', paths[i]);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "newuidmap",
-		   "newuidmap and newgidmap can map ids of users");
+	doctor_pass(doctor, "newuidmap", "newuidmap and newgidmap can map ids of users");
 }
 
 void doctor_check_container(struct doctor *doctor)

@@ -98,21 +98,20 @@ static void mend_place(const struct place *place)
 	else if (is_of_site(place, above))
 		mend_by_site(place, above);
 	else
-		doctor_mend_key(place->doctor, "general", "data_dir", NULL);
+		doctor_mend_key(place->doctor, "general.data_dir", NULL);
 }
 
 static void say_closed(const struct place *place, const char *at, const struct stat *found)
 {
 	struct doctor *doctor = place->doctor;
 	bool own = found->st_uid == place->account->uid;
-	doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is not accessible to %s", at,
-		   place->account->name);
+	doctor_fail(doctor, "data_dir", "%s is not accessible to %s", at, place->account->name);
 	/* A directory that another account has closed stays closed. */
 	if (own || is_of_site(place, at))
 		doctor_mend(doctor, "%schmod %s+x %s", as_owner(found->st_uid).text,
 			    own ? "u" : "a", doctor_quote(at).text);
 	else
-		doctor_mend_key(doctor, "general", "data_dir", NULL);
+		doctor_mend_key(doctor, "general.data_dir", NULL);
 }
 
 /* An account that can rename a directory on the path can replace everything below it. */
@@ -121,17 +120,17 @@ static void say_exchange(const struct place *place, const struct secure_path_fau
 	struct doctor *doctor = place->doctor;
 	struct stat found;
 	if (fault->foreign) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s is owned by uid %u and is in a directory that others can write to",
-			   fault->entry, (unsigned int)fault->owner);
-		doctor_mend_key(doctor, "general", "data_dir", NULL);
+		doctor_fail(doctor, "data_dir",
+			    "%s is owned by uid %u and is in a directory that others can write to",
+			    fault->entry, (unsigned int)fault->owner);
+		doctor_mend_key(doctor, "general.data_dir", NULL);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-		   "%s is writable by %s without the sticky bit: they could replace its contents",
-		   fault->entry,
-		   stat(fault->entry, &found) == 0 ? doctor_writers(found.st_mode)
-						   : "other accounts");
+	doctor_fail(doctor, "data_dir",
+		    "%s is writable by %s without the sticky bit: they could replace its contents",
+		    fault->entry,
+		    stat(fault->entry, &found) == 0 ? doctor_writers(found.st_mode)
+						    : "other accounts");
 	/* In a directory of the user, no other account needs to create files. */
 	doctor_mend(doctor, "%schmod %s %s", as_owner(fault->owner).text,
 		    fault->owner == place->account->uid ? "go-w" : "+t",
@@ -160,18 +159,17 @@ static bool check_passage(const struct place *place, const char *parent)
 		size_t length = end != NULL ? (size_t)(end - parent) : strlen(parent);
 		snprintf(at, sizeof(at), "%.*s", (int)length, parent);
 		if (stat(at, &found) != 0 && errno == EACCES) {
-			doctor_say(doctor, DOCTOR_SKIP, "data_dir",
-				   "you have no permission to see %s", at);
+			doctor_skip(doctor, "data_dir", "you have no permission to see %s", at);
 			doctor_mend(doctor, "sudo -u %s ls -ld %s",
 				    doctor_quote(place->account->name).text,
 				    doctor_quote(place->base).text);
 			return false;
 		}
 		if (stat(at, &found) != 0 || !S_ISDIR(found.st_mode)) {
-			doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-				   "%s does not exist (jobs do not create it; is its file "
-				   "system mounted?)",
-				   at);
+			doctor_fail(doctor, "data_dir",
+				    "%s does not exist (jobs do not create it; is its file "
+				    "system mounted?)",
+				    at);
 			mend_place(place);
 			return false;
 		}
@@ -197,21 +195,21 @@ static void check_base(const struct place *place, const char *at, const struct s
 			    : found->st_uid != place->account->uid ? "is owned by another account"
 								   : NULL;
 	if (fault != NULL) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir",
-			   "%s %s (uid %u); it must be a directory owned by %s", at, fault,
-			   (unsigned int)found->st_uid, place->account->name);
+		doctor_fail(doctor, "data_dir",
+			    "%s %s (uid %u); it must be a directory owned by %s", at, fault,
+			    (unsigned int)found->st_uid, place->account->name);
 		/* Its contents stay in it. */
 		(void)stat(place->parent, &parent);
 		doctor_mend(doctor, "%smv -T %s %s.old", as_owner(parent.st_uid).text, base.text,
 			    base.text);
 	} else if (writers_check(at, -1, found, place->account, &ignored) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is writable by %s", at,
-			   doctor_writers(found->st_mode));
+		doctor_fail(doctor, "data_dir", "%s is writable by %s", at,
+			    doctor_writers(found->st_mode));
 		doctor_mend(doctor, "%schmod go-w %s", as_owner(found->st_uid).text,
 			    doctor_quote(at).text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s exists and is owned by %s", at,
-			   place->account->name);
+		doctor_pass(doctor, "data_dir", "%s exists and is owned by %s", at,
+			    place->account->name);
 	}
 }
 
@@ -233,8 +231,8 @@ static bool check_link(const struct place *place)
 		say_exchange(place, &fault);
 		return true;
 	}
-	doctor_say(place->doctor, DOCTOR_FAIL, "data_dir", "%s is a link to no directory of %s",
-		   place->base, place->account->name);
+	doctor_fail(place->doctor, "data_dir", "%s is a link to no directory of %s", place->base,
+		    place->account->name);
 	doctor_mend(place->doctor, "%srm %s", as_owner(place->account->uid).text,
 		    doctor_quote(place->base).text);
 	return true;
@@ -270,11 +268,10 @@ static void check_parent(const struct place *place)
 	/* An access control list may say more than the mode. */
 	bool listed = !open && getxattr(place->parent, "system.posix_acl_access", NULL, 0) > 0;
 	if (fixed) {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s is mounted read-only",
-			   place->parent);
+		doctor_fail(doctor, "data_dir", "%s is mounted read-only", place->parent);
 	} else if (open) {
-		doctor_say(doctor, DOCTOR_PASS, "data_dir", "%s can create %s",
-			   place->account->name, place->base);
+		doctor_pass(doctor, "data_dir", "%s can create %s", place->account->name,
+			    place->base);
 	} else {
 		doctor_say(doctor, listed ? DOCTOR_WARN : DOCTOR_FAIL, "data_dir",
 			   "%s cannot create %s%s", place->account->name, place->base,
@@ -328,15 +325,15 @@ void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 	struct place place = {.doctor = doctor, .account = account};
 	struct error err = {.detail = ""};
 	if (workspace_needs_shell(data_dir)) {
-		doctor_say(doctor, DOCTOR_SKIP, "data_dir",
-			   "only the login shell of %s can expand %s", account->name, data_dir);
+		doctor_skip(doctor, "data_dir", "only the login shell of %s can expand %s",
+			    account->name, data_dir);
 		return;
 	}
 	if (workspace_plan(data_dir, account, &names, &workspace, &err) == 0) {
 		if (set_base(&place, workspace.base))
 			check_place(&place);
 	} else {
-		doctor_say(doctor, DOCTOR_FAIL, "data_dir", "%s", err.detail);
+		doctor_fail(doctor, "data_dir", "%s", err.detail);
 		if (account->home[0] == '/' && set_base(&place, account->home))
 			mend_place(&place);
 	}

@@ -99,23 +99,23 @@ static void check_owner(const struct examined *it)
 	struct doctor_word real = doctor_quote(it->real);
 	struct doctor_word group = doctor_group(doctor);
 	if (it->foreign) {
-		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s is owned by uid %u, not by root",
-			   it->real, (unsigned int)it->file.st_uid);
+		doctor_fail(doctor, "owner", "%s is owned by uid %u, not by root", it->real,
+			    (unsigned int)it->file.st_uid);
 		/* A file that another account owned may contain anything. */
 		mend_anew(it);
 		return;
 	}
 	if (it->by_file && account_groups(&doctor->service, &groups, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "owner", "%s", err.detail);
+		doctor_fail(doctor, "owner", "%s", err.detail);
 		doctor_mend(doctor, "id %s", doctor_quote(doctor->service.name).text);
 		return;
 	}
 	if (it->by_file && trusted_program_check_group(&it->file, it->real, &doctor->service,
 						       &groups, &err) == 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "owner",
-			   "%s is not executable by a group of %s (gid %u, mode %04o)", it->real,
-			   doctor->service.name, (unsigned int)it->file.st_gid,
-			   it->file.st_mode & 07777);
+		doctor_fail(doctor, "owner",
+			    "%s is not executable by a group of %s (gid %u, mode %04o)", it->real,
+			    doctor->service.name, (unsigned int)it->file.st_gid,
+			    it->file.st_mode & 07777);
 		/* A change of owner removes the capabilities. */
 		if (it->ours)
 			doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
@@ -124,8 +124,8 @@ static void check_owner(const struct examined *it)
 			mend_anew(it);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "owner", "%s is owned by %s", it->real,
-		   it->file.st_uid != 0 ? doctor->service.name : "root");
+	doctor_pass(doctor, "owner", "%s is owned by %s", it->real,
+		    it->file.st_uid != 0 ? doctor->service.name : "root");
 }
 
 /* True if an ACL permits other accounts to execute it. */
@@ -153,10 +153,10 @@ static void check_mode(const struct examined *it)
 	else if ((doctor_permissions(&it->file, &doctor->service) & 1) == 0 && !it->by_file)
 		fault = "is not executable by the service account";
 	if (fault == NULL) {
-		doctor_say(doctor, DOCTOR_PASS, "mode", "%s has mode %04o", it->real, mode);
+		doctor_pass(doctor, "mode", "%s has mode %04o", it->real, mode);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "mode", "%s %s (mode %04o)", it->real, fault, mode);
+	doctor_fail(doctor, "mode", "%s %s (mode %04o)", it->real, fault, mode);
 	struct doctor_word real = doctor_quote(it->real);
 	/* A new file has no ACL; setfacl(1) may not be installed. */
 	if (it->foreign || (it->by_file && (!it->ours || is_for_listed(it))))
@@ -172,15 +172,15 @@ static void check_needless(const struct examined *it)
 	bool everyone = trusted_program_check_everyone(&it->file, it->real, &err) != 0;
 	bool none = (it->capabilities.permitted | it->capabilities.inheritable) == 0;
 	if (none && doctor->downscope == DOWNSCOPE_UNSET) {
-		doctor_say(doctor, DOCTOR_SKIP, "capabilities",
-			   "%s has no capabilities; name the configuration to check whether it "
-			   "needs them",
-			   it->real);
+		doctor_skip(doctor, "capabilities",
+			    "%s has no capabilities; name the configuration to check whether it "
+			    "needs them",
+			    it->real);
 		return;
 	}
 	if (none) {
-		doctor_say(doctor, DOCTOR_PASS, "capabilities",
-			   "%s has no capabilities and needs none", it->real);
+		doctor_pass(doctor, "capabilities", "%s has no capabilities and needs none",
+			    it->real);
 		return;
 	}
 	doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
@@ -200,20 +200,20 @@ static void check_capabilities(const struct examined *it)
 		return;
 	}
 	if (missing == 0 && more == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "capabilities",
-			   "%s has cap_setgid and cap_setuid, and no others", it->real);
+		doctor_pass(doctor, "capabilities",
+			    "%s has cap_setgid and cap_setuid, and no others", it->real);
 		return;
 	}
 	if (missing != 0)
-		doctor_say(doctor, DOCTOR_FAIL, "capabilities", "%s lacks %s%s%s", it->real,
-			   (missing & UINT64_C(1) << CAP_SETGID) != 0 ? "cap_setgid" : "",
-			   missing == CAPABILITIES_NEEDED ? " and " : "",
-			   (missing & UINT64_C(1) << CAP_SETUID) != 0 ? "cap_setuid" : "");
+		doctor_fail(doctor, "capabilities", "%s lacks %s%s%s", it->real,
+			    (missing & UINT64_C(1) << CAP_SETGID) != 0 ? "cap_setgid" : "",
+			    missing == CAPABILITIES_NEEDED ? " and " : "",
+			    (missing & UINT64_C(1) << CAP_SETUID) != 0 ? "cap_setuid" : "");
 	else
-		doctor_say(doctor, DOCTOR_WARN, "capabilities",
-			   "%s has more capabilities than cap_setgid and cap_setuid, and does not "
-			   "need them",
-			   it->real);
+		doctor_warn(doctor, "capabilities",
+			    "%s has more capabilities than cap_setgid and cap_setuid, and does not "
+			    "need them",
+			    it->real);
 	/* Not for a file that everyone can execute under another name, or that another account
 	 * owns. */
 	if (!it->ours)
@@ -230,24 +230,24 @@ static void check_inode(const struct examined *it, const char *jacamar)
 	bool same = jacamar != NULL && stat(jacamar, &other) == 0 &&
 		    other.st_dev == it->file.st_dev && other.st_ino == it->file.st_ino;
 	if (!it->by_file) {
-		doctor_say(doctor, DOCTOR_PASS, "inode",
-			   "the program has no capabilities, so it can have hard links");
+		doctor_pass(doctor, "inode",
+			    "the program has no capabilities, so it can have hard links");
 		return;
 	}
 	if (!same && it->file.st_nlink == 1) {
-		doctor_say(doctor, DOCTOR_PASS, "inode", "%s has no other hard link", it->real);
+		doctor_pass(doctor, "inode", "%s has no other hard link", it->real);
 		return;
 	}
 	if (same)
-		doctor_say(
-			doctor, DOCTOR_FAIL, "inode",
+		doctor_fail(
+			doctor, "inode",
 			"%s is the same file as %s, which everyone can execute, and capabilities "
 			"belong to the file",
 			it->path, jacamar);
 	else
-		doctor_say(doctor, DOCTOR_FAIL, "inode",
-			   "%s has %u hard links, and all of them have the capabilities", it->real,
-			   (unsigned int)it->file.st_nlink);
+		doctor_fail(doctor, "inode",
+			    "%s has %u hard links, and all of them have the capabilities", it->real,
+			    (unsigned int)it->file.st_nlink);
 	mend_anew(it);
 }
 
@@ -276,19 +276,19 @@ static void check_mount(const struct examined *it)
 	char mount[PATH_MAX];
 	find_mount(it->real, mount, sizeof(mount));
 	if (statvfs(it->real, &system) != 0) {
-		doctor_say(doctor, DOCTOR_SKIP, "mount", "%s: %s", it->real, strerror(errno));
+		doctor_skip(doctor, "mount", "%s: %s", it->real, strerror(errno));
 		return;
 	}
 	bool nosuid = it->by_file && (system.f_flag & ST_NOSUID) != 0;
 	bool noexec = (system.f_flag & ST_NOEXEC) != 0;
 	if (!nosuid && !noexec) {
-		doctor_say(doctor, DOCTOR_PASS, "mount", "%s is mounted without %s", mount,
-			   it->by_file ? "nosuid and noexec" : "noexec");
+		doctor_pass(doctor, "mount", "%s is mounted without %s", mount,
+			    it->by_file ? "nosuid and noexec" : "noexec");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "mount", "%s is mounted with %s, %s", mount,
-		   nosuid ? "nosuid" : "noexec",
-		   nosuid ? "which disables capabilities" : "so its programs cannot be executed");
+	doctor_fail(doctor, "mount", "%s is mounted with %s, %s", mount,
+		    nosuid ? "nosuid" : "noexec",
+		    nosuid ? "which disables capabilities" : "so its programs cannot be executed");
 	doctor_mend(doctor, "mount -o remount,%s%s%s %s", nosuid ? "suid" : "",
 		    nosuid && noexec ? "," : "", noexec ? "exec" : "", doctor_quote(mount).text);
 }
@@ -315,15 +315,14 @@ static void check_contents(const struct examined *it)
 		bytes != NULL && own != NULL && size == own_size && memcmp(bytes, own, size) == 0;
 	/* Only the service account can compare a file that the caller cannot read. */
 	if (same || bytes == NULL || own == NULL || !doctor_is_own(doctor)) {
-		doctor_say(doctor, DOCTOR_PASS, "executable", "the runner executes %s", it->path);
+		doctor_pass(doctor, "executable", "the runner executes %s", it->path);
 		return;
 	}
 	if (memmem(bytes, size, variable, sizeof(variable) - 1) == NULL)
-		doctor_say(doctor, DOCTOR_FAIL, "executable",
-			   "%s is another program with this name", it->path);
+		doctor_fail(doctor, "executable", "%s is another program with this name", it->path);
 	else
-		doctor_say(doctor, DOCTOR_WARN, "executable",
-			   "%s has another version or build than this program", it->path);
+		doctor_warn(doctor, "executable",
+			    "%s has another version or build than this program", it->path);
 	mend_anew(it);
 }
 
@@ -332,21 +331,21 @@ static void examine(struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct error err;
 	struct stat link;
-	doctor_say(doctor, DOCTOR_PASS, "parents", "no other account can replace %s", it->path);
+	doctor_pass(doctor, "parents", "no other account can replace %s", it->path);
 	if (stat(it->real, &it->file) != 0 || !S_ISREG(it->file.st_mode)) {
-		doctor_say(doctor, DOCTOR_FAIL, "executable", "%s is not a regular file", it->path);
+		doctor_fail(doctor, "executable", "%s is not a regular file", it->path);
 		mend_missing(it);
 		return;
 	}
 	/* A link may lead to any file of the system. */
 	if (strncmp(strrchr(it->real, '/'), "/jacamar", 8) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "executable",
-			   "%s leads to %s, not to jacamar-auth or jacamar", it->path, it->real);
+		doctor_fail(doctor, "executable", "%s leads to %s, not to jacamar-auth or jacamar",
+			    it->path, it->real);
 		mend_missing(it);
 		return;
 	}
 	if (capabilities_of_file(it->real, &it->capabilities, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "capabilities", "%s", err.detail);
+		doctor_fail(doctor, "capabilities", "%s", err.detail);
 		mend_anew(it);
 		return;
 	}
@@ -372,7 +371,7 @@ static void say_missing(const struct examined *it, int why)
 					"you have no permission to see the program");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "executable", "%s: %s", it->path, strerror(why));
+	doctor_fail(doctor, "executable", "%s: %s", it->path, strerror(why));
 	cleanup_free char *closed = why == EACCES ? doctor_find_closed(it->path) : NULL;
 	if (closed != NULL)
 		doctor_mend(doctor, "chmod a+x %s", doctor_quote(closed).text);

@@ -30,10 +30,10 @@ __attribute__((format(printf, 1, 0))) static char *make_line(const char *format,
 	return text;
 }
 
-void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
-		const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void add(struct doctor *doctor,
+						      enum doctor_result result, const char *check,
+						      const char *format, va_list args)
 {
-	va_list args;
 	doctor->is_full = doctor->count == DOCTOR_FINDINGS_MAX;
 	/* The last finding takes the worst result, so that the verdict is right. */
 	if (doctor->is_full) {
@@ -41,10 +41,30 @@ void doctor_say(struct doctor *doctor, enum doctor_result result, const char *ch
 		last->result = result > last->result ? result : last->result;
 		return;
 	}
-	va_start(args, format);
 	doctor->findings[doctor->count++] = (struct doctor_finding){
 		.result = result, .check = check, .what = make_line(format, args)};
+}
+
+void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
+		const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	add(doctor, result, check, format, args);
 	va_end(args);
+}
+
+bool doctor_judge(struct doctor *doctor, const char *check, bool good, const struct error *err,
+		  const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	if (good)
+		add(doctor, DOCTOR_PASS, check, format, args);
+	else
+		doctor_fail(doctor, check, "%s", err->detail);
+	va_end(args);
+	return good;
 }
 
 void doctor_clear(struct doctor *doctor)
@@ -69,19 +89,28 @@ void doctor_mend(struct doctor *doctor, const char *format, ...)
 	va_end(args);
 }
 
-void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value)
+void doctor_mend_key(struct doctor *doctor, const char *key, const char *value)
 {
-	const struct schema_row *row = schema_find(table, key);
-	size_t line =
-		doctor->settings != NULL && row != NULL ? doctor->settings->lines[row - SCHEMA] : 0;
-	struct doctor_word file = doctor_quote(doctor->configuration);
+	size_t line = doctor->settings != NULL ? schema_line(doctor->settings, key) : 0;
 	const char *before = value != NULL ? " = " : "";
 	const char *after = value != NULL ? value : "";
-	if (line > 0)
-		doctor_mend(doctor, "set %s.%s%s%s at %s:%zu", table, key, before, after, file.text,
-			    line);
+	if (schema_find_key(key) == NULL)
+		return;
+	if (doctor->configuration == NULL)
+		doctor_mend(doctor, "set %s%s%s", key, before, after);
+	else if (line > 0)
+		doctor_mend(doctor, "set %s%s%s at %s:%zu", key, before, after,
+			    doctor_quote(doctor->configuration).text, line);
 	else
-		doctor_mend(doctor, "set %s.%s%s%s in %s", table, key, before, after, file.text);
+		doctor_mend(doctor, "set %s%s%s in %s", key, before, after,
+			    doctor_quote(doctor->configuration).text);
+}
+
+void doctor_mend_install(struct doctor *doctor, const char *debian, const char *red_hat)
+{
+	bool is_debian = access("/usr/bin/apt-get", X_OK) == 0;
+	doctor_mend(doctor, "%s install %s", is_debian ? "apt-get" : "dnf",
+		    is_debian ? debian : red_hat);
 }
 
 struct doctor_word doctor_quote(const char *text)
@@ -148,7 +177,7 @@ void doctor_mend_as_service(struct doctor *doctor)
 
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what)
 {
-	doctor_say(doctor, DOCTOR_SKIP, check, "%s", what);
+	doctor_skip(doctor, check, "%s", what);
 	doctor_mend_as_service(doctor);
 }
 
@@ -241,30 +270,32 @@ bool doctor_is_same_file(const char *one, const char *other)
 		here.st_ino == there.st_ino);
 }
 
+char *doctor_directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL ? strndup(path, slash != path ? (size_t)(slash - path) : 1) : NULL;
+}
+
+char *doctor_find_beside(const struct doctor *doctor)
+{
+	cleanup_free char *directory = doctor_directory_of(doctor->program);
+	return directory != NULL ? text_format("%s/jacamar", directory) : NULL;
+}
+
 bool doctor_is_own(const struct doctor *doctor)
 {
 	struct error err;
 	cleanup_free char *own = trusted_program_find(NULL, &err);
-	const char *slash = strrchr(doctor->program, '/');
-	cleanup_free char *beside =
-		slash != NULL ? text_format("%.*s/jacamar", (int)(slash - doctor->program),
-					    doctor->program)
-			      : NULL;
+	cleanup_free char *beside = doctor_find_beside(doctor);
 	return own != NULL && beside != NULL && doctor_is_same_file(beside, own);
 }
 
 char *doctor_find_closed(const char *path)
 {
-	cleanup_free char *at = strdup(path);
-	char *slash = at;
-	while (slash != NULL) {
-		slash = strchr(slash + 1, '/');
-		if (slash == NULL)
-			break;
-		*slash = '\0';
-		if (access(at, X_OK) != 0)
+	for (const char *slash = path; (slash = strchr(slash + 1, '/')) != NULL;) {
+		cleanup_free char *at = strndup(path, (size_t)(slash - path));
+		if (at != NULL && access(at, X_OK) != 0)
 			return strdup(at);
-		*slash = '/';
 	}
 	return NULL;
 }
@@ -293,12 +324,11 @@ void doctor_say_fault(struct doctor *doctor, const char *check, const char *path
 	const char *behind = is_above ? "," : "";
 	(void)lstat(fault->entry, &found);
 	if (fault->foreign)
-		doctor_say(doctor, DOCTOR_FAIL, check, "%s%s%s%s is owned by uid %u, not by root",
-			   fault->entry, before, is_above ? path : "", behind,
-			   (unsigned int)fault->owner);
+		doctor_fail(doctor, check, "%s%s%s%s is owned by uid %u, not by root", fault->entry,
+			    before, is_above ? path : "", behind, (unsigned int)fault->owner);
 	else
-		doctor_say(doctor, DOCTOR_FAIL, check, "%s%s%s%s is writable by %s", fault->entry,
-			   before, is_above ? path : "", behind, doctor_writers(found.st_mode));
+		doctor_fail(doctor, check, "%s%s%s%s is writable by %s", fault->entry, before,
+			    is_above ? path : "", behind, doctor_writers(found.st_mode));
 	doctor_mend_fault(doctor, fault);
 }
 

@@ -79,6 +79,17 @@ struct doctor {
 /* Adds a finding without a remedy. */
 void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define doctor_pass(doctor, ...) doctor_say(doctor, DOCTOR_PASS, __VA_ARGS__)
+#define doctor_skip(doctor, ...) doctor_say(doctor, DOCTOR_SKIP, __VA_ARGS__)
+#define doctor_warn(doctor, ...) doctor_say(doctor, DOCTOR_WARN, __VA_ARGS__)
+#define doctor_fail(doctor, ...) doctor_say(doctor, DOCTOR_FAIL, __VA_ARGS__)
+
+/*
+ * Adds the finding of a check: a pass with this text if it is `good`, else a failure with the
+ * reason in *err. Returns `good`.
+ */
+bool doctor_judge(struct doctor *doctor, const char *check, bool good, const struct error *err,
+		  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Removes all findings. */
 void doctor_clear(struct doctor *doctor);
@@ -87,8 +98,14 @@ void doctor_clear(struct doctor *doctor);
 void doctor_mend(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The remedy is to change a setting to `value`, in TOML, or if it is NULL, to another value. */
-void doctor_mend_key(struct doctor *doctor, const char *table, const char *key, const char *value);
+/*
+ * The remedy is to change the setting `key`, "table.name", to `value`, in TOML, or if it is NULL,
+ * to another value. None if there is no such key: an error may be about something else.
+ */
+void doctor_mend_key(struct doctor *doctor, const char *key, const char *value);
+
+/* The remedy is to install these packages, as Debian and as RHEL-like systems name them. */
+void doctor_mend_install(struct doctor *doctor, const char *debian, const char *red_hat);
 
 /*
  * The remedy for a file of another account: a copy, which that account cannot change while it is
@@ -136,8 +153,15 @@ const char *doctor_writers(mode_t mode);
 /* True if both paths lead to the same file. */
 bool doctor_is_same_file(const char *one, const char *other);
 
+/* The directory that `path` is in. New memory, or NULL: out of memory, or a path without a slash.
+ */
+char *doctor_directory_of(const char *path);
+
 /* True if the runner's program is in the same directory as this one. */
 bool doctor_is_own(const struct doctor *doctor);
+
+/* `jacamar` in the directory of the runner's program. New memory, or NULL. */
+char *doctor_find_beside(const struct doctor *doctor);
 
 /* The first directory above `path` that the caller cannot enter. New memory, or NULL. */
 char *doctor_find_closed(const char *path);

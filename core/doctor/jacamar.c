@@ -14,14 +14,9 @@
 char *doctor_find_jacamar(const struct doctor *doctor)
 {
 	struct error err;
-	cleanup_free char *beside = doctor->program != NULL ? strdup(doctor->program) : NULL;
 	if (doctor->settings != NULL && doctor->settings->auth.jacamar_path != NULL)
 		return trusted_program_find(doctor->settings->auth.jacamar_path, &err);
-	char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
-	if (slash == NULL)
-		return NULL;
-	slash[slash == beside ? 1 : 0] = '\0';
-	return trusted_program_find(beside, &err);
+	return doctor->program != NULL ? doctor_find_beside(doctor) : NULL;
 }
 
 static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, const char *resolved)
@@ -30,12 +25,11 @@ static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, con
 	struct file_capabilities capabilities = {.permitted = 0};
 	if (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
 	    capabilities.permitted == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "jacamar_path",
-			   "%s is executable, and no other account can replace it", jacamar);
+		doctor_pass(doctor, "jacamar_path",
+			    "%s is executable, and no other account can replace it", jacamar);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s has capabilities, which it never needs",
-		   resolved);
+	doctor_fail(doctor, "jacamar_path", "%s has capabilities, which it never needs", resolved);
 	doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
 }
 
@@ -70,8 +64,8 @@ void doctor_check_jacamar(struct doctor *doctor)
 	if (fault.entry[0] != '\0')
 		doctor_say_fault(doctor, "jacamar_path", jacamar, &fault);
 	else
-		doctor_say(doctor, DOCTOR_FAIL, "jacamar_path", "%s",
-			   resolved != NULL ? ignored.detail : err.detail);
+		doctor_fail(doctor, "jacamar_path", "%s",
+			    resolved != NULL ? ignored.detail : err.detail);
 	if (fault.foreign && there && lstat(fault.entry, &file) == 0 && S_ISREG(file.st_mode))
 		doctor_mend(doctor, "use a program that root has newly installed, not %s",
 			    doctor_quote(fault.entry).text);
@@ -80,7 +74,7 @@ void doctor_check_jacamar(struct doctor *doctor)
 	else if (trusted != NULL && set_id)
 		doctor_mend(doctor, "chmod ug-s %s", doctor_quote(trusted).text);
 	else if (setting != NULL)
-		doctor_mend_key(doctor, "auth", "jacamar_path", NULL);
+		doctor_mend_key(doctor, "auth.jacamar_path", NULL);
 	else if (there)
 		doctor_mend(doctor, "chmod 0755 %s",
 			    doctor_quote(trusted != NULL ? trusted : jacamar).text);

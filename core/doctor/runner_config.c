@@ -66,20 +66,19 @@ static bool check_file(struct doctor *doctor)
 	if (stat(path, &found) != 0)
 		return true;
 	if (found.st_uid != 0 && found.st_uid != doctor->service.uid) {
-		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s is owned by uid %u, not by %s",
-			   path, (unsigned int)found.st_uid, doctor->service.name);
+		doctor_fail(doctor, "runner's file", "%s is owned by uid %u, not by %s", path,
+			    (unsigned int)found.st_uid, doctor->service.name);
 		doctor_mend_copy(doctor, path, "0600", doctor->service.name);
 		return false;
 	}
 	if ((found.st_mode & 077) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "runner's file",
-			   "%s holds the runner's token, but other accounts have access to it "
-			   "(mode %04o)",
-			   path, found.st_mode & 07777);
+		doctor_fail(doctor, "runner's file",
+			    "%s holds the runner's token, but other accounts have access to it "
+			    "(mode %04o)",
+			    path, found.st_mode & 07777);
 		doctor_mend(doctor, "chmod 0600 %s", doctor_quote(path).text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "runner's file", "only its owner has access to %s",
-			   path);
+		doctor_pass(doctor, "runner's file", "only its owner has access to %s", path);
 	}
 	return true;
 }
@@ -89,8 +88,8 @@ static void check_text(struct doctor *doctor)
 {
 	if (doctor->runner.fault_line == 0)
 		return;
-	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s:%zu: %s", doctor->runner_file,
-		   doctor->runner.fault_line, doctor->runner.fault);
+	doctor_fail(doctor, "runner's file", "%s:%zu: %s", doctor->runner_file,
+		    doctor->runner.fault_line, doctor->runner.fault);
 	mend_by_hand(doctor, doctor->runner.fault_line);
 }
 
@@ -101,10 +100,10 @@ static void check_token(const struct reading *reading)
 	const char *text = runner_string(token);
 	if (text != NULL && text[0] != '<' && text[0] != '\0')
 		return;
-	doctor_say(reading->doctor, DOCTOR_FAIL, "runner's file",
-		   text != NULL && text[0] != '\0' ? "its token is still the placeholder \"%s\""
-						   : "it has no token%s",
-		   text != NULL ? text : "");
+	doctor_fail(reading->doctor, "runner's file",
+		    text != NULL && text[0] != '\0' ? "its token is still the placeholder \"%s\""
+						    : "it has no token%s",
+		    text != NULL ? text : "");
 	mend_by_hand(reading->doctor, token->line != 0 ? token->line : reading->runner->line);
 }
 
@@ -114,12 +113,12 @@ static void check_executor(const struct reading *reading)
 	const struct runner_value *executor = &reading->runner->executor;
 	const char *name = runner_string(executor);
 	if (name != NULL && strcmp(name, "custom") == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "runner's executor", "the executor is \"custom\"");
+		doctor_pass(doctor, "runner's executor", "the executor is \"custom\"");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "runner's executor",
-		   "the executor is \"%s\", so the commands of [runners.custom] are not called",
-		   name != NULL ? name : "");
+	doctor_fail(doctor, "runner's executor",
+		    "the executor is \"%s\", so the commands of [runners.custom] are not called",
+		    name != NULL ? name : "");
 	mend_key(doctor, "executor", executor->line, reading->runner->line, "\"custom\"");
 }
 
@@ -153,9 +152,9 @@ static void check_installation(const struct reading *reading)
 		 doctor->program);
 	cleanup_free char *own = doctor_find_own(doctor);
 	cleanup_free char *trusted = secure_path_examine(beside, &terms, &fault, &err);
-	doctor_say(doctor, DOCTOR_WARN, "runner's commands",
-		   "%s belongs to another installation than this program, %s", doctor->program,
-		   own != NULL ? own : "");
+	doctor_warn(doctor, "runner's commands",
+		    "%s belongs to another installation than this program, %s", doctor->program,
+		    own != NULL ? own : "");
 	if (trusted != NULL)
 		doctor_mend(doctor, "%s doctor --runner-config %s", doctor_quote(beside).text,
 			    doctor_quote(doctor->runner_file).text);
@@ -178,14 +177,14 @@ static void check_commands(const struct reading *reading)
 			continue;
 		good = false;
 		snprintf(key, sizeof(key), "%s_exec", RUNNER_STAGE_NAMES[stage]);
-		doctor_say(doctor, DOCTOR_FAIL, "runner's commands", "%s%s%s %s", key,
-			   path != NULL ? " " : "", path != NULL ? path : "", fault);
+		doctor_fail(doctor, "runner's commands", "%s%s%s %s", key, path != NULL ? " " : "",
+			    path != NULL ? path : "", fault);
 		mend_key(doctor, key, exec->line, find_custom_line(reading->runner, stage),
 			 "\"%s\"", right);
 	}
 	if (good)
-		doctor_say(doctor, DOCTOR_PASS, "runner's commands", "all four stages execute %s",
-			   doctor->program);
+		doctor_pass(doctor, "runner's commands", "all four stages execute %s",
+			    doctor->program);
 	check_installation(reading);
 }
 
@@ -234,15 +233,14 @@ static void check_arguments(const struct reading *reading)
 			continue;
 		good = false;
 		snprintf(key, sizeof(key), "%s_args", RUNNER_STAGE_NAMES[stage]);
-		doctor_say(doctor, DOCTOR_FAIL, "runner's arguments", "%s %s", key, fault);
+		doctor_fail(doctor, "runner's arguments", "%s %s", key, fault);
 		mend_key(doctor, key, arguments->line, find_custom_line(reading->runner, stage),
 			 "[%s\"%s\"%s%s%s]", is_auth ? "" : "\"--no-auth\", ",
 			 RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
 			 named ? configuration : "", named ? "\"" : "");
 	}
 	if (good)
-		doctor_say(doctor, DOCTOR_PASS, "runner's arguments",
-			   "each stage has the right arguments");
+		doctor_pass(doctor, "runner's arguments", "each stage has the right arguments");
 }
 
 /* The runner kills a stage after these timeouts, but ending a job may take kill_timeout. */
@@ -271,16 +269,16 @@ static void check_timeouts(const struct reading *reading)
 		if (seconds == 0 || seconds > least)
 			continue;
 		good = false;
-		doctor_say(doctor, DOCTOR_WARN, "runner's timeouts",
-			   "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
-			   "%" PRId64 " s",
-			   timeouts[i].key, seconds, is_set ? "" : " by default", least);
+		doctor_warn(doctor, "runner's timeouts",
+			    "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
+			    "%" PRId64 " s",
+			    timeouts[i].key, seconds, is_set ? "" : " by default", least);
 		mend_key(doctor, timeouts[i].key, value->line,
 			 find_custom_line(reading->runner, RUNNER_CLEANUP), "%" PRId64, least + 60);
 	}
 	if (good)
-		doctor_say(doctor, DOCTOR_PASS, "runner's timeouts",
-			   "the runner waits longer than general.kill_timeout");
+		doctor_pass(doctor, "runner's timeouts",
+			    "the runner waits longer than general.kill_timeout");
 }
 
 static void say_unread(struct doctor *doctor)
@@ -290,11 +288,11 @@ static void say_unread(struct doctor *doctor)
 	struct stat found;
 	bool is_denied = access(path, R_OK) != 0 && errno == EACCES;
 	if (!is_denied) {
-		doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s", doctor->runner_error);
+		doctor_fail(doctor, "runner's file", "%s", doctor->runner_error);
 		doctor_mend(doctor, "jacamar doctor --runner-config FILE");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "runner's file", "%s is not readable by %s", path, service);
+	doctor_fail(doctor, "runner's file", "%s is not readable by %s", path, service);
 	if (lstat(path, &found) != 0)
 		doctor_mend_closed(doctor, path);
 	else if (found.st_uid == doctor->service.uid)
@@ -332,8 +330,8 @@ void doctor_check_runner(struct doctor *doctor)
 	}
 	if (reading.runner != NULL)
 		return;
-	doctor_say(doctor, DOCTOR_FAIL, "runner's commands",
-		   "no [[runners]] section of %s executes jacamar-auth or jacamar", path);
+	doctor_fail(doctor, "runner's commands",
+		    "no [[runners]] section of %s executes jacamar-auth or jacamar", path);
 	doctor_mend(doctor, "set config_exec = \"%s\" in [runners.custom] of %s",
 		    doctor->program != NULL ? doctor->program : "/opt/jacamar/bin/jacamar-auth",
 		    doctor_quote(path).text);

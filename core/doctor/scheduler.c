@@ -18,8 +18,8 @@ static bool check_command(struct doctor *doctor, const struct scheduler_command_
 	cleanup_free char *path = scheduler_command_find(site, name, &err);
 	if (path != NULL)
 		return doctor_check_way(doctor, "scheduler", path);
-	doctor_say(doctor, DOCTOR_FAIL, "scheduler", "%s", err.detail);
-	doctor_mend_key(doctor, "batch", "scheduler_bin",
+	doctor_fail(doctor, "scheduler", "%s", err.detail);
+	doctor_mend_key(doctor, "batch.scheduler_bin",
 			site->directory != NULL ? NULL : "\"/DIRECTORY/OF/ITS/COMMANDS\"");
 	return false;
 }
@@ -39,17 +39,17 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 		good = (seen || check_command(doctor, site, needed[i][0])) && good;
 	}
 	if (good)
-		doctor_say(doctor, DOCTOR_PASS, "scheduler", "the commands of %s are installed",
-			   scheduler->name);
+		doctor_pass(doctor, "scheduler", "the commands of %s are installed",
+			    scheduler->name);
 	if (!good || scheduler->ask_history == NULL)
 		return;
 	cleanup_free char *history =
 		scheduler_command_find(site, scheduler->ask_history[0], &ignored);
 	if (history == NULL)
-		doctor_say(doctor, DOCTOR_SKIP, "scheduler",
-			   "%s is not installed: the result of a job that %s has forgotten stays "
-			   "unknown",
-			   scheduler->ask_history[0], scheduler->name);
+		doctor_skip(doctor, "scheduler",
+			    "%s is not installed: the result of a job that %s has forgotten stays "
+			    "unknown",
+			    scheduler->ask_history[0], scheduler->name);
 }
 
 void doctor_check_scheduler(struct doctor *doctor)
@@ -62,9 +62,8 @@ void doctor_check_scheduler(struct doctor *doctor)
 		return;
 	const struct scheduler *scheduler = scheduler_of(settings->general.executor);
 	if (scheduler == NULL) {
-		doctor_say(doctor, DOCTOR_PASS, "scheduler",
-			   "the executor \"%s\" needs no commands",
-			   scheduler_name_of(settings->general.executor));
+		doctor_pass(doctor, "scheduler", "the executor \"%s\" needs no commands",
+			    scheduler_name_of(settings->general.executor));
 		return;
 	}
 	/* As when a job is submitted, the user's own profile is not read. */
@@ -75,7 +74,7 @@ void doctor_check_scheduler(struct doctor *doctor)
 	if (environment != NULL && scheduler_command_site_make(&site, &header, &err) == 0)
 		check_commands(doctor, scheduler, &site);
 	else
-		doctor_say(doctor, DOCTOR_SKIP, "scheduler", "out of memory");
+		doctor_skip(doctor, "scheduler", "out of memory");
 	if (environment != NULL)
 		scheduler_command_site_free(&site);
 }

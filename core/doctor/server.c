@@ -36,28 +36,10 @@ struct fetched {
 	struct error err;
 };
 
-/* Where the key set is: in a file, or in what the server has sent. */
-struct source {
-	int file;			/* a descriptor, or -1 */
-	const struct http_answer *keys; /* its body */
+struct key_set {
+	const char *bytes;
+	size_t size;
 };
-
-struct answer {
-	bool got; /* the key set is valid, and its keys are counted */
-	uint64_t keys;
-	struct error err;
-};
-
-/* The keys that can verify a token. */
-static uint64_t count_keys(const json_t *set)
-{
-	size_t index;
-	json_t *key;
-	uint64_t count = 0;
-	json_array_foreach (json_object_get(set, "keys"), index, key)
-		count += json_is_string(json_object_get(key, "kty")) ? 1 : 0;
-	return count;
-}
 
 /* In a confined child. */
 static int fetch(const void *argument, void *reply, struct error *err)
@@ -70,46 +52,36 @@ static int fetch(const void *argument, void *reply, struct error *err)
 	return 0;
 }
 
-/* In another, which has no network. A failure is an answer, too. */
-static int parse(const void *argument, void *reply, struct error *err)
+/* In another, which has no network: counts the keys that can verify a token. */
+static int count_keys(const void *argument, void *reply, struct error *err)
 {
-	const struct source *source = argument;
-	struct answer *answer = reply;
-	size_t size = source->keys != NULL ? source->keys->size : 0;
-	(void)err;
-	cleanup_free char *bytes =
-		source->file >= 0 ? io_read_to_end(source->file, KEYSET_MOST_SIZE, &size) : NULL;
-	const char *text = source->file >= 0 ? bytes : source->keys->bytes;
-	json_auto_t *set = NULL;
-	if (text == NULL)
-		error_errno(&answer->err, ERROR_SYSTEM, "cannot read the key set");
-	else
-		set = jwks_parse(text, size, &answer->err);
-	answer->got = set != NULL;
-	answer->keys = set != NULL ? count_keys(set) : 0;
-	return 0;
+	const struct key_set *keys = argument;
+	uint64_t *count = reply;
+	size_t index;
+	json_t *key;
+	json_auto_t *set = jwks_parse(keys->bytes, keys->size, err);
+	*count = 0;
+	json_array_foreach (json_object_get(set, "keys"), index, key)
+		*count += json_is_string(json_object_get(key, "kty")) ? 1 : 0;
+	return set != NULL ? 0 : -1;
 }
 
-static int parse_confined(const struct source *source, struct answer *answer, struct error *err)
+static int count_confined(const char *bytes, size_t size, uint64_t *count, struct error *err)
 {
-	const int files[CONFINE_FILES] = {source->file, -1};
-	const struct confinement how = {.limit_ms = ASK_LIMIT_MS, .files = files};
-	memset(answer, 0, sizeof(*answer));
-	if (confine_run(&how, parse, source, answer, sizeof(*answer), err) != 0)
-		return -1;
-	return answer->got ? 0 : error_accept(err, &answer->err);
+	const struct key_set keys = {bytes, size};
+	const struct confinement how = {.limit_ms = ASK_LIMIT_MS};
+	return confine_run(&how, count_keys, &keys, count, sizeof(*count), err);
 }
 
-static void check_keys(struct doctor *doctor, const struct answer *answer, const char *whose)
+static void check_keys(struct doctor *doctor, uint64_t count, const char *whose)
 {
-	if (answer->keys > 0) {
-		doctor_say(doctor, DOCTOR_PASS, "keys", "keys at %s: %" PRIu64, whose,
-			   answer->keys);
+	if (count > 0) {
+		doctor_pass(doctor, "keys", "keys at %s: %" PRIu64, whose, count);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "keys", "%s has no keys: no token can be verified", whose);
+	doctor_fail(doctor, "keys", "%s has no keys: no token can be verified", whose);
 	if (whose[0] == '/')
-		doctor_mend_key(doctor, "general", "jwks_file", NULL);
+		doctor_mend_key(doctor, "general.jwks_file", NULL);
 }
 
 static void check_clock(struct doctor *doctor, int64_t date)
@@ -117,7 +89,7 @@ static void check_clock(struct doctor *doctor, int64_t date)
 	/* The child may be under the control of an attacker: the number must be a plausible time.
 	 */
 	if (date < 0 || date > UINT32_MAX) {
-		doctor_say(doctor, DOCTOR_SKIP, "clock", "the server does not send the time");
+		doctor_skip(doctor, "clock", "the server does not send the time");
 		return;
 	}
 	int64_t ahead = (int64_t)time(NULL) - date;
@@ -134,57 +106,55 @@ static void say_unreachable(struct doctor *doctor, const char *why, enum http_di
 	bool set = doctor->settings != NULL && doctor->settings->general.tls_ca_file != NULL;
 	bool named = doctor->settings != NULL && doctor->settings->general.gitlab_server != NULL;
 	bool by_key = doctor->configuration != NULL;
-	doctor_say(doctor, DOCTOR_FAIL, distrust != HTTP_TRUSTED ? "TLS" : "server", "%s", why);
+	doctor_fail(doctor, distrust != HTTP_TRUSTED ? "TLS" : "server", "%s", why);
 	if (distrust == HTTP_UNKNOWN_AUTHORITY && by_key)
-		doctor_mend_key(doctor, "general", "tls-ca-file",
+		doctor_mend_key(doctor, "general.tls-ca-file",
 				set ? NULL : "\"/PATH/OF/THE/AUTHORITY.pem\"");
 	else if (distrust == HTTP_OTHER_HOST && named)
-		doctor_mend_key(doctor, "general", "gitlab_server", NULL);
+		doctor_mend_key(doctor, "general.gitlab_server", NULL);
+}
+
+/* -1 with *err, also if the server has refused or was not trusted: fetched->answer says why. */
+static int fetch_confined(const struct question *question, struct fetched *fetched,
+			  struct error *err)
+{
+	const int files[CONFINE_FILES] = {question->authorities, -1};
+	const struct confinement how = {.network = true, .limit_ms = ASK_LIMIT_MS, .files = files};
+	if (confine_run(&how, fetch, question, fetched, sizeof(*fetched), err) != 0)
+		return -1;
+	if (fetched->got && fetched->answer.size <= sizeof(fetched->answer.bytes))
+		return 0;
+	/* The child may have been taken over by what it was sent: its text is made fit to be shown.
+	 */
+	return error_accept(err, &fetched->err);
 }
 
 static void ask_server(struct doctor *doctor, const struct question *question)
 {
-	struct error err = {.detail = ""};
-	struct answer answer;
+	struct error err = {.detail = "out of memory"};
+	uint64_t count;
 	const char *url = question->server.url;
-	const int files[CONFINE_FILES] = {question->authorities, -1};
-	const struct confinement how = {.network = true, .limit_ms = ASK_LIMIT_MS, .files = files};
 	cleanup_free struct fetched *fetched = calloc(1, sizeof(*fetched));
-	if (fetched == NULL)
-		error_set(&err, ERROR_SYSTEM, "out of memory");
-	if (fetched == NULL ||
-	    confine_run(&how, fetch, question, fetched, sizeof(*fetched), &err) != 0) {
-		say_unreachable(doctor, err.detail, HTTP_TRUSTED);
+	if (fetched == NULL || fetch_confined(question, fetched, &err) != 0 ||
+	    count_confined(fetched->answer.bytes, fetched->answer.size, &count, &err) != 0) {
+		say_unreachable(doctor, err.detail,
+				fetched != NULL ? fetched->answer.distrust : HTTP_TRUSTED);
 		return;
 	}
-	/* The child may have been taken over by what it was sent: its text is made fit to be shown.
-	 */
-	if (!fetched->got || fetched->answer.size > sizeof(fetched->answer.bytes)) {
-		error_accept(&err, &fetched->err);
-		say_unreachable(doctor, err.detail, fetched->answer.distrust);
-		return;
-	}
-	const struct source source = {.file = -1, .keys = &fetched->answer};
-	if (parse_confined(&source, &answer, &err) != 0) {
-		say_unreachable(doctor, err.detail, HTTP_TRUSTED);
-		return;
-	}
-	doctor_say(doctor, DOCTOR_PASS, "server", "%s answers", url);
-	doctor_say(doctor, DOCTOR_PASS, "TLS", "%s",
-		   strncmp(url, "https:", 6) == 0 ? "its certificate is trusted"
-						  : "not used, because the server is this host");
-	check_keys(doctor, &answer, url);
+	doctor_pass(doctor, "server", "%s answers", url);
+	doctor_pass(doctor, "TLS", "%s",
+		    strncmp(url, "https:", 6) == 0 ? "its certificate is trusted"
+						   : "not used, because the server is this host");
+	check_keys(doctor, count, url);
 	check_clock(doctor, fetched->answer.date);
 }
 
-/* root or the service account must own a file that the settings name. */
+/* root or the service account must own a file that the setting `key` names. */
 static int open_file(struct doctor *doctor, const char *check, const char *key, const char *path)
 {
 	struct error err = {.detail = ""};
 	struct stat found;
-	char name[64];
-	snprintf(name, sizeof(name), "general.%s", key);
-	int fd = secure_path_open(name, path, &err);
+	int fd = secure_path_open(key, path, &err);
 	if (fd >= 0)
 		return fd;
 	if (!doctor->as_service) {
@@ -197,17 +167,16 @@ static int open_file(struct doctor *doctor, const char *check, const char *key, 
 		return -1;
 	bool there = stat(path, &found) == 0 && S_ISREG(found.st_mode);
 	if (there && found.st_uid != 0 && found.st_uid != doctor->service.uid) {
-		doctor_say(doctor, DOCTOR_FAIL, check,
-			   "%s %s is owned by uid %u, not by root or %s", name, path,
-			   (unsigned int)found.st_uid, doctor->service.name);
+		doctor_fail(doctor, check, "%s %s is owned by uid %u, not by root or %s", key, path,
+			    (unsigned int)found.st_uid, doctor->service.name);
 		doctor_mend_copy(doctor, path, "0644", "root");
 	} else if (there && secure_path_others_write(found.st_mode)) {
-		doctor_say(doctor, DOCTOR_FAIL, check, "%s %s is writable by %s", name, path,
-			   doctor_writers(found.st_mode));
+		doctor_fail(doctor, check, "%s %s is writable by %s", key, path,
+			    doctor_writers(found.st_mode));
 		doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
 	} else {
-		doctor_say(doctor, DOCTOR_FAIL, check, "%s", err.detail);
-		doctor_mend_key(doctor, "general", key, NULL);
+		doctor_fail(doctor, check, "%s", err.detail);
+		doctor_mend_key(doctor, key, NULL);
 	}
 	return -1;
 }
@@ -215,18 +184,20 @@ static int open_file(struct doctor *doctor, const char *check, const char *key, 
 static void check_key_file(struct doctor *doctor, const char *path)
 {
 	struct error err = {.detail = ""};
-	struct answer answer;
-	struct source source = {.file = open_file(doctor, "keys", "jwks_file", path)};
-	if (source.file < 0)
+	uint64_t count;
+	size_t size;
+	cleanup_close int file = open_file(doctor, "keys", "general.jwks_file", path);
+	if (file < 0)
 		return;
-	int result = parse_confined(&source, &answer, &err);
-	close(source.file);
-	if (result == 0) {
-		check_keys(doctor, &answer, path);
+	cleanup_free char *bytes = io_read_to_end(file, KEYSET_MOST_SIZE, &size);
+	if (bytes == NULL)
+		error_errno(&err, ERROR_SYSTEM, "cannot read the key set");
+	if (bytes != NULL && count_confined(bytes, size, &count, &err) == 0) {
+		check_keys(doctor, count, path);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "keys", "%s: %s", path, err.detail);
-	doctor_mend_key(doctor, "general", "jwks_file", NULL);
+	doctor_fail(doctor, "keys", "%s: %s", path, err.detail);
+	doctor_mend_key(doctor, "general.jwks_file", NULL);
 }
 
 /* The URL of our runner; NULL if its file has none. */
@@ -241,60 +212,49 @@ static const struct runner_value *find_url(const struct doctor *doctor)
 }
 
 /* The configured server, or else that of the runner. */
-static const char *server_of(const struct doctor *doctor)
-{
-	const struct runner_value *url = find_url(doctor);
-	if (doctor->settings != NULL && doctor->settings->general.gitlab_server != NULL)
-		return doctor->settings->general.gitlab_server;
-	return url != NULL ? runner_string(url) : NULL;
-}
-
-/* Not a URL of http: or https: with the name of a host. */
-static void say_wrong(struct doctor *doctor, const char *url, const char *why)
-{
-	const struct runner_value *place = find_url(doctor);
-	doctor_say(doctor, DOCTOR_FAIL, "server", "%s: %s", url, why);
-	if (place == NULL || url != runner_string(place))
-		doctor_mend_key(doctor, "general", "gitlab_server", NULL);
-	else
-		doctor_mend(doctor, "set url at %s:%zu", doctor_quote(doctor->runner_file).text,
-			    place->line);
-}
-
-void doctor_check_server(struct doctor *doctor)
+static void check_server(struct doctor *doctor, const struct general_settings *general)
 {
 	struct error err = {.detail = ""};
 	struct question question = {.authorities = -1};
-	const struct general_settings *general =
-		doctor->settings != NULL ? &doctor->settings->general : NULL;
-	const char *url = server_of(doctor);
-	if (general == NULL && doctor->configuration != NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "server",
-			   "not checked, because the configuration could not be read");
-		return;
-	}
-	if (general != NULL && general->jwks_file != NULL) {
-		check_key_file(doctor, general->jwks_file);
-		return;
-	}
+	const struct runner_value *of_runner = find_url(doctor);
+	bool is_configured = general != NULL && general->gitlab_server != NULL;
+	const char *url = is_configured	      ? general->gitlab_server
+			  : of_runner != NULL ? runner_string(of_runner)
+					      : NULL;
 	if (url == NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "server",
-			   "the server is unknown: neither general.gitlab_server nor the runner's "
-			   "file names it");
+		doctor_skip(doctor, "server",
+			    "the server is unknown: neither general.gitlab_server nor the runner's "
+			    "file names it");
 		doctor_mend(doctor, "jacamar doctor --runner-config FILE");
 		return;
 	}
 	if (url_server(url, &question.server, &err) != 0) {
-		say_wrong(doctor, url, err.detail);
+		doctor_fail(doctor, "server", "%s: %s", url, err.detail);
+		if (is_configured)
+			doctor_mend_key(doctor, "general.gitlab_server", NULL);
+		else
+			doctor_mend(doctor, "set url at %s:%zu",
+				    doctor_quote(doctor->runner_file).text, of_runner->line);
 		return;
 	}
-	if (general != NULL && general->tls_ca_file != NULL) {
-		question.authorities =
-			open_file(doctor, "TLS", "tls-ca-file", general->tls_ca_file);
-		if (question.authorities < 0)
-			return;
-	}
-	ask_server(doctor, &question);
-	if (question.authorities >= 0)
-		close(question.authorities);
+	const char *authorities = general != NULL ? general->tls_ca_file : NULL;
+	cleanup_close int file =
+		authorities != NULL ? open_file(doctor, "TLS", "general.tls-ca-file", authorities)
+				    : -1;
+	question.authorities = file;
+	if (authorities == NULL || file >= 0)
+		ask_server(doctor, &question);
+}
+
+void doctor_check_server(struct doctor *doctor)
+{
+	const struct general_settings *general =
+		doctor->settings != NULL ? &doctor->settings->general : NULL;
+	if (general == NULL && doctor->configuration != NULL)
+		doctor_skip(doctor, "server",
+			    "not checked, because the configuration could not be read");
+	else if (general != NULL && general->jwks_file != NULL)
+		check_key_file(doctor, general->jwks_file);
+	else
+		check_server(doctor, general);
 }

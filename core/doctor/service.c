@@ -123,21 +123,21 @@ static void check_home(struct doctor *doctor)
 	if (!doctor_check_way(doctor, "service home", service->home))
 		return;
 	if (!seen || !S_ISDIR(found.st_mode)) {
-		doctor_say(doctor, DOCTOR_WARN, "service home",
-			   "%s, the home directory of %s, does not exist or is not a directory: "
-			   "key sets are not cached",
-			   service->home, service->name);
+		doctor_warn(doctor, "service home",
+			    "%s, the home directory of %s, does not exist or is not a directory: "
+			    "key sets are not cached",
+			    service->home, service->name);
 		doctor_mend(doctor, "install -d -m 0755 -o %s %s", name.text, home.text);
 	} else if (found.st_uid != service->uid && found.st_uid != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home directory of %s, is owned by uid %u", service->home,
-			   service->name, (unsigned int)found.st_uid);
+		doctor_fail(doctor, "service home",
+			    "%s, the home directory of %s, is owned by uid %u", service->home,
+			    service->name, (unsigned int)found.st_uid);
 		doctor_mend(doctor, "use a home directory for %s that %s owns", name.text,
 			    name.text);
 	} else if (secure_path_others_write(found.st_mode)) {
-		doctor_say(doctor, DOCTOR_FAIL, "service home",
-			   "%s, the home directory of %s, is writable by %s", service->home,
-			   service->name, doctor_writers(found.st_mode));
+		doctor_fail(doctor, "service home",
+			    "%s, the home directory of %s, is writable by %s", service->home,
+			    service->name, doctor_writers(found.st_mode));
 		/* A directory like /tmp is for everyone. */
 		if ((found.st_mode & S_ISVTX) != 0)
 			doctor_mend(doctor,
@@ -146,8 +146,8 @@ static void check_home(struct doctor *doctor)
 		else
 			doctor_mend(doctor, "chmod go-w %s", home.text);
 	} else {
-		doctor_say(doctor, DOCTOR_PASS, "service home", "only %s can write to %s",
-			   service->name, service->home);
+		doctor_pass(doctor, "service home", "only %s can write to %s", service->name,
+			    service->home);
 	}
 }
 
@@ -162,53 +162,44 @@ static void say_unknown(struct doctor *doctor)
 		doctor_say_fault(doctor, "service account", file, &fault);
 		return;
 	}
-	doctor_say(
-		doctor, DOCTOR_FAIL, "service account",
+	doctor_fail(
+		doctor, "service account",
 		"cannot determine the account of GitLab Runner from the group of the program%s%s",
 		file != NULL ? ", the calling account or " : " or the calling account",
 		file != NULL ? file : "");
 	doctor_mend(doctor, "jacamar doctor --runner-config FILE");
 }
 
-static const char *describe_source(const struct doctor *doctor)
-{
-	switch (doctor->source) {
-	case SERVICE_OF_GROUP:
-		return "the group of the program";
-	case SERVICE_OF_RUNNER_FILE:
-		return "the owner of the runner's file";
-	default:
-		return "the calling account";
-	}
-}
-
 void doctor_check_service(struct doctor *doctor)
 {
+	static const char *const sources[] = {
+		[SERVICE_OF_GROUP] = "the group of the program",
+		[SERVICE_OF_CALLER] = "the calling account",
+		[SERVICE_OF_RUNNER_FILE] = "the owner of the runner's file",
+	};
 	const struct account *service = &doctor->service;
 	if (doctor->source == SERVICE_UNKNOWN) {
 		say_unknown(doctor);
 		return;
 	}
 	if (!doctor->has_service) {
-		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "the runner has uid %u, but no account has this uid",
-			   (unsigned int)service->uid);
+		doctor_fail(doctor, "service account",
+			    "the runner has uid %u, but no account has this uid",
+			    (unsigned int)service->uid);
 		return;
 	}
 	if (doctor->downscope == DOWNSCOPE_NONE && service->uid == 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "service account",
-			   "auth.downscope is \"none\", but jobs cannot run as root");
-		doctor_mend_key(doctor, "auth", "downscope", "\"setuid\"");
+		doctor_fail(doctor, "service account",
+			    "auth.downscope is \"none\", but jobs cannot run as root");
+		doctor_mend_key(doctor, "auth.downscope", "\"setuid\"");
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "service account",
-		   "the runner runs as %s (uid %u), according to %s", service->name,
-		   (unsigned int)service->uid, describe_source(doctor));
+	doctor_pass(doctor, "service account", "the runner runs as %s (uid %u), according to %s",
+		    service->name, (unsigned int)service->uid, sources[doctor->source]);
 	check_home(doctor);
 	if (doctor->service_error[0] != '\0') {
-		doctor_say(doctor, DOCTOR_FAIL, "identity",
-			   "checks that only %s can make are skipped: %s", service->name,
-			   doctor->service_error);
+		doctor_fail(doctor, "identity", "checks that only %s can make are skipped: %s",
+			    service->name, doctor->service_error);
 		doctor_mend_as_service(doctor);
 	} else if (!doctor->as_service) {
 		doctor_leave_to_service(

@@ -108,9 +108,9 @@ static bool check_allowed(const struct asking *asking)
 		if (result == 0 && asking->captured->status == 0)
 			continue;
 		all = false;
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not run the stage %s as %s%s%s",
-			   doctor->service.name, CALLS[i].stage, doctor->user,
-			   result != 0 ? ": " : "", result != 0 ? err.detail : "");
+		doctor_fail(doctor, "sudoers", "%s may not run the stage %s as %s%s%s",
+			    doctor->service.name, CALLS[i].stage, doctor->user,
+			    result != 0 ? ": " : "", result != 0 ? err.detail : "");
 		mend_line(asking, i);
 	}
 	return all;
@@ -127,9 +127,9 @@ static bool check_passwords(const struct asking *asking, const char *listing)
 		if (!sudo_listing_asks_password(listing, command))
 			continue;
 		none = false;
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
-			   "sudo asks for a password for the stage %s: NOPASSWD is missing",
-			   CALLS[i].stage);
+		doctor_fail(doctor, "sudoers",
+			    "sudo asks for a password for the stage %s: NOPASSWD is missing",
+			    CALLS[i].stage);
 		mend_line(asking, i);
 	}
 	return none;
@@ -147,8 +147,8 @@ static bool check_options(const struct asking *asking, const char *listing)
 		/* The first one applies to the caller, the others to the command. */
 		snprintf(line, sizeof(line), "Defaults%s%s !%s", i == 0 ? ":" : "!",
 			 i == 0 ? doctor->service.name : asking->jacamar, FATAL[i]);
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers",
-			   "the option %s is in effect, with which every job fails", FATAL[i]);
+		doctor_fail(doctor, "sudoers",
+			    "the option %s is in effect, with which every job fails", FATAL[i]);
 		mend_file(asking, line);
 	}
 	return good;
@@ -160,9 +160,9 @@ static void ask_all(const struct asking *asking)
 	struct doctor *doctor = asking->doctor;
 	struct error err = {.detail = ""};
 	if (ask(asking, arguments, &err) != 0 || asking->captured->status != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "sudoers", "%s may not use sudo%s%s",
-			   doctor->service.name, asking->captured->errors[0] != '\0' ? ": " : "",
-			   asking->captured->errors);
+		doctor_fail(doctor, "sudoers", "%s may not use sudo%s%s", doctor->service.name,
+			    asking->captured->errors[0] != '\0' ? ": " : "",
+			    asking->captured->errors);
 		mend_line(asking, 2);
 		return;
 	}
@@ -174,25 +174,22 @@ static void ask_all(const struct asking *asking)
 	if (!check_allowed(asking) || !good)
 		return;
 	if (doctor->has_account)
-		doctor_say(doctor, DOCTOR_PASS, "sudoers", "%s may run each stage as %s",
-			   doctor->service.name, doctor->user);
+		doctor_pass(doctor, "sudoers", "%s may run each stage as %s", doctor->service.name,
+			    doctor->user);
 	else
-		doctor_say(doctor, DOCTOR_SKIP, "sudoers",
-			   "not checked for a user: use --user NAME");
+		doctor_skip(doctor, "sudoers", "not checked for a user: use --user NAME");
 }
 
 static void check_sudo_itself(struct doctor *doctor, const char *sudo)
 {
 	struct statvfs system;
 	if (statvfs(sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "sudo",
-			   "the file system of %s is mounted with nosuid", sudo);
+		doctor_fail(doctor, "sudo", "the file system of %s is mounted with nosuid", sudo);
 		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
 			    doctor_quote(sudo).text);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_PASS, "sudo", "%s is owned by root and has the set-user-ID bit",
-		   sudo);
+	doctor_pass(doctor, "sudo", "%s is owned by root and has the set-user-ID bit", sudo);
 }
 
 void doctor_check_sudo(struct doctor *doctor)
@@ -203,7 +200,7 @@ void doctor_check_sudo(struct doctor *doctor)
 		return;
 	asking.sudo = sudo_find(&err);
 	if (asking.sudo == NULL) {
-		doctor_say(doctor, DOCTOR_FAIL, "sudo", "%s", err.detail);
+		doctor_fail(doctor, "sudo", "%s", err.detail);
 		if (access("/usr/bin/sudo", F_OK) == 0)
 			doctor_mend(doctor,
 				    "chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo");

@@ -14,7 +14,7 @@
 #include "core/privilege/seccomp.h"
 #include "core/stage/pam_account.h"
 
-#define CHILD_LIMIT_MS 10000
+static const struct confinement CHILD = {.limit_ms = 10000};
 
 /* Whether this process could gain privilege by an exec. The service may differ. */
 static void check_privilege(struct doctor *doctor)
@@ -23,21 +23,19 @@ static void check_privilege(struct doctor *doctor)
 	bool by_sudo = doctor->downscope == DOWNSCOPE_SUDO;
 	int set = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
 	if (set < 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "no_new_privs",
-			   "the kernel does not support it: %s", strerror(errno));
+		doctor_fail(doctor, "no_new_privs", "the kernel does not support it: %s",
+			    strerror(errno));
 		doctor_mend(doctor, "use a newer kernel, Linux 3.5 or later");
-		return;
-	}
-	if (set == 1 && (by_file || by_sudo)) {
-		doctor_say(doctor, DOCTOR_FAIL, "no_new_privs",
-			   "it is set for this process and disables %s; a service gets it from "
-			   "NoNewPrivileges= and options that imply it",
-			   by_file ? "file capabilities" : "sudo");
+	} else if (set == 1 && (by_file || by_sudo)) {
+		doctor_fail(doctor, "no_new_privs",
+			    "it is set for this process and disables %s; a service gets it from "
+			    "NoNewPrivileges= and options that imply it",
+			    by_file ? "file capabilities" : "sudo");
 		doctor_mend(doctor, "systemctl edit gitlab-runner.service");
-		return;
+	} else {
+		doctor_pass(doctor, "no_new_privs", "the kernel supports it, and it is %s",
+			    set == 1 ? "set, which is harmless here" : "not set");
 	}
-	doctor_say(doctor, DOCTOR_PASS, "no_new_privs", "the kernel supports it, and it is %s",
-		   set == 1 ? "set, which is harmless here" : "not set");
 }
 
 static void check_bounding_set(struct doctor *doctor)
@@ -45,15 +43,16 @@ static void check_bounding_set(struct doctor *doctor)
 	bool both = prctl(PR_CAPBSET_READ, CAP_SETUID, 0, 0, 0) == 1 &&
 		    prctl(PR_CAPBSET_READ, CAP_SETGID, 0, 0, 0) == 1;
 	bool needed = doctor->downscope == DOWNSCOPE_SETUID || doctor->downscope == DOWNSCOPE_SUDO;
-	if (both || !needed) {
-		doctor_say(doctor, DOCTOR_PASS, "bounding set", "%s",
-			   needed ? "it has cap_setgid and cap_setuid" : "jobs need no capability");
-		return;
+	if (!needed) {
+		doctor_pass(doctor, "bounding set", "jobs need no capability");
+	} else if (both) {
+		doctor_pass(doctor, "bounding set", "it has cap_setgid and cap_setuid");
+	} else {
+		doctor_fail(doctor, "bounding set",
+			    "it lacks cap_setgid or cap_setuid; a service gets it from "
+			    "CapabilityBoundingSet=");
+		doctor_mend(doctor, "systemctl edit gitlab-runner.service");
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "bounding set",
-		   "it lacks cap_setgid or cap_setuid; a service gets it from "
-		   "CapabilityBoundingSet=");
-	doctor_mend(doctor, "systemctl edit gitlab-runner.service");
 }
 
 /* In a confined child, so that no library stays loaded in this process. */
@@ -74,17 +73,11 @@ static int open_libraries(const void *argument, void *reply, struct error *err)
 static void check_libraries(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	const struct confinement how = {.limit_ms = CHILD_LIMIT_MS};
-	if (confine_run(&how, open_libraries, NULL, NULL, 0, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "libraries",
-			   "libjose, libcurl and libseccomp are installed");
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "libraries", "%s", err.detail);
-	doctor_mend(doctor, "%s",
-		    access("/usr/bin/apt-get", X_OK) == 0
-			    ? "apt-get install libjose0 libcurl4 libseccomp2"
-			    : "dnf install libjose libcurl libseccomp");
+	bool good = confine_run(&CHILD, open_libraries, NULL, NULL, 0, &err) == 0;
+	if (!doctor_judge(doctor, "libraries", good, &err,
+			  "libjose, libcurl and libseccomp are installed"))
+		doctor_mend_install(doctor, "libjose0 libcurl4 libseccomp2",
+				    "libjose libcurl libseccomp");
 }
 
 /* In a confined child, which has no_new_privs: installs the filters of a job. */
@@ -103,38 +96,27 @@ static void check_seccomp(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
 	if (doctor->settings != NULL && doctor->settings->auth.seccomp.disabled) {
-		doctor_say(doctor, DOCTOR_PASS, "seccomp", "auth.seccomp.disabled is set");
+		doctor_pass(doctor, "seccomp", "auth.seccomp.disabled is set");
 		return;
 	}
-	const struct confinement how = {.limit_ms = CHILD_LIMIT_MS};
-	if (confine_run(&how, load_filters, doctor, NULL, 0, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "seccomp",
-			   "the kernel accepts the filters of a job");
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "seccomp", "%s", err.detail);
-	if (doctor->configuration != NULL)
-		doctor_mend_key(doctor, "auth.seccomp", "disabled", "true");
-	else
-		doctor_mend(doctor, "set auth.seccomp.disabled = true");
+	bool good = confine_run(&CHILD, load_filters, doctor, NULL, 0, &err) == 0;
+	if (!doctor_judge(doctor, "seccomp", good, &err, "the kernel accepts the filters of a job"))
+		doctor_mend_key(doctor, "auth.seccomp.disabled", "true");
 }
 
 /* Only where jobs are to be isolated: another site needs no such kernel. */
 static void check_isolation(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	if (doctor->settings == NULL || !doctor->settings->auth.isolate)
+	if (doctor->settings == NULL || !doctor->settings->auth.isolate ||
+	    doctor_judge(doctor, "isolation", isolation_check(&doctor->settings->auth, &err) == 0,
+			 &err, "the kernel can isolate jobs"))
 		return;
-	if (isolation_check(&doctor->settings->auth, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "isolation", "the kernel can isolate jobs");
-		return;
-	}
-	doctor_say(doctor, DOCTOR_FAIL, "isolation", "%s", err.detail);
 	if (strcmp(err.key, "auth.isolate") == 0)
 		doctor_mend(doctor, "use a newer kernel, Linux 6.12 or later, with landlock in its "
 				    "option lsm=");
 	else
-		doctor_mend_key(doctor, "auth.seccomp", strrchr(err.key, '.') + 1, NULL);
+		doctor_mend_key(doctor, err.key, NULL);
 }
 
 /* In a confined child, so that the library does not stay loaded in this process. */
@@ -149,36 +131,32 @@ static int open_pam(const void *argument, void *reply, struct error *err)
 static void check_pam(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	const struct confinement how = {.limit_ms = CHILD_LIMIT_MS};
 	if (doctor->settings == NULL || doctor->settings->auth.pam_account == NULL)
 		return;
 	const char *service = doctor->settings->auth.pam_account;
-	if (confine_run(&how, open_pam, NULL, NULL, 0, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "PAM", "%s", err.detail);
-		doctor_mend(doctor, "%s",
-			    access("/usr/bin/apt-get", X_OK) == 0 ? "apt-get install libpam0g"
-								  : "dnf install pam");
-	} else if (pam_account_check(&doctor->settings->auth, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "PAM", "%s", err.detail);
+	bool has_library = confine_run(&CHILD, open_pam, NULL, NULL, 0, &err) == 0;
+	bool good = has_library && pam_account_check(&doctor->settings->auth, &err) == 0;
+	if (doctor_judge(doctor, "PAM", good, &err, "the service %s has a file", service))
+		return;
+	if (has_library)
 		doctor_mend(doctor, "create /etc/pam.d/%s", service);
-	} else {
-		doctor_say(doctor, DOCTOR_PASS, "PAM", "the service %s has a file", service);
-	}
+	else
+		doctor_mend_install(doctor, "libpam0g", "pam");
 }
 
 static void check_proc(struct doctor *doctor)
 {
-	bool there = access("/proc/self", F_OK) == 0;
 	if (access("/proc/thread-self/children", R_OK) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "/proc",
-			   "the kernel has /proc/PID/task/TID/children");
-		return;
+		doctor_pass(doctor, "/proc", "the kernel has /proc/PID/task/TID/children");
+	} else if (access("/proc/self", F_OK) == 0) {
+		doctor_fail(doctor, "/proc", "/proc/PID/task/TID/children does not exist");
+		doctor_mend(doctor, "set CONFIG_PROC_CHILDREN = y in the configuration of the "
+				    "kernel");
+	} else {
+		doctor_fail(doctor, "/proc",
+			    "/proc/PID/task/TID/children does not exist: /proc is not mounted");
+		doctor_mend(doctor, "mount -t proc proc /proc");
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "/proc", "/proc/PID/task/TID/children does not exist%s",
-		   there ? "" : ": /proc is not mounted");
-	doctor_mend(doctor, "%s",
-		    there ? "set CONFIG_PROC_CHILDREN = y in the configuration of the kernel"
-			  : "mount -t proc proc /proc");
 }
 
 void doctor_check_kernel(struct doctor *doctor)

@@ -12,13 +12,6 @@
 #include "core/policy/policy.h"
 #include "core/privilege/trusted_program.h"
 
-/* Names the key of [auth] that refuses. Some accounts are refused whatever the settings are. */
-static void mend_rule(struct doctor *doctor, const struct error *err)
-{
-	if (strncmp(err->key, "auth.", 5) == 0)
-		doctor_mend_key(doctor, "auth", err->key + 5, NULL);
-}
-
 /* "; its groups: staff, cs", as far as they fit; "" if no list of groups is set. */
 static void describe_groups(const struct doctor *doctor, const struct account_groups *groups,
 			    char *text, size_t size)
@@ -48,24 +41,25 @@ static void check_rules(struct doctor *doctor, const struct account *account)
 		.settings = auth, .sources = &POLICY_SOURCES, .person = *account};
 	memcpy(applicant.name, account->name, sizeof(applicant.name));
 	if (account_groups(account, &applicant.groups, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+		doctor_fail(doctor, "user", "%s", err.detail);
 		return;
 	}
 	/* Why a host is closed is for its administrators to know: nothing is advised. */
 	if (policy_check_nologin(&applicant, &err) != 0) {
-		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+		doctor_fail(doctor, "user", "%s", err.detail);
 		return;
 	}
 	if (policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
 		    0 &&
 	    policy_check_lists(&applicant, &err) == 0) {
-		doctor_say(doctor, DOCTOR_PASS, "user", "jobs can run as %s (uid %u)",
-			   account->name, (unsigned int)account->uid);
+		doctor_pass(doctor, "user", "jobs can run as %s (uid %u)", account->name,
+			    (unsigned int)account->uid);
 		return;
 	}
 	describe_groups(doctor, &applicant.groups, its_groups, sizeof(its_groups));
-	doctor_say(doctor, DOCTOR_FAIL, "user", "%s%s", err.detail, its_groups);
-	mend_rule(doctor, &err);
+	doctor_fail(doctor, "user", "%s%s", err.detail, its_groups);
+	/* Some accounts are refused whatever the settings are. */
+	doctor_mend_key(doctor, err.key, NULL);
 }
 
 static void check_reach(struct doctor *doctor, const struct account *account)
@@ -80,7 +74,7 @@ static void check_reach(struct doctor *doctor, const struct account *account)
 	if (account_groups(account, &groups, &err) == 0 &&
 	    trusted_program_check_group(&file, doctor->program, account, &groups, &err) == 0)
 		return;
-	doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+	doctor_fail(doctor, "user", "%s", err.detail);
 	/* No command takes away the primary group. */
 	if (err.kind == ERROR_DENIED && account->gid != file.st_gid &&
 	    account_group_name(file.st_gid, group, &err) == 0)
@@ -100,29 +94,26 @@ static void check_shell(struct doctor *doctor, const struct account *account)
 	    policy_check_shell(&applicant, &err) != 0) {
 		if (settings->auth.shell_allowlist.count == 0) {
 			/* An administrator has closed the account: nothing is advised. */
-			doctor_say(doctor, DOCTOR_FAIL, "shell",
-				   "account %s is closed: its shell is %s", account->name,
-				   account->shell);
+			doctor_fail(doctor, "shell", "account %s is closed: its shell is %s",
+				    account->name, account->shell);
 			return;
 		}
-		doctor_say(doctor, DOCTOR_FAIL, "shell", "%s", err.detail);
-		mend_rule(doctor, &err);
+		doctor_fail(doctor, "shell", "%s", err.detail);
+		doctor_mend_key(doctor, err.key, NULL);
 		return;
 	}
 	const char *bash = login_shell_find(settings->general.shell_path);
 	bool there = stat(bash, &found) == 0;
 	if (there && S_ISREG(found.st_mode) && (doctor_permissions(&found, account) & 1) != 0) {
-		doctor_say(doctor, DOCTOR_PASS, "shell", "%s runs the scripts of %s", bash,
-			   account->name);
+		doctor_pass(doctor, "shell", "%s runs the scripts of %s", bash, account->name);
 		return;
 	}
-	doctor_say(doctor, DOCTOR_FAIL, "shell", "%s, which runs scripts, %s", bash,
-		   there ? "is not a program that the user can execute" : "does not exist");
+	doctor_fail(doctor, "shell", "%s, which runs scripts, %s", bash,
+		    there ? "is not a program that the user can execute" : "does not exist");
 	if (settings->general.shell_path != NULL)
-		doctor_mend_key(doctor, "general", "shell_path", "\"/bin/bash\"");
+		doctor_mend_key(doctor, "general.shell_path", "\"/bin/bash\"");
 	else
-		doctor_mend(doctor, "%s install bash",
-			    access("/usr/bin/apt-get", X_OK) == 0 ? "apt-get" : "dnf");
+		doctor_mend_install(doctor, "bash", "bash");
 }
 
 void doctor_check_user(struct doctor *doctor)
@@ -131,24 +122,23 @@ void doctor_check_user(struct doctor *doctor)
 	const struct account *account = none ? &doctor->service : &doctor->account;
 	struct error err = {.detail = ""};
 	if (doctor->user == NULL && !none) {
-		doctor_say(doctor, DOCTOR_SKIP, "user", "no user was named");
+		doctor_skip(doctor, "user", "no user was named");
 		doctor_mend(doctor, "jacamar doctor --user NAME");
 		return;
 	}
 	if (!none && !doctor->has_account) {
 		(void)account_by_name(doctor->user, &doctor->account, &err);
-		doctor_say(doctor, DOCTOR_FAIL, "user", "%s", err.detail);
+		doctor_fail(doctor, "user", "%s", err.detail);
 		return;
 	}
 	if (doctor->settings == NULL) {
-		doctor_say(doctor, DOCTOR_SKIP, "user",
-			   "not checked, because the configuration could not be read");
+		doctor_skip(doctor, "user",
+			    "not checked, because the configuration could not be read");
 		return;
 	}
 	if (none && doctor->user != NULL && strcmp(doctor->user, account->name) != 0)
-		doctor_say(doctor, DOCTOR_SKIP, "user",
-			   "auth.downscope is \"none\": jobs run as %s, not as %s", account->name,
-			   doctor->user);
+		doctor_skip(doctor, "user", "auth.downscope is \"none\": jobs run as %s, not as %s",
+			    account->name, doctor->user);
 	else
 		check_rules(doctor, account);
 	check_reach(doctor, account);
