@@ -89,37 +89,36 @@ static int open_input(const char *path)
 				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 }
 
+/* False if memory is short. */
+static bool make_arguments(const struct explain *explain, struct argv *arguments)
+{
+	const char *option = INPUTS[explain->kind];
+	return argv_add(arguments, "explain") &&
+	       as_service_add_file(arguments, "--configuration", explain->configuration) &&
+	       /* What root cannot open without capabilities, the service account may be able to. */
+	       (explain->input >= 0 ? argv_add(arguments, option) && argv_add(arguments, "-")
+				    : as_service_add_file(arguments, option, explain->path)) &&
+	       as_service_add_file(arguments, "--jwks", explain->keys) &&
+	       (!explain->runs_script || argv_add(arguments, "--run-script")) &&
+	       (!explain->no_auth || argv_add(arguments, "--no-auth"));
+}
+
 /* For root: the service account's own process sees what a job would see. */
 static int run_as_service(const struct explain *explain, struct error *err)
 {
+	const char *service = explain->service.name;
+	const int *input = explain->input >= 0 ? &explain->input : NULL;
+	struct argv arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
-	cleanup_free char *configuration = secure_path_make_absolute(explain->configuration);
-	cleanup_free char *keys =
-		explain->keys != NULL ? secure_path_make_absolute(explain->keys) : NULL;
-	cleanup_free char *input = secure_path_make_absolute(explain->path);
-	if (captured == NULL || configuration == NULL || input == NULL ||
-	    (keys == NULL && explain->keys != NULL))
-		return error_set(err, ERROR_SYSTEM, "out of memory");
-	const char *arguments[AS_SERVICE_ARGUMENTS] = {"explain", "--configuration", configuration};
-	size_t count = 3;
-	arguments[count++] = INPUTS[explain->kind];
-	/* What root cannot open without capabilities, the service account may be able to. */
-	bool is_open = explain->input >= 0;
-	arguments[count++] = is_open ? "-" : input;
-	if (keys != NULL) {
-		arguments[count++] = "--jwks";
-		arguments[count++] = keys;
-	}
-	if (explain->runs_script)
-		arguments[count++] = "--run-script";
-	if (explain->no_auth)
-		arguments[count++] = "--no-auth";
-	if (as_service_run(&explain->service, arguments, is_open ? &explain->input : NULL, captured,
-			   err) != 0)
+	int result = captured != NULL && make_arguments(explain, &arguments)
+			     ? as_service_run(&explain->service, &arguments, input, captured, err)
+			     : error_set(err, ERROR_SYSTEM, "out of memory");
+	argv_free(&arguments);
+	if (result != 0)
 		return error_set(err, err->kind,
 				 "as %s: %s; run this as that account: runuser -u %s -- jacamar "
 				 "explain ...",
-				 explain->service.name, err->detail, explain->service.name);
+				 service, err->detail, service);
 	if (captured->errors[0] != '\0')
 		fprintf(stderr, "%s\n", captured->errors);
 	print_lines(stdout, captured->output);

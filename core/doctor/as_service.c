@@ -20,74 +20,69 @@ static const char SETPRIV[] = "/usr/bin/setpriv";
 static const char *const PROXIES[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
 				      "ALL_PROXY",  "no_proxy",	   "NO_PROXY"};
 
-#define PROXY_COUNT (sizeof(PROXIES) / sizeof(PROXIES[0]))
-
-/* The call, as execve(2) takes it; the arguments borrow from the other members. */
-struct call {
-	char uid[16];
-	char gid[16];
-	char *self;
-	const char *arguments[AS_SERVICE_ARGUMENTS + 8];
-	char *environment[PROXY_COUNT + 3];
-};
-
-static void free_call(struct call *call)
-{
-	free(call->self);
-	for (size_t i = 0; call->environment[i] != NULL; i++)
-		free(call->environment[i]);
-}
-
 /* False if memory is short. */
-static bool set_environment(struct call *call, const struct account *service)
+static bool make_environment(struct argv *environment, const struct account *service)
 {
-	size_t count = 0;
-	call->environment[count++] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
-	if (call->environment[0] != NULL)
-		call->environment[count++] = text_format("HOME=%s", service->home);
-	for (size_t i = 0; i < PROXY_COUNT && call->environment[count - 1] != NULL; i++) {
+	cleanup_free char *home = text_format("HOME=%s", service->home);
+	bool made = home != NULL && argv_add(environment, "PATH=/usr/sbin:/usr/bin:/sbin:/bin") &&
+		    argv_add(environment, home);
+	for (size_t i = 0; i < sizeof(PROXIES) / sizeof(PROXIES[0]); i++) {
 		const char *value = getenv(PROXIES[i]);
+		cleanup_free char *setting =
+			value != NULL ? text_format("%s=%s", PROXIES[i], value) : NULL;
 		if (value != NULL)
-			call->environment[count++] = text_format("%s=%s", PROXIES[i], value);
+			made = made && setting != NULL && argv_add(environment, setting);
 	}
-	return call->environment[count - 1] != NULL;
+	return made;
 }
 
 /* False if memory is short. */
-static bool make_call(struct call *call, const struct account *service,
-		      const char *const *arguments)
+static bool make_call(struct argv *call, const struct account *service,
+		      const struct argv *arguments)
 {
 	struct error err;
-	call->self = trusted_program_find(NULL, &err);
-	snprintf(call->uid, sizeof(call->uid), "%u", (unsigned int)service->uid);
-	snprintf(call->gid, sizeof(call->gid), "%u", (unsigned int)service->gid);
-	const char *const fixed[] = {"setpriv", "--reuid",	 call->uid, "--regid",
-				     call->gid, "--init-groups", "--",	    call->self};
-	const size_t count = sizeof(fixed) / sizeof(fixed[0]);
-	memcpy(call->arguments, fixed, sizeof(fixed));
-	for (size_t i = 0; i < AS_SERVICE_ARGUMENTS && arguments[i] != NULL; i++)
-		call->arguments[count + i] = arguments[i];
-	return call->self != NULL && set_environment(call, service);
+	char uid[16];
+	char gid[16];
+	cleanup_free char *self = trusted_program_find(NULL, &err);
+	bool made = self != NULL;
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)service->uid);
+	snprintf(gid, sizeof(gid), "%u", (unsigned int)service->gid);
+	const char *const before[] = {"setpriv", "--reuid",	  uid,	"--regid",
+				      gid,	 "--init-groups", "--", self};
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		made = made && argv_add(call, before[i]);
+	for (size_t i = 0; i < arguments->count; i++)
+		made = made && argv_add(call, arguments->items[i]);
+	return made;
 }
 
-int as_service_run(const struct account *service, const char *const *arguments, const int *input,
+bool as_service_add_file(struct argv *arguments, const char *option, const char *path)
+{
+	cleanup_free char *absolute = path != NULL ? secure_path_make_absolute(path) : NULL;
+	return path == NULL ||
+	       (absolute != NULL && argv_add(arguments, option) && argv_add(arguments, absolute));
+}
+
+int as_service_run(const struct account *service, const struct argv *arguments, const int *input,
 		   struct unprivileged_output *captured, struct error *err)
 {
-	struct call call = {.self = NULL};
+	struct argv call = {.count = 0};
+	struct argv environment = {.count = 0};
+	bool made = make_call(&call, service, arguments) && make_environment(&environment, service);
 	const struct unprivileged_run run = {
 		.program = SETPRIV,
 		.descriptor = -1,
-		.arguments = (char *const *)call.arguments,
-		.environment = call.environment,
+		.arguments = call.items,
+		.environment = environment.items,
 		.limit_ms = CHECKS_LIMIT_MS,
 		/* An exec gives root its capabilities back: setpriv can change the account. */
 		.may_gain = true,
 		.input = input,
 	};
-	int result = make_call(&call, service, arguments)
-			     ? run_unprivileged(&run, captured, err)
-			     : error_set(err, ERROR_SYSTEM, "out of memory");
-	free_call(&call);
+	int result = made ? run_unprivileged(&run, captured, err)
+			  : error_set(err, ERROR_SYSTEM, "out of memory");
+	argv_free(&call);
+	argv_free(&environment);
 	return result;
 }
 
@@ -121,8 +116,7 @@ static int read_answer(struct doctor *doctor, const struct unprivileged_output *
 	doctor->answer = ended ? json_loadb(captured->output, captured->size, 0, NULL) : NULL;
 	json_t *rows = json_object_get(doctor->answer, "findings");
 	bool good = json_array_size(rows) > 0;
-	doctor_say(doctor, DOCTOR_PASS, "identity", "the checks were made as %s",
-		   doctor->service.name);
+	doctor_pass(doctor, "identity", "the checks were made as %s", doctor->service.name);
 	json_array_foreach (rows, index, row)
 		good = good && add_finding(doctor, row);
 	if (good)
@@ -136,29 +130,20 @@ static int read_answer(struct doctor *doctor, const struct unprivileged_output *
 bool doctor_ask_as_service(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	const bool asked = doctor->asked_for_configuration;
+	struct argv arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
-	/* The other process starts in another directory. */
-	cleanup_free char *configuration =
-		asked ? secure_path_make_absolute(doctor->configuration) : NULL;
-	cleanup_free char *runner_file =
-		doctor->runner_file != NULL ? secure_path_make_absolute(doctor->runner_file) : NULL;
-	const char *const options[][2] = {{"--configuration", configuration},
-					  {"--runner-config", runner_file},
-					  {"--user", doctor->user}};
-	const char *arguments[AS_SERVICE_ARGUMENTS] = {"doctor", "--json"};
-	size_t count = 2;
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (options[i][1] != NULL) {
-			arguments[count++] = options[i][0];
-			arguments[count++] = options[i][1];
-		}
-	int result = -1;
-	if (captured == NULL || (configuration == NULL && asked) ||
-	    (runner_file == NULL && doctor->runner_file != NULL))
-		error_set(&err, ERROR_SYSTEM, "out of memory");
-	else if (as_service_run(&doctor->service, arguments, NULL, captured, &err) == 0)
+	const char *named = doctor->asked_for_configuration ? doctor->configuration : NULL;
+	bool made = captured != NULL && argv_add(&arguments, "doctor") &&
+		    argv_add(&arguments, "--json") &&
+		    as_service_add_file(&arguments, "--configuration", named) &&
+		    as_service_add_file(&arguments, "--runner-config", doctor->runner_file);
+	if (doctor->user != NULL)
+		made = made && argv_add(&arguments, "--user") && argv_add(&arguments, doctor->user);
+	int result = made ? as_service_run(&doctor->service, &arguments, NULL, captured, &err)
+			  : error_set(&err, ERROR_SYSTEM, "out of memory");
+	if (result == 0)
 		result = read_answer(doctor, captured, &err);
+	argv_free(&arguments);
 	memcpy(doctor->service_error, err.detail, sizeof(err.detail));
 	return result == 0;
 }
