@@ -21,6 +21,7 @@
 #include "core/process/cgroup.h"
 #include "core/process/leftovers.h"
 #include "core/protocol/environment.h"
+#include "core/workspace/script.h"
 
 void applet_say(const struct invocation *call, const char *format, ...)
 {
@@ -125,7 +126,8 @@ static void level_out_of_memory_score(void)
  * After sudo: makes everything as if jacamar-auth itself had changed the account, and replaces the
  * environment, which sudo has set.
  */
-static int arrive(struct invocation *call, const struct channel_header *header, struct error *err)
+static int arrive(const struct invocation *call, const struct channel_header *header,
+		  struct error *err)
 {
 	const struct state *state = &header->state;
 	struct downscope_rules rules =
@@ -162,11 +164,9 @@ static void wake_sudo(void)
 	(void)kill(getppid(), SIGCONT);
 }
 
-int applet_open_channel(struct invocation *call, struct channel_reader *channel,
+static int open_channel(const struct invocation *call, struct channel_reader *channel,
 			struct channel_header *header, struct error *err)
 {
-	memset(header, 0, sizeof(*header));
-	*channel = (struct channel_reader){.fd = STDIN_FILENO};
 	level_out_of_memory_score();
 	if (privilege_hide_memory(err) != 0)
 		return -1;
@@ -187,12 +187,34 @@ int applet_open_channel(struct invocation *call, struct channel_reader *channel,
 	return channel_send_number(STDIN_FILENO, getpid(), err);
 }
 
-int applet_close_channel(int exit_code)
+int applet_run_as_user(const struct invocation *call, user_stage *stage)
 {
+	struct error err;
 	struct error ignored; /* then jacamar-auth has ended */
+	struct channel_reader channel = {.fd = STDIN_FILENO};
+	struct channel_header header = {.root = NULL};
+	const char *substage = call->operands[1];
+	int exit_code = -1;
+
+	if ((substage == NULL || applet_check_substage(substage, &err) == 0) &&
+	    open_channel(call, &channel, &header, &err) == 0)
+		exit_code = stage(call, &channel, &header, &err);
+	if (exit_code < 0)
+		applet_fail(call, &err);
+	channel_free_header(&header);
 	wake_sudo();
 	(void)channel_send_number(STDIN_FILENO, exit_code, &ignored);
 	return exit_code;
+}
+
+int applet_check_substage(const char *name, struct error *err)
+{
+	if (script_is_substage(name))
+		return 0;
+	return error_set(err, ERROR_USAGE,
+			 "'%.64s' is not the name of a sub-stage: 1 to 64 characters of "
+			 "[A-Za-z0-9_-]",
+			 name);
 }
 
 bool applet_is_ended(const struct channel_reader *channel)

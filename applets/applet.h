@@ -47,11 +47,26 @@ int explain_applet(struct invocation *call, int argc, char **argv);
 /* -V: version.c. */
 int version_applet(const struct invocation *call);
 
-/* The stages as the user, started by auth over the channel; each returns its exit status. */
-int config_applet(struct invocation *call);
-int prepare_applet(struct invocation *call);
-int run_applet(struct invocation *call);
-int cleanup_applet(struct invocation *call);
+/*
+ * The stages as the user, started by auth over the channel. Each returns its exit code, or -1 with
+ * *err.
+ */
+typedef int user_stage(const struct invocation *call, struct channel_reader *channel,
+		       const struct channel_header *header, struct error *err);
+user_stage config_applet;
+user_stage prepare_applet;
+user_stage run_applet;
+user_stage cleanup_applet;
+
+/*
+ * On the user's side: gives up what a service may have and a login has not, reads the channel's
+ * header and, after sudo, proves that the account has changed completely. Then runs the stage,
+ * sends its exit code over the channel, and returns it. A failure does not return: applet_fail.
+ */
+int applet_run_as_user(const struct invocation *call, user_stage *stage);
+
+/* The runner may pass any name of a sub-stage. */
+int applet_check_substage(const char *name, struct error *err);
 
 /*
  * Reports what a shell has left running, and records it for cleanup in the open directory of the
@@ -86,17 +101,6 @@ void applet_add_place(const char *path, const struct settings *settings, struct 
  * standard output could not be written.
  */
 int applet_printed(const struct invocation *call);
-
-/*
- * On the user's side: gives up what a service may have and a login has not, reads the channel's
- * header and, after sudo, proves that the account has changed completely. The caller calls
- * channel_free_header in any case.
- */
-int applet_open_channel(struct invocation *call, struct channel_reader *channel,
-			struct channel_header *header, struct error *err);
-
-/* Sends the stage's exit code over the channel, and returns it. */
-int applet_close_channel(int exit_code);
 
 /*
  * On the user's side: true if jacamar-auth has ended the stage, or has ended itself. The runner may

@@ -267,13 +267,8 @@ static int run_stage(struct invocation *call, const struct state *job)
 	if (call->operands[0] != NULL) {
 		side.script = call->operands[0];
 		side.substage = call->operands[1];
-		if (!script_is_substage(side.substage)) {
-			error_set(&err, ERROR_USAGE,
-				  "'%.64s' is not the name of a sub-stage: 1 to 64 characters of "
-				  "[A-Za-z0-9_-]",
-				  side.substage);
+		if (applet_check_substage(side.substage, &err) != 0)
 			return outcome_failure(call, job, &err);
-		}
 		if (!is_run_here(job, side.substage))
 			return outcome_skip(call, job);
 	}

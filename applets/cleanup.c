@@ -97,41 +97,31 @@ static int end_batch_jobs(const struct invocation *call, const struct channel_re
 	return batch_clean_up(&batch, err);
 }
 
-int cleanup_applet(struct invocation *call)
+int cleanup_applet(const struct invocation *call, struct channel_reader *channel,
+		   const struct channel_header *header, struct error *err)
 {
-	struct error err;
 	struct error also;
-	struct channel_reader channel;
-	struct channel_header header;
 
-	if (applet_open_channel(call, &channel, &header, &err) != 0)
-		applet_fail(call, &err);
-	if (header.kill_list != NULL) {
-		int code = kill_for_service(&header);
-		channel_free_header(&header);
-		return code;
-	}
+	if (header->kill_list != NULL)
+		return kill_for_service(header);
 	/* The scripts have secrets in them: they are removed also if a process is left. */
-	int ended = end_processes(call, &header.state, &err);
-	struct error batch;
-	if (end_batch_jobs(call, &channel, &header, &batch) != 0) {
+	int ended = end_processes(call, &header->state, err);
+	if (end_batch_jobs(call, channel, header, &also) != 0) {
 		if (ended != 0)
-			applet_say(call, "%s", err.detail);
-		err = batch;
+			applet_say(call, "%s", err->detail);
+		*err = also;
 		ended = -1;
 	}
-	struct error container;
-	if (container_remove(&header.state, &container) != 0)
-		applet_say(call, "%s", container.detail);
-	int removed = header.state.settings.general.retain_logs
+	if (container_remove(&header->state, &also) != 0)
+		applet_say(call, "%s", also.detail);
+	int removed = header->state.settings.general.retain_logs
 			      ? 0
-			      : workspace_remove_scripts(&header.state, &also);
+			      : workspace_remove_scripts(&header->state, &also);
 	if (ended == 0)
-		leave_builds(call, &header.state);
+		leave_builds(call, &header->state);
 	if (ended != 0 && removed != 0)
 		applet_say(call, "%s", also.detail);
-	if (ended != 0 || removed != 0)
-		applet_fail(call, ended != 0 ? &err : &also);
-	channel_free_header(&header);
-	return 0;
+	else if (removed != 0)
+		*err = also;
+	return ended != 0 || removed != 0 ? -1 : 0;
 }

@@ -97,16 +97,9 @@ static int choose_builds(const struct invocation *call, const struct state *stat
 	return result;
 }
 
-int config_applet(struct invocation *call)
+int config_applet(const struct invocation *call, struct channel_reader *channel,
+		  const struct channel_header *header, struct error *err)
 {
-	struct error err;
-	struct channel_reader channel;
-	struct channel_header header;
-
-	if (applet_open_channel(call, &channel, &header, &err) != 0)
-		applet_fail(call, &err);
-	if ((header.data_dir != NULL ? resolve(&channel, &header, &err)
-				     : choose_builds(call, &header.state, &err)) == 0)
-		return 0;
-	applet_fail(call, &err);
+	return header->data_dir != NULL ? resolve(channel, header, err)
+					: choose_builds(call, &header->state, err);
 }

@@ -18,9 +18,9 @@
 
 static const struct stage {
 	const char *name;
-	const char *operands;		     /* and options, for --help */
-	int (*as_user)(struct invocation *); /* behind the channel */
-	int count;			     /* of operands from the runner */
+	const char *operands;		   /* and options, for --help */
+	user_stage *as_user;		   /* behind the channel */
+	int count;			   /* of operands from the runner */
 	int user_count;			   /* of operands from jacamar-auth, env-script included */
 	int (*check)(struct invocation *); /* for --check FILE; NULL: not available */
 } stages[] = {
@@ -169,7 +169,7 @@ static int dispatch(struct invocation *call)
 	}
 	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
-			       ? applet_close_channel(stage->as_user(call))
+			       ? applet_run_as_user(call, stage->as_user)
 			       : applet_usage(call, "", "wrong arguments for env-script");
 	if (count != stage->count)
 		return applet_usage(call, "",

@@ -124,22 +124,16 @@ static int run_commands(const struct invocation *call, const struct channel_read
 	return result;
 }
 
-int prepare_applet(struct invocation *call)
+int prepare_applet(const struct invocation *call, struct channel_reader *channel,
+		   const struct channel_header *header, struct error *err)
 {
-	struct error err;
-	struct channel_reader channel;
-	struct channel_header header;
 	struct builds_lock lock = {.directory = -1, .fd = -1};
 
-	if (applet_open_channel(call, &channel, &header, &err) != 0 ||
-	    take_builds(call, &channel, &header.state, &lock, &err) != 0 ||
-	    workspace_make(&header.state, &err) != 0)
-		applet_fail(call, &err);
+	if (take_builds(call, channel, &header->state, &lock, err) != 0 ||
+	    workspace_make(&header->state, err) != 0)
+		return -1;
 	builds_lock_pause(&lock);
 	builds_lock_close(&lock);
-	greet(&header.state);
-	if (run_commands(call, &channel, &header, &err) != 0)
-		applet_fail(call, &err);
-	channel_free_header(&header);
-	return 0;
+	greet(&header->state);
+	return run_commands(call, channel, header, err);
 }

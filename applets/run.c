@@ -86,13 +86,14 @@ static int run_script(const struct invocation *call, struct channel_reader *chan
 	return result;
 }
 
-static int run(const struct invocation *call, struct channel_reader *channel,
-	       const struct channel_header *header, int *exit_code, struct error *err)
+int run_applet(const struct invocation *call, struct channel_reader *channel,
+	       const struct channel_header *header, struct error *err)
 {
 	struct builds_lock lock;
+	int exit_code = 0;
 	int result = builds_lock_keep(&header->state, BUILDS_LOCK_INTERVAL_S, &lock, err);
 	if (result == 0) {
-		result = run_script(call, channel, header, exit_code, err);
+		result = run_script(call, channel, header, &exit_code, err);
 		/* If the runner has ended, no other stage follows. */
 		if (!applet_is_ended(channel))
 			builds_lock_pause(&lock);
@@ -100,26 +101,5 @@ static int run(const struct invocation *call, struct channel_reader *channel,
 	builds_lock_close(&lock);
 	if (result != 0 && err->kind == ERROR_CANCELLED && !applet_is_ended(channel))
 		return error_set(err, ERROR_SYSTEM, "a signal to jacamar ended this stage");
-	return result;
-}
-
-int run_applet(struct invocation *call)
-{
-	struct error err;
-	struct channel_reader channel;
-	struct channel_header header;
-	int exit_code = 0;
-
-	if (!script_is_substage(call->operands[1])) {
-		error_set(&err, ERROR_USAGE,
-			  "'%.64s' is not the name of a sub-stage: 1 to 64 characters of "
-			  "[A-Za-z0-9_-]",
-			  call->operands[1]);
-		applet_fail(call, &err);
-	}
-	if (applet_open_channel(call, &channel, &header, &err) != 0 ||
-	    run(call, &channel, &header, &exit_code, &err) != 0)
-		applet_fail(call, &err);
-	channel_free_header(&header);
-	return exit_code;
+	return result == 0 ? exit_code : -1;
 }
