@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -77,22 +78,53 @@ int applet_usage(const struct invocation *call, const char *command, const char 
 	return applet_give_up(call, &err);
 }
 
-int applet_tool_option(const struct invocation *call, int option, char **argv,
-		       void (*print_help)(const char *program))
+/* What getopt_long(3) returns for the option of this index. */
+static int number_of(const struct applet_option *options, size_t i)
 {
-	char command[32];
-	snprintf(command, sizeof(command), "%s ", argv[0]);
-	if (option == 'h') {
-		print_help(call->program);
-		return applet_printed(call);
+	return options[i].letter != 0 ? options[i].letter : 256 + (int)i;
+}
+
+/* --help, --version, or a fault. */
+static int end_parsing(const struct invocation *call, const char *command, int given,
+		       const char *word, void (*print_help)(const struct invocation *))
+{
+	if (given == 'V')
+		return version_applet(call);
+	if (given != 'h')
+		return applet_usage(call, command,
+				    given == ':' ? "%.100s needs a value" : "unknown option %.100s",
+				    word);
+	print_help(call);
+	return applet_printed(call);
+}
+
+int applet_parse(const struct invocation *call, const char *command, int argc, char **argv,
+		 const struct applet_option *options,
+		 void (*print_help)(const struct invocation *call))
+{
+	struct option rows[APPLET_OPTIONS_MOST + 3] = {{"help", no_argument, NULL, 'h'},
+						       {"version", no_argument, NULL, 'V'}};
+	char letters[APPLET_OPTIONS_MOST + 4] = ":hV";
+	for (size_t i = 0; options[i].name != NULL; i++) {
+		int has_value = options[i].value != NULL ? required_argument : no_argument;
+		rows[i + 2] =
+			(struct option){options[i].name, has_value, NULL, number_of(options, i)};
+		letters[strlen(letters)] = options[i].letter;
 	}
-	if (option == 'V') {
-		printf("%s %s\n", call->program, JACAMAR_VERSION);
-		return applet_printed(call);
+	opterr = 0;
+	for (int given; (given = getopt_long(argc, argv, letters, rows, NULL)) != -1;) {
+		const struct applet_option *found = options;
+		while (found->name != NULL &&
+		       number_of(options, (size_t)(found - options)) != given)
+			found++;
+		if (found->name == NULL)
+			return end_parsing(call, command, given, argv[optind - 1], print_help);
+		if (found->value != NULL)
+			*found->value = optarg;
+		else
+			*found->flag = true;
 	}
-	return applet_usage(call, command,
-			    option == ':' ? "%.100s needs a value" : "unknown option %.100s",
-			    argv[optind - 1]);
+	return -1;
 }
 
 void applet_add_place(const char *path, const struct settings *settings, struct error *err)

@@ -86,12 +86,23 @@ int applet_give_up(const struct invocation *call, const struct error *err);
 int applet_usage(const struct invocation *call, const char *command, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* An option of a command line: it has a value, or sets a flag. */
+struct applet_option {
+	const char *name; /* NULL: the end of the options */
+	const char **value;
+	bool *flag;
+	char letter; /* its short form; 0: none */
+};
+
+#define APPLET_OPTIONS_MOST 8
+
 /*
- * What all tools (doctor, explain) do with the options 'h' and 'V' of getopt_long(3), and with a
- * fault. `argv` begins with the name of the tool. Returns the exit code.
+ * Reads options up to `optind` of getopt_long(3), with --help and --version; `command` is as in
+ * applet_usage. Returns an exit code, or -1 if there is more to do.
  */
-int applet_tool_option(const struct invocation *call, int option, char **argv,
-		       void (*print_help)(const char *program));
+int applet_parse(const struct invocation *call, const char *command, int argc, char **argv,
+		 const struct applet_option *options,
+		 void (*print_help)(const struct invocation *call));
 
 /* Adds to the error where the configuration at `path` sets the key that the error is about. */
 void applet_add_place(const char *path, const struct settings *settings, struct error *err);

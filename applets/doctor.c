@@ -22,7 +22,7 @@ static const char *const COLOURS[DOCTOR_RESULTS] = {
 	[DOCTOR_FAIL] = "\033[31m",
 };
 
-static void print_help(const char *program)
+static void print_help(const struct invocation *call)
 {
 	printf("Check an installation, and print how to repair it:\n\n"
 	       "  %s doctor [--configuration FILE] [--runner-config FILE] [--user NAME] [--json]\n"
@@ -37,7 +37,7 @@ static void print_help(const char *program)
 	       "\n"
 	       "Run it as the account of GitLab Runner, or as root. It changes nothing.\n"
 	       "See jacamar-doctor(8).\n",
-	       program);
+	       call->program);
 }
 
 static const char *text_of(const char *text)
@@ -97,43 +97,24 @@ static int examine(const struct invocation *call, struct doctor *doctor, bool js
 
 int doctor_applet(struct invocation *call, int argc, char **argv)
 {
-	enum { CONFIGURATION = 256, RUNNER_CONFIG_FILE, USER, JSON };
-	static const struct option options[] = {
-		{"configuration", required_argument, NULL, CONFIGURATION},
-		{"runner-config", required_argument, NULL, RUNNER_CONFIG_FILE},
-		{"user", required_argument, NULL, USER},
-		{"json", no_argument, NULL, JSON},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
-	};
 	bool json = false;
 	cleanup_free struct doctor *doctor = calloc(1, sizeof(*doctor));
 	if (doctor == NULL)
 		return applet_usage(call, "doctor ", "out of memory");
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
-		switch (option) {
-		case CONFIGURATION:
-			doctor->configuration = optarg;
-			break;
-		case RUNNER_CONFIG_FILE:
-			doctor->runner_file = optarg;
-			break;
-		case USER:
-			doctor->user = optarg;
-			break;
-		case JSON:
-			json = true;
-			break;
-		default:
-			return applet_tool_option(call, option, argv, print_help);
-		}
-	}
+	const struct applet_option options[] = {
+		{"configuration", .value = &doctor->configuration},
+		{"runner-config", .value = &doctor->runner_file},
+		{"user", .value = &doctor->user},
+		{"json", .flag = &json},
+		{.name = NULL},
+	};
+	int code = applet_parse(call, "doctor ", argc, argv, options, print_help);
+	if (code >= 0)
+		return code;
 	if (optind < argc)
 		return applet_usage(call, "doctor ", "doctor takes no argument: %.100s",
 				    argv[optind]);
-	int code = examine(call, doctor, json);
+	code = examine(call, doctor, json);
 	doctor_free(doctor);
 	return code;
 }

@@ -23,8 +23,9 @@
 #include "core/privilege/confined_uids.h"
 #include "core/privilege/downscope.h"
 
-static void print_help(const char *program)
+static void print_help(const struct invocation *call)
 {
+	const char *program = call->program;
 	printf("Explain which rule of a configuration admits or refuses a job, without running "
 	       "it:\n\n"
 	       "  %s explain --configuration FILE --token FILE [--jwks FILE] [--run-script]\n"
@@ -73,12 +74,12 @@ static int find_service(struct explain *explain, struct error *err)
 }
 
 /* Prints what another process has said, which may be forged. */
-static void print_lines(FILE *file, char *text)
+static void print_lines(char *text)
 {
 	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
 		text_make_printable(line);
 		if (line[0] != '\0' || text != NULL)
-			fprintf(file, "%s\n", line);
+			printf("%s\n", line);
 	}
 }
 
@@ -121,7 +122,7 @@ static int run_as_service(const struct explain *explain, struct error *err)
 				 service, err->detail, service);
 	if (captured->errors[0] != '\0')
 		fprintf(stderr, "%s\n", captured->errors);
-	print_lines(stdout, captured->output);
+	print_lines(captured->output);
 	int printed = applet_printed(explain->call);
 	return printed != 0 || !WIFEXITED(captured->status) ? explain->call->system_failure
 							    : WEXITSTATUS(captured->status);
@@ -170,47 +171,28 @@ static int run(struct explain *explain, struct error *err)
 /* Returns an exit code, or -1 with the options in *explain. */
 static int parse_options(struct explain *explain, int argc, char **argv)
 {
-	enum { CONFIGURATION = 256, JWKS, RUN_SCRIPT, NO_AUTH };
-	static const struct option options[] = {
-		{"configuration", required_argument, NULL, CONFIGURATION},
-		{"token", required_argument, NULL, EXPLAIN_TOKEN},
-		{"response", required_argument, NULL, EXPLAIN_RESPONSE},
-		{"replay", required_argument, NULL, EXPLAIN_REPLAY},
-		{"jwks", required_argument, NULL, JWKS},
-		{"run-script", no_argument, NULL, RUN_SCRIPT},
-		{"no-auth", no_argument, NULL, NO_AUTH},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	const char *paths[EXPLAIN_INPUTS] = {NULL};
+	const struct applet_option options[] = {
+		{"configuration", .value = &explain->configuration},
+		{"token", .value = &paths[EXPLAIN_TOKEN]},
+		{"response", .value = &paths[EXPLAIN_RESPONSE]},
+		{"replay", .value = &paths[EXPLAIN_REPLAY]},
+		{"jwks", .value = &explain->keys},
+		{"run-script", .flag = &explain->runs_script},
+		{"no-auth", .flag = &explain->no_auth},
+		{.name = NULL},
 	};
 	const struct invocation *call = explain->call;
 	int inputs = 0;
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":hV", options, NULL)) != -1;) {
-		switch (option) {
-		case CONFIGURATION:
-			explain->configuration = optarg;
-			break;
-		case EXPLAIN_TOKEN:
-		case EXPLAIN_RESPONSE:
-		case EXPLAIN_REPLAY:
-			explain->kind = (enum explain_input)option;
-			explain->path = optarg;
+	int code = applet_parse(call, "explain ", argc, argv, options, print_help);
+	if (code >= 0)
+		return code;
+	for (int kind = 0; kind < EXPLAIN_INPUTS; kind++)
+		if (paths[kind] != NULL) {
+			explain->kind = (enum explain_input)kind;
+			explain->path = paths[kind];
 			inputs++;
-			break;
-		case JWKS:
-			explain->keys = optarg;
-			break;
-		case RUN_SCRIPT:
-			explain->runs_script = true;
-			break;
-		case NO_AUTH:
-			explain->no_auth = true;
-			break;
-		default:
-			return applet_tool_option(call, option, argv, print_help);
 		}
-	}
 	if (optind < argc)
 		return applet_usage(call, "explain ", "explain takes no argument: %.100s",
 				    argv[optind]);

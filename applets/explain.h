@@ -8,7 +8,7 @@
 #include "config/settings.h"
 #include "core/lib/account.h"
 
-enum explain_input { EXPLAIN_NOTHING, EXPLAIN_TOKEN, EXPLAIN_RESPONSE, EXPLAIN_REPLAY };
+enum explain_input { EXPLAIN_TOKEN, EXPLAIN_RESPONSE, EXPLAIN_REPLAY, EXPLAIN_INPUTS };
 
 struct explain {
 	const struct invocation *call;

@@ -183,45 +183,21 @@ static int dispatch(struct invocation *call)
 /* Parses the options. Returns an exit code, or -1 with call->stage set. */
 static int parse_options(struct invocation *call, int argc, char **argv)
 {
-	enum { NO_AUTH = 256, CONFIGURATION, CHECK, LIST };
-	static const struct option options[] = {
-		{"unobfuscated", no_argument, NULL, 'u'},
-		{"no-auth", no_argument, NULL, NO_AUTH},
-		{"configuration", required_argument, NULL, CONFIGURATION},
-		{"check", required_argument, NULL, CHECK},
-		{"list", no_argument, NULL, LIST},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	bool lists = false;
+	const struct applet_option options[] = {
+		{"unobfuscated", .flag = &call->unobfuscated, .letter = 'u'},
+		{"no-auth", .flag = &call->no_auth},
+		{"configuration", .value = &call->configuration},
+		{"check", .value = &call->check},
+		{"list", .flag = &lists},
+		{.name = NULL},
 	};
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":uhV", options, NULL)) != -1;) {
-		switch (option) {
-		case 'u':
-			call->unobfuscated = true;
-			break;
-		case NO_AUTH:
-			call->no_auth = true;
-			break;
-		case CONFIGURATION:
-			call->configuration = optarg;
-			break;
-		case CHECK:
-			call->check = optarg;
-			break;
-		case LIST:
-			print_list();
-			return applet_printed(call);
-		case 'h':
-			print_help(call);
-			return applet_printed(call);
-		case 'V':
-			return version_applet(call);
-		case ':':
-			return applet_usage(call, "", "%.100s needs a value", argv[optind - 1]);
-		default:
-			return applet_usage(call, "", "unknown option %.100s", argv[optind - 1]);
-		}
+	int code = applet_parse(call, "", argc, argv, options, print_help);
+	if (code >= 0)
+		return code;
+	if (lists) {
+		print_list();
+		return applet_printed(call);
 	}
 	if (optind == argc)
 		return applet_usage(
