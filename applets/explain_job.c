@@ -22,12 +22,10 @@
 #include "core/privilege/trusted_program.h"
 #include "core/stage/plan.h"
 
-static const char PASS[] = "pass";
-static const char REFUSE[] = "refuse";
-static const char ERROR[] = "error";
-static const char EXPIRED[] = "expired";
-static const char NOT_CHECKED[] = "not checked";
-static const char NOT_REACHED[] = "not reached";
+enum outcome { PASS, REFUSE, ERROR, EXPIRED, NOT_CHECKED, NOT_REACHED, OUTCOMES };
+
+static const char *const OUTCOME_NAMES[OUTCOMES] = {"pass",    "refuse",      "error",
+						    "expired", "not checked", "not reached"};
 
 /* One job, and the first failure of its checks: that decides. */
 struct explanation {
@@ -35,55 +33,45 @@ struct explanation {
 	struct plan plan; /* without cookie and reference; does not own the settings */
 	char *target;	  /* the account that the job asks for, or NULL */
 	bool knows_target;
-	bool has_expired;
-	bool is_unchecked;	/* a check was not made */
+	bool had[OUTCOMES];	/* some check has ended so */
 	const char *decided_by; /* NULL: no check has failed */
 	struct error decision;
 };
 
-__attribute__((format(printf, 3, 4))) static void report(const char *outcome, const char *check,
-							 const char *format, ...)
+/* Prints how a check has ended, and the place of `key`, unless that is "". */
+__attribute__((format(printf, 5, 6))) static void report(struct explanation *job,
+							 enum outcome outcome, const char *check,
+							 const char *key, const char *format, ...)
 {
 	char text[ERROR_TEXT_SIZE];
+	char place[ERROR_TEXT_SIZE] = "";
+	size_t line = schema_line(job->explain->settings, key);
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	text_make_printable(text);
-	if (text[0] != '\0')
-		printf("%-12s %-18s %s\n", outcome, check, text);
-	else
-		printf("%-12s %s\n", outcome, check);
-}
-
-/* With the place of `key`, unless that is "". */
-static void report_key(const struct explanation *job, const char *outcome, const char *check,
-		       const char *key, const char *text)
-{
-	const char *path = job->explain->configuration;
-	size_t line = schema_line(job->explain->settings, key);
+	bool has_text = text[0] != '\0';
 	if (line > 0)
-		report(outcome, check, "%s (%s:%zu)", text[0] != '\0' ? text : key, path, line);
-	else if (key[0] == '\0')
-		report(outcome, check, "%s", text);
-	else if (text[0] == '\0')
-		report(outcome, check, "%s is not set", key);
+		snprintf(place, sizeof(place), "%s (%s:%zu)", has_text ? "" : key,
+			 job->explain->configuration, line);
+	else if (key[0] != '\0')
+		snprintf(place, sizeof(place), has_text ? " (%s is not set)" : "%s is not set",
+			 key);
+	text_make_printable(text);
+	text_make_printable(place);
+	job->had[outcome] = true;
+	if (has_text || place[0] != '\0')
+		printf("%-12s %-18s %s%s\n", OUTCOME_NAMES[outcome], check, text, place);
 	else
-		report(outcome, check, "%s (%s is not set)", text, key);
-}
-
-static void report_unchecked(struct explanation *job, const char *check, const char *key,
-			     const char *text)
-{
-	job->is_unchecked = true;
-	report_key(job, NOT_CHECKED, check, key, text);
+		printf("%-12s %s\n", OUTCOME_NAMES[outcome], check);
 }
 
 static void report_failure(struct explanation *job, const char *check, const struct error *err)
 {
 	struct error line = *err;
 	applet_add_place(job->explain->configuration, job->explain->settings, &line);
-	report(line.kind == ERROR_DENIED ? REFUSE : ERROR, check, "%s%s", line.detail, line.place);
+	report(job, line.kind == ERROR_DENIED ? REFUSE : ERROR, check, "", "%s%s", line.detail,
+	       line.place);
 	if (job->decided_by != NULL)
 		return;
 	job->decided_by = check;
@@ -157,45 +145,40 @@ static int open_keys(const struct explain *explain, struct error *err)
 					 "cannot open %s: %s", path, strerror(errno));
 }
 
-static void report_signature(struct explanation *job, const struct examination *found,
-			     const struct error *unopened)
+static void report_signature(struct explanation *job, const struct error *fault)
 {
 	const char *option = job->explain->keys;
 	const char *configured = job->explain->settings->general.jwks_file;
-	if (unopened->kind != ERROR_NONE)
-		report_failure(job, "signature", unopened);
+	if (fault->kind != ERROR_NONE)
+		report_failure(job, "signature", fault);
 	else if (option == NULL && configured == NULL)
-		report_unchecked(job, "signature", "general.jwks_file",
-				 "the server's keys are not fetched; name them with --jwks FILE");
-	else if (found->signature.kind != ERROR_NONE)
-		report_failure(job, "signature", &found->signature);
+		report(job, NOT_CHECKED, "signature", "general.jwks_file",
+		       "the server's keys are not fetched; name them with --jwks FILE");
 	else if (option != NULL)
-		report(PASS, "signature", "by a key of %s", option);
+		report(job, PASS, "signature", "", "by a key of %s", option);
 	else
-		report_key(job, PASS, "signature", "general.jwks_file", "");
+		report(job, PASS, "signature", "general.jwks_file", "%s", "");
 }
 
 static void report_content(struct explanation *job, const struct examination *found,
 			   bool knows_server)
 {
 	const struct general_settings *general = &job->explain->settings->general;
-	job->has_expired = found->times.kind != ERROR_NONE;
-	if (job->has_expired)
-		report(EXPIRED, "validity", "%s", found->times.detail);
+	if (found->times.kind != ERROR_NONE)
+		report(job, EXPIRED, "validity", "", "%s", found->times.detail);
 	else if (found->content.kind == ERROR_NONE)
-		report(PASS, "validity", "the id token is valid now");
+		report(job, PASS, "validity", "", "the id token is valid now");
 	if (found->content.kind != ERROR_NONE)
 		report_failure(job, "claims", &found->content);
 	else
-		report_key(job, PASS, "claims", "general.jwt_required_aud",
-			   general->jwt_required_aud == NULL ? "any audience" : "");
+		report(job, PASS, "claims", "general.jwt_required_aud", "%s",
+		       general->jwt_required_aud == NULL ? "any audience" : "");
 	if (!knows_server)
-		report_unchecked(job, "issuer", "general.gitlab_server",
-				 "no setting and no job response names the GitLab server");
+		report(job, NOT_CHECKED, "issuer", "general.gitlab_server",
+		       "no setting and no job response names the GitLab server");
 	if (job->explain->kind != EXPLAIN_RESPONSE)
-		report_unchecked(
-			job, "job", "",
-			"whether the id token is of the job that uses it: that needs --response");
+		report(job, NOT_CHECKED, "job", "",
+		       "whether the id token is of the job that uses it: that needs --response");
 }
 
 /* True if there are claims for the rules. */
@@ -208,12 +191,13 @@ static bool explain_token(struct explanation *job)
 	const struct general_settings *general = &job->explain->settings->general;
 	cleanup_free struct examination *found = calloc(1, sizeof(*found));
 	if (plan->token[0] == '\0') {
-		int missing = plan_require_token(plan, &err);
-		if (missing != 0)
+		bool is_needed = plan_require_token(plan, &err) != 0;
+		if (is_needed)
 			report_failure(job, "token", &err);
 		else
-			report(PASS, "token", "the job has none, and no setting needs one");
-		return missing == 0;
+			report(job, PASS, "token", "",
+			       "the job has none, and no setting needs one");
+		return !is_needed;
 	}
 	bool knows_server = identity_server(general, &plan->job, &server, &err) == 0;
 	cleanup_close int keys = open_keys(job->explain, &unopened);
@@ -225,18 +209,16 @@ static bool explain_token(struct explanation *job)
 		.job = job->explain->kind == EXPLAIN_RESPONSE ? &plan->job : NULL,
 		.now = time(NULL),
 	};
-	if (found == NULL || examination_run(&terms, found, &err) != 0) {
-		if (found == NULL)
-			error_set(&err, ERROR_SYSTEM, "out of memory");
+	if (found == NULL)
+		error_set(&err, ERROR_SYSTEM, "out of memory");
+	else if (examination_run(&terms, found, &err) == 0)
+		err = found->form;
+	if (err.kind != ERROR_NONE) {
 		report_failure(job, "token", &err);
 		return false;
 	}
-	if (found->form.kind != ERROR_NONE) {
-		report_failure(job, "token", &found->form);
-		return false;
-	}
-	report(PASS, "token", "a signed JSON Web Token");
-	report_signature(job, found, &unopened);
+	report(job, PASS, "token", "", "a signed JSON Web Token");
+	report_signature(job, unopened.kind != ERROR_NONE ? &unopened : &found->signature);
 	report_content(job, found, knows_server);
 	plan->identity.claims = found->claims;
 	return found->content.kind == ERROR_NONE;
@@ -257,19 +239,13 @@ static int assume_accepted(const struct runas_settings *settings,
 
 static void report_unasked(struct explanation *job)
 {
-	const char *target = job->target;
+	const char *target = job->target != NULL ? job->target : "";
 	const char *variable = job->explain->settings->auth.runas.user_variable;
-	char text[ERROR_TEXT_SIZE];
-	bool asks = target != NULL && target[0] != '\0';
-	int used = snprintf(text, sizeof(text),
-			    "the script is not run; the checks below assume that it accepts the "
-			    "job%s%.*s",
-			    asks ? " as " : " and names no account", ACCOUNT_NAME_SIZE,
-			    asks ? target : "");
-	if (variable != NULL && !job->knows_target)
-		snprintf(text + used, sizeof(text) - (size_t)used,
-			 ", and that the job does not set %s", variable);
-	report_unchecked(job, POLICY_RUNAS, "auth.runas.validation_script", text);
+	bool is_unknown = variable != NULL && !job->knows_target;
+	report(job, NOT_CHECKED, POLICY_RUNAS, "auth.runas.validation_script",
+	       "the script is not run; the checks below assume that it accepts the job%s%.*s%s%s",
+	       target[0] != '\0' ? " as " : " and names no account", ACCOUNT_NAME_SIZE, target,
+	       is_unknown ? ", and that the job does not set " : "", is_unknown ? variable : "");
 }
 
 static const char *account_so_far(const struct applicant *applicant)
@@ -290,7 +266,7 @@ static bool explain_rules(struct explanation *job, bool reached)
 		applicant->admitted[0] = '\0';
 		applicant->admitted_by = NULL;
 		if (!reached) {
-			report(NOT_REACHED, rule->name, "%s", rule->key);
+			report(job, NOT_REACHED, rule->name, "", "%s", rule->key);
 		} else if (rule->check(applicant, &err) != 0) {
 			report_failure(job, rule->name, &err);
 			reached = !rule->needed;
@@ -298,8 +274,8 @@ static bool explain_rules(struct explanation *job, bool reached)
 			report_unasked(job);
 		} else {
 			const char *by = applicant->admitted_by;
-			report_key(job, PASS, rule->name, by != NULL ? by : rule->key,
-				   rule->needed ? account_so_far(applicant) : applicant->admitted);
+			report(job, PASS, rule->name, by != NULL ? by : rule->key, "%s",
+			       rule->needed ? account_so_far(applicant) : applicant->admitted);
 		}
 	}
 	return reached && applicant->account.name[0] != '\0';
@@ -316,43 +292,36 @@ static void explain_program(struct explanation *job, bool reached)
 	if (applicant->settings->downscope != DOWNSCOPE_SETUID || explain->service.uid == 0)
 		return;
 	if (!reached)
-		report(NOT_REACHED, check, "%s", explain->program);
+		report(job, NOT_REACHED, check, "", "%s", explain->program);
 	else if (stat(explain->program, &file) != 0)
-		report_unchecked(job, check, "", "this program's own jacamar-auth is not found");
+		report(job, NOT_CHECKED, check, "", "this program's own jacamar-auth is not found");
 	else if (trusted_program_check_everyone(&file, explain->program, &err) != 0 ||
 		 trusted_program_check_group(&file, explain->program, &applicant->account,
 					     &applicant->groups, &err) != 0)
 		report_failure(job, check, &err);
 	else
-		report(PASS, check, "%s cannot execute %s", applicant->account.name,
+		report(job, PASS, check, "", "%s cannot execute %s", applicant->account.name,
 		       explain->program);
-}
-
-static void print_conclusion(const struct explanation *job)
-{
-	const struct account *account = &job->plan.applicant.account;
-	if (job->decided_by != NULL) {
-		printf("\nThe job %s (%s): %s%s\n",
-		       job->decision.kind == ERROR_DENIED ? "is refused" : "fails", job->decided_by,
-		       job->decision.detail, job->decision.place);
-		return;
-	}
-	printf("\nNo check refuses the job: it runs as %s (uid %u).\n", account->name,
-	       (unsigned int)account->uid);
-	if (job->has_expired)
-		printf("This is as of a time when its token was valid.\n");
-	if (job->is_unchecked)
-		printf("A check that was not made may still refuse it.\n");
 }
 
 static int conclude(const struct explanation *job)
 {
 	const struct invocation *call = job->explain->call;
-	print_conclusion(job);
+	const struct account *account = &job->plan.applicant.account;
+	bool is_refused = job->decision.kind == ERROR_DENIED;
+	if (job->decided_by != NULL)
+		printf("\nThe job %s (%s): %s%s\n", is_refused ? "is refused" : "fails",
+		       job->decided_by, job->decision.detail, job->decision.place);
+	else
+		printf("\nNo check refuses the job: it runs as %s (uid %u).\n%s%s", account->name,
+		       (unsigned int)account->uid,
+		       job->had[EXPIRED] ? "This is as of a time when its token was valid.\n" : "",
+		       job->had[NOT_CHECKED] ? "A check that was not made may still refuse it.\n"
+					     : "");
 	int printed = applet_printed(call);
 	if (printed != 0 || job->decided_by == NULL)
 		return printed;
-	return job->decision.kind == ERROR_DENIED ? 1 : call->system_failure;
+	return is_refused ? 1 : call->system_failure;
 }
 
 int explain_job(const struct explain *explain)
@@ -374,8 +343,8 @@ int explain_job(const struct explain *explain)
 	else
 		report_failure(job, "job", &err);
 	if (explain->settings->auth.confirm_job)
-		report_unchecked(job, "confirmation", "auth.confirm_job",
-				 "the server is not asked about the job");
+		report(job, NOT_CHECKED, "confirmation", "auth.confirm_job",
+		       "the server is not asked about the job");
 	job->plan.applicant = (struct applicant){
 		.settings = &explain->settings->auth,
 		.sources = &sources,
@@ -388,12 +357,10 @@ int explain_job(const struct explain *explain)
 	explain_program(job, reached);
 	if (explain->settings->auth.pam_account != NULL &&
 	    explain->settings->auth.downscope == DOWNSCOPE_SETUID)
-		report_unchecked(job, "PAM account", "auth.pam_account",
-				 "PAM is asked only as the user");
+		report(job, NOT_CHECKED, "PAM account", "auth.pam_account",
+		       "PAM is asked only as the user");
 	int code = conclude(job);
-	if (job->plan.token != NULL)
-		explicit_bzero(job->plan.token, JOB_TOKEN_SIZE);
-	free(job->plan.token);
+	plan_free_token(&job->plan);
 	free(job->target);
 	free(job);
 	return code;

@@ -237,29 +237,18 @@ static int apply(const struct explain *explain, const struct record *record,
 		return error_set(err, ERROR_SYSTEM,
 				 "the record does not have the identities of the person, which "
 				 "identity_providers of [[auth.rule]] needs");
-	if (result == 0)
-		return 0;
-	if (strcmp(err->key, "auth.identity_provider") == 0 &&
+	/* Another check refused it, or a release that did not record the rule. */
+	if (result == 0 && !record->was_allowed && record->rule[0] == '\0')
+		return error_set(err, ERROR_SYSTEM,
+				 "the rules admit it, but the record does not name the rule that "
+				 "refused it");
+	if (result != 0 && strcmp(err->key, "auth.identity_provider") == 0 &&
 	    strcmp(record->provider, auth->identity_provider) != 0)
 		return error_set(err, ERROR_SYSTEM, "the record does not have the identity at %s",
 				 auth->identity_provider);
-	applet_add_place(explain->configuration, explain->settings, err);
-	return -1;
-}
-
-static enum verdict compare(const struct record *record, const struct applicant *applicant,
-			    int result, const struct error *err)
-{
-	if (result != 0 && err->kind != ERROR_DENIED)
-		return NOT_KNOWN;
-	if (record->was_allowed)
-		return result == 0 && strcmp(record->account, applicant->account.name) == 0
-			       ? SAME
-			       : DIFFERS;
 	if (result != 0)
-		return SAME;
-	/* Another check refused it, or a release that did not record the rule. */
-	return record->rule[0] != '\0' ? DIFFERS : NOT_KNOWN;
+		applet_add_place(explain->configuration, explain->settings, err);
+	return result;
 }
 
 static void print_then(const struct record *record)
@@ -283,22 +272,20 @@ static enum verdict replay_record(const struct explain *explain, const struct re
 	if (!record->was_allowed && !has_token && record->rule[0] == '\0')
 		return BEFORE_RULES;
 	int result = apply(explain, record, &applicant, &err);
-	enum verdict verdict = compare(record, &applicant, result, &err);
-	if (verdict == SAME)
+	const char *now = applicant.account.name;
+	bool is_known = result == 0 || err.kind == ERROR_DENIED;
+	if (is_known && record->was_allowed == (result == 0) &&
+	    (result != 0 || strcmp(record->account, now) == 0))
 		return SAME;
 	print_then(record);
-	if (verdict == DIFFERS && result == 0)
-		printf(" -> allowed as %s\n", applicant.account.name);
-	else if (verdict == DIFFERS)
+	if (result == 0)
+		printf(" -> allowed as %s\n", now);
+	else if (is_known)
 		printf(" -> refused (%s): %s%s\n",
 		       applicant.rule != NULL ? applicant.rule : "token", err.detail, err.place);
 	else
-		printf(" -> not known: %s%s\n",
-		       result != 0 ? err.detail
-				   : "the rules admit it, but the record does not name the rule "
-				     "that refused it",
-		       err.place);
-	return verdict;
+		printf(" -> not known: %s%s\n", err.detail, err.place);
+	return is_known ? DIFFERS : NOT_KNOWN;
 }
 
 /* The text of a decision of config in the line, which may begin with a prefix of syslog. */
