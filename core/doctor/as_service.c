@@ -102,7 +102,7 @@ static bool add_finding(struct doctor *doctor, json_t *row)
 		return false;
 	doctor_say(doctor, (enum doctor_result)known, check, "%s", what);
 	if (remedy != NULL)
-		doctor_mend(doctor, "%s", remedy);
+		doctor_mend_text(doctor, remedy);
 	return true;
 }
 

@@ -21,19 +21,20 @@
 
 static void mend_reading(struct doctor *doctor, bool foreign, const struct stat *found)
 {
-	struct doctor_word file = doctor_quote(doctor->configuration);
+	const char *path = doctor->configuration;
+	char group[ACCOUNT_NAME_SIZE];
 	/* The runner's file may name any file of the system. */
-	if (!doctor->asked_for_configuration)
+	if (!doctor->asked_for_configuration) {
 		doctor_mend(doctor, "set config_args in %s to a file that %s can read",
-			    doctor_quote(doctor->runner_file).text,
-			    doctor_quote(doctor->service.name).text);
-	else if (foreign)
-		doctor_mend_copy(doctor, doctor->configuration, "0600", doctor->service.name);
-	else if (found->st_uid == doctor->service.uid)
-		doctor_mend(doctor, "chmod u+r %s", file.text);
-	else
-		doctor_mend(doctor, "chgrp -h %s %s && chmod g+r %s", doctor_group(doctor).text,
-			    file.text, file.text);
+			    doctor->runner_file, doctor->service.name);
+	} else if (foreign) {
+		doctor_mend_copy(doctor, path, "0600", doctor->service.name);
+	} else if (found->st_uid == doctor->service.uid) {
+		doctor_mend(doctor, "chmod u+r %s", path);
+	} else {
+		doctor_group(doctor, group);
+		doctor_mend(doctor, "chgrp -h %s %s && chmod g+r %s", group, path, path);
+	}
 }
 
 /* Its owner and mode. True if its contents may be checked. */
@@ -65,7 +66,7 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 		if (foreign)
 			mend_reading(doctor, foreign, found);
 		else
-			doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
+			doctor_mend(doctor, "chmod go-w %s", path);
 	} else {
 		doctor_pass(doctor, "configuration mode", "%s has mode %04o", path,
 			    found->st_mode & 07777);
@@ -78,14 +79,14 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 static void say_error(struct doctor *doctor, const char *line)
 {
 	size_t length = strlen(doctor->configuration);
-	const char *number = line + length + 1;
-	size_t digits = 0;
-	if (strncmp(line, doctor->configuration, length) == 0 && line[length] == ':')
-		digits = strspn(number, TEXT_DIGIT);
+	bool has_number = strncmp(line, doctor->configuration, length) == 0 &&
+			  line[length] == ':' && line[length + 1] != ' ';
+	size_t number = has_number ? strtoul(line + length + 1, NULL, 10) : 0;
 	doctor_fail(doctor, "configuration", "%s", line);
-	doctor_mend(doctor, "\"${EDITOR:-vi}\" %s%.*s%s%s", digits > 0 ? "+" : "", (int)digits,
-		    digits > 0 ? number : "", digits > 0 ? " " : "",
-		    doctor_quote(doctor->configuration).text);
+	if (number > 0)
+		doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", number, doctor->configuration);
+	else
+		doctor_mend(doctor, "\"${EDITOR:-vi}\" %s", doctor->configuration);
 }
 
 static void say_errors(struct doctor *doctor)
@@ -100,7 +101,7 @@ static void say_errors(struct doctor *doctor)
 		return;
 	doctor_fail(doctor, "configuration",
 		    "there are more errors; this command prints all of them:");
-	doctor_mend(doctor, "jacamar config --check %s", doctor_quote(doctor->configuration).text);
+	doctor_mend(doctor, "jacamar config --check %s", doctor->configuration);
 }
 
 /* Reports errors that depend on this host, too, not on the file alone. True if it found none. */
@@ -133,10 +134,11 @@ static void check_downscope(struct doctor *doctor)
 	doctor_warn(doctor, "downscope",
 		    "jacamar --no-auth ignores auth.downscope: all jobs run as %s",
 		    doctor->service.name);
-	doctor_mend(doctor, "call jacamar-auth in %s, or set auth.downscope = \"none\" in %s",
-		    doctor->runner_file != NULL ? doctor_quote(doctor->runner_file).text
-						: "the runner's config.toml",
-		    doctor_quote(doctor->configuration).text);
+	if (doctor->runner_file != NULL)
+		doctor_mend(doctor, "call jacamar-auth in %s, or ", doctor->runner_file);
+	else
+		doctor_mend(doctor, "call jacamar-auth in the runner's config.toml, or ");
+	doctor_mend(doctor, "set auth.downscope = \"none\" in %s", doctor->configuration);
 }
 
 /* A login is only as trustworthy as the rules of GitLab, which cannot be seen from here. */
@@ -205,13 +207,16 @@ static void check_program(struct doctor *doctor, const char *title, const char *
 	struct error ignored;
 	cleanup_free char *resolved = trusted_program_resolve(script, use, &err);
 	cleanup_free char *trusted = secure_path_examine(script, &terms, &fault, &ignored);
-	if (resolved == NULL && fault.entry[0] != '\0')
+	if (resolved == NULL && fault.entry[0] != '\0') {
 		doctor_say_fault(doctor, title, script, &fault);
-	else if (doctor_judge(doctor, title, resolved != NULL, &err,
-			      "%s is executable, and no other account can replace it", script))
+		doctor_mend_fault(doctor, &fault);
 		return;
-	else if (trusted != NULL)
-		doctor_mend(doctor, "chmod a+x %s", doctor_quote(trusted).text);
+	}
+	if (doctor_judge(doctor, title, resolved != NULL, &err,
+			 "%s is executable, and no other account can replace it", script))
+		return;
+	if (trusted != NULL)
+		doctor_mend(doctor, "chmod a+x %s", trusted);
 	else
 		doctor_mend_key(doctor, key, NULL);
 }
@@ -245,8 +250,8 @@ static void check_log_file(struct doctor *doctor, const char *path)
 	if (there)
 		doctor_mend_key(doctor, "auth.logging.location", NULL);
 	else
-		doctor_mend(doctor, "install -D -m 0640 -o %s /dev/null %s",
-			    doctor_quote(doctor->service.name).text, doctor_quote(path).text);
+		doctor_mend(doctor, "install -D -m 0640 -o %s /dev/null %s", doctor->service.name,
+			    path);
 }
 
 /* If the log is off, the reasons of refusals go to the local syslog, if there is one. */
@@ -264,7 +269,7 @@ static void check_syslog(struct doctor *doctor)
 	doctor_mend(doctor,
 		    "set auth.logging.enabled = true and auth.logging.location = \"/LOG/FILE\" in "
 		    "%s",
-		    doctor_quote(doctor->configuration).text);
+		    doctor->configuration);
 }
 
 static void check_log(struct doctor *doctor)
@@ -296,8 +301,7 @@ static void say_missing(struct doctor *doctor, int why)
 	else if (why == EACCES)
 		doctor_mend_closed(doctor, path);
 	else
-		doctor_mend(doctor, "jacamar doctor --configuration %s",
-			    is_other ? doctor_quote(other).text : "FILE");
+		doctor_mend(doctor, "jacamar doctor --configuration %s", is_other ? other : "FILE");
 }
 
 void doctor_check_configuration(struct doctor *doctor)

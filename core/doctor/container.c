@@ -91,7 +91,7 @@ static void check_ranges(struct doctor *doctor)
 		"the ids of an image, unless a directory service has it",
 		account->name);
 	doctor_mend(doctor, "usermod --add-subuids FIRST-LAST --add-subgids FIRST-LAST %s",
-		    doctor_quote(account->name).text);
+		    account->name);
 }
 
 /* With a set-user-ID bit, the programs need more capabilities than a hardened service leaves. */
@@ -119,8 +119,8 @@ static void check_mappers(struct doctor *doctor)
 		if (!there)
 			doctor_mend_install(doctor, "uidmap", "shadow-utils");
 		else
-			doctor_mend(doctor, "chmod u-s %s && setcap cap_set%cid=ep %s", paths[i],
-				    i == 0 ? 'u' : 'g', paths[i]);
+			doctor_mend(doctor, "chmod u-s %s && setcap cap_set%sid=ep %s", paths[i],
+				    i == 0 ? "u" : "g", paths[i]);
 		return;
 	}
 	doctor_pass(doctor, "newuidmap", "newuidmap and newgidmap can map ids of users");

@@ -25,21 +25,15 @@ struct place {
 	char *parent;
 };
 
-/* The prefix of a command on a file of that owner, who could misdirect a command of root's. */
-static struct doctor_word as_owner(uid_t owner)
+/* A remedy begins so on a file of that owner, who could misdirect a command of root's. */
+static void mend_as(struct doctor *doctor, uid_t owner)
 {
-	struct doctor_word word = {.text = ""};
 	struct account account;
 	struct error err;
-	if (owner == 0)
-		return word;
-	if (account_by_uid(owner, &account, &err) == 0)
-		snprintf(word.text, sizeof(word.text), "runuser -u %.256s -- ",
-			 doctor_quote(account.name).text);
-	else
-		snprintf(word.text, sizeof(word.text), "setpriv --reuid %u --clear-groups ",
-			 (unsigned int)owner);
-	return word;
+	if (owner != 0 && account_by_uid(owner, &account, &err) == 0)
+		doctor_mend(doctor, "runuser -u %s -- ", account.name);
+	else if (owner != 0)
+		doctor_mend(doctor, "setpriv --reuid %u --clear-groups ", (unsigned int)owner);
 }
 
 /* True if only root and the service account can change where the path leads. */
@@ -56,25 +50,20 @@ static bool is_of_site(const struct place *place, const char *path)
 /* root creates each missing directory, and gives the last one to the user. */
 static void mend_by_site(const struct place *place, const char *above)
 {
-	char missing[DOCTOR_WORD_SIZE] = "";
-	size_t used = 0;
-	cleanup_free char *at = strdup(place->parent);
-	for (char *slash = at != NULL ? at + strlen(above) : NULL; slash != NULL;) {
-		slash = slash[0] != '\0' ? strchr(slash + 1, '/') : NULL;
-		if (slash != NULL)
-			*slash = '\0';
-		if (strlen(at) > strlen(above) && used < sizeof(missing))
-			used += (size_t)snprintf(missing + used, sizeof(missing) - used, " %s",
-						 doctor_quote(at).text);
-		if (slash != NULL)
-			*slash = '/';
+	struct doctor *doctor = place->doctor;
+	const char *missing = place->parent + strlen(above);
+	char at[ACCOUNT_PATH_SIZE * 2];
+	if (*missing != '\0')
+		doctor_mend(doctor, "mkdir -m 0755");
+	for (const char *end = missing; *end != '\0';) {
+		end += 1 + strcspn(end + 1, "/");
+		snprintf(at, sizeof(at), "%.*s", (int)(end - place->parent), place->parent);
+		doctor_mend(doctor, " %s", at);
 	}
-	struct doctor_word base = doctor_quote(place->base);
-	doctor_mend(place->doctor, "%s%s%smkdir -m 0700 %s && chown -h %s:%u %s",
-		    missing[0] != '\0' ? "mkdir -m 0755" : "", missing,
-		    missing[0] != '\0' ? " && " : "", base.text,
-		    doctor_quote(place->account->name).text, (unsigned int)place->account->gid,
-		    base.text);
+	if (*missing != '\0')
+		doctor_mend(doctor, " && ");
+	doctor_mend(doctor, "mkdir -m 0700 %s && chown -h %s:%u %s", place->base,
+		    place->account->name, (unsigned int)place->account->gid, place->base);
 }
 
 /* The owner of the last existing directory on the path must create the base. */
@@ -88,13 +77,13 @@ static void mend_place(const struct place *place)
 	}
 	if (above == NULL || stat(above, &found) != 0)
 		return;
-	struct doctor_word user = as_owner(place->account->uid);
 	bool own = found.st_uid == place->account->uid && found.st_uid != 0;
+	if (own)
+		mend_as(place->doctor, found.st_uid);
 	if (own && (found.st_mode & 0300) != 0300)
-		doctor_mend(place->doctor, "%schmod u+wx %s", user.text, doctor_quote(above).text);
+		doctor_mend(place->doctor, "chmod u+wx %s", above);
 	else if (own)
-		doctor_mend(place->doctor, "%smkdir -p -m 0700 %s", user.text,
-			    doctor_quote(place->base).text);
+		doctor_mend(place->doctor, "mkdir -p -m 0700 %s", place->base);
 	else if (is_of_site(place, above))
 		mend_by_site(place, above);
 	else
@@ -107,11 +96,12 @@ static void say_closed(const struct place *place, const char *at, const struct s
 	bool own = found->st_uid == place->account->uid;
 	doctor_fail(doctor, "data_dir", "%s is not accessible to %s", at, place->account->name);
 	/* A directory that another account has closed stays closed. */
-	if (own || is_of_site(place, at))
-		doctor_mend(doctor, "%schmod %s+x %s", as_owner(found->st_uid).text,
-			    own ? "u" : "a", doctor_quote(at).text);
-	else
+	if (own || is_of_site(place, at)) {
+		mend_as(doctor, found->st_uid);
+		doctor_mend(doctor, "chmod %s+x %s", own ? "u" : "a", at);
+	} else {
 		doctor_mend_key(doctor, "general.data_dir", NULL);
+	}
 }
 
 /* An account that can rename a directory on the path can replace everything below it. */
@@ -132,9 +122,9 @@ static void say_exchange(const struct place *place, const struct secure_path_fau
 		    stat(fault->entry, &found) == 0 ? doctor_writers(found.st_mode)
 						    : "other accounts");
 	/* In a directory of the user, no other account needs to create files. */
-	doctor_mend(doctor, "%schmod %s %s", as_owner(fault->owner).text,
-		    fault->owner == place->account->uid ? "go-w" : "+t",
-		    doctor_quote(fault->entry).text);
+	mend_as(doctor, fault->owner);
+	doctor_mend(doctor, fault->owner == place->account->uid ? "chmod go-w %s" : "chmod +t %s",
+		    fault->entry);
 }
 
 static bool check_exchange(const struct place *place)
@@ -160,9 +150,8 @@ static bool check_passage(const struct place *place, const char *parent)
 		snprintf(at, sizeof(at), "%.*s", (int)length, parent);
 		if (stat(at, &found) != 0 && errno == EACCES) {
 			doctor_skip(doctor, "data_dir", "you have no permission to see %s", at);
-			doctor_mend(doctor, "sudo -u %s ls -ld %s",
-				    doctor_quote(place->account->name).text,
-				    doctor_quote(place->base).text);
+			doctor_mend(doctor, "sudo -u %s ls -ld %s", place->account->name,
+				    place->base);
 			return false;
 		}
 		if (stat(at, &found) != 0 || !S_ISDIR(found.st_mode)) {
@@ -188,7 +177,6 @@ static bool check_passage(const struct place *place, const char *parent)
 static void check_base(const struct place *place, const char *at, const struct stat *found)
 {
 	struct doctor *doctor = place->doctor;
-	struct doctor_word base = doctor_quote(place->base);
 	struct stat parent = {.st_uid = 0};
 	struct error ignored;
 	const char *fault = !S_ISDIR(found->st_mode) ? "is a link or a file, not a directory"
@@ -200,13 +188,13 @@ static void check_base(const struct place *place, const char *at, const struct s
 			    (unsigned int)found->st_uid, place->account->name);
 		/* Its contents stay in it. */
 		(void)stat(place->parent, &parent);
-		doctor_mend(doctor, "%smv -T %s %s.old", as_owner(parent.st_uid).text, base.text,
-			    base.text);
+		mend_as(doctor, parent.st_uid);
+		doctor_mend(doctor, "mv -T %s %s.old", place->base, place->base);
 	} else if (writers_check(at, -1, found, place->account, &ignored) != 0) {
 		doctor_fail(doctor, "data_dir", "%s is writable by %s", at,
 			    doctor_writers(found->st_mode));
-		doctor_mend(doctor, "%schmod go-w %s", as_owner(found->st_uid).text,
-			    doctor_quote(at).text);
+		mend_as(doctor, found->st_uid);
+		doctor_mend(doctor, "chmod go-w %s", at);
 	} else {
 		doctor_pass(doctor, "data_dir", "%s exists and is owned by %s", at,
 			    place->account->name);
@@ -233,8 +221,8 @@ static bool check_link(const struct place *place)
 	}
 	doctor_fail(place->doctor, "data_dir", "%s is a link to no directory of %s", place->base,
 		    place->account->name);
-	doctor_mend(place->doctor, "%srm %s", as_owner(place->account->uid).text,
-		    doctor_quote(place->base).text);
+	mend_as(place->doctor, place->account->uid);
+	doctor_mend(place->doctor, "rm %s", place->base);
 	return true;
 }
 
@@ -247,9 +235,8 @@ static void check_made_by_root(const struct place *place)
 						.owner = 0};
 	struct error err = {.detail = ""};
 	cleanup_free char *above = secure_path_examine(place->parent, &terms, &fault, &err);
-	doctor_say(doctor, above != NULL ? DOCTOR_PASS : DOCTOR_FAIL, "data_dir", "%s%s",
-		   above != NULL ? "root will create " : "",
-		   above != NULL ? place->base : err.detail);
+	(void)doctor_judge(doctor, "data_dir", above != NULL, &err, "root will create %s",
+			   place->base);
 	if (fault.entry[0] != '\0')
 		doctor_mend_fault(doctor, &fault);
 	else if (above == NULL)
@@ -304,17 +291,6 @@ static void check_place(struct place *place)
 		check_parent(place);
 }
 
-/* False if memory is short. */
-static bool set_base(struct place *place, const char *base)
-{
-	place->base = base;
-	place->parent = strdup(base);
-	char *slash = place->parent != NULL ? strrchr(place->parent, '/') : NULL;
-	if (slash != NULL)
-		slash[slash == place->parent ? 1 : 0] = '\0';
-	return slash != NULL;
-}
-
 void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 {
 	const char *data_dir = doctor->settings->general.data_dir;
@@ -322,21 +298,23 @@ void doctor_check_data_dir(struct doctor *doctor, const struct account *account)
 	struct workspace_names names = {
 		.short_token = "short", .concurrent = "0", .project_path = "group/project"};
 	struct workspace workspace;
-	struct place place = {.doctor = doctor, .account = account};
+	struct place place = {.doctor = doctor, .account = account, .base = account->home};
 	struct error err = {.detail = ""};
 	if (workspace_needs_shell(data_dir)) {
 		doctor_skip(doctor, "data_dir", "only the login shell of %s can expand %s",
 			    account->name, data_dir);
 		return;
 	}
-	if (workspace_plan(data_dir, account, &names, &workspace, &err) == 0) {
-		if (set_base(&place, workspace.base))
-			check_place(&place);
-	} else {
+	bool is_planned = workspace_plan(data_dir, account, &names, &workspace, &err) == 0;
+	if (is_planned)
+		place.base = workspace.base;
+	else
 		doctor_fail(doctor, "data_dir", "%s", err.detail);
-		if (account->home[0] == '/' && set_base(&place, account->home))
-			mend_place(&place);
-	}
+	place.parent = doctor_directory_of(place.base);
+	if (is_planned && place.parent != NULL)
+		check_place(&place);
+	else if (place.parent != NULL && place.base[0] == '/')
+		mend_place(&place);
 	free(place.parent);
 	workspace_free(&workspace);
 }

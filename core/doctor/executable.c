@@ -54,23 +54,21 @@ static bool find_source(char *path, size_t size)
  */
 static void mend_anew(const struct examined *it)
 {
+	struct doctor *doctor = it->doctor;
 	char own[PATH_MAX];
-	bool is_trusted = find_source(own, sizeof(own));
-	struct doctor_word source = doctor_quote(own);
-	struct doctor_word real = doctor_quote(it->real != NULL ? it->real : it->path);
-	struct doctor_word path = doctor_quote(it->path);
-	struct doctor_word group = it->by_file ? doctor_group(it->doctor) : doctor_quote("root");
-	bool had = it->capabilities.permitted != 0;
-	if (!is_trusted) {
-		doctor_mend(it->doctor, "use a program that root has newly installed, not %s",
-			    source.text);
+	char group[ACCOUNT_NAME_SIZE] = "root";
+	if (!find_source(own, sizeof(own))) {
+		doctor_mend(doctor, "use a program that root has newly installed, not %s", own);
 		return;
 	}
-	doctor_mend(it->doctor,
-		    "%s%s%sinstall -m %s -o root -g %s %s %s.new && mv -f %s.new %s%s%s",
-		    had ? "setcap -r " : "", had ? real.text : "", had ? "; " : "",
-		    it->by_file ? "0750" : "0755", group.text, source.text, path.text, path.text,
-		    path.text, it->by_file ? " && " SETCAP " " : "", it->by_file ? path.text : "");
+	if (it->by_file)
+		doctor_group(doctor, group);
+	if (it->capabilities.permitted != 0)
+		doctor_mend(doctor, "setcap -r %s; ", it->real);
+	doctor_mend(doctor, "install -m %s -o root -g %s %s %s.new && mv -f %s.new %s",
+		    it->by_file ? "0750" : "0755", group, own, it->path, it->path, it->path);
+	if (it->by_file)
+		doctor_mend(doctor, " && " SETCAP " %s", it->path);
 }
 
 /* The remedy for a program that is missing or is not ours: the one of this installation. */
@@ -78,17 +76,17 @@ static void mend_missing(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
 	struct stat found;
-	struct doctor_word path = doctor_quote(it->path);
 	cleanup_free char *own = doctor_find_own(doctor);
 	/* The runner's file may name any file of the system, which no remedy may touch. */
-	if (own == NULL || strcmp(own, it->path) != 0)
-		doctor_mend(doctor, "set config_exec = \"%s\" in %s",
-			    own != NULL ? own : "/opt/jacamar/bin/jacamar-auth",
-			    doctor_quote(doctor->runner_file).text);
-	else if (lstat(it->path, &found) == 0 && S_ISDIR(found.st_mode))
-		doctor_mend(doctor, "mv -T %s %s.old", path.text, path.text);
-	else
+	if (own == NULL || strcmp(own, it->path) != 0) {
+		doctor_mend(doctor, "set config_exec = \"");
+		doctor_mend_text(doctor, own != NULL ? own : "/opt/jacamar/bin/jacamar-auth");
+		doctor_mend(doctor, "\" in %s", doctor->runner_file);
+	} else if (lstat(it->path, &found) == 0 && S_ISDIR(found.st_mode)) {
+		doctor_mend(doctor, "mv -T %s %s.old", it->path, it->path);
+	} else {
 		mend_anew(it);
+	}
 }
 
 static void check_owner(const struct examined *it)
@@ -96,8 +94,7 @@ static void check_owner(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct error err;
 	struct account_groups groups;
-	struct doctor_word real = doctor_quote(it->real);
-	struct doctor_word group = doctor_group(doctor);
+	char group[ACCOUNT_NAME_SIZE];
 	if (it->foreign) {
 		doctor_fail(doctor, "owner", "%s is owned by uid %u, not by root", it->real,
 			    (unsigned int)it->file.st_uid);
@@ -107,7 +104,7 @@ static void check_owner(const struct examined *it)
 	}
 	if (it->by_file && account_groups(&doctor->service, &groups, &err) != 0) {
 		doctor_fail(doctor, "owner", "%s", err.detail);
-		doctor_mend(doctor, "id %s", doctor_quote(doctor->service.name).text);
+		doctor_mend(doctor, "id %s", doctor->service.name);
 		return;
 	}
 	if (it->by_file && trusted_program_check_group(&it->file, it->real, &doctor->service,
@@ -117,9 +114,10 @@ static void check_owner(const struct examined *it)
 			    doctor->service.name, (unsigned int)it->file.st_gid,
 			    it->file.st_mode & 07777);
 		/* A change of owner removes the capabilities. */
+		doctor_group(doctor, group);
 		if (it->ours)
 			doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
-				    group.text, real.text, real.text, real.text);
+				    group, it->real, it->real, it->real);
 		else
 			mend_anew(it);
 		return;
@@ -157,12 +155,11 @@ static void check_mode(const struct examined *it)
 		return;
 	}
 	doctor_fail(doctor, "mode", "%s %s (mode %04o)", it->real, fault, mode);
-	struct doctor_word real = doctor_quote(it->real);
 	/* A new file has no ACL; setfacl(1) may not be installed. */
 	if (it->foreign || (it->by_file && (!it->ours || is_for_listed(it))))
 		mend_anew(it);
 	else
-		doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755", real.text);
+		doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755", it->real);
 }
 
 static void check_needless(const struct examined *it)
@@ -186,7 +183,7 @@ static void check_needless(const struct examined *it)
 	doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
 		   "%s has capabilities that it does not need%s", it->real,
 		   everyone ? ", and everyone can execute it" : "");
-	doctor_mend(doctor, "setcap -r %s", doctor_quote(it->real).text);
+	doctor_mend(doctor, "setcap -r %s", it->real);
 }
 
 static void check_capabilities(const struct examined *it)
@@ -219,7 +216,7 @@ static void check_capabilities(const struct examined *it)
 	if (!it->ours)
 		mend_anew(it);
 	else
-		doctor_mend(doctor, SETCAP " %s", doctor_quote(it->real).text);
+		doctor_mend(doctor, SETCAP " %s", it->real);
 }
 
 /* `jacamar`, which everyone may execute, must not be the file that has capabilities. */
@@ -289,8 +286,11 @@ static void check_mount(const struct examined *it)
 	doctor_fail(doctor, "mount", "%s is mounted with %s, %s", mount,
 		    nosuid ? "nosuid" : "noexec",
 		    nosuid ? "which disables capabilities" : "so its programs cannot be executed");
-	doctor_mend(doctor, "mount -o remount,%s%s%s %s", nosuid ? "suid" : "",
-		    nosuid && noexec ? "," : "", noexec ? "exec" : "", doctor_quote(mount).text);
+	doctor_mend(doctor, "mount -o remount,%s %s",
+		    !noexec  ? "suid"
+		    : nosuid ? "suid,exec"
+			     : "exec",
+		    mount);
 }
 
 #define PROGRAM_MOST_SIZE (64 * 1024 * 1024)
@@ -374,7 +374,7 @@ static void say_missing(const struct examined *it, int why)
 	doctor_fail(doctor, "executable", "%s: %s", it->path, strerror(why));
 	cleanup_free char *closed = why == EACCES ? doctor_find_closed(it->path) : NULL;
 	if (closed != NULL)
-		doctor_mend(doctor, "chmod a+x %s", doctor_quote(closed).text);
+		doctor_mend(doctor, "chmod a+x %s", closed);
 	else
 		mend_missing(it);
 }

@@ -78,39 +78,61 @@ void doctor_clear(struct doctor *doctor)
 
 void doctor_mend(struct doctor *doctor, const char *format, ...)
 {
-	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
+	cleanup_free char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
 	va_list args;
-	/* The finding was not kept. */
+	va_start(args, format);
+	for (const char *at = format; stream != NULL && *at != '\0'; at++) {
+		if (*at != '%') {
+			fputc(*at, stream);
+		} else if (*++at == 's') {
+			fputs(doctor_quote(va_arg(args, const char *)).text, stream);
+		} else if (*at == 'u') {
+			fprintf(stream, "%u", va_arg(args, unsigned int));
+		} else {
+			fprintf(stream, "%zu", va_arg(args, size_t));
+			at++;
+		}
+	}
+	va_end(args);
+	bool made = stream != NULL && fclose(stream) == 0;
+	doctor_mend_text(doctor, made ? text : NULL);
+}
+
+void doctor_mend_text(struct doctor *doctor, const char *text)
+{
+	struct doctor_finding *last = &doctor->findings[doctor->count - 1];
 	if (doctor->is_full)
 		return;
-	va_start(args, format);
-	free(last->remedy);
-	last->remedy = make_line(format, args);
-	va_end(args);
+	char *before = last->remedy;
+	last->remedy =
+		text != NULL ? text_format("%s%s", before != NULL ? before : "", text) : NULL;
+	free(before);
+	/* Half of a command could do harm. */
+	doctor->is_full = last->remedy == NULL;
+	if (last->remedy != NULL)
+		text_make_printable(last->remedy);
 }
 
 void doctor_mend_key(struct doctor *doctor, const char *key, const char *value)
 {
 	size_t line = doctor->settings != NULL ? schema_line(doctor->settings, key) : 0;
-	const char *before = value != NULL ? " = " : "";
-	const char *after = value != NULL ? value : "";
 	if (schema_find_key(key) == NULL)
 		return;
-	if (doctor->configuration == NULL)
-		doctor_mend(doctor, "set %s%s%s", key, before, after);
-	else if (line > 0)
-		doctor_mend(doctor, "set %s%s%s at %s:%zu", key, before, after,
-			    doctor_quote(doctor->configuration).text, line);
-	else
-		doctor_mend(doctor, "set %s%s%s in %s", key, before, after,
-			    doctor_quote(doctor->configuration).text);
+	doctor_mend(doctor, value != NULL ? "set %s = " : "set %s", key);
+	doctor_mend_text(doctor, value != NULL ? value : "");
+	if (line > 0)
+		doctor_mend(doctor, " at %s:%zu", doctor->configuration, line);
+	else if (doctor->configuration != NULL)
+		doctor_mend(doctor, " in %s", doctor->configuration);
 }
 
 void doctor_mend_install(struct doctor *doctor, const char *debian, const char *red_hat)
 {
 	bool is_debian = access("/usr/bin/apt-get", X_OK) == 0;
-	doctor_mend(doctor, "%s install %s", is_debian ? "apt-get" : "dnf",
-		    is_debian ? debian : red_hat);
+	doctor_mend_text(doctor, is_debian ? "apt-get install " : "dnf install ");
+	doctor_mend_text(doctor, is_debian ? debian : red_hat);
 }
 
 struct doctor_word doctor_quote(const char *text)
@@ -161,18 +183,14 @@ void doctor_mend_as_service(struct doctor *doctor)
 {
 	struct error err;
 	cleanup_free char *self = trusted_program_find(NULL, &err);
-	char options[3 * PATH_MAX] = "";
-	const char *const given[][2] = {{"--configuration", doctor->configuration},
-					{"--runner-config", doctor->runner_file},
-					{"--user", doctor->user}};
-	size_t used = 0;
-	for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++)
-		if (given[i][1] != NULL && used < sizeof(options))
-			used += (size_t)snprintf(options + used, sizeof(options) - used, " %s %s",
-						 given[i][0], doctor_quote(given[i][1]).text);
-	doctor_mend(doctor, "%s %s%s %s doctor%s", geteuid() == 0 ? "runuser -u" : "sudo -u",
-		    doctor_quote(doctor->service.name).text, geteuid() == 0 ? " --" : "",
-		    doctor_quote(self != NULL ? self : "jacamar").text, options);
+	doctor_mend(doctor, geteuid() == 0 ? "runuser -u %s -- %s doctor" : "sudo -u %s %s doctor",
+		    doctor->service.name, self != NULL ? self : "jacamar");
+	if (doctor->configuration != NULL)
+		doctor_mend(doctor, " --configuration %s", doctor->configuration);
+	if (doctor->runner_file != NULL)
+		doctor_mend(doctor, " --runner-config %s", doctor->runner_file);
+	if (doctor->user != NULL)
+		doctor_mend(doctor, " --user %s", doctor->user);
 }
 
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what)
@@ -197,50 +215,43 @@ static bool is_of_users(const struct secure_path_fault *fault)
 
 void doctor_mend_fault(struct doctor *doctor, const struct secure_path_fault *fault)
 {
-	struct doctor_word entry = doctor_quote(fault->entry);
 	struct stat found;
 	bool is_file = lstat(fault->entry, &found) == 0 && S_ISREG(found.st_mode);
 	if (is_of_users(fault))
 		doctor_mend(doctor, "use a directory that only root can write to, not %s",
-			    entry.text);
+			    fault->entry);
 	/* A file that another account owned may contain anything. */
 	else if (fault->foreign && is_file)
 		doctor_mend_copy(doctor, fault->entry,
 				 (found.st_mode & 0111) != 0 ? "0755" : "0644", "root");
-	else if (fault->foreign)
-		doctor_mend(doctor, "chown -h root %s", entry.text);
 	else
-		doctor_mend(doctor, "chmod go-w %s", entry.text);
+		doctor_mend(doctor, fault->foreign ? "chown -h root %s" : "chmod go-w %s",
+			    fault->entry);
 }
 
 void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode, const char *owner)
 {
-	struct doctor_word file = doctor_quote(path);
 	doctor_mend(doctor,
 		    "install -m %s -o %s %s %s.new && \"${EDITOR:-vi}\" %s.new && mv -f %s.new %s",
-		    mode, doctor_quote(owner).text, file.text, file.text, file.text, file.text,
-		    file.text);
+		    mode, owner, path, path, path, path, path);
 }
 
-struct doctor_word doctor_group(const struct doctor *doctor)
+void doctor_group(const struct doctor *doctor, char name[ACCOUNT_NAME_SIZE])
 {
 	struct error err;
-	char name[ACCOUNT_NAME_SIZE];
 	if (account_group_name(doctor->service.gid, name, &err) != 0)
-		snprintf(name, sizeof(name), "%u", (unsigned int)doctor->service.gid);
-	return doctor_quote(name);
+		snprintf(name, ACCOUNT_NAME_SIZE, "%u", (unsigned int)doctor->service.gid);
 }
 
 void doctor_mend_closed(struct doctor *doctor, const char *path)
 {
 	struct stat found;
 	cleanup_free char *closed = doctor_find_closed(path);
-	struct doctor_word directory = doctor_quote(closed != NULL ? closed : path);
 	if (closed != NULL && stat(closed, &found) == 0 && found.st_uid == doctor->service.uid)
-		doctor_mend(doctor, "chmod u+x %s", directory.text);
+		doctor_mend(doctor, "chmod u+x %s", closed);
 	else
 		doctor_mend(doctor, "use a directory that %s can enter, not %s",
-			    doctor_quote(doctor->service.name).text, directory.text);
+			    doctor->service.name, closed != NULL ? closed : path);
 }
 
 char *doctor_find_own(const struct doctor *doctor)
@@ -329,7 +340,6 @@ void doctor_say_fault(struct doctor *doctor, const char *check, const char *path
 	else
 		doctor_fail(doctor, check, "%s%s%s%s is writable by %s", fault->entry, before,
 			    is_above ? path : "", behind, doctor_writers(found.st_mode));
-	doctor_mend_fault(doctor, fault);
 }
 
 bool doctor_check_way(struct doctor *doctor, const char *check, const char *path)
@@ -339,5 +349,6 @@ bool doctor_check_way(struct doctor *doctor, const char *check, const char *path
 	if (fault.entry[0] == '\0')
 		return true;
 	doctor_say_fault(doctor, check, path, &fault);
+	doctor_mend_fault(doctor, &fault);
 	return false;
 }

@@ -73,7 +73,7 @@ struct doctor {
 	json_t *answer; /* of such a process: the findings borrow their names from it */
 	struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
 	size_t count;
-	bool is_full; /* there was no room for the last one */
+	bool is_full; /* there was no room for the last one, or no memory for its remedy */
 };
 
 /* Adds a finding without a remedy. */
@@ -94,9 +94,15 @@ bool doctor_judge(struct doctor *doctor, const char *check, bool good, const str
 /* Removes all findings. */
 void doctor_clear(struct doctor *doctor);
 
-/* Gives the last finding its remedy. */
+/*
+ * Adds to the remedy of the last finding. Of printf(3) it knows %s, whose text it quotes as a word
+ * (doctor_quote), %u and %zu.
+ */
 void doctor_mend(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same for a text that is not a word, as it is; NULL: out of memory. */
+void doctor_mend_text(struct doctor *doctor, const char *text);
 
 /*
  * The remedy is to change the setting `key`, "table.name", to `value`, in TOML, or if it is NULL,
@@ -132,8 +138,8 @@ struct doctor_word {
 };
 struct doctor_word doctor_quote(const char *text);
 
-/* The service account's own group, for a command. */
-struct doctor_word doctor_group(const struct doctor *doctor);
+/* The name of the service account's own group, or its gid. */
+void doctor_group(const struct doctor *doctor, char name[ACCOUNT_NAME_SIZE]);
 
 /* What the mode of a file permits the account: 4 read, 2 write, 1 execute. */
 unsigned int doctor_permissions(const struct stat *file, const struct account *account);
@@ -172,11 +178,11 @@ char *doctor_find_closed(const char *path);
  */
 void doctor_examine_way(const char *path, uid_t owner, struct secure_path_fault *fault);
 
-/* Adds that as a finding, with its remedy. */
+/* Adds that as a finding; doctor_mend_fault has its remedy. */
 void doctor_say_fault(struct doctor *doctor, const char *check, const char *path,
 		      const struct secure_path_fault *fault);
 
-/* Both, with the service account as the owner. True if there is no fault. */
+/* All of that, with the service account as the owner. True if there is no fault. */
 bool doctor_check_way(struct doctor *doctor, const char *check, const char *path);
 
 /* The remedy for a fault that secure_path_examine has found. */

@@ -30,7 +30,7 @@ static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, con
 		return;
 	}
 	doctor_fail(doctor, "jacamar_path", "%s has capabilities, which it never needs", resolved);
-	doctor_mend(doctor, "setcap -r %s", doctor_quote(resolved).text);
+	doctor_mend(doctor, "setcap -r %s", resolved);
 }
 
 /* By the same rules as when a job executes it. */
@@ -68,16 +68,15 @@ void doctor_check_jacamar(struct doctor *doctor)
 			    resolved != NULL ? ignored.detail : err.detail);
 	if (fault.foreign && there && lstat(fault.entry, &file) == 0 && S_ISREG(file.st_mode))
 		doctor_mend(doctor, "use a program that root has newly installed, not %s",
-			    doctor_quote(fault.entry).text);
+			    fault.entry);
 	else if (fault.entry[0] != '\0')
-		return;
+		doctor_mend_fault(doctor, &fault);
 	else if (trusted != NULL && set_id)
-		doctor_mend(doctor, "chmod ug-s %s", doctor_quote(trusted).text);
+		doctor_mend(doctor, "chmod ug-s %s", trusted);
 	else if (setting != NULL)
 		doctor_mend_key(doctor, "auth.jacamar_path", NULL);
 	else if (there)
-		doctor_mend(doctor, "chmod 0755 %s",
-			    doctor_quote(trusted != NULL ? trusted : jacamar).text);
+		doctor_mend(doctor, "chmod 0755 %s", trusted != NULL ? trusted : jacamar);
 	else
-		doctor_mend(doctor, "ln -s ../libexec/jacamar-ci %s", doctor_quote(jacamar).text);
+		doctor_mend(doctor, "ln -s ../libexec/jacamar-ci %s", jacamar);
 }

@@ -3,8 +3,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,27 +10,25 @@
 #include "core/doctor/checks.h"
 #include "core/doctor/runner_file.h"
 #include "core/lib/io.h"
+#include "core/lib/text.h"
 
 /* A [[runners]] section that executes our program. */
 struct reading {
 	struct doctor *doctor;
 	const struct runner *runner;
+	bool is_auth; /* it is jacamar-auth */
 };
 
 /*
- * The remedy for a key of the runner's file: `format` makes its value, in TOML. A key without a
- * line is added after the line `above`, which is in its table.
+ * The remedy for a key of the runner's file: its value, in TOML. A key without a line is added
+ * after the line `above`, which is in its table.
  */
-__attribute__((format(printf, 5, 6))) static void
-mend_key(struct doctor *doctor, const char *key, size_t line, size_t above, const char *format, ...)
+static void mend_key(struct doctor *doctor, const char *key, size_t line, size_t above,
+		     const char *value)
 {
-	char value[DOCTOR_WORD_SIZE];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(value, sizeof(value), format, args);
-	va_end(args);
-	doctor_mend(doctor, "%s %s = %s %s %s:%zu", line != 0 ? "set" : "add", key, value,
-		    line != 0 ? "at" : "after", doctor_quote(doctor->runner_file).text,
+	doctor_mend(doctor, line != 0 ? "set %s = " : "add %s = ", key);
+	doctor_mend_text(doctor, value);
+	doctor_mend(doctor, line != 0 ? " at %s:%zu" : " after %s:%zu", doctor->runner_file,
 		    line != 0 ? line : above);
 }
 
@@ -48,11 +44,19 @@ static size_t find_custom_line(const struct runner *runner, int stage)
 	return line;
 }
 
+/* The same for a key of a stage, as run_exec. */
+static void mend_stage(const struct reading *reading, int stage, const char *suffix, size_t line,
+		       const char *value)
+{
+	char key[32];
+	snprintf(key, sizeof(key), "%s%s", RUNNER_STAGE_NAMES[stage], suffix);
+	mend_key(reading->doctor, key, line, find_custom_line(reading->runner, stage), value);
+}
+
 /* The remedy for a value in the runner's file that only the administrator knows. */
 static void mend_by_hand(struct doctor *doctor, size_t line)
 {
-	doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", line,
-		    doctor_quote(doctor->runner_file).text);
+	doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", line, doctor->runner_file);
 }
 
 /* It holds the runner's token. False if another account could have written it. */
@@ -76,7 +80,7 @@ static bool check_file(struct doctor *doctor)
 			    "%s holds the runner's token, but other accounts have access to it "
 			    "(mode %04o)",
 			    path, found.st_mode & 07777);
-		doctor_mend(doctor, "chmod 0600 %s", doctor_quote(path).text);
+		doctor_mend(doctor, "chmod 0600 %s", path);
 	} else {
 		doctor_pass(doctor, "runner's file", "only its owner has access to %s", path);
 	}
@@ -143,21 +147,17 @@ static void check_installation(const struct reading *reading)
 	struct doctor *doctor = reading->doctor;
 	struct secure_path_fault fault;
 	struct error err;
-	const char *slash = strrchr(doctor->program, '/');
-	char beside[PATH_MAX];
-	if (doctor_is_own(doctor) || slash == NULL)
-		return;
 	const struct secure_path_terms terms = {.what = "a program", .owner = 0};
-	snprintf(beside, sizeof(beside), "%.*s/jacamar", (int)(slash - doctor->program),
-		 doctor->program);
+	cleanup_free char *beside = doctor_find_beside(doctor);
+	if (doctor_is_own(doctor) || beside == NULL)
+		return;
 	cleanup_free char *own = doctor_find_own(doctor);
 	cleanup_free char *trusted = secure_path_examine(beside, &terms, &fault, &err);
 	doctor_warn(doctor, "runner's commands",
 		    "%s belongs to another installation than this program, %s", doctor->program,
 		    own != NULL ? own : "");
 	if (trusted != NULL)
-		doctor_mend(doctor, "%s doctor --runner-config %s", doctor_quote(beside).text,
-			    doctor_quote(doctor->runner_file).text);
+		doctor_mend(doctor, "%s doctor --runner-config %s", beside, doctor->runner_file);
 }
 
 static void check_commands(const struct reading *reading)
@@ -167,20 +167,19 @@ static void check_commands(const struct reading *reading)
 	/* The program of this installation, if the other one does not exist. */
 	cleanup_free char *own = doctor_find_own(doctor);
 	bool there = access(doctor->program, F_OK) == 0 || errno != ENOENT;
-	const char *right = there || own == NULL ? doctor->program : own;
+	cleanup_free char *right =
+		text_format("\"%s\"", there || own == NULL ? doctor->program : own);
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *exec = &reading->runner->exec[stage];
 		const char *path = runner_string(exec);
 		const char *fault = exec_fault(reading, path);
-		char key[32];
 		if (fault == NULL)
 			continue;
 		good = false;
-		snprintf(key, sizeof(key), "%s_exec", RUNNER_STAGE_NAMES[stage]);
-		doctor_fail(doctor, "runner's commands", "%s%s%s %s", key, path != NULL ? " " : "",
+		doctor_fail(doctor, "runner's commands", "%s_exec%s%s %s",
+			    RUNNER_STAGE_NAMES[stage], path != NULL ? " " : "",
 			    path != NULL ? path : "", fault);
-		mend_key(doctor, key, exec->line, find_custom_line(reading->runner, stage),
-			 "\"%s\"", right);
+		mend_stage(reading, stage, "_exec", exec->line, right);
 	}
 	if (good)
 		doctor_pass(doctor, "runner's commands", "all four stages execute %s",
@@ -193,15 +192,13 @@ static const char *call_fault(const struct reading *reading, int stage,
 			      const struct runner_call *call)
 {
 	const char *examined = reading->doctor->configuration;
-	const char *name = strrchr(reading->doctor->program, '/');
-	bool is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0;
 	if (call->stage == NULL || strcmp(call->stage, RUNNER_STAGE_NAMES[stage]) != 0)
 		return "does not name the stage";
 	if (call->odd != NULL)
 		return "has an argument that does not belong there";
-	if (call->no_auth == is_auth)
-		return is_auth ? "has --no-auth, which only jacamar accepts"
-			       : "lacks --no-auth, which jacamar needs";
+	if (call->no_auth == reading->is_auth)
+		return reading->is_auth ? "has --no-auth, which only jacamar accepts"
+					: "lacks --no-auth, which jacamar needs";
 	if (call->configuration == NULL)
 		return stage == RUNNER_CONFIG ? "lacks --configuration" : NULL;
 	if (access(call->configuration, F_OK) != 0 && errno == ENOENT)
@@ -216,8 +213,6 @@ static const char *call_fault(const struct reading *reading, int stage,
 static void check_arguments(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
-	const char *name = strrchr(doctor->program, '/');
-	bool is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0;
 	bool usable = doctor->configuration != NULL && !doctor->refused_configuration;
 	cleanup_free char *absolute =
 		usable ? secure_path_make_absolute(doctor->configuration) : NULL;
@@ -228,16 +223,16 @@ static void check_arguments(const struct reading *reading)
 		struct runner_call call = runner_read_call(arguments);
 		const char *fault = call_fault(reading, stage, &call);
 		bool named = stage == RUNNER_CONFIG || call.configuration != NULL;
-		char key[32];
 		if (fault == NULL)
 			continue;
 		good = false;
-		snprintf(key, sizeof(key), "%s_args", RUNNER_STAGE_NAMES[stage]);
-		doctor_fail(doctor, "runner's arguments", "%s %s", key, fault);
-		mend_key(doctor, key, arguments->line, find_custom_line(reading->runner, stage),
-			 "[%s\"%s\"%s%s%s]", is_auth ? "" : "\"--no-auth\", ",
-			 RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
-			 named ? configuration : "", named ? "\"" : "");
+		cleanup_free char *right = text_format(
+			"[%s\"%s\"%s%s%s]", reading->is_auth ? "" : "\"--no-auth\", ",
+			RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
+			named ? configuration : "", named ? "\"" : "");
+		doctor_fail(doctor, "runner's arguments", "%s_args %s", RUNNER_STAGE_NAMES[stage],
+			    fault);
+		mend_stage(reading, stage, "_args", arguments->line, right);
 	}
 	if (good)
 		doctor_pass(doctor, "runner's arguments", "each stage has the right arguments");
@@ -273,8 +268,9 @@ static void check_timeouts(const struct reading *reading)
 			    "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
 			    "%" PRId64 " s",
 			    timeouts[i].key, seconds, is_set ? "" : " by default", least);
+		cleanup_free char *right = text_format("%" PRId64, least + 60);
 		mend_key(doctor, timeouts[i].key, value->line,
-			 find_custom_line(reading->runner, RUNNER_CLEANUP), "%" PRId64, least + 60);
+			 find_custom_line(reading->runner, RUNNER_CLEANUP), right);
 	}
 	if (good)
 		doctor_pass(doctor, "runner's timeouts",
@@ -287,6 +283,11 @@ static void say_unread(struct doctor *doctor)
 	const char *service = doctor->service.name;
 	struct stat found;
 	bool is_denied = access(path, R_OK) != 0 && errno == EACCES;
+	if (is_denied && !doctor->as_service) {
+		doctor_leave_to_service(doctor, "runner's file",
+					"you have no permission to read the file");
+		return;
+	}
 	if (!is_denied) {
 		doctor_fail(doctor, "runner's file", "%s", doctor->runner_error);
 		doctor_mend(doctor, "jacamar doctor --runner-config FILE");
@@ -296,25 +297,22 @@ static void say_unread(struct doctor *doctor)
 	if (lstat(path, &found) != 0)
 		doctor_mend_closed(doctor, path);
 	else if (found.st_uid == doctor->service.uid)
-		doctor_mend(doctor, "chmod u+r %s", doctor_quote(path).text);
+		doctor_mend(doctor, "chmod u+r %s", path);
 	/* Behind a link there may be any file of the system. */
 	else if (S_ISREG(found.st_mode) && found.st_nlink == 1)
-		doctor_mend(doctor, "chown -h %s %s", doctor_quote(service).text,
-			    doctor_quote(path).text);
+		doctor_mend(doctor, "chown -h %s %s", service, path);
 }
 
 void doctor_check_runner(struct doctor *doctor)
 {
-	struct reading reading = {.doctor = doctor};
 	const char *path = doctor->runner_file;
+	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
+	struct reading reading = {.doctor = doctor,
+				  .is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0};
 	if (path == NULL || !check_file(doctor))
 		return;
 	if (doctor->runner_error[0] != '\0') {
-		if (!doctor->as_service && access(path, R_OK) != 0 && errno == EACCES)
-			doctor_leave_to_service(doctor, "runner's file",
-						"you have no permission to read the file");
-		else
-			say_unread(doctor);
+		say_unread(doctor);
 		return;
 	}
 	check_text(doctor);
@@ -332,7 +330,8 @@ void doctor_check_runner(struct doctor *doctor)
 		return;
 	doctor_fail(doctor, "runner's commands",
 		    "no [[runners]] section of %s executes jacamar-auth or jacamar", path);
-	doctor_mend(doctor, "set config_exec = \"%s\" in [runners.custom] of %s",
-		    doctor->program != NULL ? doctor->program : "/opt/jacamar/bin/jacamar-auth",
-		    doctor_quote(path).text);
+	doctor_mend(doctor, "set config_exec = \"");
+	doctor_mend_text(doctor, doctor->program != NULL ? doctor->program
+							 : "/opt/jacamar/bin/jacamar-auth");
+	doctor_mend(doctor, "\" in [runners.custom] of %s", path);
 }

@@ -173,7 +173,7 @@ static int open_file(struct doctor *doctor, const char *check, const char *key, 
 	} else if (there && secure_path_others_write(found.st_mode)) {
 		doctor_fail(doctor, check, "%s %s is writable by %s", key, path,
 			    doctor_writers(found.st_mode));
-		doctor_mend(doctor, "chmod go-w %s", doctor_quote(path).text);
+		doctor_mend(doctor, "chmod go-w %s", path);
 	} else {
 		doctor_fail(doctor, check, "%s", err.detail);
 		doctor_mend_key(doctor, key, NULL);
@@ -233,8 +233,8 @@ static void check_server(struct doctor *doctor, const struct general_settings *g
 		if (is_configured)
 			doctor_mend_key(doctor, "general.gitlab_server", NULL);
 		else
-			doctor_mend(doctor, "set url at %s:%zu",
-				    doctor_quote(doctor->runner_file).text, of_runner->line);
+			doctor_mend(doctor, "set url at %s:%zu", doctor->runner_file,
+				    of_runner->line);
 		return;
 	}
 	const char *authorities = general != NULL ? general->tls_ca_file : NULL;

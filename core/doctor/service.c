@@ -114,8 +114,6 @@ void doctor_find_service(struct doctor *doctor)
 static void check_home(struct doctor *doctor)
 {
 	const struct account *service = &doctor->service;
-	struct doctor_word home = doctor_quote(service->home);
-	struct doctor_word name = doctor_quote(service->name);
 	struct stat found;
 	bool seen = stat(service->home, &found) == 0;
 	if (!seen && errno == EACCES && !doctor->as_service)
@@ -127,13 +125,13 @@ static void check_home(struct doctor *doctor)
 			    "%s, the home directory of %s, does not exist or is not a directory: "
 			    "key sets are not cached",
 			    service->home, service->name);
-		doctor_mend(doctor, "install -d -m 0755 -o %s %s", name.text, home.text);
+		doctor_mend(doctor, "install -d -m 0755 -o %s %s", service->name, service->home);
 	} else if (found.st_uid != service->uid && found.st_uid != 0) {
 		doctor_fail(doctor, "service home",
 			    "%s, the home directory of %s, is owned by uid %u", service->home,
 			    service->name, (unsigned int)found.st_uid);
-		doctor_mend(doctor, "use a home directory for %s that %s owns", name.text,
-			    name.text);
+		doctor_mend(doctor, "use a home directory for %s that %s owns", service->name,
+			    service->name);
 	} else if (secure_path_others_write(found.st_mode)) {
 		doctor_fail(doctor, "service home",
 			    "%s, the home directory of %s, is writable by %s", service->home,
@@ -142,9 +140,9 @@ static void check_home(struct doctor *doctor)
 		if ((found.st_mode & S_ISVTX) != 0)
 			doctor_mend(doctor,
 				    "use a home directory for %s that others cannot write to",
-				    name.text);
+				    service->name);
 		else
-			doctor_mend(doctor, "chmod go-w %s", home.text);
+			doctor_mend(doctor, "chmod go-w %s", service->home);
 	} else {
 		doctor_pass(doctor, "service home", "only %s can write to %s", service->name,
 			    service->home);
@@ -160,6 +158,7 @@ static void say_unknown(struct doctor *doctor)
 	(void)find_file_owner(doctor, &owner, &fault);
 	if (fault.entry[0] != '\0') {
 		doctor_say_fault(doctor, "service account", file, &fault);
+		doctor_mend_fault(doctor, &fault);
 		return;
 	}
 	doctor_fail(

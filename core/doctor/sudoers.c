@@ -68,11 +68,8 @@ static void mend_file(const struct asking *asking, const char *line)
 		     account_name_is_valid(asking->doctor->service.name) &&
 		     strchr(line, '\\') == NULL;
 	if (plain)
-		doctor_mend(asking->doctor,
-			    "echo %s | EDITOR='tee -a' visudo -f /etc/sudoers.d/jacamar",
-			    doctor_quote(line).text);
-	else
-		doctor_mend(asking->doctor, "visudo -f /etc/sudoers.d/jacamar");
+		doctor_mend(asking->doctor, "echo %s | EDITOR='tee -a' ", line);
+	doctor_mend(asking->doctor, "visudo -f /etc/sudoers.d/jacamar");
 }
 
 static void mend_line(const struct asking *asking, size_t call)
@@ -186,7 +183,7 @@ static void check_sudo_itself(struct doctor *doctor, const char *sudo)
 	if (statvfs(sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
 		doctor_fail(doctor, "sudo", "the file system of %s is mounted with nosuid", sudo);
 		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
-			    doctor_quote(sudo).text);
+			    sudo);
 		return;
 	}
 	doctor_pass(doctor, "sudo", "%s is owned by root and has the set-user-ID bit", sudo);

@@ -78,8 +78,7 @@ static void check_reach(struct doctor *doctor, const struct account *account)
 	/* No command takes away the primary group. */
 	if (err.kind == ERROR_DENIED && account->gid != file.st_gid &&
 	    account_group_name(file.st_gid, group, &err) == 0)
-		doctor_mend(doctor, "gpasswd -d %s %s", doctor_quote(account->name).text,
-			    doctor_quote(group).text);
+		doctor_mend(doctor, "gpasswd -d %s %s", account->name, group);
 }
 
 static void check_shell(struct doctor *doctor, const struct account *account)
