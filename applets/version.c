@@ -30,51 +30,6 @@
 #define SYS_close_range 436
 #endif
 
-static bool has_no_new_privs(void)
-{
-	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0;
-}
-
-static bool has_seccomp(void)
-{
-	uint32_t action = SECCOMP_RET_ERRNO;
-	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
-}
-
-static bool has_pidfd(void)
-{
-	cleanup_close int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	return fd >= 0;
-}
-
-static bool has_close_range(void)
-{
-	return syscall(SYS_close_range, ~0U, ~0U, 0U) == 0;
-}
-
-static bool has_keyrings(void)
-{
-	return syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) >= 0 ||
-	       errno != ENOSYS;
-}
-
-static bool has_children_files(void)
-{
-	return access("/proc/thread-self/children", R_OK) == 0;
-}
-
-static const struct {
-	const char *name;
-	bool (*is_there)(void);
-} FEATURES[] = {
-	{"no_new_privs", has_no_new_privs},
-	{"seccomp", has_seccomp},
-	{"pidfd", has_pidfd},
-	{"close_range", has_close_range},
-	{"keyrings", has_keyrings},
-	{"/proc children", has_children_files},
-};
-
 static void jansson_version(void *library, char *text, size_t size)
 {
 	/* Since 2.13. */
@@ -135,20 +90,39 @@ static void print_library(size_t number)
 	printf("%s%s\n", version, realpath(found.dli_fname, path) != NULL ? path : found.dli_fname);
 }
 
-/* The names of the features that the kernel has, or lacks; no row where there are none. */
-static void print_features(const char *title, bool wanted)
+/* What the kernel has, and what it lacks; no row where there is nothing. */
+static void print_features(void)
 {
-	const char *before = NULL;
-	for (size_t i = 0; i < sizeof(FEATURES) / sizeof(FEATURES[0]); i++) {
-		if (FEATURES[i].is_there() != wanted)
-			continue;
-		if (before == NULL)
-			printf(ROW, title);
-		printf("%s%s", before != NULL ? before : "", FEATURES[i].name);
-		before = ", ";
+	const uint32_t action = SECCOMP_RET_ERRNO;
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	bool has_keyrings =
+		syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) >= 0 ||
+		errno != ENOSYS;
+	const struct {
+		const char *name;
+		bool is_there;
+	} features[] = {
+		{"no_new_privs", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0},
+		{"seccomp", syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0},
+		{"pidfd", pidfd >= 0},
+		{"close_range", syscall(SYS_close_range, ~0U, ~0U, 0U) == 0},
+		{"keyrings", has_keyrings},
+		{"/proc children", access("/proc/thread-self/children", R_OK) == 0},
+	};
+	static const char *const titles[] = {"kernel has", "kernel lacks"};
+	for (int lacks = 0; lacks <= 1; lacks++) {
+		const char *before = NULL;
+		for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+			if (features[i].is_there == (lacks == 1))
+				continue;
+			if (before == NULL)
+				printf(ROW, titles[lacks]);
+			printf("%s%s", before != NULL ? before : "", features[i].name);
+			before = ", ";
+		}
+		if (before != NULL)
+			printf("\n");
 	}
-	if (before != NULL)
-		printf("\n");
 }
 
 /* By what this process could change its account. The configuration is not known here. */
@@ -168,8 +142,7 @@ static void print_host(void)
 	char c_library[64] = "unknown";
 	if (uname(&system) == 0)
 		printf(ROW "%s %s\n", "kernel", system.release, system.machine);
-	print_features("kernel has", true);
-	print_features("kernel lacks", false);
+	print_features();
 	confstr(_CS_GNU_LIBC_VERSION, c_library, sizeof(c_library));
 	printf(ROW "%s\n", "C library", c_library);
 	for (size_t i = 0; i < sizeof(LIBRARIES) / sizeof(LIBRARIES[0]); i++)
