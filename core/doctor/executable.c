@@ -100,15 +100,11 @@ static void check_owner(const struct examined *it)
 			    (unsigned int)it->file.st_uid);
 		/* A file that another account owned may contain anything. */
 		mend_anew(it);
-		return;
-	}
-	if (it->by_file && account_groups(&doctor->service, &groups, &err) != 0) {
+	} else if (it->by_file && account_groups(&doctor->service, &groups, &err) != 0) {
 		doctor_fail(doctor, "owner", "%s", err.detail);
 		doctor_mend(doctor, "id %s", doctor->service.name);
-		return;
-	}
-	if (it->by_file && trusted_program_check_group(&it->file, it->real, &doctor->service,
-						       &groups, &err) == 0) {
+	} else if (it->by_file && trusted_program_check_group(&it->file, it->real, &doctor->service,
+							      &groups, &err) == 0) {
 		doctor_fail(doctor, "owner",
 			    "%s is not executable by a group of %s (gid %u, mode %04o)", it->real,
 			    doctor->service.name, (unsigned int)it->file.st_gid,
@@ -120,10 +116,10 @@ static void check_owner(const struct examined *it)
 				    group, it->real, it->real, it->real);
 		else
 			mend_anew(it);
-		return;
+	} else {
+		doctor_pass(doctor, "owner", "%s is owned by %s", it->real,
+			    it->file.st_uid != 0 ? doctor->service.name : "root");
 	}
-	doctor_pass(doctor, "owner", "%s is owned by %s", it->real,
-		    it->file.st_uid != 0 ? doctor->service.name : "root");
 }
 
 /* True if an ACL permits other accounts to execute it. */
@@ -173,17 +169,15 @@ static void check_needless(const struct examined *it)
 			    "%s has no capabilities; name the configuration to check whether it "
 			    "needs them",
 			    it->real);
-		return;
-	}
-	if (none) {
+	} else if (none) {
 		doctor_pass(doctor, "capabilities", "%s has no capabilities and needs none",
 			    it->real);
-		return;
+	} else {
+		doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
+			   "%s has capabilities that it does not need%s", it->real,
+			   everyone ? ", and everyone can execute it" : "");
+		doctor_mend(doctor, "setcap -r %s", it->real);
 	}
-	doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
-		   "%s has capabilities that it does not need%s", it->real,
-		   everyone ? ", and everyone can execute it" : "");
-	doctor_mend(doctor, "setcap -r %s", it->real);
 }
 
 static void check_capabilities(const struct examined *it)
@@ -223,29 +217,23 @@ static void check_capabilities(const struct examined *it)
 static void check_inode(const struct examined *it, const char *jacamar)
 {
 	struct doctor *doctor = it->doctor;
-	struct stat other;
-	bool same = jacamar != NULL && stat(jacamar, &other) == 0 &&
-		    other.st_dev == it->file.st_dev && other.st_ino == it->file.st_ino;
 	if (!it->by_file) {
 		doctor_pass(doctor, "inode",
 			    "the program has no capabilities, so it can have hard links");
-		return;
-	}
-	if (!same && it->file.st_nlink == 1) {
-		doctor_pass(doctor, "inode", "%s has no other hard link", it->real);
-		return;
-	}
-	if (same)
-		doctor_fail(
-			doctor, "inode",
-			"%s is the same file as %s, which everyone can execute, and capabilities "
-			"belong to the file",
-			it->path, jacamar);
-	else
+	} else if (jacamar != NULL && doctor_is_same_file(jacamar, it->real)) {
+		doctor_fail(doctor, "inode",
+			    "%s is the same file as %s, which everyone can execute, and "
+			    "capabilities belong to the file",
+			    it->path, jacamar);
+		mend_anew(it);
+	} else if (it->file.st_nlink > 1) {
 		doctor_fail(doctor, "inode",
 			    "%s has %u hard links, and all of them have the capabilities", it->real,
 			    (unsigned int)it->file.st_nlink);
-	mend_anew(it);
+		mend_anew(it);
+	} else {
+		doctor_pass(doctor, "inode", "%s has no other hard link", it->real);
+	}
 }
 
 /* The mount point of `path`: the longest one above it, and of several, the last. */

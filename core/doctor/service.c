@@ -116,9 +116,8 @@ static void check_home(struct doctor *doctor)
 	const struct account *service = &doctor->service;
 	struct stat found;
 	bool seen = stat(service->home, &found) == 0;
-	if (!seen && errno == EACCES && !doctor->as_service)
-		return;
-	if (!doctor_check_way(doctor, "service home", service->home))
+	if ((!seen && errno == EACCES && !doctor->as_service) ||
+	    !doctor_check_way(doctor, "service home", service->home))
 		return;
 	if (!seen || !S_ISDIR(found.st_mode)) {
 		doctor_warn(doctor, "service home",

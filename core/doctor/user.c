@@ -40,26 +40,21 @@ static void check_rules(struct doctor *doctor, const struct account *account)
 	struct applicant applicant = {
 		.settings = auth, .sources = &POLICY_SOURCES, .person = *account};
 	memcpy(applicant.name, account->name, sizeof(applicant.name));
-	if (account_groups(account, &applicant.groups, &err) != 0) {
-		doctor_fail(doctor, "user", "%s", err.detail);
-		return;
-	}
 	/* Why a host is closed is for its administrators to know: nothing is advised. */
-	if (policy_check_nologin(&applicant, &err) != 0) {
+	if (account_groups(account, &applicant.groups, &err) != 0 ||
+	    policy_check_nologin(&applicant, &err) != 0) {
 		doctor_fail(doctor, "user", "%s", err.detail);
-		return;
-	}
-	if (policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid, &err) ==
-		    0 &&
-	    policy_check_lists(&applicant, &err) == 0) {
+	} else if (policy_check_uid(account, &doctor->service, doctor->downscope, auth->min_uid,
+				    &err) != 0 ||
+		   policy_check_lists(&applicant, &err) != 0) {
+		describe_groups(doctor, &applicant.groups, its_groups, sizeof(its_groups));
+		doctor_fail(doctor, "user", "%s%s", err.detail, its_groups);
+		/* Some accounts are refused whatever the settings are. */
+		doctor_mend_key(doctor, err.key, NULL);
+	} else {
 		doctor_pass(doctor, "user", "jobs can run as %s (uid %u)", account->name,
 			    (unsigned int)account->uid);
-		return;
 	}
-	describe_groups(doctor, &applicant.groups, its_groups, sizeof(its_groups));
-	doctor_fail(doctor, "user", "%s%s", err.detail, its_groups);
-	/* Some accounts are refused whatever the settings are. */
-	doctor_mend_key(doctor, err.key, NULL);
 }
 
 static void check_reach(struct doctor *doctor, const struct account *account)
