@@ -66,7 +66,7 @@ int applet_give_up(const struct invocation *call, const struct error *err)
 	return call->system_failure;
 }
 
-int applet_usage(const struct invocation *call, const char *command, const char *format, ...)
+int applet_usage(const struct invocation *call, const char *format, ...)
 {
 	char text[512];
 	struct error err;
@@ -74,7 +74,8 @@ int applet_usage(const struct invocation *call, const char *command, const char 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	error_set(&err, ERROR_USAGE, "%s; see: %.100s %s--help", text, call->program, command);
+	error_set(&err, ERROR_USAGE, "%s; see: %.100s %s%s--help", text, call->program,
+		  call->tool != NULL ? call->tool : "", call->tool != NULL ? " " : "");
 	return applet_give_up(call, &err);
 }
 
@@ -85,20 +86,20 @@ static int number_of(const struct applet_option *options, size_t i)
 }
 
 /* --help, --version, or a fault. */
-static int end_parsing(const struct invocation *call, const char *command, int given,
-		       const char *word, void (*print_help)(const struct invocation *))
+static int end_parsing(const struct invocation *call, int given, const char *word,
+		       void (*print_help)(const struct invocation *))
 {
 	if (given == 'V')
 		return version_applet(call);
 	if (given != 'h')
-		return applet_usage(call, command,
+		return applet_usage(call,
 				    given == ':' ? "%.100s needs a value" : "unknown option %.100s",
 				    word);
 	print_help(call);
 	return applet_printed(call);
 }
 
-int applet_parse(const struct invocation *call, const char *command, int argc, char **argv,
+int applet_parse(const struct invocation *call, int argc, char **argv,
 		 const struct applet_option *options,
 		 void (*print_help)(const struct invocation *call))
 {
@@ -118,12 +119,14 @@ int applet_parse(const struct invocation *call, const char *command, int argc, c
 		       number_of(options, (size_t)(found - options)) != given)
 			found++;
 		if (found->name == NULL)
-			return end_parsing(call, command, given, argv[optind - 1], print_help);
+			return end_parsing(call, given, argv[optind - 1], print_help);
 		if (found->value != NULL)
 			*found->value = optarg;
 		else
 			*found->flag = true;
 	}
+	if (call->tool != NULL && optind < argc)
+		return applet_usage(call, "%s takes no argument: %.100s", call->tool, argv[optind]);
 	return -1;
 }
 

@@ -22,6 +22,7 @@ struct invocation {
 	bool unobfuscated;
 	const char *configuration; /* NULL if not given */
 	const char *check;	   /* the file to be checked, likewise */
+	const char *tool;	   /* doctor or explain; NULL: a stage */
 	const char *stage;
 	char **operands;   /* after the stage; ends in NULL */
 	int build_failure; /* the runner's exit codes */
@@ -82,9 +83,9 @@ void applet_say(const struct invocation *call, const char *format, ...)
 /* Reports the error; returns the exit code, or does not return behind the channel (applet_fail). */
 int applet_give_up(const struct invocation *call, const struct error *err);
 
-/* Reports a wrong call; `command` is "" or, for "--help" of one command, that and a space. */
-int applet_usage(const struct invocation *call, const char *command, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* Reports a wrong call. */
+int applet_usage(const struct invocation *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* An option of a command line: it has a value, or sets a flag. */
 struct applet_option {
@@ -97,10 +98,10 @@ struct applet_option {
 #define APPLET_OPTIONS_MOST 8
 
 /*
- * Reads options up to `optind` of getopt_long(3), with --help and --version; `command` is as in
- * applet_usage. Returns an exit code, or -1 if there is more to do.
+ * Reads options up to `optind` of getopt_long(3), with --help and --version. A tool takes nothing
+ * but options. Returns an exit code, or -1 if there is more to do.
  */
-int applet_parse(const struct invocation *call, const char *command, int argc, char **argv,
+int applet_parse(const struct invocation *call, int argc, char **argv,
 		 const struct applet_option *options,
 		 void (*print_help)(const struct invocation *call));
 

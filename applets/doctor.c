@@ -100,7 +100,7 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 	bool json = false;
 	cleanup_free struct doctor *doctor = calloc(1, sizeof(*doctor));
 	if (doctor == NULL)
-		return applet_usage(call, "doctor ", "out of memory");
+		return applet_usage(call, "out of memory");
 	const struct applet_option options[] = {
 		{"configuration", .value = &doctor->configuration},
 		{"runner-config", .value = &doctor->runner_file},
@@ -108,12 +108,9 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 		{"json", .flag = &json},
 		{.name = NULL},
 	};
-	int code = applet_parse(call, "doctor ", argc, argv, options, print_help);
+	int code = applet_parse(call, argc, argv, options, print_help);
 	if (code >= 0)
 		return code;
-	if (optind < argc)
-		return applet_usage(call, "doctor ", "doctor takes no argument: %.100s",
-				    argv[optind]);
 	code = examine(call, doctor, json);
 	doctor_free(doctor);
 	return code;

@@ -184,7 +184,7 @@ static int parse_options(struct explain *explain, int argc, char **argv)
 	};
 	const struct invocation *call = explain->call;
 	int inputs = 0;
-	int code = applet_parse(call, "explain ", argc, argv, options, print_help);
+	int code = applet_parse(call, argc, argv, options, print_help);
 	if (code >= 0)
 		return code;
 	for (int kind = 0; kind < EXPLAIN_INPUTS; kind++)
@@ -193,15 +193,11 @@ static int parse_options(struct explain *explain, int argc, char **argv)
 			explain->path = paths[kind];
 			inputs++;
 		}
-	if (optind < argc)
-		return applet_usage(call, "explain ", "explain takes no argument: %.100s",
-				    argv[optind]);
 	if (explain->configuration == NULL || inputs != 1)
-		return applet_usage(call, "explain ",
-				    "explain needs --configuration and one of --token, "
-				    "--response and --replay");
+		return applet_usage(call, "explain needs --configuration and one of --token, "
+					  "--response and --replay");
 	if (explain->kind == EXPLAIN_REPLAY && (explain->keys != NULL || explain->runs_script))
-		return applet_usage(call, "explain ", "--replay excludes --jwks and --run-script");
+		return applet_usage(call, "--replay excludes --jwks and --run-script");
 	return -1;
 }
 

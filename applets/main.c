@@ -150,15 +150,14 @@ static int dispatch(struct invocation *call)
 		count++;
 
 	if (stage == NULL)
-		return applet_usage(call, "", "unknown command \"%.100s\"; " SET_BY, call->stage);
+		return applet_usage(call, "unknown command \"%.100s\"; " SET_BY, call->stage);
 	if (call->is_auth && call->no_auth)
-		return applet_usage(call, "", "--no-auth is an option of jacamar");
+		return applet_usage(call, "--no-auth is an option of jacamar");
 	if (call->check != NULL)
 		return stage->check != NULL && call->configuration == NULL && count == 0
 			       ? stage->check(call)
-			       : applet_usage(call, "",
-					      "--check FILE is an option of config only, and "
-					      "excludes other arguments");
+			       : applet_usage(call, "--check FILE is an option of config only, and "
+						    "excludes other arguments");
 	if (!call->is_auth && !call->no_auth) {
 		applet_say(call,
 			   "jobs that run as the person who triggered them are started by "
@@ -170,9 +169,9 @@ static int dispatch(struct invocation *call)
 	if (call->behind_channel && count > 0 && strcmp(call->operands[0], ENV_SCRIPT) == 0)
 		return count == stage->user_count
 			       ? applet_run_as_user(call, stage->as_user)
-			       : applet_usage(call, "", "wrong arguments for env-script");
+			       : applet_usage(call, "wrong arguments for env-script");
 	if (count != stage->count)
-		return applet_usage(call, "",
+		return applet_usage(call,
 				    stage->count == 0
 					    ? "%s takes no arguments"
 					    : "%s needs two arguments, SCRIPT and SUBSTAGE",
@@ -192,7 +191,7 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 		{"list", .flag = &lists},
 		{.name = NULL},
 	};
-	int code = applet_parse(call, "", argc, argv, options, print_help);
+	int code = applet_parse(call, argc, argv, options, print_help);
 	if (code >= 0)
 		return code;
 	if (lists) {
@@ -201,8 +200,7 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 	}
 	if (optind == argc)
 		return applet_usage(
-			call, "",
-			"the command is missing: config, prepare, run or cleanup; " SET_BY);
+			call, "the command is missing: config, prepare, run or cleanup; " SET_BY);
 	call->stage = argv[optind];
 	call->operands = argv + optind + 1;
 	return -1;
@@ -232,12 +230,14 @@ int main(int argc, char **argv)
 	    io_close_from(STDERR_FILENO + 1, &err) != 0)
 		return applet_give_up(&call, &err);
 	if (argc < 1)
-		return applet_usage(&call, "", "the program was called without its own name");
+		return applet_usage(&call, "the program was called without its own name");
 	const struct tool *tool = argc > 1 ? find_tool(argv[1]) : NULL;
-	if (tool != NULL)
-		return call.is_auth
-			       ? applet_usage(&call, "", "%s is a command of jacamar", tool->name)
-			       : tool->run(&call, argc - 1, argv + 1);
+	if (tool != NULL && call.is_auth)
+		return applet_usage(&call, "%s is a command of jacamar", tool->name);
+	if (tool != NULL) {
+		call.tool = tool->name;
+		return tool->run(&call, argc - 1, argv + 1);
+	}
 	int done = parse_options(&call, argc, argv);
 	return call.stage != NULL ? dispatch(&call) : done;
 }

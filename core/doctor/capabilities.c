@@ -29,3 +29,10 @@ int capabilities_of_file(const char *path, struct file_capabilities *found, stru
 	}
 	return 0;
 }
+
+bool capabilities_are_given(const char *path)
+{
+	struct file_capabilities found;
+	struct error ignored;
+	return capabilities_of_file(path, &found, &ignored) == 0 && found.permitted != 0;
+}

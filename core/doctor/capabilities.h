@@ -6,6 +6,7 @@
 #define JACAMAR_CORE_DOCTOR_CAPABILITIES_H
 
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/lib/error.h"
@@ -20,5 +21,8 @@ struct file_capabilities {
 
 /* 0, also if the file has none; -1 with *err if they cannot be read. */
 int capabilities_of_file(const char *path, struct file_capabilities *found, struct error *err);
+
+/* True if the file is known to give a process a capability. */
+bool capabilities_are_given(const char *path);
 
 #endif

@@ -101,13 +101,10 @@ static void check_mappers(struct doctor *doctor)
 	bool is_bounded = prctl(PR_CAPBSET_READ, CAP_DAC_OVERRIDE, 0, 0, 0) != 1 ||
 			  prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 1;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct file_capabilities own = {.permitted = 0};
-		struct error ignored;
 		struct stat found;
 		bool there = stat(paths[i], &found) == 0;
-		bool by_file = there && capabilities_of_file(paths[i], &own, &ignored) == 0 &&
-			       own.permitted != 0;
-		if (by_file || (there && (found.st_mode & S_ISUID) != 0 && !is_bounded))
+		if (capabilities_are_given(paths[i]) ||
+		    (there && (found.st_mode & S_ISUID) != 0 && !is_bounded))
 			continue;
 		doctor_fail(doctor, "newuidmap", "%s %s", paths[i],
 			    !there ? "does not exist"

@@ -62,17 +62,6 @@ static void find_settings(struct doctor *doctor)
 	doctor->downscope = *downscope;
 }
 
-/* Without the settings: a program with capabilities changes accounts with them. */
-static void guess_downscope(struct doctor *doctor)
-{
-	struct file_capabilities capabilities;
-	struct error err;
-	if (doctor->settings == NULL && doctor->program != NULL &&
-	    capabilities_of_file(doctor->program, &capabilities, &err) == 0 &&
-	    capabilities.permitted != 0)
-		doctor->downscope = DOWNSCOPE_SETUID;
-}
-
 void doctor_run(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
@@ -87,7 +76,10 @@ void doctor_run(struct doctor *doctor)
 	    doctor_ask_as_service(doctor))
 		return;
 	find_settings(doctor);
-	guess_downscope(doctor);
+	/* Without them: a program with capabilities changes accounts with them. */
+	if (doctor->settings == NULL && doctor->program != NULL &&
+	    capabilities_are_given(doctor->program))
+		doctor->downscope = DOWNSCOPE_SETUID;
 	doctor->has_account =
 		doctor->user != NULL && account_by_name(doctor->user, &doctor->account, &err) == 0;
 	/* All but the first need the service account. */

@@ -19,20 +19,6 @@ char *doctor_find_jacamar(const struct doctor *doctor)
 	return doctor->program != NULL ? doctor_find_beside(doctor) : NULL;
 }
 
-static void check_jacamar_itself(struct doctor *doctor, const char *jacamar, const char *resolved)
-{
-	struct error err;
-	struct file_capabilities capabilities = {.permitted = 0};
-	if (capabilities_of_file(resolved, &capabilities, &err) != 0 ||
-	    capabilities.permitted == 0) {
-		doctor_pass(doctor, "jacamar_path",
-			    "%s is executable, and no other account can replace it", jacamar);
-		return;
-	}
-	doctor_fail(doctor, "jacamar_path", "%s has capabilities, which it never needs", resolved);
-	doctor_mend(doctor, "setcap -r %s", resolved);
-}
-
 /* By the same rules as when a job executes it. */
 void doctor_check_jacamar(struct doctor *doctor)
 {
@@ -48,8 +34,16 @@ void doctor_check_jacamar(struct doctor *doctor)
 	const struct secure_path_terms terms = {.what = "a program", .owner = doctor->service.uid};
 	cleanup_free char *resolved = trusted_program_resolve(jacamar, use, &err);
 	cleanup_free char *trusted = secure_path_examine(jacamar, &terms, &fault, &ignored);
-	if (resolved != NULL && (trusted != NULL || use == PROGRAM_OF_SAME_ACCOUNT)) {
-		check_jacamar_itself(doctor, jacamar, resolved);
+	bool is_fit = resolved != NULL && (trusted != NULL || use == PROGRAM_OF_SAME_ACCOUNT);
+	if (is_fit && !capabilities_are_given(resolved)) {
+		doctor_pass(doctor, "jacamar_path",
+			    "%s is executable, and no other account can replace it", jacamar);
+		return;
+	}
+	if (is_fit) {
+		doctor_fail(doctor, "jacamar_path", "%s has capabilities, which it never needs",
+			    resolved);
+		doctor_mend(doctor, "setcap -r %s", resolved);
 		return;
 	}
 	bool there = stat(jacamar, &file) == 0 && S_ISREG(file.st_mode);

@@ -40,14 +40,11 @@ static bool find_group_account(const struct stat *file, struct account *account)
 
 static void look_at_program(const char *path, struct service_clues *clues, struct account *account)
 {
-	struct error err;
 	struct stat file;
-	struct file_capabilities capabilities;
 	if (path == NULL || stat(path, &file) != 0)
 		return;
 	clues->is_private = (file.st_mode & 001) == 0;
-	clues->is_capable =
-		capabilities_of_file(path, &capabilities, &err) == 0 && capabilities.permitted != 0;
+	clues->is_capable = capabilities_are_given(path);
 	clues->is_let_in = access(path, X_OK) == 0;
 	clues->is_of_root = file.st_uid == 0 && file.st_gid == 0;
 	clues->has_group = find_group_account(&file, account);
