@@ -17,7 +17,6 @@
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
 #include "core/lib/text.h"
-#include "core/lib/version.h"
 #include "core/privilege/downscope.h"
 #include "core/process/cgroup.h"
 #include "core/process/leftovers.h"

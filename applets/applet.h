@@ -6,12 +6,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "core/executor/login_shell.h"
 #include "core/lib/error.h"
 #include "core/process/cgroup.h"
-#include "core/stage/monitor.h"
 
 /* One call of the program, with its command line parsed. */
 struct invocation {

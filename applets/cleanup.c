@@ -4,7 +4,6 @@
  */
 #include "applets/applet.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "core/executor/batch.h"

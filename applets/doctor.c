@@ -3,7 +3,6 @@
  */
 #include "applets/applet.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

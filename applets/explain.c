@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "core/doctor/as_service.h"
 #include "core/doctor/checks.h"
 #include "core/lib/io.h"
-#include "core/lib/secure_path.h"
 #include "core/lib/text.h"
 #include "core/privilege/confined_uids.h"
 #include "core/privilege/downscope.h"

@@ -1,7 +1,6 @@
 /*
  * The executable: its name makes it jacamar-auth, jacamar or jacamar-ci.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>

@@ -7,13 +7,11 @@
  */
 #include "applets/explain.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/rules.h"
 #include "core/audit/audit.h"

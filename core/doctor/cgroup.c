@@ -3,11 +3,9 @@
  * its unit sets.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/doctor/checks.h"
 #include "core/lib/io.h"

@@ -12,7 +12,6 @@
 #include "core/executor/arguments.h"
 #include "core/lib/io.h"
 #include "core/lib/secure_path.h"
-#include "core/lib/text.h"
 #include "core/privilege/seccomp.h"
 #include "core/privilege/trusted_program.h"
 

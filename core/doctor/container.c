@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"

@@ -6,7 +6,6 @@
 
 #include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
-#include "core/doctor/service.h"
 #include "core/privilege/confined_uids.h"
 
 /* In the order of the report. */

@@ -1,8 +1,6 @@
 /*
  * The program that is executed as the user.
  */
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "core/doctor/capabilities.h"

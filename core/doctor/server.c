@@ -2,14 +2,12 @@
  * The GitLab server: whether it answers and is trusted, its keys, and its clock. As for a job, one
  * confined child fetches the keys and another one parses them. They are not stored.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/doctor/checks.h"
 #include "core/identity/jwks.h"

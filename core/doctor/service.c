@@ -1,7 +1,6 @@
 #include "core/doctor/service.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/doctor/checks.h"
@@ -15,7 +14,6 @@
 #include "core/lib/io.h"
 #include "core/lib/text.h"
 #include "core/privilege/run_unprivileged.h"
-#include "core/privilege/trusted_program.h"
 #include "core/stage/sudo.h"
 
 #define SUDO_LIMIT_MS 20000

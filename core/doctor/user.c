@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/doctor/checks.h"
 #include "core/executor/login_shell.h"
-#include "core/lib/io.h"
 #include "core/policy/policy.h"
 #include "core/privilege/trusted_program.h"
 
