@@ -256,22 +256,19 @@ static int run_stage(struct invocation *call, const struct state *job)
 	struct error err;
 	struct stage_end end = {.usage = CGROUP_USAGE_UNKNOWN};
 	struct stage side = {.state = job, .stage = call->stage, .output = -1};
+	bool is_cleanup = strcmp(call->stage, "cleanup") == 0;
 
+	side.script = call->operands[0];
+	side.substage = side.script != NULL ? call->operands[1] : NULL;
 	/* Only root_directory_make needs root's CAP_CHOWN, and it gives that up itself. */
 	bool root_creates = job->root_creates_base && strcmp(call->stage, "prepare") == 0;
-	if (!root_creates && privilege_settle(&err) != 0)
-		return outcome_failure(call, job, &err);
 	/* cleanup kills the job's processes even if that cannot be recorded. */
-	if (outcome_begin(call, job, &err) != 0 && strcmp(call->stage, "cleanup") != 0)
+	if ((!root_creates && privilege_settle(&err) != 0) ||
+	    (outcome_begin(call, job, &err) != 0 && !is_cleanup) ||
+	    (side.script != NULL && applet_check_substage(side.substage, &err) != 0))
 		return outcome_failure(call, job, &err);
-	if (call->operands[0] != NULL) {
-		side.script = call->operands[0];
-		side.substage = call->operands[1];
-		if (applet_check_substage(side.substage, &err) != 0)
-			return outcome_failure(call, job, &err);
-		if (!is_run_here(job, side.substage))
-			return outcome_skip(call, job);
-	}
+	if (side.script != NULL && !is_run_here(job, side.substage))
+		return outcome_skip(call, job);
 	int result = check_before_side(call, job, root_creates, &err);
 	if (result == 0)
 		result = stage_run(&side, &end, &err);

@@ -127,17 +127,6 @@ static void say_exchange(const struct place *place, const struct secure_path_fau
 		    fault->entry);
 }
 
-static bool check_exchange(const struct place *place)
-{
-	struct secure_path_fault fault;
-	struct error err = {.detail = ""};
-	free(checked_walk_examine_above(place->parent, place->account, &fault, &err));
-	if (fault.entry[0] == '\0')
-		return true;
-	say_exchange(place, &fault);
-	return false;
-}
-
 /* The user must be able to enter each directory down to the parent. */
 static bool check_passage(const struct place *place, const char *parent)
 {
@@ -267,9 +256,11 @@ static void check_parent(const struct place *place)
 	}
 }
 
-static void check_place(struct place *place)
+static void check_place(const struct place *place)
 {
 	const struct settings *settings = place->doctor->settings;
+	struct secure_path_fault fault;
+	struct error ignored;
 	struct stat found;
 	bool by_root = settings->auth.root_dir_creation && place->doctor->service.uid == 0 &&
 		       settings->general.data_dir[0] == '/';
@@ -277,9 +268,13 @@ static void check_place(struct place *place)
 	/* If a link is on the path, its target is another path to check. */
 	if (!check_passage(place, place->parent) ||
 	    (resolved != NULL && strcmp(resolved, place->parent) != 0 &&
-	     !check_passage(place, resolved)) ||
-	    !check_exchange(place))
+	     !check_passage(place, resolved)))
 		return;
+	free(checked_walk_examine_above(place->parent, place->account, &fault, &ignored));
+	if (fault.entry[0] != '\0') {
+		say_exchange(place, &fault);
+		return;
+	}
 	/* A parent that only its owner can look into has no files of other accounts. */
 	if (check_link(place))
 		return;

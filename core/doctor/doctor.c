@@ -15,26 +15,24 @@ static void (*const SUBJECTS[])(struct doctor *) = {
 	doctor_check_server,  doctor_check_user,    doctor_check_scheduler,
 };
 
-/* The program that the runner's file names, or else the one next to this program. */
-static void find_program(struct doctor *doctor)
+/* What the runner's file says of our runners; without it, the program is the one next to this. */
+static void read_runners(struct doctor *doctor)
 {
-	for (size_t i = 0; i < doctor->runner.count && doctor->program == NULL; i++) {
-		const char *path = runner_string(&doctor->runner.runners[i].exec[RUNNER_CONFIG]);
-		if (runner_is_ours(&doctor->runner.runners[i]) && path != NULL && path[0] == '/')
+	for (size_t i = 0; i < doctor->runner.count; i++) {
+		const struct runner *runner = &doctor->runner.runners[i];
+		const char *path = runner_string(&runner->exec[RUNNER_CONFIG]);
+		if (!runner_is_ours(runner))
+			continue;
+		if (doctor->program == NULL && path != NULL && path[0] == '/')
 			doctor->program = strdup(path);
+		if (doctor->runner_configuration == NULL)
+			doctor->runner_configuration =
+				runner_read_call(&runner->arguments[RUNNER_CONFIG]).configuration;
+		if (doctor->runner_url == NULL && runner_string(&runner->url) != NULL)
+			doctor->runner_url = &runner->url;
 	}
 	if (doctor->program == NULL)
 		doctor->program = doctor_find_own(doctor);
-}
-
-static void find_configuration(struct doctor *doctor)
-{
-	for (size_t i = 0; doctor->runner_configuration == NULL && i < doctor->runner.count; i++) {
-		const struct runner *runner = &doctor->runner.runners[i];
-		if (runner_is_ours(runner))
-			doctor->runner_configuration =
-				runner_read_call(&runner->arguments[RUNNER_CONFIG]).configuration;
-	}
 	if (doctor->configuration == NULL)
 		doctor->configuration = doctor->runner_configuration;
 }
@@ -68,8 +66,7 @@ void doctor_run(struct doctor *doctor)
 	    runner_file_read(doctor->runner_file, &doctor->runner, &err) != 0)
 		memcpy(doctor->runner_error, err.detail, sizeof(err.detail));
 	doctor->asked_for_configuration = doctor->configuration != NULL;
-	find_program(doctor);
-	find_configuration(doctor);
+	read_runners(doctor);
 	doctor_find_service(doctor);
 	if (geteuid() == 0 && doctor->has_service && !doctor->as_service &&
 	    doctor_ask_as_service(doctor))

@@ -35,18 +35,6 @@ struct examined {
 	bool foreign; /* owned by an account that must not own it */
 };
 
-/* The path of this program. True if only root could have put it there. */
-static bool find_source(char *path, size_t size)
-{
-	struct secure_path_fault fault;
-	struct error err;
-	const struct secure_path_terms terms = {.what = "a program", .owner = 0, .sticky = true};
-	ssize_t length = readlink("/proc/self/exe", path, size - 1);
-	path[length > 0 ? length : 0] = '\0';
-	cleanup_free char *trusted = secure_path_examine(path, &terms, &fault, &err);
-	return trusted != NULL;
-}
-
 /*
  * The remedy that is right whatever the file was: a copy of this program replaces it, with the two
  * capabilities if it needs them. The old file loses its capabilities, because it may have another
@@ -55,10 +43,17 @@ static bool find_source(char *path, size_t size)
 static void mend_anew(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
-	char own[PATH_MAX];
+	struct secure_path_fault fault;
+	struct error err;
 	char group[ACCOUNT_NAME_SIZE] = "root";
-	if (!find_source(own, sizeof(own))) {
-		doctor_mend(doctor, "use a program that root has newly installed, not %s", own);
+	/* Only root may have been able to put this program where it is. */
+	const struct secure_path_terms terms = {.what = "a program", .owner = 0, .sticky = true};
+	cleanup_free char *own = realpath("/proc/self/exe", NULL);
+	cleanup_free char *trusted =
+		own != NULL ? secure_path_examine(own, &terms, &fault, &err) : NULL;
+	if (trusted == NULL) {
+		doctor_mend(doctor, "use a program that root has newly installed, not %s",
+			    own != NULL ? own : "/proc/self/exe");
 		return;
 	}
 	if (it->by_file)

@@ -51,8 +51,9 @@ struct doctor {
 	const char *runner_file;
 	const char *user;
 	const char *runner_configuration; /* that the runner's file gives to the stage config */
-	bool asked_for_configuration;	  /* otherwise the runner's file may have named it */
-	bool refused_configuration;	  /* it is missing, or its owner or mode is wrong */
+	const struct runner_value *runner_url; /* of the GitLab server; NULL: the file has none */
+	bool asked_for_configuration;	       /* otherwise the runner's file may have named it */
+	bool refused_configuration;	       /* it is missing, or its owner or mode is wrong */
 
 	/* What the checks share; doctor_run sets it. */
 	struct runner_file runner; /* has no runner if the file was not read */

@@ -198,23 +198,12 @@ static void check_key_file(struct doctor *doctor, const char *path)
 	doctor_mend_key(doctor, "general.jwks_file", NULL);
 }
 
-/* The URL of our runner; NULL if its file has none. */
-static const struct runner_value *find_url(const struct doctor *doctor)
-{
-	for (size_t i = 0; i < doctor->runner.count; i++) {
-		const struct runner_value *url = &doctor->runner.runners[i].url;
-		if (runner_string(url) != NULL && runner_is_ours(&doctor->runner.runners[i]))
-			return url;
-	}
-	return NULL;
-}
-
 /* The configured server, or else that of the runner. */
 static void check_server(struct doctor *doctor, const struct general_settings *general)
 {
 	struct error err = {.detail = ""};
 	struct question question = {.authorities = -1};
-	const struct runner_value *of_runner = find_url(doctor);
+	const struct runner_value *of_runner = doctor->runner_url;
 	bool is_configured = general != NULL && general->gitlab_server != NULL;
 	const char *url = is_configured	      ? general->gitlab_server
 			  : of_runner != NULL ? runner_string(of_runner)
