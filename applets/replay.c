@@ -32,11 +32,12 @@ struct record {
 	bool was_allowed;
 	struct claims claims;
 	uint64_t scoped_user_id;
-	char provider[64];
 	char rule[64]; /* that refused; "": another check, or an older release wrote the record */
 	char reason[AUDIT_TEXT_SIZE];
 	char account[ACCOUNT_NAME_SIZE];
 	char runas[2 * ACCOUNT_NAME_SIZE]; /* the arguments of the script; "": it was not asked */
+	char target[ACCOUNT_NAME_SIZE];	   /* the first of two, that the job asked for; "": none */
+	const char *asked;		   /* the last one */
 	struct runas_answer answer;
 };
 
@@ -67,7 +68,7 @@ static const struct {
 	NUMBER("job_project_id", claims.job_project_id),
 	TEXT("job_project_path", claims.job_project_path),
 	NUMBER("scoped_user_id", scoped_user_id),
-	TEXT("provider", provider),
+	TEXT("provider", claims.identities[0].provider),
 	TEXT("extern_uid", claims.identities[0].extern_uid),
 	TEXT("rule", rule),
 	TEXT("reason", reason),
@@ -136,8 +137,13 @@ static int accept_record(struct record *record, struct error *err)
 		sound &= MEMBERS[i].size == 0 ||
 			 is_line((char *)record + MEMBERS[i].offset, MEMBERS[i].size);
 	struct claims_identity *identity = &record->claims.identities[0];
-	if (!sound || !text_copy(identity->provider, sizeof(identity->provider), record->provider))
+	size_t first = strcspn(record->runas, " ");
+	bool has_target = record->runas[first] == ' ';
+	if (!sound || (has_target && first >= sizeof(record->target)))
 		return error_set(err, ERROR_SYSTEM, "not an audit record");
+	snprintf(record->target, sizeof(record->target), "%.*s", has_target ? (int)first : 0,
+		 record->runas);
+	record->asked = has_target ? record->runas + first + 1 : record->runas;
 	identity->account[0] = '\0';
 	if (identity->extern_uid[0] != '\0')
 		(void)external_name_to_account(identity->extern_uid, identity->account);
@@ -171,32 +177,17 @@ static const char *nologin_then(char *text, size_t size)
 static int answer_then(const struct runas_settings *settings, const struct runas_question *question,
 		       struct runas_answer *answer, struct error *err)
 {
-	char asked[2 * ACCOUNT_NAME_SIZE];
-	bool has_target = question->target != NULL && question->target[0] != '\0';
-	bool refused = strcmp(replayed->rule, POLICY_RUNAS) == 0;
+	const char *target = question->target != NULL ? question->target : "";
 	(void)settings;
-	snprintf(asked, sizeof(asked), "%s%s%s", has_target ? question->target : "",
-		 has_target ? " " : "", question->name);
-	if (strcmp(replayed->runas, asked) != 0)
+	if (strcmp(replayed->target, target) != 0 || strcmp(replayed->asked, question->name) != 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "the record does not have the script's answer for %s",
 				 question->name);
-	if (refused)
+	if (strcmp(replayed->rule, POLICY_RUNAS) == 0)
 		return error_set_key(err, "auth.runas.validation_script", ERROR_DENIED, "%s",
 				     replayed->reason);
 	*answer = replayed->answer;
 	return 0;
-}
-
-/* The account that the job asked for, or NULL: the first of two arguments of the script. */
-static const char *target_then(const struct record *record, char target[ACCOUNT_NAME_SIZE])
-{
-	size_t length = strcspn(record->runas, " ");
-	if (record->runas[length] == '\0' || length >= ACCOUNT_NAME_SIZE)
-		return NULL;
-	memcpy(target, record->runas, length);
-	target[length] = '\0';
-	return target;
 }
 
 /* The record has at most one identity of the person. */
@@ -216,14 +207,13 @@ static int apply(const struct explain *explain, const struct record *record,
 	static const struct policy_sources sources = {account_by_name, account_groups, answer_then,
 						      nologin_then};
 	const struct auth_settings *auth = &explain->settings->auth;
-	char target[ACCOUNT_NAME_SIZE];
 	bool has_token = record->claims.user_login[0] != '\0';
 	*applicant = (struct applicant){
 		.settings = auth,
 		.sources = &sources,
 		.service = &explain->service,
 		.claims = &record->claims,
-		.target = auth->runas.user_variable != NULL ? target_then(record, target) : NULL,
+		.target = auth->runas.user_variable != NULL ? record->target : NULL,
 		.scoped_user_id = record->scoped_user_id,
 	};
 	replayed = record;
@@ -241,7 +231,7 @@ static int apply(const struct explain *explain, const struct record *record,
 				 "the rules admit it, but the record does not name the rule that "
 				 "refused it");
 	if (result != 0 && strcmp(err->key, "auth.identity_provider") == 0 &&
-	    strcmp(record->provider, auth->identity_provider) != 0)
+	    strcmp(record->claims.identities[0].provider, auth->identity_provider) != 0)
 		return error_set(err, ERROR_SYSTEM, "the record does not have the identity at %s",
 				 auth->identity_provider);
 	if (result != 0)
