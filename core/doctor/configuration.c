@@ -287,11 +287,6 @@ static void check_log(struct doctor *doctor)
 static void say_missing(struct doctor *doctor, int why)
 {
 	const char *path = doctor->configuration;
-	if (why == EACCES && !doctor->as_service) {
-		doctor_leave_to_service(doctor, "configuration",
-					"you have no permission to read the file");
-		return;
-	}
 	const char *other = doctor->runner_configuration;
 	bool is_other = other != NULL && access(other, F_OK) == 0;
 	doctor_fail(doctor, "configuration", "%s: %s", path, strerror(why));
@@ -317,13 +312,9 @@ void doctor_check_configuration(struct doctor *doctor)
 		doctor->refused_configuration = true;
 		return;
 	}
-	if (stat(path, &found) != 0) {
-		int why = errno;
-		doctor->refused_configuration = why != EACCES;
-		say_missing(doctor, why);
-		return;
-	}
-	doctor->refused_configuration = !check_file(doctor, &found);
+	int why = stat(path, &found) == 0 ? 0 : errno;
+	bool is_denied = why == EACCES || (why == 0 && access(path, R_OK) != 0);
+	doctor->refused_configuration = why == 0 ? !check_file(doctor, &found) : why != EACCES;
 	if (doctor->settings != NULL) {
 		if (check_use(doctor))
 			doctor_pass(doctor, "configuration", "%s has no errors", path);
@@ -334,12 +325,14 @@ void doctor_check_configuration(struct doctor *doctor)
 			check_programs(doctor);
 			check_log(doctor);
 		}
-	} else if (doctor->refused_configuration) {
+	} else if (doctor->refused_configuration && why == 0) {
 		doctor_skip(doctor, "configuration",
 			    "contents not checked until the above is fixed");
-	} else if (!doctor->as_service && access(path, R_OK) != 0) {
+	} else if (!doctor->as_service && is_denied) {
 		doctor_leave_to_service(doctor, "configuration",
 					"you have no permission to read the file");
+	} else if (why != 0) {
+		say_missing(doctor, why);
 	} else {
 		say_errors(doctor);
 	}

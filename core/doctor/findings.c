@@ -76,18 +76,43 @@ void doctor_clear(struct doctor *doctor)
 	}
 }
 
+/* Writes the name as a word for a shell. False if memory is short. */
+static bool write_word(FILE *stream, const char *name)
+{
+	/* Not an option of a command: vi executes what follows +! */
+	bool is_option = name[0] == '-' || name[0] == '+';
+	cleanup_free char *operand = text_format("%s%s", is_option ? "./" : "", name);
+	cleanup_free char *quoted = operand != NULL ? login_shell_quote(operand) : NULL;
+	if (quoted == NULL)
+		return false;
+	if (text_is_made_of(operand, TEXT_WORD "./:=,@%+", strlen(operand))) {
+		fputs(operand, stream);
+	} else if (text_is_printable(operand) || operand[0] == '\0') {
+		fputs(quoted, stream);
+	} else {
+		/* Bytes that a terminal would not show, as numbers that bash and similar shells
+		 * understand. */
+		fputs("$'", stream);
+		for (const char *at = operand; *at != '\0'; at++)
+			fprintf(stream, "\\%03o", (unsigned int)(unsigned char)*at);
+		fputc('\'', stream);
+	}
+	return true;
+}
+
 void doctor_mend(struct doctor *doctor, const char *format, ...)
 {
 	cleanup_free char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
+	bool made = stream != NULL;
 	va_list args;
 	va_start(args, format);
-	for (const char *at = format; stream != NULL && *at != '\0'; at++) {
+	for (const char *at = format; made && *at != '\0'; at++) {
 		if (*at != '%') {
 			fputc(*at, stream);
 		} else if (*++at == 's') {
-			fputs(doctor_quote(va_arg(args, const char *)).text, stream);
+			made = write_word(stream, va_arg(args, const char *));
 		} else if (*at == 'u') {
 			fprintf(stream, "%u", va_arg(args, unsigned int));
 		} else {
@@ -96,7 +121,8 @@ void doctor_mend(struct doctor *doctor, const char *format, ...)
 		}
 	}
 	va_end(args);
-	bool made = stream != NULL && fclose(stream) == 0;
+	if (stream != NULL)
+		made = fclose(stream) == 0 && made;
 	doctor_mend_text(doctor, made ? text : NULL);
 }
 
@@ -133,36 +159,6 @@ void doctor_mend_install(struct doctor *doctor, const char *debian, const char *
 	bool is_debian = access("/usr/bin/apt-get", X_OK) == 0;
 	doctor_mend_text(doctor, is_debian ? "apt-get install " : "dnf install ");
 	doctor_mend_text(doctor, is_debian ? debian : red_hat);
-}
-
-struct doctor_word doctor_quote(const char *text)
-{
-	struct doctor_word word = {.text = ""};
-	/* Not an option of a command: vi executes what follows +! */
-	cleanup_free char *operand =
-		text[0] == '-' || text[0] == '+' ? text_format("./%s", text) : NULL;
-	if (operand != NULL)
-		text = operand;
-	if (text_is_made_of(text, TEXT_WORD "./:=,@%+", sizeof(word.text) - 1)) {
-		memcpy(word.text, text, strlen(text) + 1);
-		return word;
-	}
-	cleanup_free char *quoted = login_shell_quote(text);
-	if ((text_is_printable(text) || text[0] == '\0') && quoted != NULL &&
-	    text_copy(word.text, sizeof(word.text), quoted))
-		return word;
-	/* Bytes that a terminal would not show, as numbers that bash and similar shells understand.
-	 */
-	size_t used = (size_t)snprintf(word.text, sizeof(word.text), "$'");
-	for (; *text != '\0' && used + 6 < sizeof(word.text); text++)
-		used += (size_t)snprintf(word.text + used, sizeof(word.text) - used, "\\%03o",
-					 (unsigned int)(unsigned char)*text);
-	/* A part of a name would be the name of another file. */
-	if (*text != '\0')
-		text_copy(word.text, sizeof(word.text), "$(name-too-long)");
-	else
-		memcpy(word.text + used, "'", 2);
-	return word;
 }
 
 unsigned int doctor_permissions(const struct stat *file, const struct account *account)

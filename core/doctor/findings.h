@@ -96,8 +96,9 @@ bool doctor_judge(struct doctor *doctor, const char *check, bool good, const str
 void doctor_clear(struct doctor *doctor);
 
 /*
- * Adds to the remedy of the last finding. Of printf(3) it knows %s, whose text it quotes as a word
- * (doctor_quote), %u and %zu.
+ * Adds to the remedy of the last finding. Of printf(3) it knows %u, %zu, and %s, for which it
+ * writes a word for a POSIX shell that stands for exactly these bytes. A name that a command would
+ * take for an option is made a path.
  */
 void doctor_mend(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -128,16 +129,6 @@ void doctor_mend_as_service(struct doctor *doctor);
 
 /* Adds a finding that only the service account could check, as DOCTOR_SKIP, and that call. */
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what);
-
-/*
- * A word for a POSIX shell that stands for exactly these bytes. A name that a command would take
- * for an option is made a path.
- */
-#define DOCTOR_WORD_SIZE 4096
-struct doctor_word {
-	char text[DOCTOR_WORD_SIZE];
-};
-struct doctor_word doctor_quote(const char *text);
 
 /* The name of the service account's own group, or its gid. */
 void doctor_group(const struct doctor *doctor, char name[ACCOUNT_NAME_SIZE]);

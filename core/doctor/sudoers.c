@@ -38,7 +38,7 @@ static const char *const FATAL[] = {"requiretty", "log_input", "stay_setuid", "p
 struct asking {
 	struct doctor *doctor;
 	const char *sudo;
-	char *jacamar;
+	const char *jacamar;
 	struct unprivileged_output *captured;
 };
 
@@ -175,22 +175,11 @@ static void ask_all(const struct asking *asking)
 		doctor_skip(doctor, "sudoers", "not checked for a user: use --user NAME");
 }
 
-static void check_sudo_itself(struct doctor *doctor, const char *sudo)
-{
-	struct statvfs system;
-	if (statvfs(sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
-		doctor_fail(doctor, "sudo", "the file system of %s is mounted with nosuid", sudo);
-		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
-			    sudo);
-		return;
-	}
-	doctor_pass(doctor, "sudo", "%s is owned by root and has the set-user-ID bit", sudo);
-}
-
 void doctor_check_sudo(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
 	struct asking asking = {.doctor = doctor};
+	struct statvfs system;
 	if (doctor->downscope != DOWNSCOPE_SUDO)
 		return;
 	asking.sudo = sudo_find(&err);
@@ -201,17 +190,25 @@ void doctor_check_sudo(struct doctor *doctor)
 				    "chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo");
 		return;
 	}
-	check_sudo_itself(doctor, asking.sudo);
+	if (statvfs(asking.sudo, &system) == 0 && (system.f_flag & ST_NOSUID) != 0) {
+		doctor_fail(doctor, "sudo", "the file system of %s is mounted with nosuid",
+			    asking.sudo);
+		doctor_mend(doctor, "mount -o remount,suid \"$(findmnt -n -o TARGET -T %s)\"",
+			    asking.sudo);
+	} else {
+		doctor_pass(doctor, "sudo", "%s is owned by root and has the set-user-ID bit",
+			    asking.sudo);
+	}
 	if (!doctor->as_service) {
 		doctor_leave_to_service(
 			doctor, "sudoers",
 			"sudo lists permissions only to the service account itself");
 		return;
 	}
-	asking.jacamar = doctor_find_jacamar(doctor);
-	asking.captured = calloc(1, sizeof(*asking.captured));
-	if (asking.jacamar != NULL && asking.captured != NULL)
+	cleanup_free char *jacamar = doctor_find_jacamar(doctor);
+	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
+	asking.jacamar = jacamar;
+	asking.captured = captured;
+	if (jacamar != NULL && captured != NULL)
 		ask_all(&asking);
-	free(asking.jacamar);
-	free(asking.captured);
 }

@@ -80,32 +80,31 @@ static void check_shell(struct doctor *doctor, const struct account *account)
 	struct applicant applicant = {.settings = &settings->auth, .account = *account};
 	struct error err = {.detail = ""};
 	struct stat found;
-	/* A refusal by the uid is a finding of its own. */
-	if (policy_check_uid(account, &doctor->service, doctor->downscope, settings->auth.min_uid,
-			     &err) == 0 &&
-	    policy_check_shell(&applicant, &err) != 0) {
-		if (settings->auth.shell_allowlist.count == 0) {
-			/* An administrator has closed the account: nothing is advised. */
-			doctor_fail(doctor, "shell", "account %s is closed: its shell is %s",
-				    account->name, account->shell);
-			return;
-		}
-		doctor_fail(doctor, "shell", "%s", err.detail);
-		doctor_mend_key(doctor, err.key, NULL);
-		return;
-	}
 	const char *bash = login_shell_find(settings->general.shell_path);
 	bool there = stat(bash, &found) == 0;
-	if (there && S_ISREG(found.st_mode) && (doctor_permissions(&found, account) & 1) != 0) {
+	/* A refusal by the uid is a finding of its own. */
+	bool is_refused = policy_check_uid(account, &doctor->service, doctor->downscope,
+					   settings->auth.min_uid, &err) == 0 &&
+			  policy_check_shell(&applicant, &err) != 0;
+	if (is_refused && settings->auth.shell_allowlist.count == 0) {
+		/* An administrator has closed the account: nothing is advised. */
+		doctor_fail(doctor, "shell", "account %s is closed: its shell is %s", account->name,
+			    account->shell);
+	} else if (is_refused) {
+		doctor_fail(doctor, "shell", "%s", err.detail);
+		doctor_mend_key(doctor, err.key, NULL);
+	} else if (there && S_ISREG(found.st_mode) &&
+		   (doctor_permissions(&found, account) & 1) != 0) {
 		doctor_pass(doctor, "shell", "%s runs the scripts of %s", bash, account->name);
-		return;
+	} else {
+		doctor_fail(doctor, "shell", "%s, which runs scripts, %s", bash,
+			    there ? "is not a program that the user can execute"
+				  : "does not exist");
+		if (settings->general.shell_path != NULL)
+			doctor_mend_key(doctor, "general.shell_path", "\"/bin/bash\"");
+		else
+			doctor_mend_install(doctor, "bash", "bash");
 	}
-	doctor_fail(doctor, "shell", "%s, which runs scripts, %s", bash,
-		    there ? "is not a program that the user can execute" : "does not exist");
-	if (settings->general.shell_path != NULL)
-		doctor_mend_key(doctor, "general.shell_path", "\"/bin/bash\"");
-	else
-		doctor_mend_install(doctor, "bash", "bash");
 }
 
 void doctor_check_user(struct doctor *doctor)
