@@ -21,19 +21,16 @@
 static void mend_reading(struct doctor *doctor, bool foreign, const struct stat *found)
 {
 	const char *path = doctor->configuration;
-	char group[ACCOUNT_NAME_SIZE];
 	/* The runner's file may name any file of the system. */
-	if (!doctor->asked_for_configuration) {
+	if (!doctor->asked_for_configuration)
 		doctor_mend(doctor, "set config_args in %s to a file that %s can read",
 			    doctor->runner_file, doctor->service.name);
-	} else if (foreign) {
+	else if (foreign)
 		doctor_mend_copy(doctor, path, "0600", doctor->service.name);
-	} else if (found->st_uid == doctor->service.uid) {
+	else if (found->st_uid == doctor->service.uid)
 		doctor_mend(doctor, "chmod u+r %s", path);
-	} else {
-		doctor_group(doctor, group);
-		doctor_mend(doctor, "chgrp -h %s %s && chmod g+r %s", group, path, path);
-	}
+	else
+		doctor_mend(doctor, "chgrp -h %s %s && chmod g+r %s", doctor->group, path, path);
 }
 
 /* Its owner and mode. True if its contents may be checked. */
@@ -167,14 +164,13 @@ static void check_logins(struct doctor *doctor)
 static void check_group_list(struct doctor *doctor, const char *key,
 			     const struct string_list *names, enum doctor_result result)
 {
-	bool good = true;
+	size_t before = doctor->count;
 	for (size_t i = 0; i < names->count; i++) {
 		struct account_group group;
 		struct error err = {.detail = ""};
 		int found = account_group_by_name(names->items[i], NULL, &group, &err);
 		if (found == 0)
 			continue;
-		good = false;
 		if (found < 0) {
 			doctor_fail(doctor, "groups", "%s", err.detail);
 			continue;
@@ -183,7 +179,7 @@ static void check_group_list(struct doctor *doctor, const char *key,
 			   names->items[i]);
 		doctor_mend_key(doctor, key, NULL);
 	}
-	if (good && names->count > 0)
+	if (doctor->count == before && names->count > 0)
 		doctor_pass(doctor, "groups", "all groups of %s exist", key);
 }
 

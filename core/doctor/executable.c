@@ -45,7 +45,6 @@ static void mend_anew(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct secure_path_fault fault;
 	struct error err;
-	char group[ACCOUNT_NAME_SIZE] = "root";
 	/* Only root may have been able to put this program where it is. */
 	const struct secure_path_terms terms = {.what = "a program", .owner = 0, .sticky = true};
 	cleanup_free char *own = realpath("/proc/self/exe", NULL);
@@ -56,12 +55,11 @@ static void mend_anew(const struct examined *it)
 			    own != NULL ? own : "/proc/self/exe");
 		return;
 	}
-	if (it->by_file)
-		doctor_group(doctor, group);
 	if (it->capabilities.permitted != 0)
 		doctor_mend(doctor, "setcap -r %s; ", it->real);
 	doctor_mend(doctor, "install -m %s -o root -g %s %s %s.new && mv -f %s.new %s",
-		    it->by_file ? "0750" : "0755", group, own, it->path, it->path, it->path);
+		    it->by_file ? "0750" : "0755", it->by_file ? doctor->group : "root", own,
+		    it->path, it->path, it->path);
 	if (it->by_file)
 		doctor_mend(doctor, " && " SETCAP " %s", it->path);
 }
@@ -89,7 +87,6 @@ static void check_owner(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct error err;
 	struct account_groups groups;
-	char group[ACCOUNT_NAME_SIZE];
 	if (it->foreign) {
 		doctor_fail(doctor, "owner", "%s is owned by uid %u, not by root", it->real,
 			    (unsigned int)it->file.st_uid);
@@ -105,10 +102,9 @@ static void check_owner(const struct examined *it)
 			    doctor->service.name, (unsigned int)it->file.st_gid,
 			    it->file.st_mode & 07777);
 		/* A change of owner removes the capabilities. */
-		doctor_group(doctor, group);
 		if (it->ours)
 			doctor_mend(doctor, "chown root:%s %s && chmod 0750 %s && " SETCAP " %s",
-				    group, it->real, it->real, it->real);
+				    doctor->group, it->real, it->real, it->real);
 		else
 			mend_anew(it);
 	} else {

@@ -232,13 +232,6 @@ void doctor_mend_copy(struct doctor *doctor, const char *path, const char *mode,
 		    mode, owner, path, path, path, path, path);
 }
 
-void doctor_group(const struct doctor *doctor, char name[ACCOUNT_NAME_SIZE])
-{
-	struct error err;
-	if (account_group_name(doctor->service.gid, name, &err) != 0)
-		snprintf(name, ACCOUNT_NAME_SIZE, "%u", (unsigned int)doctor->service.gid);
-}
-
 void doctor_mend_closed(struct doctor *doctor, const char *path)
 {
 	struct stat found;

@@ -60,6 +60,7 @@ struct doctor {
 	char runner_error[ERROR_TEXT_SIZE];
 	enum service_source source;    /* how the service account was found */
 	struct account service;	       /* that account */
+	char group[ACCOUNT_NAME_SIZE]; /* the name of its own group, or the gid */
 	bool has_service;	       /* it is known, and it exists */
 	bool as_service;	       /* it is the caller */
 	struct settings *settings;     /* NULL where they cannot be read */
@@ -129,9 +130,6 @@ void doctor_mend_as_service(struct doctor *doctor);
 
 /* Adds a finding that only the service account could check, as DOCTOR_SKIP, and that call. */
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what);
-
-/* The name of the service account's own group, or its gid. */
-void doctor_group(const struct doctor *doctor, char name[ACCOUNT_NAME_SIZE]);
 
 /* What the mode of a file permits the account: 4 read, 2 write, 1 execute. */
 unsigned int doctor_permissions(const struct stat *file, const struct account *account);

@@ -163,7 +163,7 @@ static void check_installation(const struct reading *reading)
 static void check_commands(const struct reading *reading)
 {
 	struct doctor *doctor = reading->doctor;
-	bool good = true;
+	size_t before = doctor->count;
 	/* The program of this installation, if the other one does not exist. */
 	cleanup_free char *own = doctor_find_own(doctor);
 	bool there = access(doctor->program, F_OK) == 0 || errno != ENOENT;
@@ -175,13 +175,12 @@ static void check_commands(const struct reading *reading)
 		const char *fault = exec_fault(reading, path);
 		if (fault == NULL)
 			continue;
-		good = false;
 		doctor_fail(doctor, "runner's commands", "%s_exec%s%s %s",
 			    RUNNER_STAGE_NAMES[stage], path != NULL ? " " : "",
 			    path != NULL ? path : "", fault);
 		mend_stage(reading, stage, "_exec", exec->line, right);
 	}
-	if (good)
+	if (doctor->count == before)
 		doctor_pass(doctor, "runner's commands", "all four stages execute %s",
 			    doctor->program);
 	check_installation(reading);
@@ -217,7 +216,7 @@ static void check_arguments(const struct reading *reading)
 	cleanup_free char *absolute =
 		usable ? secure_path_make_absolute(doctor->configuration) : NULL;
 	const char *configuration = absolute != NULL ? absolute : "FILE";
-	bool good = true;
+	size_t before = doctor->count;
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *arguments = &reading->runner->arguments[stage];
 		struct runner_call call = runner_read_call(arguments);
@@ -225,7 +224,6 @@ static void check_arguments(const struct reading *reading)
 		bool named = stage == RUNNER_CONFIG || call.configuration != NULL;
 		if (fault == NULL)
 			continue;
-		good = false;
 		cleanup_free char *right = text_format(
 			"[%s\"%s\"%s%s%s]", reading->is_auth ? "" : "\"--no-auth\", ",
 			RUNNER_STAGE_NAMES[stage], named ? ", \"--configuration\", \"" : "",
@@ -234,7 +232,7 @@ static void check_arguments(const struct reading *reading)
 			    fault);
 		mend_stage(reading, stage, "_args", arguments->line, right);
 	}
-	if (good)
+	if (doctor->count == before)
 		doctor_pass(doctor, "runner's arguments", "each stage has the right arguments");
 }
 
@@ -252,7 +250,7 @@ static void check_timeouts(const struct reading *reading)
 		/* It matters only to a runner that is stopped by force. */
 		{"shutdown_timeout", &doctor->runner.shutdown_timeout, 0},
 	};
-	bool good = true;
+	size_t before = doctor->count;
 	if (doctor->settings == NULL)
 		return;
 	int64_t least = doctor->settings->general.kill_timeout_ms / 1000;
@@ -263,7 +261,6 @@ static void check_timeouts(const struct reading *reading)
 		int64_t seconds = is_set ? value->value.integer : timeouts[i].preset;
 		if (seconds == 0 || seconds > least)
 			continue;
-		good = false;
 		doctor_warn(doctor, "runner's timeouts",
 			    "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
 			    "%" PRId64 " s",
@@ -272,7 +269,7 @@ static void check_timeouts(const struct reading *reading)
 		mend_key(doctor, timeouts[i].key, value->line,
 			 find_custom_line(reading->runner, RUNNER_CLEANUP), right);
 	}
-	if (good)
+	if (doctor->count == before)
 		doctor_pass(doctor, "runner's timeouts",
 			    "the runner waits longer than general.kill_timeout");
 }

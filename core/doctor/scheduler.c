@@ -10,18 +10,19 @@
 #include "core/protocol/channel.h"
 #include "core/protocol/environment.h"
 
-/* True if it exists, and no other account can replace it. */
-static bool check_command(struct doctor *doctor, const struct scheduler_command_site *site,
+/* It must exist, and no other account may be able to replace it. */
+static void check_command(struct doctor *doctor, const struct scheduler_command_site *site,
 			  const char *name)
 {
 	struct error err = {.detail = ""};
 	cleanup_free char *path = scheduler_command_find(site, name, &err);
-	if (path != NULL)
-		return doctor_check_way(doctor, "scheduler", path);
+	if (path != NULL) {
+		(void)doctor_check_way(doctor, "scheduler", path);
+		return;
+	}
 	doctor_fail(doctor, "scheduler", "%s", err.detail);
 	doctor_mend_key(doctor, "batch.scheduler_bin",
 			site->directory != NULL ? NULL : "\"/DIRECTORY/OF/ITS/COMMANDS\"");
-	return false;
 }
 
 static void check_commands(struct doctor *doctor, const struct scheduler *scheduler,
@@ -29,27 +30,27 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 {
 	const char *const *const needed[] = {scheduler->submit, scheduler->ask, scheduler->list,
 					     scheduler->cancel};
+	const char *const *history = scheduler->ask_history;
+	size_t before = doctor->count;
 	struct error ignored;
-	bool good = true;
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		/* One command may have several uses. */
 		bool seen = false;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(needed[k][0], needed[i][0]) == 0;
-		good = (seen || check_command(doctor, site, needed[i][0])) && good;
+		if (!seen)
+			check_command(doctor, site, needed[i][0]);
 	}
-	if (good)
-		doctor_pass(doctor, "scheduler", "the commands of %s are installed",
-			    scheduler->name);
-	if (!good || scheduler->ask_history == NULL)
+	if (doctor->count > before)
 		return;
-	cleanup_free char *history =
-		scheduler_command_find(site, scheduler->ask_history[0], &ignored);
-	if (history == NULL)
+	doctor_pass(doctor, "scheduler", "the commands of %s are installed", scheduler->name);
+	cleanup_free char *found =
+		history != NULL ? scheduler_command_find(site, history[0], &ignored) : NULL;
+	if (history != NULL && found == NULL)
 		doctor_skip(doctor, "scheduler",
 			    "%s is not installed: the result of a job that %s has forgotten stays "
 			    "unknown",
-			    scheduler->ask_history[0], scheduler->name);
+			    history[0], scheduler->name);
 }
 
 void doctor_check_scheduler(struct doctor *doctor)

@@ -1,6 +1,7 @@
 #include "core/doctor/service.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,6 +106,9 @@ void doctor_find_service(struct doctor *doctor)
 	else if (!doctor->has_service)
 		doctor->service = (struct account){.name = "?", .uid = uid, .gid = (gid_t)-1};
 	doctor->as_service = doctor->has_service && doctor->service.uid == geteuid();
+	if (account_group_name(doctor->service.gid, doctor->group, &err) != 0)
+		snprintf(doctor->group, sizeof(doctor->group), "%u",
+			 (unsigned int)doctor->service.gid);
 }
 
 static void check_home(struct doctor *doctor)

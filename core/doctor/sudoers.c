@@ -80,65 +80,50 @@ static void mend_line(const struct asking *asking, size_t call)
 	mend_file(asking, line);
 }
 
-/* True if each stage is allowed as the user. */
-static bool check_allowed(const struct asking *asking)
+static void check_allowed(const struct asking *asking)
 {
 	struct doctor *doctor = asking->doctor;
+	const char *user = doctor->user;
+	const char *jacamar = asking->jacamar;
 	struct error err = {.detail = ""};
-	bool all = true;
 	for (size_t i = 0; i < CALL_COUNT && doctor->has_account; i++) {
-		const char *const arguments[] = {"sudo",
-						 "-n",
-						 "-l",
-						 "-u",
-						 doctor->user,
-						 "--",
-						 asking->jacamar,
-						 "--no-auth",
-						 CALLS[i].stage,
-						 "env-script",
-						 CALLS[i].operand,
-						 NULL};
+		const char *stage = CALLS[i].stage;
+		const char *operand = CALLS[i].operand;
+		const char *const arguments[] = {"sudo", "-n",	       "-l",	"-u",
+						 user,	 "--",	       jacamar, "--no-auth",
+						 stage,	 "env-script", operand, NULL};
 		int result = ask(asking, arguments, &err);
 		if (result == 0 && asking->captured->status == 0)
 			continue;
-		all = false;
 		doctor_fail(doctor, "sudoers", "%s may not run the stage %s as %s%s%s",
-			    doctor->service.name, CALLS[i].stage, doctor->user,
-			    result != 0 ? ": " : "", result != 0 ? err.detail : "");
+			    doctor->service.name, stage, user, result != 0 ? ": " : "",
+			    result != 0 ? err.detail : "");
 		mend_line(asking, i);
 	}
-	return all;
 }
 
-static bool check_passwords(const struct asking *asking, const char *listing)
+static void check_passwords(const struct asking *asking, const char *listing)
 {
-	struct doctor *doctor = asking->doctor;
-	bool none = true;
 	char command[PATH_MAX + 64];
 	for (size_t i = 0; i < CALL_COUNT; i++) {
 		snprintf(command, sizeof(command), "%s --no-auth %s", asking->jacamar,
 			 CALLS[i].rule);
 		if (!sudo_listing_asks_password(listing, command))
 			continue;
-		none = false;
-		doctor_fail(doctor, "sudoers",
+		doctor_fail(asking->doctor, "sudoers",
 			    "sudo asks for a password for the stage %s: NOPASSWD is missing",
 			    CALLS[i].stage);
 		mend_line(asking, i);
 	}
-	return none;
 }
 
-static bool check_options(const struct asking *asking, const char *listing)
+static void check_options(const struct asking *asking, const char *listing)
 {
 	struct doctor *doctor = asking->doctor;
-	bool good = true;
+	char line[PATH_MAX + 64];
 	for (size_t i = 0; i < sizeof(FATAL) / sizeof(FATAL[0]); i++) {
 		if (!sudo_listing_has_option(listing, FATAL[i], asking->jacamar))
 			continue;
-		good = false;
-		char line[PATH_MAX + 64];
 		/* The first one applies to the caller, the others to the command. */
 		snprintf(line, sizeof(line), "Defaults%s%s !%s", i == 0 ? ":" : "!",
 			 i == 0 ? doctor->service.name : asking->jacamar, FATAL[i]);
@@ -146,14 +131,15 @@ static bool check_options(const struct asking *asking, const char *listing)
 			    "the option %s is in effect, with which every job fails", FATAL[i]);
 		mend_file(asking, line);
 	}
-	return good;
 }
 
 static void ask_all(const struct asking *asking)
 {
 	static const char *const arguments[] = {"sudo", "-n", "-l", NULL};
 	struct doctor *doctor = asking->doctor;
+	char *listing = asking->captured->output;
 	struct error err = {.detail = ""};
+	size_t before = doctor->count;
 	if (ask(asking, arguments, &err) != 0 || asking->captured->status != 0) {
 		doctor_fail(doctor, "sudoers", "%s may not use sudo%s%s", doctor->service.name,
 			    asking->captured->errors[0] != '\0' ? ": " : "",
@@ -161,12 +147,12 @@ static void ask_all(const struct asking *asking)
 		mend_line(asking, 2);
 		return;
 	}
-	cleanup_free char *listing = strdup(asking->captured->output);
-	if (listing != NULL)
-		sudo_listing_unfold(listing);
-	bool good = listing != NULL && check_options(asking, listing);
-	good = listing != NULL && check_passwords(asking, listing) && good;
-	if (!check_allowed(asking) || !good)
+	sudo_listing_unfold(listing);
+	check_options(asking, listing);
+	check_passwords(asking, listing);
+	/* Last: the answers of sudo take the place of its list. */
+	check_allowed(asking);
+	if (doctor->count > before)
 		return;
 	if (doctor->has_account)
 		doctor_pass(doctor, "sudoers", "%s may run each stage as %s", doctor->service.name,
