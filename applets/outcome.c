@@ -64,12 +64,6 @@ static void say_with_reference(const struct invocation *call, const struct state
 		   support != NULL ? support : "ask the administrators of this runner");
 }
 
-static void say_refusal(const struct invocation *call, const struct state *job, const char *reason)
-{
-	say_with_reference(call, job, "this job was refused",
-			   reason[0] != '\0' ? reason : "it is not permitted here");
-}
-
 /*
  * True if only the site's staff can repair it. The author of the job must not read its paths and
  * lists, but may read what the author's own server has answered, or that it has not.
@@ -84,8 +78,10 @@ static bool is_fault_of_setup(const struct error *err)
 static void say_failure(const struct invocation *call, const struct state *job,
 			const struct error *err, const char *complete)
 {
+	const char *reason = call->unobfuscated ? complete : err->notice;
 	if (err->kind == ERROR_DENIED)
-		say_refusal(call, job, call->unobfuscated ? complete : err->notice);
+		say_with_reference(call, job, "this job was refused",
+				   reason[0] != '\0' ? reason : "it is not permitted here");
 	else if (is_fault_of_setup(err) && !call->unobfuscated)
 		say_with_reference(call, job, "this stage failed",
 				   "the setup of this runner has a fault");

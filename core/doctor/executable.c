@@ -30,7 +30,6 @@ struct examined {
 	struct stat file;
 	struct file_capabilities capabilities;
 	bool by_file; /* it changes accounts with the capabilities of its file */
-	bool linked;  /* `path` is a symbolic link */
 	bool ours;    /* root owns it, and it is neither a link nor has a hard link */
 	bool foreign; /* owned by an account that must not own it */
 };
@@ -257,19 +256,20 @@ static void check_mount(const struct examined *it)
 	}
 	bool nosuid = it->by_file && (system.f_flag & ST_NOSUID) != 0;
 	bool noexec = (system.f_flag & ST_NOEXEC) != 0;
-	if (!nosuid && !noexec) {
+	if (nosuid) {
+		doctor_fail(doctor, "mount",
+			    "%s is mounted with nosuid, which disables capabilities", mount);
+		doctor_mend(doctor,
+			    noexec ? "mount -o remount,suid,exec %s" : "mount -o remount,suid %s",
+			    mount);
+	} else if (noexec) {
+		doctor_fail(doctor, "mount",
+			    "%s is mounted with noexec, so its programs cannot be executed", mount);
+		doctor_mend(doctor, "mount -o remount,exec %s", mount);
+	} else {
 		doctor_pass(doctor, "mount", "%s is mounted without %s", mount,
 			    it->by_file ? "nosuid and noexec" : "noexec");
-		return;
 	}
-	doctor_fail(doctor, "mount", "%s is mounted with %s, %s", mount,
-		    nosuid ? "nosuid" : "noexec",
-		    nosuid ? "which disables capabilities" : "so its programs cannot be executed");
-	doctor_mend(doctor, "mount -o remount,%s %s",
-		    !noexec  ? "suid"
-		    : nosuid ? "suid,exec"
-			     : "exec",
-		    mount);
 }
 
 #define PROGRAM_MOST_SIZE (64 * 1024 * 1024)
@@ -328,8 +328,8 @@ static void examine(struct examined *it)
 		mend_anew(it);
 		return;
 	}
-	it->linked = lstat(it->path, &link) == 0 && S_ISLNK(link.st_mode);
-	it->ours = !it->linked && it->file.st_uid == 0 && it->file.st_nlink == 1;
+	bool is_link = lstat(it->path, &link) == 0 && S_ISLNK(link.st_mode);
+	it->ours = !is_link && it->file.st_uid == 0 && it->file.st_nlink == 1;
 	it->foreign = it->file.st_uid != 0 && !(doctor->downscope == DOWNSCOPE_NONE &&
 						it->file.st_uid == doctor->service.uid);
 	cleanup_free char *jacamar = doctor_find_jacamar(doctor);
