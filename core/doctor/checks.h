@@ -4,10 +4,29 @@
 #ifndef JACAMAR_CORE_DOCTOR_CHECKS_H
 #define JACAMAR_CORE_DOCTOR_CHECKS_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "core/doctor/findings.h"
 
-/* Finds the service account (service.h), from the program and the files that are named. */
+/* Finds the service account (service.c), from the program and the files that are named. */
 void doctor_find_service(struct doctor *doctor);
+
+/* Which account that is, or SERVICE_UNKNOWN. */
+struct service_clues {
+	uid_t caller;
+	/* About the program that the runner executes; all are false without a program. */
+	bool is_private; /* not everyone may execute it */
+	bool is_capable; /* its file has capabilities */
+	bool is_let_in;	 /* the caller may execute it */
+	bool is_of_root; /* its owner and its group are root */
+	bool has_group;	 /* root owns it, and an account other than root is named like its group */
+
+	bool has_runner_file;	   /* it was named, and only its owner could have put it there */
+	uid_t configuration_owner; /* root if the file does not exist */
+};
+
+enum service_source service_choose(const struct service_clues *clues);
 
 /*
  * For root, which has given up its capabilities and cannot read the files of the service account:
@@ -29,5 +48,16 @@ void doctor_check_container(struct doctor *doctor);
 void doctor_check_user(struct doctor *doctor);
 void doctor_check_data_dir(struct doctor *doctor, const struct account *account); /* of a user */
 void doctor_check_scheduler(struct doctor *doctor);
+
+/* sudoers.c reads the output of `sudo -l`: the options in effect, then the commands allowed. */
+
+/* Joins lines that sudo has folded, in place. Call it before the two functions below. */
+void sudo_listing_unfold(char *listing);
+
+/* True if the last line with exactly `command` asks for a password; false without such a line. */
+bool sudo_listing_asks_password(const char *listing, const char *command);
+
+/* True if the option is set for all commands, or for the program `path`. */
+bool sudo_listing_has_option(const char *listing, const char *option, const char *path);
 
 #endif

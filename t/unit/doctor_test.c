@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/doctor/checks.h"
 #include "core/doctor/doctor.h"
 #include "core/doctor/runner_file.h"
-#include "core/doctor/service.h"
-#include "core/doctor/sudo_listing.h"
 #include "core/lib/secure_path.h"
 #include "core/lib/text.h"
 #include "t/unit/process.h"
