@@ -79,21 +79,6 @@ static int print_json(const struct doctor *doctor)
 	return text != NULL && puts(text) >= 0 ? 0 : -1;
 }
 
-static int examine(const struct invocation *call, struct doctor *doctor, bool json)
-{
-	doctor_run(doctor);
-	int printed = 0;
-	if (json)
-		printed = print_json(doctor);
-	else
-		print_table(doctor);
-	if (printed != 0 || fflush(stdout) != 0 || ferror(stdout) != 0) {
-		applet_say(call, "the findings cannot be printed");
-		return call->system_failure;
-	}
-	return doctor_verdict(doctor) == DOCTOR_FAIL ? 1 : 0;
-}
-
 int doctor_applet(struct invocation *call, int argc, char **argv)
 {
 	bool json = false;
@@ -110,7 +95,17 @@ int doctor_applet(struct invocation *call, int argc, char **argv)
 	int code = applet_parse(call, argc, argv, options, print_help);
 	if (code >= 0)
 		return code;
-	code = examine(call, doctor, json);
+	doctor_run(doctor);
+	int printed = 0;
+	if (json)
+		printed = print_json(doctor);
+	else
+		print_table(doctor);
+	code = doctor_verdict(doctor) == DOCTOR_FAIL ? 1 : 0;
+	if (printed != 0 || fflush(stdout) != 0 || ferror(stdout) != 0) {
+		applet_say(call, "the findings cannot be printed");
+		code = call->system_failure;
+	}
 	doctor_free(doctor);
 	return code;
 }

@@ -163,7 +163,8 @@ static int run(struct explain *explain, struct error *err)
 				 explain->service.name);
 	if (load_settings(explain, err) != 0)
 		return -1;
-	return explain->kind == EXPLAIN_REPLAY ? explain_replay(explain) : explain_job(explain);
+	return explain->kind == EXPLAIN_REPLAY ? explain_replay(explain, err)
+					       : explain_job(explain, err);
 }
 
 /* Returns an exit code, or -1 with the options in *explain. */

@@ -324,24 +324,21 @@ static int conclude(const struct explanation *job)
 	return is_refused ? 1 : call->system_failure;
 }
 
-int explain_job(const struct explain *explain)
+int explain_job(const struct explain *explain, struct error *err)
 {
-	struct explanation *job = calloc(1, sizeof(*job));
-	struct error err = {.detail = ""};
+	cleanup_free struct explanation *job = calloc(1, sizeof(*job));
 	struct policy_sources sources = POLICY_SOURCES;
-	if (job == NULL) {
-		error_set(&err, ERROR_SYSTEM, "out of memory");
-		return applet_give_up(explain->call, &err);
-	}
+	if (job == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
 	job->explain = explain;
 	job->plan.settings = explain->settings;
 	if (!explain->runs_script)
 		sources.runas = assume_accepted;
-	bool reached = read_job(job, &err) == 0;
+	bool reached = read_job(job, err) == 0;
 	if (reached)
 		reached = explain_token(job);
 	else
-		report_failure(job, "job", &err);
+		report_failure(job, "job", err);
 	if (explain->settings->auth.confirm_job)
 		report(job, NOT_CHECKED, "confirmation", "auth.confirm_job",
 		       "the server is not asked about the job");
@@ -362,6 +359,5 @@ int explain_job(const struct explain *explain)
 	int code = conclude(job);
 	plan_free_token(&job->plan);
 	free(job->target);
-	free(job);
 	return code;
 }

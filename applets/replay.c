@@ -328,31 +328,27 @@ static int replay_file(const struct explain *explain, FILE *file, size_t counts[
 	return ferror(file) == 0 ? 0 : error_errno(err, ERROR_SYSTEM, "cannot read %s", name);
 }
 
-int explain_replay(const struct explain *explain)
+int explain_replay(const struct explain *explain, struct error *err)
 {
-	const struct invocation *call = explain->call;
 	size_t counts[VERDICTS] = {0};
-	struct error err;
 	int copy = fcntl(explain->input, F_DUPFD_CLOEXEC, 0);
 	FILE *file = copy >= 0 ? fdopen(copy, "r") : NULL;
-	if (file == NULL) {
-		error_errno(&err, ERROR_SYSTEM, "cannot read %s", explain->path);
-		return applet_give_up(call, &err);
-	}
-	int result = replay_file(explain, file, counts, &err);
+	if (file == NULL)
+		return error_errno(err, ERROR_SYSTEM, "cannot read %s", explain->path);
+	int result = replay_file(explain, file, counts, err);
 	fclose(file);
-	size_t decisions = counts[SAME] + counts[DIFFERS] + counts[NOT_KNOWN];
-	if (result == 0 && decisions + counts[BEFORE_RULES] + counts[UNREADABLE] == 0)
-		result = error_set(&err, ERROR_SYSTEM,
-				   "%s has no record that allows or refuses a job", explain->path);
 	if (result != 0)
-		return applet_give_up(call, &err);
+		return -1;
+	size_t decisions = counts[SAME] + counts[DIFFERS] + counts[NOT_KNOWN];
+	if (decisions + counts[BEFORE_RULES] + counts[UNREADABLE] == 0)
+		return error_set(err, ERROR_SYSTEM, "%s has no record that allows or refuses a job",
+				 explain->path);
 	printf("%zu decisions: %zu the same, %zu different, %zu not known; not replayed: %zu "
 	       "refused before the rules, %zu lines that cannot be read\n",
 	       decisions, counts[SAME], counts[DIFFERS], counts[NOT_KNOWN], counts[BEFORE_RULES],
 	       counts[UNREADABLE]);
-	int printed = applet_printed(call);
+	int printed = applet_printed(explain->call);
 	if (printed != 0 || counts[DIFFERS] > 0)
 		return printed != 0 ? printed : 1;
-	return counts[NOT_KNOWN] + counts[UNREADABLE] > 0 ? call->system_failure : 0;
+	return counts[NOT_KNOWN] + counts[UNREADABLE] > 0 ? explain->call->system_failure : 0;
 }

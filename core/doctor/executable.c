@@ -148,59 +148,49 @@ static void check_mode(const struct examined *it)
 		doctor_mend(doctor, "chmod %s %s", it->by_file ? "0750" : "0755", it->real);
 }
 
-static void check_needless(const struct examined *it)
+static void check_capabilities(const struct examined *it)
 {
 	struct doctor *doctor = it->doctor;
 	struct error err;
+	uint64_t permitted = it->capabilities.permitted;
+	uint64_t inheritable = it->capabilities.inheritable;
+	uint64_t missing = CAPABILITIES_NEEDED & ~permitted;
+	bool none = (permitted | inheritable) == 0;
 	bool everyone = trusted_program_check_everyone(&it->file, it->real, &err) != 0;
-	bool none = (it->capabilities.permitted | it->capabilities.inheritable) == 0;
-	if (none && doctor->downscope == DOWNSCOPE_UNSET) {
+	if (!it->by_file && none && doctor->downscope == DOWNSCOPE_UNSET) {
 		doctor_skip(doctor, "capabilities",
 			    "%s has no capabilities; name the configuration to check whether it "
 			    "needs them",
 			    it->real);
-	} else if (none) {
+	} else if (!it->by_file && none) {
 		doctor_pass(doctor, "capabilities", "%s has no capabilities and needs none",
 			    it->real);
-	} else {
+	} else if (!it->by_file) {
 		doctor_say(doctor, everyone ? DOCTOR_FAIL : DOCTOR_WARN, "capabilities",
 			   "%s has capabilities that it does not need%s", it->real,
 			   everyone ? ", and everyone can execute it" : "");
 		doctor_mend(doctor, "setcap -r %s", it->real);
-	}
-}
-
-static void check_capabilities(const struct examined *it)
-{
-	struct doctor *doctor = it->doctor;
-	uint64_t missing = CAPABILITIES_NEEDED & ~it->capabilities.permitted;
-	uint64_t more =
-		(it->capabilities.permitted & ~CAPABILITIES_NEEDED) | it->capabilities.inheritable;
-	if (!it->by_file) {
-		check_needless(it);
-		return;
-	}
-	if (missing == 0 && more == 0) {
+	} else if (permitted == CAPABILITIES_NEEDED && inheritable == 0) {
 		doctor_pass(doctor, "capabilities",
 			    "%s has cap_setgid and cap_setuid, and no others", it->real);
-		return;
+	} else {
+		if (missing != 0)
+			doctor_fail(doctor, "capabilities", "%s lacks %s%s%s", it->real,
+				    (missing & UINT64_C(1) << CAP_SETGID) != 0 ? "cap_setgid" : "",
+				    missing == CAPABILITIES_NEEDED ? " and " : "",
+				    (missing & UINT64_C(1) << CAP_SETUID) != 0 ? "cap_setuid" : "");
+		else
+			doctor_warn(doctor, "capabilities",
+				    "%s has more capabilities than cap_setgid and cap_setuid, and "
+				    "does not need them",
+				    it->real);
+		/* Not for a file that everyone can execute under another name, or that another
+		 * account owns. */
+		if (!it->ours)
+			mend_anew(it);
+		else
+			doctor_mend(doctor, SETCAP " %s", it->real);
 	}
-	if (missing != 0)
-		doctor_fail(doctor, "capabilities", "%s lacks %s%s%s", it->real,
-			    (missing & UINT64_C(1) << CAP_SETGID) != 0 ? "cap_setgid" : "",
-			    missing == CAPABILITIES_NEEDED ? " and " : "",
-			    (missing & UINT64_C(1) << CAP_SETUID) != 0 ? "cap_setuid" : "");
-	else
-		doctor_warn(doctor, "capabilities",
-			    "%s has more capabilities than cap_setgid and cap_setuid, and does not "
-			    "need them",
-			    it->real);
-	/* Not for a file that everyone can execute under another name, or that another account
-	 * owns. */
-	if (!it->ours)
-		mend_anew(it);
-	else
-		doctor_mend(doctor, SETCAP " %s", it->real);
 }
 
 /* `jacamar`, which everyone may execute, must not be the file that has capabilities. */

@@ -87,16 +87,6 @@ static bool check_file(struct doctor *doctor)
 	return true;
 }
 
-/* The runner rejects a file that is not TOML. */
-static void check_text(struct doctor *doctor)
-{
-	if (doctor->runner.fault_line == 0)
-		return;
-	doctor_fail(doctor, "runner's file", "%s:%zu: %s", doctor->runner_file,
-		    doctor->runner.fault_line, doctor->runner.fault);
-	mend_by_hand(doctor, doctor->runner.fault_line);
-}
-
 /* The sample has a placeholder, which is not a token. */
 static void check_token(const struct reading *reading)
 {
@@ -312,7 +302,12 @@ void doctor_check_runner(struct doctor *doctor)
 		say_unread(doctor);
 		return;
 	}
-	check_text(doctor);
+	/* The runner rejects a file that is not TOML. */
+	if (doctor->runner.fault_line != 0) {
+		doctor_fail(doctor, "runner's file", "%s:%zu: %s", path, doctor->runner.fault_line,
+			    doctor->runner.fault);
+		mend_by_hand(doctor, doctor->runner.fault_line);
+	}
 	for (size_t i = 0; i < doctor->runner.count && doctor->program != NULL; i++) {
 		if (!runner_is_ours(&doctor->runner.runners[i]))
 			continue;

@@ -99,19 +99,6 @@ static void check_clock(struct doctor *doctor, int64_t date)
 		   ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of");
 }
 
-static void say_unreachable(struct doctor *doctor, const char *why, enum http_distrust distrust)
-{
-	bool set = doctor->settings != NULL && doctor->settings->general.tls_ca_file != NULL;
-	bool named = doctor->settings != NULL && doctor->settings->general.gitlab_server != NULL;
-	bool by_key = doctor->configuration != NULL;
-	doctor_fail(doctor, distrust != HTTP_TRUSTED ? "TLS" : "server", "%s", why);
-	if (distrust == HTTP_UNKNOWN_AUTHORITY && by_key)
-		doctor_mend_key(doctor, "general.tls-ca-file",
-				set ? NULL : "\"/PATH/OF/THE/AUTHORITY.pem\"");
-	else if (distrust == HTTP_OTHER_HOST && named)
-		doctor_mend_key(doctor, "general.gitlab_server", NULL);
-}
-
 /* -1 with *err, also if the server has refused or was not trusted: fetched->answer says why. */
 static int fetch_confined(const struct question *question, struct fetched *fetched,
 			  struct error *err)
@@ -129,14 +116,24 @@ static int fetch_confined(const struct question *question, struct fetched *fetch
 
 static void ask_server(struct doctor *doctor, const struct question *question)
 {
+	const struct settings *settings = doctor->settings;
+	const char *url = question->server.url;
 	struct error err = {.detail = "out of memory"};
 	uint64_t count;
-	const char *url = question->server.url;
 	cleanup_free struct fetched *fetched = calloc(1, sizeof(*fetched));
 	if (fetched == NULL || fetch_confined(question, fetched, &err) != 0 ||
 	    count_confined(fetched->answer.bytes, fetched->answer.size, &count, &err) != 0) {
-		say_unreachable(doctor, err.detail,
-				fetched != NULL ? fetched->answer.distrust : HTTP_TRUSTED);
+		enum http_distrust distrust =
+			fetched != NULL ? fetched->answer.distrust : HTTP_TRUSTED;
+		doctor_fail(doctor, distrust != HTTP_TRUSTED ? "TLS" : "server", "%s", err.detail);
+		if (distrust == HTTP_UNKNOWN_AUTHORITY && settings != NULL)
+			doctor_mend_key(doctor, "general.tls-ca-file",
+					settings->general.tls_ca_file != NULL
+						? NULL
+						: "\"/PATH/OF/THE/AUTHORITY.pem\"");
+		else if (distrust == HTTP_OTHER_HOST && settings != NULL &&
+			 settings->general.gitlab_server != NULL)
+			doctor_mend_key(doctor, "general.gitlab_server", NULL);
 		return;
 	}
 	doctor_pass(doctor, "server", "%s answers", url);

@@ -32,25 +32,19 @@ enum service_source service_choose(const struct service_clues *clues)
 	return SERVICE_OF_CALLER;
 }
 
-/* The account that is named like the group of the file. */
-static bool find_group_account(const struct stat *file, struct account *account)
-{
-	struct error err;
-	char group[ACCOUNT_NAME_SIZE];
-	return file->st_uid == 0 && account_group_name(file->st_gid, group, &err) == 0 &&
-	       account_by_name(group, account, &err) == 0 && account->uid != 0;
-}
-
 static void look_at_program(const char *path, struct service_clues *clues, struct account *account)
 {
+	struct error err;
 	struct stat file;
+	char group[ACCOUNT_NAME_SIZE];
 	if (path == NULL || stat(path, &file) != 0)
 		return;
 	clues->is_private = (file.st_mode & 001) == 0;
 	clues->is_capable = capabilities_are_given(path);
 	clues->is_let_in = access(path, X_OK) == 0;
 	clues->is_of_root = file.st_uid == 0 && file.st_gid == 0;
-	clues->has_group = find_group_account(&file, account);
+	clues->has_group = file.st_uid == 0 && account_group_name(file.st_gid, group, &err) == 0 &&
+			   account_by_name(group, account, &err) == 0 && account->uid != 0;
 }
 
 /*
