@@ -57,10 +57,40 @@ void applet_note_leftovers(const struct invocation *call, const struct login_she
 		applet_say(call, "%s", err.detail);
 }
 
+/*
+ * sudo stops when its child stops, and does not continue on its own: it would not notice our end.
+ * In the same session SIGCONT is permitted, and it does no harm to any other parent.
+ */
+static void wake_sudo(void)
+{
+	(void)kill(getppid(), SIGCONT);
+}
+
+/*
+ * On the user's side: writes the error to the job's log, tells jacamar-auth so over the channel,
+ * and ends by a signal, since any exit code can be a script's. jacamar-auth itself reports
+ * ERROR_CANCELLED.
+ */
+__attribute__((noreturn)) static void fail(const struct invocation *call, const struct error *err)
+{
+	struct stat input;
+	struct error ignored;
+	if (err->kind != ERROR_CANCELLED)
+		applet_say(call, "%s", err->detail);
+	/* Before the channel: if jacamar-auth is gone, sending ends this process by SIGPIPE. */
+	wake_sudo();
+	/* Called by hand, standard input may be a terminal. */
+	if (err->kind != ERROR_CANCELLED && fstat(STDIN_FILENO, &input) == 0 &&
+	    S_ISSOCK(input.st_mode))
+		(void)channel_send_number(STDIN_FILENO, CHANNEL_FAILED, &ignored);
+	signals_reset();
+	abort();
+}
+
 int applet_give_up(const struct invocation *call, const struct error *err)
 {
 	if (call->behind_channel)
-		applet_fail(call, err);
+		fail(call, err);
 	applet_say(call, "%s%s", err->detail, err->place);
 	return call->system_failure;
 }
@@ -189,15 +219,6 @@ static void wake_at_end_of_channel(void)
 		(void)fcntl(STDIN_FILENO, F_SETFL, flags | O_ASYNC);
 }
 
-/*
- * sudo stops when its child stops, and does not continue on its own: it would not notice our end.
- * In the same session SIGCONT is permitted, and it does no harm to any other parent.
- */
-static void wake_sudo(void)
-{
-	(void)kill(getppid(), SIGCONT);
-}
-
 static int open_channel(const struct invocation *call, struct channel_reader *channel,
 			struct channel_header *header, struct error *err)
 {
@@ -234,7 +255,7 @@ int applet_run_as_user(const struct invocation *call, user_stage *stage)
 	    open_channel(call, &channel, &header, &err) == 0)
 		exit_code = stage(call, &channel, &header, &err);
 	if (exit_code < 0)
-		applet_fail(call, &err);
+		fail(call, &err);
 	channel_free_header(&header);
 	wake_sudo();
 	(void)channel_send_number(STDIN_FILENO, exit_code, &ignored);
@@ -255,20 +276,4 @@ bool applet_is_ended(const struct channel_reader *channel)
 {
 	struct pollfd end = {.fd = channel->fd, .events = POLLIN};
 	return channel_was_ended(channel) || poll(&end, 1, 0) > 0;
-}
-
-void applet_fail(const struct invocation *call, const struct error *err)
-{
-	struct stat input;
-	struct error ignored;
-	if (err->kind != ERROR_CANCELLED)
-		applet_say(call, "%s", err->detail);
-	/* Before the channel: if jacamar-auth is gone, sending ends this process by SIGPIPE. */
-	wake_sudo();
-	/* Called by hand, standard input may be a terminal. */
-	if (err->kind != ERROR_CANCELLED && fstat(STDIN_FILENO, &input) == 0 &&
-	    S_ISSOCK(input.st_mode))
-		(void)channel_send_number(STDIN_FILENO, CHANNEL_FAILED, &ignored);
-	signals_reset();
-	abort();
 }

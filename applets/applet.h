@@ -60,7 +60,8 @@ user_stage cleanup_applet;
 /*
  * On the user's side: gives up what a service may have and a login has not, reads the channel's
  * header and, after sudo, proves that the account has changed completely. Then runs the stage,
- * sends its exit code over the channel, and returns it. A failure does not return: applet_fail.
+ * sends its exit code over the channel, and returns it. A failure does not return: it
+ * ends by a signal.
  */
 int applet_run_as_user(const struct invocation *call, user_stage *stage);
 
@@ -78,7 +79,7 @@ void applet_note_leftovers(const struct invocation *call, const struct login_she
 void applet_say(const struct invocation *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Reports the error; returns the exit code, or does not return behind the channel (applet_fail). */
+/* Reports the error; returns the exit code, or does not return behind the channel. */
 int applet_give_up(const struct invocation *call, const struct error *err);
 
 /* Reports a wrong call. */
@@ -117,12 +118,5 @@ int applet_printed(const struct invocation *call);
  * then have ended as well.
  */
 bool applet_is_ended(const struct channel_reader *channel);
-
-/*
- * On the user's side: writes the error to the job's log, tells jacamar-auth so over the channel,
- * and ends by a signal, since any exit code can be a script's. jacamar-auth itself reports
- * ERROR_CANCELLED.
- */
-__attribute__((noreturn)) void applet_fail(const struct invocation *call, const struct error *err);
 
 #endif

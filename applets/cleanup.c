@@ -84,28 +84,22 @@ static void say(const void *call, const char *line)
 	applet_say(call, "%s", line);
 }
 
-/* After the processes, because one of them may still submit a job. */
-static int end_batch_jobs(const struct invocation *call, const struct channel_reader *channel,
-			  const struct channel_header *header, struct error *err)
+int cleanup_applet(const struct invocation *call, struct channel_reader *channel,
+		   const struct channel_header *header, struct error *err)
 {
+	struct error also;
 	struct batch_call batch = {
 		.header = header,
 		.channel = channel,
 		.reporter = {say, call},
 	};
-	return batch_clean_up(&batch, err);
-}
-
-int cleanup_applet(const struct invocation *call, struct channel_reader *channel,
-		   const struct channel_header *header, struct error *err)
-{
-	struct error also;
 
 	if (header->kill_list != NULL)
 		return kill_for_service(header);
 	/* The scripts have secrets in them: they are removed also if a process is left. */
 	int ended = end_processes(call, &header->state, err);
-	if (end_batch_jobs(call, channel, header, &also) != 0) {
+	/* After the processes, because one of them may still submit a job. */
+	if (batch_clean_up(&batch, &also) != 0) {
 		if (ended != 0)
 			applet_say(call, "%s", err->detail);
 		*err = also;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/doctor.h"
+#include "core/doctor/checks.h"
 #include "core/lib/io.h"
 #include "core/lib/version.h"
 

@@ -17,16 +17,15 @@
 
 static const struct stage {
 	const char *name;
-	const char *operands;		   /* and options, for --help */
-	user_stage *as_user;		   /* behind the channel */
-	int count;			   /* of operands from the runner */
-	int user_count;			   /* of operands from jacamar-auth, env-script included */
-	int (*check)(struct invocation *); /* for --check FILE; NULL: not available */
+	const char *operands; /* and options, for --help */
+	user_stage *as_user;  /* behind the channel */
+	int count;	      /* of operands from the runner */
+	int user_count;	      /* of operands from jacamar-auth, env-script included */
 } stages[] = {
-	{"config", "--configuration FILE", config_applet, 0, 1, check_applet},
-	{"prepare", "[--configuration FILE]", prepare_applet, 0, 1, NULL},
-	{"run", "[--configuration FILE] SCRIPT SUBSTAGE", run_applet, 2, 2, NULL},
-	{"cleanup", "[--configuration FILE]", cleanup_applet, 0, 1, NULL},
+	{"config", "--configuration FILE", config_applet, 0, 1},
+	{"prepare", "[--configuration FILE]", prepare_applet, 0, 1},
+	{"run", "[--configuration FILE] SCRIPT SUBSTAGE", run_applet, 2, 2},
+	{"cleanup", "[--configuration FILE]", cleanup_applet, 0, 1},
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))
@@ -153,8 +152,9 @@ static int dispatch(struct invocation *call)
 	if (call->is_auth && call->no_auth)
 		return applet_usage(call, "--no-auth is an option of jacamar");
 	if (call->check != NULL)
-		return stage->check != NULL && call->configuration == NULL && count == 0
-			       ? stage->check(call)
+		return strcmp(stage->name, "config") == 0 && call->configuration == NULL &&
+				       count == 0
+			       ? check_applet(call)
 			       : applet_usage(call, "--check FILE is an option of config only, and "
 						    "excludes other arguments");
 	if (!call->is_auth && !call->no_auth) {

@@ -1,5 +1,3 @@
-#include "core/doctor/doctor.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

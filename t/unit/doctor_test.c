@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "core/doctor/checks.h"
-#include "core/doctor/doctor.h"
 #include "core/doctor/runner_file.h"
 #include "core/lib/secure_path.h"
 #include "core/lib/text.h"
