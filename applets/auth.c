@@ -217,16 +217,6 @@ static bool is_run_here(const struct state *job, const char *substage)
 	       strcmp(substage, "step_script") == 0 || string_list_has(allowed, substage);
 }
 
-/* Everything that must be true before anything runs as the user. */
-static int check_before_side(const struct invocation *call, const struct state *job,
-			     bool root_creates, struct error *err)
-{
-	if (check_downscope(call, job->settings.auth.downscope, err) != 0 ||
-	    plan_recheck(job, root_creates, err) != 0)
-		return -1;
-	return root_creates ? root_directory_make(job, err) : 0;
-}
-
 /* What the limits of memory are, as "a job may use 4G", or "" if there are none. */
 static void describe_limits(const struct cgroup_settings *limits, char *text, size_t size)
 {
@@ -269,17 +259,17 @@ static int run_stage(struct invocation *call, const struct state *job)
 		return outcome_failure(call, job, &err);
 	if (side.script != NULL && !is_run_here(job, side.substage))
 		return outcome_skip(call, job);
-	int result = check_before_side(call, job, root_creates, &err);
-	if (result == 0)
-		result = stage_run(&side, &end, &err);
-	if (result == 0)
-		result = stage_check(&end, &err);
+	/* Everything that must be true before anything runs as the user. */
+	bool good = check_downscope(call, job->settings.auth.downscope, &err) == 0 &&
+		    plan_recheck(job, root_creates, &err) == 0 &&
+		    (!root_creates || root_directory_make(job, &err) == 0);
+	good = good && stage_run(&side, &end, &err) == 0 && stage_check(&end, &err) == 0;
 	call->usage = end.usage;
 	say_oom_kills(call, job, end.oom_kills);
 	if (end.found[0] != '\0')
 		applet_say(call, "%s processes that the job left behind: %s",
 			   end.left ? "found" : "ended", end.found);
-	if (result != 0)
+	if (!good)
 		return outcome_failure(call, job, &err);
 	if (strcmp(call->stage, "prepare") == 0)
 		warn_of_ignored_image(call, job);

@@ -183,13 +183,6 @@ static void check_group_list(struct doctor *doctor, const char *key,
 		doctor_pass(doctor, "groups", "all groups of %s exist", key);
 }
 
-static void check_groups(struct doctor *doctor)
-{
-	const struct auth_settings *auth = &doctor->settings->auth;
-	check_group_list(doctor, "auth.groups_allowlist", &auth->groups_allowlist, DOCTOR_WARN);
-	check_group_list(doctor, "auth.groups_blocklist", &auth->groups_blocklist, DOCTOR_FAIL);
-}
-
 /* The rules for programs that are executed for each job apply to a program of the site. */
 static void check_program(struct doctor *doctor, const char *title, const char *script,
 			  enum trusted_program_use use, const char *key)
@@ -216,15 +209,6 @@ static void check_program(struct doctor *doctor, const char *title, const char *
 		doctor_mend_key(doctor, key, NULL);
 }
 
-static void check_programs(struct doctor *doctor)
-{
-	const struct settings *settings = doctor->settings;
-	check_program(doctor, "validation script", settings->auth.runas.validation_script,
-		      PROGRAM_OF_SERVICE, "auth.runas.validation_script");
-	check_program(doctor, "prepare hook", settings->general.prepare_hook, PROGRAM_PREPARE_HOOK,
-		      "general.prepare_hook");
-}
-
 /* Does not open the file: it must be writable, or it must be possible to create it. */
 static void check_log_file(struct doctor *doctor, const char *path)
 {
@@ -249,35 +233,30 @@ static void check_log_file(struct doctor *doctor, const char *path)
 			    path);
 }
 
-/* If the log is off, the reasons of refusals go to the local syslog, if there is one. */
-static void check_syslog(struct doctor *doctor)
-{
-	const struct logging_settings local = {.location = (char *)"syslog"};
-	struct error ignored;
-	if (audit_sink_check(&local, &ignored) == 0) {
-		doctor_pass(doctor, "audit log", "the local syslog accepts records of refusals");
-		return;
-	}
-	doctor_warn(doctor, "audit log",
-		    "the reasons of refusals are lost: auth.logging.enabled is false, and no "
-		    "syslog daemon of this host takes them");
-	doctor_mend(doctor,
-		    "set auth.logging.enabled = true and auth.logging.location = \"/LOG/FILE\" in "
-		    "%s",
-		    doctor->configuration);
-}
-
 static void check_log(struct doctor *doctor)
 {
+	/* If the log is off, the reasons of refusals go to the local syslog, if there is one. */
+	static const struct logging_settings syslog = {.location = (char *)"syslog"};
 	const struct logging_settings *log = &doctor->settings->auth.logging;
 	struct error err = {.detail = ""};
-	if (!log->enabled)
-		check_syslog(doctor);
-	else if (log->location[0] == '/')
+	if (log->enabled && log->location[0] == '/') {
 		check_log_file(doctor, log->location);
-	else if (!doctor_judge(doctor, "audit log", audit_sink_check(log, &err) == 0, &err,
-			       "%s accepts records", log->location))
-		doctor_mend_key(doctor, "auth.logging.location", NULL);
+	} else if (log->enabled) {
+		if (!doctor_judge(doctor, "audit log", audit_sink_check(log, &err) == 0, &err,
+				  "%s accepts records", log->location))
+			doctor_mend_key(doctor, "auth.logging.location", NULL);
+	} else if (audit_sink_check(&syslog, &err) == 0) {
+		doctor_pass(doctor, "audit log", "the local syslog accepts records of refusals");
+	} else {
+		doctor_warn(
+			doctor, "audit log",
+			"the reasons of refusals are lost: auth.logging.enabled is false, and no "
+			"syslog daemon of this host takes them");
+		doctor_mend(doctor,
+			    "set auth.logging.enabled = true and auth.logging.location = "
+			    "\"/LOG/FILE\" in %s",
+			    doctor->configuration);
+	}
 }
 
 static void say_missing(struct doctor *doctor, int why)
@@ -292,6 +271,26 @@ static void say_missing(struct doctor *doctor, int why)
 		doctor_mend_closed(doctor, path);
 	else
 		doctor_mend(doctor, "jacamar doctor --configuration %s", is_other ? other : "FILE");
+}
+
+/* The contents, in the order of the report. */
+static void check_settings(struct doctor *doctor)
+{
+	const struct settings *settings = doctor->settings;
+	const struct auth_settings *auth = &settings->auth;
+	if (check_use(doctor))
+		doctor_pass(doctor, "configuration", "%s has no errors", doctor->configuration);
+	check_downscope(doctor);
+	check_logins(doctor);
+	check_group_list(doctor, "auth.groups_allowlist", &auth->groups_allowlist, DOCTOR_WARN);
+	check_group_list(doctor, "auth.groups_blocklist", &auth->groups_blocklist, DOCTOR_FAIL);
+	if (!doctor->as_service)
+		return;
+	check_program(doctor, "validation script", auth->runas.validation_script,
+		      PROGRAM_OF_SERVICE, "auth.runas.validation_script");
+	check_program(doctor, "prepare hook", settings->general.prepare_hook, PROGRAM_PREPARE_HOOK,
+		      "general.prepare_hook");
+	check_log(doctor);
 }
 
 void doctor_check_configuration(struct doctor *doctor)
@@ -312,15 +311,7 @@ void doctor_check_configuration(struct doctor *doctor)
 	bool is_denied = why == EACCES || (why == 0 && access(path, R_OK) != 0);
 	doctor->refused_configuration = why == 0 ? !check_file(doctor, &found) : why != EACCES;
 	if (doctor->settings != NULL) {
-		if (check_use(doctor))
-			doctor_pass(doctor, "configuration", "%s has no errors", path);
-		check_downscope(doctor);
-		check_logins(doctor);
-		check_groups(doctor);
-		if (doctor->as_service) {
-			check_programs(doctor);
-			check_log(doctor);
-		}
+		check_settings(doctor);
 	} else if (doctor->refused_configuration && why == 0) {
 		doctor_skip(doctor, "configuration",
 			    "contents not checked until the above is fixed");

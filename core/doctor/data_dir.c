@@ -141,20 +141,18 @@ static bool check_passage(const struct place *place, const char *parent)
 			doctor_skip(doctor, "data_dir", "you have no permission to see %s", at);
 			doctor_mend(doctor, "sudo -u %s ls -ld %s", place->account->name,
 				    place->base);
-			return false;
-		}
-		if (stat(at, &found) != 0 || !S_ISDIR(found.st_mode)) {
+		} else if (stat(at, &found) != 0 || !S_ISDIR(found.st_mode)) {
 			doctor_fail(doctor, "data_dir",
 				    "%s does not exist (jobs do not create it; is its file "
 				    "system mounted?)",
 				    at);
 			mend_place(place);
-			return false;
-		}
-		if ((doctor_permissions(&found, place->account) & 1) == 0) {
+		} else if ((doctor_permissions(&found, place->account) & 1) == 0) {
 			say_closed(place, at, &found);
-			return false;
+		} else {
+			continue;
 		}
+		return false;
 	}
 	return true;
 }
@@ -202,16 +200,14 @@ static bool check_link(const struct place *place)
 		return false;
 	if (target != NULL && strcmp(target, "/") != 0 && lstat(target, &found) == 0) {
 		check_base(place, target, &found);
-		return true;
-	}
-	if (fault.entry[0] != '\0') {
+	} else if (fault.entry[0] != '\0') {
 		say_exchange(place, &fault);
-		return true;
+	} else {
+		doctor_fail(place->doctor, "data_dir", "%s is a link to no directory of %s",
+			    place->base, place->account->name);
+		mend_as(place->doctor, place->account->uid);
+		doctor_mend(place->doctor, "rm %s", place->base);
 	}
-	doctor_fail(place->doctor, "data_dir", "%s is a link to no directory of %s", place->base,
-		    place->account->name);
-	mend_as(place->doctor, place->account->uid);
-	doctor_mend(place->doctor, "rm %s", place->base);
 	return true;
 }
 
