@@ -52,17 +52,6 @@ static int say_messages(const struct invocation *call, const char *messages)
 	return call->system_failure;
 }
 
-/* With the line of the key that it is about, where the file sets that. */
-static void say_error(const struct invocation *call, const struct settings *settings,
-		      const struct error *err)
-{
-	size_t line = schema_line(settings, err->key);
-	if (line > 0)
-		fprintf(stderr, "%s:%zu: %s\n", call->check, line, err->detail);
-	else
-		fprintf(stderr, "%s: %s\n", call->check, err->detail);
-}
-
 /* root has checked another account's file: says for which runner it is valid. */
 static void print_owner(uid_t owner)
 {
@@ -118,10 +107,15 @@ int check_applet(struct invocation *call)
 	    seccomp_check(&settings->auth.seccomp, &err) != 0 ||
 	    isolation_check(&settings->auth, &err) != 0 ||
 	    pam_account_check(&settings->auth, &err) != 0 ||
-	    arguments_check(settings->general.executor, &settings->batch, &err) != 0)
-		say_error(call, settings, &err);
-	else
+	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
+		size_t line = schema_line(settings, err.key);
+		if (line > 0)
+			fprintf(stderr, "%s:%zu: %s\n", call->check, line, err.detail);
+		else
+			fprintf(stderr, "%s: %s\n", call->check, err.detail);
+	} else {
 		code = print_settings(call, settings, owner);
+	}
 	settings_free(settings);
 	return code;
 }

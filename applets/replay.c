@@ -123,19 +123,17 @@ static int parse_record(const void *argument, void *reply, struct error *err)
 	return 0;
 }
 
-static bool is_line(char *text, size_t size)
-{
-	text[size - 1] = '\0';
-	return text[0] == '\0' || text_is_printable(text);
-}
-
 /* Checks what the child has returned: its parser may have been taken over. */
 static int accept_record(struct record *record, struct error *err)
 {
 	bool sound = true;
-	for (size_t i = 0; i < MEMBER_COUNT; i++)
-		sound &= MEMBERS[i].size == 0 ||
-			 is_line((char *)record + MEMBERS[i].offset, MEMBERS[i].size);
+	for (size_t i = 0; i < MEMBER_COUNT; i++) {
+		char *text = (char *)record + MEMBERS[i].offset;
+		if (MEMBERS[i].size == 0)
+			continue;
+		text[MEMBERS[i].size - 1] = '\0';
+		sound &= text[0] == '\0' || text_is_printable(text);
+	}
 	struct claims_identity *identity = &record->claims.identities[0];
 	size_t first = strcspn(record->runas, " ");
 	bool has_target = record->runas[first] == ' ';

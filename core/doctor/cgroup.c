@@ -14,27 +14,23 @@
 
 #define RUNNER_NAME "gitlab-runner\n"
 
-static bool is_runner(int processes, const char *pid, uid_t uid)
+/* The pid of GitLab Runner, as text; "" if no such process is visible. */
+static void find_runner(uid_t uid, char pid[16])
 {
 	char path[64];
 	char name[32];
 	struct stat owner;
-	snprintf(path, sizeof(path), "%.32s/comm", pid);
-	return io_read_text(processes, path, name, sizeof(name)) > 0 &&
-	       strcmp(name, RUNNER_NAME) == 0 && fstatat(processes, path, &owner, 0) == 0 &&
-	       owner.st_uid == uid;
-}
-
-/* The pid of GitLab Runner, as text; "" if no such process is visible. */
-static void find_runner(uid_t uid, char pid[16])
-{
 	cleanup_listing DIR *processes = opendir("/proc");
 	const struct dirent *entry;
 	pid[0] = '\0';
-	while (processes != NULL && pid[0] == '\0' && (entry = readdir(processes)) != NULL)
+	while (processes != NULL && pid[0] == '\0' && (entry = readdir(processes)) != NULL) {
+		snprintf(path, sizeof(path), "%.32s/comm", entry->d_name);
 		if (text_is_made_of(entry->d_name, TEXT_DIGIT, 10) &&
-		    is_runner(dirfd(processes), entry->d_name, uid))
+		    io_read_text(dirfd(processes), path, name, sizeof(name)) > 0 &&
+		    strcmp(name, RUNNER_NAME) == 0 &&
+		    fstatat(dirfd(processes), path, &owner, 0) == 0 && owner.st_uid == uid)
 			text_copy(pid, 16, entry->d_name);
+	}
 }
 
 void doctor_check_cgroup(struct doctor *doctor)

@@ -71,33 +71,30 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 	return !foreign && !open && !shut;
 }
 
-/* One of the lines of settings_load: PATH:LINE: TEXT, or PATH: TEXT. */
-static void say_error(struct doctor *doctor, const char *line)
-{
-	size_t length = strlen(doctor->configuration);
-	bool has_number = strncmp(line, doctor->configuration, length) == 0 &&
-			  line[length] == ':' && line[length + 1] != ' ';
-	size_t number = has_number ? strtoul(line + length + 1, NULL, 10) : 0;
-	doctor_fail(doctor, "configuration", "%s", line);
-	if (number > 0)
-		doctor_mend(doctor, "\"${EDITOR:-vi}\" +%zu %s", number, doctor->configuration);
-	else
-		doctor_mend(doctor, "\"${EDITOR:-vi}\" %s", doctor->configuration);
-}
-
+/* Each line of settings_load is PATH:LINE: TEXT, or PATH: TEXT. */
 static void say_errors(struct doctor *doctor)
 {
+	const char *path = doctor->configuration;
+	size_t length = strlen(path);
 	char *next = doctor->settings_error;
 	size_t said = 0;
 	if (next == NULL)
 		doctor_fail(doctor, "configuration", "out of memory");
-	for (char *line; said < ERRORS_MOST && (line = strsep(&next, "\n")) != NULL; said++)
-		say_error(doctor, line);
+	for (char *line; said < ERRORS_MOST && (line = strsep(&next, "\n")) != NULL; said++) {
+		bool has_number = strncmp(line, path, length) == 0 && line[length] == ':' &&
+				  line[length + 1] != ' ';
+		size_t number = has_number ? strtoul(line + length + 1, NULL, 10) : 0;
+		doctor_fail(doctor, "configuration", "%s", line);
+		doctor_mend(doctor, "\"${EDITOR:-vi}\" ");
+		if (number > 0)
+			doctor_mend(doctor, "+%zu ", number);
+		doctor_mend(doctor, "%s", path);
+	}
 	if (next == NULL)
 		return;
 	doctor_fail(doctor, "configuration",
 		    "there are more errors; this command prints all of them:");
-	doctor_mend(doctor, "jacamar config --check %s", doctor->configuration);
+	doctor_mend(doctor, "jacamar config --check %s", path);
 }
 
 /* Reports errors that depend on this host, too, not on the file alone. True if it found none. */

@@ -10,21 +10,6 @@
 #include "core/protocol/channel.h"
 #include "core/protocol/environment.h"
 
-/* It must exist, and no other account may be able to replace it. */
-static void check_command(struct doctor *doctor, const struct scheduler_command_site *site,
-			  const char *name)
-{
-	struct error err = {.detail = ""};
-	cleanup_free char *path = scheduler_command_find(site, name, &err);
-	if (path != NULL) {
-		(void)doctor_check_way(doctor, "scheduler", path);
-		return;
-	}
-	doctor_fail(doctor, "scheduler", "%s", err.detail);
-	doctor_mend_key(doctor, "batch.scheduler_bin",
-			site->directory != NULL ? NULL : "\"/DIRECTORY/OF/ITS/COMMANDS\"");
-}
-
 static void check_commands(struct doctor *doctor, const struct scheduler *scheduler,
 			   const struct scheduler_command_site *site)
 {
@@ -32,20 +17,28 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 					     scheduler->cancel};
 	const char *const *history = scheduler->ask_history;
 	size_t before = doctor->count;
-	struct error ignored;
+	struct error err = {.detail = ""};
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		/* One command may have several uses. */
 		bool seen = false;
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(needed[k][0], needed[i][0]) == 0;
-		if (!seen)
-			check_command(doctor, site, needed[i][0]);
+		cleanup_free char *path =
+			seen ? NULL : scheduler_command_find(site, needed[i][0], &err);
+		if (path != NULL) {
+			(void)doctor_check_way(doctor, "scheduler", path);
+		} else if (!seen) {
+			doctor_fail(doctor, "scheduler", "%s", err.detail);
+			doctor_mend_key(doctor, "batch.scheduler_bin",
+					site->directory != NULL ? NULL
+								: "\"/DIRECTORY/OF/ITS/COMMANDS\"");
+		}
 	}
 	if (doctor->count > before)
 		return;
 	doctor_pass(doctor, "scheduler", "the commands of %s are installed", scheduler->name);
 	cleanup_free char *found =
-		history != NULL ? scheduler_command_find(site, history[0], &ignored) : NULL;
+		history != NULL ? scheduler_command_find(site, history[0], &err) : NULL;
 	if (history != NULL && found == NULL)
 		doctor_skip(doctor, "scheduler",
 			    "%s is not installed: the result of a job that %s has forgotten stays "
