@@ -95,12 +95,6 @@ static int open_standard_descriptors(struct error *err)
 	return 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
-	return slash != NULL ? slash + 1 : path != NULL ? path : "";
-}
-
 /* The runner's own value, else today's. */
 static int exit_code_from(const char *variable, int otherwise)
 {
@@ -114,14 +108,6 @@ static int exit_code_from(const char *variable, int otherwise)
 #define SET_BY                                                                        \
 	"the runner's config.toml sets it in config_args, prepare_args, run_args or " \
 	"cleanup_args"
-
-static bool is_behind_channel(char **argv)
-{
-	for (; argv[0] != NULL; argv++)
-		if (strcmp(argv[0], ENV_SCRIPT) == 0)
-			return true;
-	return false;
-}
 
 static const struct stage *find_stage(const char *name)
 {
@@ -210,7 +196,9 @@ int main(int argc, char **argv)
 	struct error err;
 	/* A program starts with the capabilities of its file in effect; that ends here. */
 	bool lowered = privilege_lower(&err) == 0;
-	struct invocation call = {.program = base_name(argc > 0 ? argv[0] : NULL)};
+	const char *path = argc > 0 ? argv[0] : "";
+	const char *slash = strrchr(path, '/');
+	struct invocation call = {.program = slash != NULL ? slash + 1 : path};
 
 	if (strcmp(call.program, "jacamar-ci") == 0 && argc > 1 && strcmp(argv[1], "auth") == 0) {
 		call.program = "jacamar-auth";
@@ -223,7 +211,8 @@ int main(int argc, char **argv)
 		lowered && (call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) == 0;
 	call.system_failure = exit_code_from("SYSTEM_FAILURE_EXIT_CODE", 2);
 	call.build_failure = exit_code_from("BUILD_FAILURE_EXIT_CODE", 1);
-	call.behind_channel = !call.is_auth && is_behind_channel(argv);
+	for (char **word = argv; !call.is_auth && *word != NULL; word++)
+		call.behind_channel = call.behind_channel || strcmp(*word, ENV_SCRIPT) == 0;
 	/* Descriptors that the caller left open would only help someone who takes over a parser. */
 	if (!ready || open_standard_descriptors(&err) != 0 ||
 	    io_close_from(STDERR_FILENO + 1, &err) != 0)
