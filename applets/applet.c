@@ -272,8 +272,8 @@ int applet_check_substage(const char *name, struct error *err)
 			 name);
 }
 
-bool applet_is_ended(const struct channel_reader *channel)
+bool applet_is_ended(const struct channel_reader *channel, int wait_ms)
 {
 	struct pollfd end = {.fd = channel->fd, .events = POLLIN};
-	return channel_was_ended(channel) || poll(&end, 1, 0) > 0;
+	return channel_was_ended(channel) || poll(&end, 1, wait_ms) > 0;
 }

@@ -114,9 +114,9 @@ void applet_add_place(const char *path, const struct settings *settings, struct 
 int applet_printed(const struct invocation *call);
 
 /*
- * On the user's side: true if jacamar-auth has ended the stage, or has ended itself. The runner may
- * then have ended as well.
+ * On the user's side: true if jacamar-auth has ended the stage, or has ended itself; waits for that
+ * as long. The runner may then have ended as well.
  */
-bool applet_is_ended(const struct channel_reader *channel);
+bool applet_is_ended(const struct channel_reader *channel, int wait_ms);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "applets/applet.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@ static void say_holder(const struct invocation *call, const struct state *state,
 static int wait_for_builds(const struct invocation *call, const struct channel_reader *channel,
 			   const struct state *state, struct builds_lock *lock, struct error *err)
 {
-	struct pollfd end = {.fd = channel->fd, .events = POLLIN};
 	int64_t interrupted = -1; /* when that was first seen */
 	bool impatient = false;
 	int result;
@@ -46,7 +44,7 @@ static int wait_for_builds(const struct invocation *call, const struct channel_r
 		builds_lock_close(lock);
 		if (!said)
 			say_holder(call, state, &holder);
-		if (channel_was_ended(channel) || poll(&end, 1, LOOK_AGAIN_MS) > 0)
+		if (applet_is_ended(channel, LOOK_AGAIN_MS))
 			return error_cancelled(err);
 		int64_t now = io_now_ms();
 		if (!holder.interrupted || interrupted < 0)

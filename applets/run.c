@@ -95,11 +95,11 @@ int run_applet(const struct invocation *call, struct channel_reader *channel,
 	if (result == 0) {
 		result = run_script(call, channel, header, &exit_code, err);
 		/* If the runner has ended, no other stage follows. */
-		if (!applet_is_ended(channel))
+		if (!applet_is_ended(channel, 0))
 			builds_lock_pause(&lock);
 	}
 	builds_lock_close(&lock);
-	if (result != 0 && err->kind == ERROR_CANCELLED && !applet_is_ended(channel))
+	if (result != 0 && err->kind == ERROR_CANCELLED && !applet_is_ended(channel, 0))
 		return error_set(err, ERROR_SYSTEM, "a signal to jacamar ended this stage");
 	return result == 0 ? exit_code : -1;
 }

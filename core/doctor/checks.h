@@ -58,7 +58,6 @@ void doctor_check_runner(struct doctor *doctor);
 void doctor_check_server(struct doctor *doctor);
 void doctor_check_sudo(struct doctor *doctor);
 void doctor_check_kernel(struct doctor *doctor);
-void doctor_check_cgroup(struct doctor *doctor);
 void doctor_check_container(struct doctor *doctor);
 void doctor_check_user(struct doctor *doctor);
 void doctor_check_data_dir(struct doctor *doctor, const struct account *account); /* of a user */

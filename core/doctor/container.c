@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
 #include "core/executor/container.h"
 #include "core/lib/io.h"

@@ -2,15 +2,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
 #include "core/privilege/confined_uids.h"
 
 /* In the order of the report. */
 static void (*const SUBJECTS[])(struct doctor *) = {
-	doctor_check_service, doctor_check_program, doctor_check_configuration, doctor_check_runner,
-	doctor_check_kernel,  doctor_check_cgroup,  doctor_check_container,	doctor_check_sudo,
-	doctor_check_server,  doctor_check_user,    doctor_check_scheduler,
+	doctor_check_service,	doctor_check_program, doctor_check_configuration,
+	doctor_check_runner,	doctor_check_kernel,  doctor_check_container,
+	doctor_check_sudo,	doctor_check_server,  doctor_check_user,
+	doctor_check_scheduler,
 };
 
 /* What the runner's file says of our runners; without it, the program is the one next to this. */

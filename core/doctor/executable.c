@@ -14,7 +14,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
 #include "core/lib/io.h"
 #include "core/lib/secure_path.h"
@@ -332,22 +331,6 @@ static void examine(struct examined *it)
 	doctor_check_jacamar(doctor);
 }
 
-static void say_missing(const struct examined *it, int why)
-{
-	struct doctor *doctor = it->doctor;
-	if (why == EACCES && !doctor->as_service) {
-		doctor_leave_to_service(doctor, "executable",
-					"you have no permission to see the program");
-		return;
-	}
-	doctor_fail(doctor, "executable", "%s: %s", it->path, strerror(why));
-	cleanup_free char *closed = why == EACCES ? doctor_find_closed(it->path) : NULL;
-	if (closed != NULL)
-		doctor_mend(doctor, "chmod a+x %s", closed);
-	else
-		mend_missing(it);
-}
-
 void doctor_check_program(struct doctor *doctor)
 {
 	struct examined it = {.doctor = doctor, .path = doctor->program};
@@ -356,9 +339,20 @@ void doctor_check_program(struct doctor *doctor)
 		return;
 	it.by_file = doctor->downscope == DOWNSCOPE_SETUID && doctor->service.uid != 0;
 	it.real = realpath(it.path, NULL);
-	if (it.real != NULL)
+	int why = errno;
+	cleanup_free char *closed =
+		it.real == NULL && why == EACCES ? doctor_find_closed(it.path) : NULL;
+	if (it.real != NULL) {
 		examine(&it);
-	else
-		say_missing(&it, errno);
+	} else if (why == EACCES && !doctor->as_service) {
+		doctor_leave_to_service(doctor, "executable",
+					"you have no permission to see the program");
+	} else {
+		doctor_fail(doctor, "executable", "%s: %s", it.path, strerror(why));
+		if (closed != NULL)
+			doctor_mend(doctor, "chmod a+x %s", closed);
+		else
+			mend_missing(&it);
+	}
 	free(it.real);
 }

@@ -6,8 +6,10 @@
 #define JACAMAR_CORE_DOCTOR_FINDINGS_H
 
 #include <jansson.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "config/settings.h"
@@ -130,6 +132,21 @@ void doctor_mend_as_service(struct doctor *doctor);
 
 /* Adds a finding that only the service account could check, as DOCTOR_SKIP, and that call. */
 void doctor_leave_to_service(struct doctor *doctor, const char *check, const char *what);
+
+/* What a process gets when it executes a file: capabilities(7), "File capabilities". */
+struct file_capabilities {
+	uint64_t permitted; /* one bit each, numbered as in linux/capability.h; 0: none */
+	uint64_t inheritable;
+};
+
+/* A process needs both to change its account. */
+#define CAPABILITIES_NEEDED (UINT64_C(1) << CAP_SETGID | UINT64_C(1) << CAP_SETUID)
+
+/* 0, also if the file has none; -1 with *err if they cannot be read. */
+int capabilities_of_file(const char *path, struct file_capabilities *found, struct error *err);
+
+/* True if the file is known to give a process a capability. */
+bool capabilities_are_given(const char *path);
 
 /* What the mode of a file permits the account: 4 read, 2 write, 1 execute. */
 unsigned int doctor_permissions(const struct stat *file, const struct account *account);

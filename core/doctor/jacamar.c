@@ -3,7 +3,6 @@
  */
 #include <sys/stat.h>
 
-#include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
 #include "core/lib/io.h"
 #include "core/lib/secure_path.h"

@@ -195,9 +195,10 @@ static void check_key_file(struct doctor *doctor, const char *path)
 	doctor_mend_key(doctor, "general.jwks_file", NULL);
 }
 
-/* The configured server, or else that of the runner. */
-static void check_server(struct doctor *doctor, const struct general_settings *general)
+void doctor_check_server(struct doctor *doctor)
 {
+	const struct general_settings *general =
+		doctor->settings != NULL ? &doctor->settings->general : NULL;
 	struct error err = {.detail = ""};
 	struct question question = {.authorities = -1};
 	const struct runner_value *of_runner = doctor->runner_url;
@@ -205,6 +206,15 @@ static void check_server(struct doctor *doctor, const struct general_settings *g
 	const char *url = is_configured	      ? general->gitlab_server
 			  : of_runner != NULL ? runner_string(of_runner)
 					      : NULL;
+	if (general == NULL && doctor->configuration != NULL) {
+		doctor_skip(doctor, "server",
+			    "not checked, because the configuration could not be read");
+		return;
+	}
+	if (general != NULL && general->jwks_file != NULL) {
+		check_key_file(doctor, general->jwks_file);
+		return;
+	}
 	if (url == NULL) {
 		doctor_skip(doctor, "server",
 			    "the server is unknown: neither general.gitlab_server nor the runner's "
@@ -228,17 +238,4 @@ static void check_server(struct doctor *doctor, const struct general_settings *g
 	question.authorities = file;
 	if (authorities == NULL || file >= 0)
 		ask_server(doctor, &question);
-}
-
-void doctor_check_server(struct doctor *doctor)
-{
-	const struct general_settings *general =
-		doctor->settings != NULL ? &doctor->settings->general : NULL;
-	if (general == NULL && doctor->configuration != NULL)
-		doctor_skip(doctor, "server",
-			    "not checked, because the configuration could not be read");
-	else if (general != NULL && general->jwks_file != NULL)
-		check_key_file(doctor, general->jwks_file);
-	else
-		check_server(doctor, general);
 }

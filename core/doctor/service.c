@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/doctor/capabilities.h"
 #include "core/doctor/checks.h"
 #include "core/lib/io.h"
 #include "core/lib/secure_path.h"
