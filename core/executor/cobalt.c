@@ -6,9 +6,7 @@
  */
 #include "core/executor/scheduler.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "core/lib/text.h"
 
@@ -80,12 +78,8 @@ static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
 	bool found = false;
 	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
-		size_t length = strspn(line, TEXT_DIGIT);
-		if (length > 0 && length < BATCH_NUMBER_SIZE &&
-		    (line[length] == '\n' || line[length] == ' ')) {
-			snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, line);
+		if (scheduler_take_number(line, TEXT_DIGIT, "\n ", number))
 			found = true;
-		}
 	}
 	return found;
 }
@@ -101,13 +95,12 @@ static bool take_value(const char *line, const char *name, char *value, size_t s
 	if (line[0] != ':' || line[1] != ' ')
 		return false;
 	line += 2 + strspn(line + 2, " ");
-	snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+	scheduler_take_field(line, "\n", value, size);
 	return true;
 }
 
 /* For each job "JobID: 1234", "    Command : /home/me/a.batch" and an empty line; newest last. */
-static bool read_list(const char *output, const struct batch_marks *marks,
-		      char number[BATCH_NUMBER_SIZE])
+static bool read_list(const char *output, const char *mark, char number[BATCH_NUMBER_SIZE])
 {
 	char job[BATCH_NUMBER_SIZE] = "";
 	char command[4096] = "";
@@ -115,7 +108,7 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		(void)take_value(line, "JobID", job, sizeof(job));
 		if (take_value(line, "Command", command, sizeof(command)) &&
-		    strcmp(command, marks->wrapper) == 0 &&
+		    strcmp(command, mark) == 0 &&
 		    text_is_made_of(job, TEXT_DIGIT, BATCH_NUMBER_SIZE - 1)) {
 			memcpy(number, job, BATCH_NUMBER_SIZE);
 			found = true;
@@ -124,43 +117,24 @@ static bool read_list(const char *output, const struct batch_marks *marks,
 	return found;
 }
 
-static void read_lines(const char *output, struct batch_answer *answer)
+static bool read_answer(const char *output, struct batch_answer *answer)
 {
 	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
 		(void)take_value(line, "State", answer->name, sizeof(answer->name));
 		(void)take_value(line, "Est_Start_Time", answer->expected,
 				 sizeof(answer->expected));
 	}
-	text_make_printable(answer->name);
-	text_make_printable(answer->expected);
-}
-
-/* For a job that it does not know, qstat prints nothing. */
-static bool read_answer(const struct command_result *result, struct batch_answer *answer)
-{
-	memset(answer, 0, sizeof(*answer));
-	bool is_empty = result->output[0] == '\0' && result->errors[0] == '\0';
-	if (is_empty && WIFEXITED(result->status) && WEXITSTATUS(result->status) == 1) {
-		answer->meaning = BATCH_FORGOTTEN;
-		return true;
-	}
-	if (result->status != 0)
-		return false;
-	read_lines(result->output, answer);
-	if (answer->name[0] == '\0')
-		return false;
 	(void)scheduler_find_state(STATES, answer->name, answer);
 	bool waits = answer->meaning == BATCH_WAITING || answer->meaning == BATCH_HOPELESS;
 	if (!waits || strcmp(answer->expected, "-") == 0)
 		answer->expected[0] = '\0';
-	return true;
+	return answer->name[0] != '\0';
 }
 
 /* Without such a line, the log is not complete yet. */
 static bool read_history(const char *output, struct batch_answer *answer)
 {
 	const struct batch_state *end = ENDS;
-	memset(answer, 0, sizeof(*answer));
 	while (end->name != NULL && strstr(output, end->name) == NULL)
 		end++;
 	answer->meaning = end->meaning;
@@ -192,8 +166,10 @@ const struct scheduler COBALT = {
 	.cancel = CANCEL,
 	.read_number = read_number,
 	.read_list = read_list,
-	.read_history = read_history,
+	.listed_by_wrapper = true,
 	.read_answer = read_answer,
+	.read_history = read_history,
+	/* No .forgotten: for a job that it does not know, qstat prints nothing. */
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED, .letters = "nAqMtuOeoiK", .flags = "dhv", .bare = BARE},
 };

@@ -86,12 +86,6 @@ static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 	return true;
 }
 
-static bool read_list(const char *output, const struct batch_marks *marks,
-		      char number[BATCH_NUMBER_SIZE])
-{
-	return scheduler_find_number(output, marks->name, number);
-}
-
 /* Why the state is FAILED: because of the script, or of an exception. */
 static void read_failure(struct batch_answer *answer, const char *severity, const char *type,
 			 const char *note)
@@ -113,32 +107,14 @@ static void read_context(struct batch_answer *answer, const char *context)
 	else if (strcmp(context + strlen(eta), "now") != 0)
 		snprintf(answer->expected, sizeof(answer->expected), "in %s",
 			 context + strlen(eta));
-	text_make_printable(answer->reason);
-	text_make_printable(answer->expected);
 }
 
-static void read_exception(struct batch_answer *answer, const char *type, const char *note)
-{
-	snprintf(answer->reason, sizeof(answer->reason), "%s%s%s", type,
-		 note[0] != '\0' ? ": " : "", note);
-	text_make_printable(answer->reason);
-}
-
-static bool read_answer(const struct command_result *result, struct batch_answer *answer)
+static bool read_answer(const char *output, struct batch_answer *answer)
 {
 	char line[1024];
 	char *rest = line;
 	const char *fields[5] = {"", "", "", "", ""};
-	memset(answer, 0, sizeof(*answer));
-	/* "JobID f2oLk unknown": some releases print it and exit with 0. */
-	const char *unknown = strstr(result->errors, " unknown\n");
-	if (unknown != NULL && strncmp(result->errors, "JobID ", 6) == 0) {
-		answer->meaning = BATCH_FORGOTTEN;
-		return true;
-	}
-	if (result->status != 0)
-		return false;
-	snprintf(line, sizeof(line), "%.*s", (int)strcspn(result->output, "\n"), result->output);
+	scheduler_take_field(output, "\n", line, sizeof(line));
 	for (size_t i = 0; i < 5; i++) {
 		if (rest == NULL)
 			return false;
@@ -146,14 +122,14 @@ static bool read_answer(const struct command_result *result, struct batch_answer
 		fields[i] = i < 4 ? strsep(&rest, "|") : rest;
 	}
 	snprintf(answer->name, sizeof(answer->name), "%s", fields[0]);
-	text_make_printable(answer->name);
 	(void)scheduler_find_state(STATES, answer->name, answer);
 	if (strcmp(answer->name, "FAILED") == 0)
 		read_failure(answer, fields[1], fields[2], fields[4]);
 	if (answer->meaning == BATCH_WAITING)
 		read_context(answer, fields[3]);
 	else if (fields[2][0] != '\0')
-		read_exception(answer, fields[2], fields[4]);
+		snprintf(answer->reason, sizeof(answer->reason), "%s%s%s", fields[2],
+			 fields[4][0] != '\0' ? ": " : "", fields[4]);
 	return answer->name[0] != '\0';
 }
 
@@ -182,8 +158,10 @@ const struct scheduler FLUX = {
 	.list = LIST,
 	.cancel = CANCEL,
 	.read_number = read_number,
-	.read_list = read_list,
+	.read_list = scheduler_find_number,
 	.read_answer = read_answer,
+	/* "JobID f2oLk unknown": some releases print it and exit with 0. */
+	.forgotten = "JobID * unknown\n*",
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
 		    .values = REFUSED_VALUES,

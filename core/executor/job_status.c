@@ -85,7 +85,7 @@ static bool read_answer(struct job_status *status)
 {
 	const struct scheduler *scheduler = status->client->scheduler;
 	const struct command_result *result = &status->client->result;
-	struct batch_answer answer;
+	struct batch_answer answer = {.name = ""};
 	bool of_history = status->history == HISTORY_BEING_ASKED;
 	if (of_history) {
 		status->history = HISTORY_ASKED;
@@ -97,7 +97,7 @@ static bool read_answer(struct job_status *status)
 	if (is_answer && of_history)
 		is_answer = result->status == 0 && scheduler->read_history(result->output, &answer);
 	else if (is_answer)
-		is_answer = scheduler->read_answer(result, &answer);
+		is_answer = scheduler_read_answer(scheduler, result, &answer);
 	if (is_answer)
 		take_answer(status, &answer);
 	else if (!of_history)

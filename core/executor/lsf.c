@@ -7,7 +7,6 @@
  */
 #include "core/executor/scheduler.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/lib/text.h"
@@ -101,9 +100,9 @@ static const struct batch_state REASONS[] = {
 
 /* Of several pending reasons, LSF may print any one first. */
 static const struct hopeless_reason HOPELESS[] = {
-	{"", "Dependency condition invalid or never satisfied",
+	{"*Dependency condition invalid or never satisfied*",
 	 "the condition of its -w can no longer become true"},
-	{NULL, NULL, NULL},
+	{NULL, NULL},
 };
 
 static const char AGAIN[] = "LSF would run the job again after jacamar has reported its end";
@@ -193,30 +192,21 @@ static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 	static const char after[] = "> is submitted to ";
 	bool found = false;
 	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
+		if (strncmp(line, before, strlen(before)) != 0)
+			continue;
 		const char *digits = line + strlen(before);
-		if (strncmp(line, before, strlen(before)) == 0) {
-			size_t length = strspn(digits, TEXT_DIGIT);
-			if (length > 0 && length < BATCH_NUMBER_SIZE &&
-			    strncmp(digits + length, after, strlen(after)) == 0) {
-				snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, digits);
-				found = true;
-			}
-		}
+		const char *rest = digits + strspn(digits, TEXT_DIGIT);
+		if (strncmp(rest, after, strlen(after)) == 0 &&
+		    scheduler_take_number(digits, TEXT_DIGIT, ">", number))
+			found = true;
 	}
 	return found;
-}
-
-static bool read_list(const char *output, const struct batch_marks *marks,
-		      char number[BATCH_NUMBER_SIZE])
-{
-	return scheduler_find_number(output, marks->name, number);
 }
 
 /* A field up to its `end`; "" if LSF prints "-". */
 static void take_field(const char *field, const char *end, char *value, size_t size)
 {
-	snprintf(value, size, "%.*s", (int)strcspn(field, end), field);
-	text_make_printable(value);
+	scheduler_take_field(field, end, value, size);
 	if (strcmp(value, "-") == 0)
 		value[0] = '\0';
 }
@@ -247,7 +237,6 @@ static bool read_fields(const char *line, struct batch_answer *answer)
 	if (answer->meaning == BATCH_WAITING) {
 		take_field(fields[EXPECTED], "|", answer->expected, sizeof(answer->expected));
 		take_field(fields[PEND_REASON], "\n", answer->reason, sizeof(answer->reason));
-		scheduler_find_hopeless(HOPELESS, answer);
 	} else if (strcmp(answer->name, "EXIT") == 0) {
 		take_field(fields[EXIT_REASON], "|", answer->reason, sizeof(answer->reason));
 		(void)scheduler_find_state(REASONS, answer->reason, answer);
@@ -255,15 +244,9 @@ static bool read_fields(const char *line, struct batch_answer *answer)
 	return true;
 }
 
-static bool read_answer(const struct command_result *result, struct batch_answer *answer)
+static bool read_answer(const char *output, struct batch_answer *answer)
 {
-	memset(answer, 0, sizeof(*answer));
-	const char *error = strstr(result->errors, "Job <");
-	if (error != NULL && strstr(error, "> is not found") != NULL) {
-		answer->meaning = BATCH_FORGOTTEN;
-		return true;
-	}
-	const char *line = result->status == 0 ? find_answer(result->output) : NULL;
+	const char *line = find_answer(output);
 	return line != NULL && read_fields(line, answer);
 }
 
@@ -272,7 +255,6 @@ static bool read_history(const char *output, struct batch_answer *answer)
 {
 	static const char completed[] = "Completed <exit>";
 	const char *exited = NULL;
-	memset(answer, 0, sizeof(*answer));
 	for (const char *at = output; (at = strstr(at, completed)) != NULL; at += strlen(completed))
 		exited = at + strlen(completed);
 	if (strstr(exited != NULL ? exited : output, "Done successfully") != NULL) {
@@ -324,9 +306,11 @@ const struct scheduler LSF = {
 	.none = "No unfinished job found",
 	.hands_to_shell = true,
 	.read_number = read_number,
-	.read_list = read_list,
-	.read_history = read_history,
+	.read_list = scheduler_find_number,
 	.read_answer = read_answer,
+	.read_history = read_history,
+	.forgotten = "*Job <*> is not found*",
+	.hopeless = HOPELESS,
 	.unjudged = UNJUDGED,
 	.last_line_counts = true,
 	.options = {.refused = REFUSED, .words = WORDS},

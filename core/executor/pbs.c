@@ -75,8 +75,8 @@ static const struct special_end TORQUE_ENDS[] = {
 
 /* In the comment of the scheduler. */
 static const struct hopeless_reason HOPELESS[] = {
-	{"Can Never Run", "", "the cluster does not have what it requests; request less"},
-	{NULL, NULL, NULL},
+	{"Can Never Run*", "the cluster does not have what it requests; request less"},
+	{NULL, NULL},
 };
 
 /* Of a job that qdel has ended; Torque adds 256 to a signal. */
@@ -127,19 +127,14 @@ static const char *const BARE[] = {NULL};
 /* "1234.server", perhaps with a domain. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
-	size_t length = strspn(output, TEXT_WORD ".");
-	if (strspn(output, TEXT_DIGIT) == 0 || length >= BATCH_NUMBER_SIZE ||
-	    output[length] != '\n')
-		return false;
-	snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, output);
-	return true;
+	return strspn(output, TEXT_DIGIT) > 0 &&
+	       scheduler_take_number(output, TEXT_WORD ".", "\n", number);
 }
 
 /* Only jobs of this name are listed. The newest counts: Torque also lists ended ones. */
-static bool read_list(const char *output, const struct batch_marks *marks,
-		      char number[BATCH_NUMBER_SIZE])
+static bool read_list(const char *output, const char *mark, char number[BATCH_NUMBER_SIZE])
 {
-	(void)marks;
+	(void)mark;
 	char candidate[BATCH_NUMBER_SIZE];
 	unsigned long long newest = 0;
 	for (const char *line = output; *line != '\0'; line = scheduler_next_line(line)) {
@@ -167,11 +162,6 @@ static bool open_job(struct job *job, const char *output)
 	json_t *jobs = json_object_get(job->root, "Jobs");
 	job->fields = json_object_iter_value(json_object_iter(jobs));
 	return json_is_object(job->fields);
-}
-
-static void close_job(struct job *job)
-{
-	json_decref(job->root);
 }
 
 /* The line of a field begins with four spaces; a long one continues on lines with a tab. */
@@ -297,29 +287,16 @@ static bool read_job(struct batch_answer *answer, const struct job *job)
 		take(job, "estimated.start_time", answer->expected, sizeof(answer->expected));
 	if (strcmp(answer->expected, "UNKNOWN") == 0)
 		answer->expected[0] = '\0';
-	scheduler_find_hopeless(HOPELESS, answer);
 	if (answer->meaning == BATCH_ENDED)
 		read_end(answer, job, state[0] == 'C');
 	return state[0] != '\0';
 }
 
-static bool read_answer(const struct command_result *result, struct batch_answer *answer)
+static bool read_answer(const char *output, struct batch_answer *answer)
 {
 	struct job job;
-	memset(answer, 0, sizeof(*answer));
-	if (strstr(result->errors, "Unknown Job Id") != NULL) {
-		answer->meaning = BATCH_FORGOTTEN;
-		return true;
-	}
-	/* Only the history has the job, which this form does not show. */
-	if (strstr(result->errors, "Job has finished") != NULL) {
-		answer->meaning = BATCH_ENDED;
-		snprintf(answer->name, sizeof(answer->name), "finished");
-		return true;
-	}
-	bool read = result->status == 0 && open_job(&job, result->output) && read_job(answer, &job);
-	if (result->status == 0)
-		close_job(&job);
+	bool read = open_job(&job, output) && read_job(answer, &job);
+	json_decref(job.root);
 	return read;
 }
 
@@ -337,7 +314,7 @@ static bool is_unfit(const struct command_result *result)
 	if (result->status != 0 || result->output[0] == '\0')
 		return false;
 	bool opened = open_job(&job, result->output);
-	close_job(&job);
+	json_decref(job.root);
 	return !opened;
 }
 
@@ -372,6 +349,9 @@ const struct scheduler PBS = {
 	.read_number = read_number,
 	.read_list = read_list,
 	.read_answer = read_answer,
+	.forgotten = "*Unknown Job Id*",
+	.finished = "*Job has finished*", /* only the history has it */
+	.hopeless = HOPELESS,
 	.is_unfit = is_unfit,
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,

@@ -1,5 +1,6 @@
 #include "core/executor/scheduler.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,36 +43,77 @@ bool batch_is_cluster(const char *text)
 	       strcasecmp(text, "all") != 0;
 }
 
-void scheduler_find_hopeless(const struct hopeless_reason *reasons, struct batch_answer *answer)
-{
-	for (; answer->meaning == BATCH_WAITING && reasons->begins != NULL; reasons++) {
-		if (strncmp(answer->reason, reasons->begins, strlen(reasons->begins)) != 0 ||
-		    strstr(answer->reason, reasons->part) == NULL)
-			continue;
-		answer->meaning = BATCH_HOPELESS;
-		answer->why = reasons->why;
-	}
-}
-
 const char *scheduler_next_line(const char *line)
 {
 	line += strcspn(line, "\n");
 	return line + (*line == '\n' ? 1 : 0);
 }
 
+bool scheduler_take_number(const char *line, const char *set, const char *end,
+			   char number[BATCH_NUMBER_SIZE])
+{
+	size_t length = strspn(line, set);
+	if (length == 0 || length >= BATCH_NUMBER_SIZE || line[length] == '\0' ||
+	    strchr(end, line[length]) == NULL)
+		return false;
+	snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)length, line);
+	return true;
+}
+
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE])
 {
 	for (const char *line = lines; *line != '\0'; line = scheduler_next_line(line)) {
-		size_t digits = strspn(line, TEXT_WORD ".");
+		const char *second = line + strcspn(line, " \n") + 1;
 		size_t length = strcspn(line, "\n");
-		if (digits > 0 && digits < BATCH_NUMBER_SIZE && line[0] != '-' &&
-		    line[digits] == ' ' && length - digits - 1 == strlen(mark) &&
-		    strncmp(line + digits + 1, mark, strlen(mark)) == 0) {
-			snprintf(number, BATCH_NUMBER_SIZE, "%.*s", (int)digits, line);
+		if (line + length == second + strlen(mark) &&
+		    strncmp(second, mark, strlen(mark)) == 0 && line[0] != '-' &&
+		    scheduler_take_number(line, TEXT_WORD ".", " ", number))
 			return true;
-		}
 	}
 	return false;
+}
+
+void scheduler_take_field(const char *text, const char *end, char *value, size_t size)
+{
+	snprintf(value, size, "%.*s", (int)strcspn(text, end), text);
+	text_make_printable(value);
+}
+
+static bool has_forgotten(const struct scheduler *scheduler, const struct command_result *result)
+{
+	if (scheduler->forgotten != NULL)
+		return fnmatch(scheduler->forgotten, result->errors, 0) == 0;
+	return result->output[0] == '\0' && result->errors[0] == '\0' &&
+	       WIFEXITED(result->status) && WEXITSTATUS(result->status) == 1;
+}
+
+static void find_hopeless(const struct hopeless_reason *reason, struct batch_answer *answer)
+{
+	while (reason->pattern != NULL && fnmatch(reason->pattern, answer->reason, 0) != 0)
+		reason++;
+	if (reason->pattern == NULL)
+		return;
+	answer->meaning = BATCH_HOPELESS;
+	answer->why = reason->why;
+}
+
+bool scheduler_read_answer(const struct scheduler *scheduler, const struct command_result *result,
+			   struct batch_answer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	if (has_forgotten(scheduler, result)) {
+		answer->meaning = BATCH_FORGOTTEN;
+		return true;
+	}
+	if (scheduler->finished != NULL && fnmatch(scheduler->finished, result->errors, 0) == 0) {
+		*answer = (struct batch_answer){.meaning = BATCH_ENDED, .name = "finished"};
+		return true;
+	}
+	if (result->status != 0 || !scheduler->read_answer(result->output, answer))
+		return false;
+	if (answer->meaning == BATCH_WAITING && scheduler->hopeless != NULL)
+		find_hopeless(scheduler->hopeless, answer);
+	return true;
 }
 
 const char *scheduler_last_words(const struct command_result *result)

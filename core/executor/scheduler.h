@@ -81,20 +81,10 @@ struct batch_answer {
 	char node[64];	   /* that its script was to be started on */
 };
 
-/* A reason for waiting, by its beginning and another part of it. */
+/* A reason for waiting that no waiting ends. */
 struct hopeless_reason {
-	const char *begins; /* NULL ends the table */
-	const char *part;   /* "": any */
+	const char *pattern; /* of fnmatch(3); NULL ends the table */
 	const char *why;
-};
-
-/* Makes a waiting job hopeless if the table has its reason. */
-void scheduler_find_hopeless(const struct hopeless_reason *reasons, struct batch_answer *answer);
-
-/* What identifies a job in the queue if its number is not known. */
-struct batch_marks {
-	const char *wrapper;
-	const char *name;
 };
 
 /*
@@ -107,8 +97,18 @@ bool scheduler_find_state(const struct batch_state *states, const char *text,
 /* The beginning of the next line; the closing NUL after the last one. */
 const char *scheduler_next_line(const char *line);
 
+/*
+ * Copies the number that `line` begins with: bytes of `set`, which one of `end` must follow. False
+ * if there is none.
+ */
+bool scheduler_take_number(const char *line, const char *set, const char *end,
+			   char number[BATCH_NUMBER_SIZE]);
+
 /* Finds the line "NUMBER MARK" with this mark; false if there is none. */
 bool scheduler_find_number(const char *lines, const char *mark, char number[BATCH_NUMBER_SIZE]);
+
+/* Copies the text up to one of the bytes `end`, printable. */
+void scheduler_take_field(const char *text, const char *end, char *value, size_t size);
 
 struct refused_option {
 	const char *name; /* NULL ends the table */
@@ -183,14 +183,24 @@ struct scheduler {
 	const char *none;
 	bool hands_to_shell; /* the words of the job's command become a line for a shell */
 
-	/* Each reads the output of a command that ended with status 0; false if it is no answer. */
+	/*
+	 * Each reads the output of a command that ended with status 0; false if it is no answer. An
+	 * answer is zero before. In a list, a job whose number is not known is found by its `mark`:
+	 * the path of its wrapper or its name.
+	 */
 	bool (*read_number)(const char *output, char number[BATCH_NUMBER_SIZE]);
-	bool (*read_list)(const char *output, const struct batch_marks *marks,
-			  char number[BATCH_NUMBER_SIZE]);
+	bool (*read_list)(const char *output, const char *mark, char number[BATCH_NUMBER_SIZE]);
+	bool (*read_answer)(const char *output, struct batch_answer *answer);
 	bool (*read_history)(const char *output, struct batch_answer *answer);
-
-	/* The same for a command that may have failed. */
-	bool (*read_answer)(const struct command_result *result, struct batch_answer *answer);
+	bool listed_by_wrapper;
+	/*
+	 * The error of `ask` for a job that the scheduler does not know, and for one that has ended
+	 * and that this form does not show: patterns of fnmatch(3). NULL: for an unknown job it
+	 * prints nothing, and ends with 1; there is no such error.
+	 */
+	const char *forgotten;
+	const char *finished;
+	const struct hopeless_reason *hopeless; /* NULL: none are known */
 	/* True if the command does not know this form of `ask`; NULL: there is only one. */
 	bool (*is_unfit)(const struct command_result *result);
 	/*
@@ -208,6 +218,10 @@ extern const struct scheduler FLUX;   /* flux.c */
 extern const struct scheduler LSF;    /* lsf.c */
 extern const struct scheduler PBS;    /* pbs.c */
 extern const struct scheduler SLURM;  /* slurm.c */
+
+/* Reads what `ask` has printed, also if it has failed; false if it is no answer. */
+bool scheduler_read_answer(const struct scheduler *scheduler, const struct command_result *result,
+			   struct batch_answer *answer);
 
 /* True if the scheduler has judged the request of a failed submit, and refused it. */
 bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result);

@@ -211,7 +211,7 @@ static int search_queue(struct scheduler_client *client, int64_t limit_ms, struc
 {
 	const struct scheduler *scheduler = client->scheduler;
 	struct batch_files *files = client->files;
-	const struct batch_marks marks = {.wrapper = files->wrapper, .name = client->name};
+	const char *mark = scheduler->listed_by_wrapper ? files->wrapper : client->name;
 	if (scheduler_client_run(client, scheduler->list, NULL, limit_ms, err) != 0)
 		return -1;
 	if (client->process.in_time && scheduler->none != NULL &&
@@ -220,7 +220,7 @@ static int search_queue(struct scheduler_client *client, int64_t limit_ms, struc
 	if (client->result.status != 0)
 		return error_set(err, ERROR_SYSTEM, "%s does not list the jobs of the account: %s",
 				 scheduler->list[0], scheduler_client_failure(client).text);
-	if (scheduler->read_list(client->result.output, &marks, files->number))
+	if (scheduler->read_list(client->result.output, mark, files->number))
 		return 1;
 	if (!client->result.cut)
 		return 0;
@@ -297,7 +297,8 @@ bool scheduler_client_is_gone(struct scheduler_client *client, int64_t deadline,
 					 deadline - io_now_ms(), err) != 0)
 			return false;
 	} while (scheduler_client_change_form(client));
-	if (!client->process.in_time || !client->scheduler->read_answer(&client->result, &answer)) {
+	if (!client->process.in_time ||
+	    !scheduler_read_answer(client->scheduler, &client->result, &answer)) {
 		error_set(err, ERROR_SYSTEM, "%s", scheduler_client_failure(client).text);
 		return false;
 	}

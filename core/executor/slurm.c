@@ -7,7 +7,6 @@
  */
 #include "core/executor/scheduler.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/lib/text.h"
@@ -96,22 +95,20 @@ static const char PARTITION[] = "its partition does not have what it requests; r
 static const char PER_JOB[] = "it requests more than one job may have; request less";
 static const char NOT_ALLOWED[] = "it may not run in its partition; request another one";
 static const struct hopeless_reason HOPELESS[] = {
-	{"DependencyNeverSatisfied", "",
-	 "a job that it depends on did not end as --dependency asks"},
-	{"PartitionConfig", "", PARTITION},
-	{"PartitionTimeLimit", "",
-	 "its partition does not allow this time limit; request less time"},
-	{"BadConstraints", "", "no node satisfies its constraints; change --constraint"},
-	{"AccountNotAllowed", "", NOT_ALLOWED},
-	{"QOSNotAllowed", "", NOT_ALLOWED},
-	{"ReservationDeleted", "", "its reservation was deleted; change --reservation"},
-	{"AssocMax", "PerJob", PER_JOB},
-	{"AssocMax", "PerNode", PER_JOB},
-	{"QOSMax", "PerJob", PER_JOB},
-	{"QOSMax", "PerNode", PER_JOB},
-	{"QOSMin", "", "it requests less than its QOS demands; request more, or another QOS"},
-	{"MaxMemPerLimit", "", "it requests more memory than a job may have; request less"},
-	{NULL, NULL, NULL},
+	{"DependencyNeverSatisfied*", "a job that it depends on did not end as --dependency asks"},
+	{"PartitionConfig*", PARTITION},
+	{"PartitionTimeLimit*", "its partition does not allow this time limit; request less time"},
+	{"BadConstraints*", "no node satisfies its constraints; change --constraint"},
+	{"AccountNotAllowed*", NOT_ALLOWED},
+	{"QOSNotAllowed*", NOT_ALLOWED},
+	{"ReservationDeleted*", "its reservation was deleted; change --reservation"},
+	{"AssocMax*PerJob*", PER_JOB},
+	{"AssocMax*PerNode*", PER_JOB},
+	{"QOSMax*PerJob*", PER_JOB},
+	{"QOSMax*PerNode*", PER_JOB},
+	{"QOSMin*", "it requests less than its QOS demands; request more, or another QOS"},
+	{"MaxMemPerLimit*", "it requests more memory than a job may have; request less"},
+	{NULL, NULL},
 };
 
 static const struct refused_option REFUSED[] = {
@@ -173,19 +170,7 @@ static const char *const BARE[] = {
 /* "1234", or "1234;cluster". */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
 {
-	size_t length = strspn(output, TEXT_DIGIT);
-	if (length == 0 || length >= BATCH_NUMBER_SIZE ||
-	    (output[length] != ';' && output[length] != '\n'))
-		return false;
-	memcpy(number, output, length);
-	number[length] = '\0';
-	return true;
-}
-
-static bool read_list(const char *output, const struct batch_marks *marks,
-		      char number[BATCH_NUMBER_SIZE])
-{
-	return scheduler_find_number(output, marks->wrapper, number);
+	return scheduler_take_number(output, TEXT_DIGIT, ";\n", number);
 }
 
 /* The word after `name`; "" if it has no meaning. */
@@ -196,9 +181,7 @@ static void take_field(const char *output, const char *name, char *value, size_t
 	const char *at = strstr(output, name);
 	if (at == NULL)
 		return;
-	at += strlen(name);
-	snprintf(value, size, "%.*s", (int)strcspn(at, " \n"), at);
-	text_make_printable(value);
+	scheduler_take_field(at + strlen(name), " \n", value, size);
 	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
 		if (strcmp(value, empty[i]) == 0)
 			value[0] = '\0';
@@ -208,35 +191,22 @@ static void take_field(const char *output, const char *name, char *value, size_t
  * Some of the fields before the state are the author's. None has a second line (REFUSED_VALUES),
  * so that none can look like the state.
  */
-static bool read_answer(const struct command_result *result, struct batch_answer *answer)
+static bool read_answer(const char *output, struct batch_answer *answer)
 {
-	memset(answer, 0, sizeof(*answer));
-	if (strstr(result->errors, "Invalid job id specified") != NULL) {
-		answer->meaning = BATCH_FORGOTTEN;
-		return true;
-	}
-	if (result->status != 0)
-		return false;
-	take_field(result->output, "\n   JobState=", answer->name, sizeof(answer->name));
-	take_field(result->output, " Reason=", answer->reason, sizeof(answer->reason));
-	take_field(result->output, "\n   BatchHost=", answer->node, sizeof(answer->node));
-	if (answer->name[0] == '\0')
-		return false;
+	take_field(output, "\n   JobState=", answer->name, sizeof(answer->name));
+	take_field(output, " Reason=", answer->reason, sizeof(answer->reason));
+	take_field(output, "\n   BatchHost=", answer->node, sizeof(answer->node));
 	(void)scheduler_find_state(STATES, answer->name, answer);
 	if (answer->meaning == BATCH_ENDING)
 		(void)scheduler_find_state(REASONS, answer->reason, answer);
 	if (answer->meaning == BATCH_WAITING)
-		take_field(result->output, " StartTime=", answer->expected,
-			   sizeof(answer->expected));
-	scheduler_find_hopeless(HOPELESS, answer);
-	return true;
+		take_field(output, " StartTime=", answer->expected, sizeof(answer->expected));
+	return answer->name[0] != '\0';
 }
 
 static bool read_history(const char *output, struct batch_answer *answer)
 {
-	memset(answer, 0, sizeof(*answer));
-	snprintf(answer->name, sizeof(answer->name), "%.*s", (int)strcspn(output, "\n|"), output);
-	text_make_printable(answer->name);
+	scheduler_take_field(output, "\n|", answer->name, sizeof(answer->name));
 	(void)scheduler_find_state(STATES, answer->name, answer);
 	answer->name[strcspn(answer->name, " +")] = '\0';
 	return answer->meaning != BATCH_UNKNOWN;
@@ -287,9 +257,12 @@ const struct scheduler SLURM = {
 	.list_marked = LIST_MARKED,
 	.cancel_marked = CANCEL_MARKED,
 	.read_number = read_number,
-	.read_list = read_list,
-	.read_history = read_history,
+	.read_list = scheduler_find_number,
+	.listed_by_wrapper = true,
 	.read_answer = read_answer,
+	.read_history = read_history,
+	.forgotten = "*Invalid job id specified*",
+	.hopeless = HOPELESS,
 	.unjudged = UNJUDGED,
 	/* With -v, sbatch prints more than its error. */
 	.last_line_counts = true,

@@ -51,16 +51,15 @@ static void try_arguments(const struct scheduler *scheduler, const char *text)
 
 static void try_output(const struct scheduler *scheduler, const struct command_result *result)
 {
-	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "ci-42"};
+	const char *mark = scheduler->listed_by_wrapper ? "/s/x.batch" : "ci-42";
 	struct batch_answer answer = {.name = ""};
 	char number[BATCH_NUMBER_SIZE] = "";
 	check_number(scheduler->read_number(result->output, number), number);
 	number[0] = '\0';
-	check_number(scheduler->read_list(result->output, &marks, number), number);
+	check_number(scheduler->read_list(result->output, mark, number), number);
 	if (scheduler->read_history != NULL)
 		check_answer(scheduler->read_history(result->output, &answer), &answer);
-	memset(&answer, 0, sizeof(answer));
-	check_answer(scheduler->read_answer(result, &answer), &answer);
+	check_answer(scheduler_read_answer(scheduler, result, &answer), &answer);
 	if (scheduler->is_unfit != NULL)
 		(void)scheduler->is_unfit(result);
 	(void)scheduler_is_refusal(scheduler, result);

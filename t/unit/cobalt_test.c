@@ -66,7 +66,7 @@ START_TEST(a_state_is_read)
 		 "JobID: 7\n    State           : %s\n"
 		 "    Est_Start_Time  : 2026-11-24 02:43:09\n\n",
 		 STATES[_i].state);
-	ck_assert(COBALT.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&COBALT, &result, &answer));
 	ck_assert_str_eq(answer.name, STATES[_i].state);
 	ck_assert_int_eq(answer.meaning, STATES[_i].meaning);
 	bool is_hopeless = answer.meaning == BATCH_HOPELESS;
@@ -84,10 +84,10 @@ START_TEST(a_field_without_meaning_is_not_reported)
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output),
 		 "JobID: 7\n    State           : queued\n    Est_Start_Time  : -\n\n");
-	ck_assert(COBALT.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&COBALT, &result, &answer));
 	ck_assert_str_eq(answer.expected, "");
 	snprintf(result.output, sizeof(result.output), "JobID: 7\n    State : r\033[2J\xff\n");
-	ck_assert(COBALT.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&COBALT, &result, &answer));
 	ck_assert_str_eq(answer.name, "r?[2J?");
 }
 END_TEST
@@ -114,7 +114,7 @@ START_TEST(a_job_that_has_ended_is_forgotten)
 {
 	struct command_result result = {.status = 0x100};
 	struct batch_answer answer;
-	ck_assert(COBALT.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&COBALT, &result, &answer));
 	ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
 	ck_assert_str_eq(answer.name, "");
 }

@@ -30,11 +30,10 @@ END_TEST
 
 START_TEST(a_lost_job_is_found_by_its_name)
 {
-	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "ci-7"};
 	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert(!FLUX.read_list("", &marks, number));
-	ck_assert(!FLUX.read_list("8216510824448 ci-77\n8216510824449 ci-\n", &marks, number));
-	ck_assert(FLUX.read_list("8216510824448 ci-77\n9216510824448 ci-7\n", &marks, number));
+	ck_assert(!FLUX.read_list("", "ci-7", number));
+	ck_assert(!FLUX.read_list("8216510824448 ci-77\n8216510824449 ci-\n", "ci-7", number));
+	ck_assert(FLUX.read_list("8216510824448 ci-77\n9216510824448 ci-7\n", "ci-7", number));
 	ck_assert_str_eq(number, "9216510824448");
 }
 END_TEST
@@ -85,7 +84,7 @@ START_TEST(an_answer_is_read)
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output), "%s", ANSWERS[_i].output);
-	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&FLUX, &result, &answer));
 	ck_assert_str_eq(answer.name, ANSWERS[_i].name);
 	ck_assert_int_eq(answer.meaning, ANSWERS[_i].meaning);
 	ck_assert_str_eq(answer.reason, ANSWERS[_i].reason);
@@ -100,10 +99,10 @@ START_TEST(a_failed_node_and_a_killed_shell_are_distinguished)
 	struct command_result result = {.status = 0};
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||node failure on x\n");
-	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&FLUX, &result, &answer));
 	ck_assert_str_eq(answer.why, "one of its nodes has failed");
 	snprintf(result.output, sizeof(result.output), "FAILED|0|exec||shell rank 0: Killed\n");
-	ck_assert(FLUX.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&FLUX, &result, &answer));
 	ck_assert_str_eq(answer.why, "it could not be executed, or its Flux shell was killed");
 }
 END_TEST
@@ -134,7 +133,7 @@ START_TEST(a_job_may_be_forgotten)
 		struct command_result result = {.status = status};
 		struct batch_answer answer;
 		snprintf(result.errors, sizeof(result.errors), "JobID f2oLk unknown\n");
-		ck_assert(FLUX.read_answer(&result, &answer));
+		ck_assert(scheduler_read_answer(&FLUX, &result, &answer));
 		ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
 		ck_assert_str_eq(answer.name, "");
 	}

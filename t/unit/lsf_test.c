@@ -33,11 +33,10 @@ END_TEST
 
 START_TEST(a_lost_job_is_found_by_its_name)
 {
-	const struct batch_marks marks = {.wrapper = "/s/x.batch", .name = "ci-7"};
 	char number[BATCH_NUMBER_SIZE] = "";
-	ck_assert(LSF.read_list("1 ci-77\n2 xci-7\n3 ci-7\n", &marks, number));
+	ck_assert(LSF.read_list("1 ci-77\n2 xci-7\n3 ci-7\n", "ci-7", number));
 	ck_assert_str_eq(number, "3");
-	ck_assert(!LSF.read_list("1 ci-77\n2 x ci-7\n3 -\nci-7\n", &marks, number));
+	ck_assert(!LSF.read_list("1 ci-77\n2 x ci-7\n3 -\nci-7\n", "ci-7", number));
 }
 END_TEST
 
@@ -90,7 +89,7 @@ START_TEST(an_answer_is_read)
 	snprintf(result.output, sizeof(result.output), "%s%s\n%s",
 		 _i % 2 != 0 ? "Cannot connect to LSF. Please wait ...\n" : "", ANSWERS[_i].line,
 		 _i % 3 != 0 ? " more of the reason|RUN|-|-\n" : "");
-	ck_assert(LSF.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&LSF, &result, &answer));
 	ck_assert_str_eq(answer.name, ANSWERS[_i].name);
 	ck_assert_str_eq(answer.reason, ANSWERS[_i].reason);
 	ck_assert_str_eq(answer.expected, ANSWERS[_i].expected);
@@ -129,7 +128,7 @@ START_TEST(a_job_may_be_forgotten)
 	struct command_result result = {.status = 0xff00};
 	struct batch_answer answer;
 	snprintf(result.errors, sizeof(result.errors), "Job <1234> is not found\n");
-	ck_assert(LSF.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&LSF, &result, &answer));
 	ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
 }
 END_TEST
@@ -140,7 +139,7 @@ START_TEST(a_reported_text_is_printable)
 	struct batch_answer answer;
 	memset(result.output, 'x', sizeof(result.output) - 1);
 	memcpy(result.output, "PEND|-|\033[2J|-|\xff", 15);
-	ck_assert(LSF.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&LSF, &result, &answer));
 	ck_assert_str_eq(answer.expected, "?[2J");
 	ck_assert_uint_eq(strlen(answer.reason), sizeof(answer.reason) - 1);
 	ck_assert_int_eq(answer.reason[0], '?');

@@ -124,7 +124,7 @@ static void expect_state(const struct command_result *result, int row)
 {
 	struct batch_answer answer;
 	ck_assert(!PBS.is_unfit(result));
-	ck_assert_msg(PBS.read_answer(result, &answer), "%s", result->output);
+	ck_assert_msg(scheduler_read_answer(&PBS, result, &answer), "%s", result->output);
 	ck_assert_msg(answer.meaning == STATES[row].meaning, "%s", result->output);
 	ck_assert_int_eq(answer.why != NULL, STATES[row].words != NULL);
 	ck_assert_int_ge((int)strlen(answer.name), 1);
@@ -151,23 +151,23 @@ START_TEST(why_a_job_waits_is_read_in_either_form)
 	struct batch_answer answer;
 	fill_json(&result, "'job_state':'Q','estimated':{'start_time':'Tue Nov 24 02:50:00 2026'},"
 			   "'comment':'Not Running: \xc3\xa9'");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_str_eq(answer.name, "queued");
 	ck_assert_str_eq(answer.reason, "Not Running: ??");
 	ck_assert_str_eq(answer.expected, "Tue Nov 24 02:50:00 2026");
 	ck_assert_int_eq(answer.meaning, BATCH_WAITING);
 	fill_json(&result, "'job_state':'Q','comment':'Can Never Run: Insufficient amount of "
 			   "resource: ncpus (R: 100 A: 8 T: 8)'");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_int_eq(answer.meaning, BATCH_HOPELESS);
 	ck_assert_ptr_nonnull(answer.why);
 	fill_json(&result, "'job_state':'R','estimated':{'start_time':'UNKNOWN'}");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_str_eq(answer.expected, "");
 	snprintf(result.output, sizeof(result.output),
 		 "Job Id: 1.s\n    job_state = Q\n    comment = Not Running: Insu\n\tfficient,\n"
 		 "\t amount\n    estimated.start_time = UNKNOWN\n\n");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_str_eq(answer.reason, "Not Running: Insufficient, amount");
 	ck_assert_str_eq(answer.expected, "");
 }
@@ -180,11 +180,11 @@ START_TEST(text_that_looks_like_a_field_is_ignored)
 	snprintf(result.output, sizeof(result.output),
 		 "Job Id: 1.s\n    Job_Name = job_state = F\n    Account = x    job_state = F\n"
 		 "\t    job_state = F\n     job_state = F\n    job_state = R\033[2J\n\n");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_str_eq(answer.name, "R?[2J");
 	fill_json(&result, "'Job_Name':'job_state','Variable_List':{'job_state':'F'},"
 			   "'job_state':'R'");
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_str_eq(answer.name, "running");
 }
 END_TEST
@@ -218,7 +218,7 @@ START_TEST(garbage_is_no_answer)
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output), "%s", GARBAGE[_i].output);
 	snprintf(result.errors, sizeof(result.errors), "%s", GARBAGE[_i].errors);
-	ck_assert(!PBS.read_answer(&result, &answer));
+	ck_assert(!scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_int_eq(PBS.is_unfit(&result), GARBAGE[_i].unfit);
 }
 END_TEST
@@ -240,7 +240,7 @@ START_TEST(a_job_may_be_gone)
 	struct batch_answer answer;
 	snprintf(result.errors, sizeof(result.errors), "%s", GONE[_i].errors);
 	ck_assert(!PBS.is_unfit(&result));
-	ck_assert(PBS.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&PBS, &result, &answer));
 	ck_assert_int_eq(answer.meaning, GONE[_i].meaning);
 }
 END_TEST

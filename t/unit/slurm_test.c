@@ -65,7 +65,7 @@ START_TEST(a_state_is_read)
 		 "   JobState=%s Reason=Resources Dependency=(null)\n"
 		 "   StartTime=2026-11-24T00:13:25 EndTime=Unknown Deadline=N/A\n",
 		 STATES[_i].state);
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_str_eq(answer.name, STATES[_i].state);
 	ck_assert_int_eq(answer.meaning, STATES[_i].meaning);
 	ck_assert_str_eq(answer.reason, "Resources");
@@ -115,7 +115,7 @@ START_TEST(a_reason_that_never_ends_is_known)
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output),
 		 "JobId=7\n   JobState=PENDING Reason=%s Dependency=(null)\n", WAITS[_i].reason);
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_int_eq(answer.meaning, WAITS[_i].meaning);
 	ck_assert_int_eq(answer.why != NULL, answer.meaning == BATCH_HOPELESS);
 }
@@ -142,7 +142,7 @@ START_TEST(a_reason_is_read)
 	snprintf(result.output, sizeof(result.output),
 		 "JobId=7\n   JobState=COMPLETING Reason=%s Dependency=(null)\n",
 		 REASONS[_i].reason);
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_int_eq(answer.meaning, REASONS[_i].meaning);
 	ck_assert_pstr_eq(answer.why, REASONS[_i].words);
 }
@@ -154,12 +154,12 @@ START_TEST(a_field_without_meaning_is_not_reported)
 	struct batch_answer answer;
 	snprintf(result.output, sizeof(result.output),
 		 "JobId=7\n   JobState=PENDING Reason=None Dep=(null)\n   StartTime=Unknown E=\n");
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_str_eq(answer.reason, "");
 	ck_assert_str_eq(answer.expected, "");
 	snprintf(result.output, sizeof(result.output),
 		 "JobId=7\n   JobState=RUN\033[2J Reason=\xff\n");
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_str_eq(answer.name, "RUN?[2J");
 	ck_assert_str_eq(answer.reason, "?");
 }
@@ -187,7 +187,7 @@ START_TEST(a_job_may_be_forgotten)
 	struct batch_answer answer;
 	snprintf(result.errors, sizeof(result.errors),
 		 "slurm_load_jobs error: Invalid job id specified\n");
-	ck_assert(SLURM.read_answer(&result, &answer));
+	ck_assert(scheduler_read_answer(&SLURM, &result, &answer));
 	ck_assert_int_eq(answer.meaning, BATCH_FORGOTTEN);
 	ck_assert_str_eq(answer.name, "");
 }
