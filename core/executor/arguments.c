@@ -12,23 +12,22 @@ struct check {
 	const struct option_rules *rules;
 	const struct string_list *flags; /* of the site: options without a value */
 	const char *word;
-	const char *next; /* the word after it; "" after the last one */
-	bool takes_next;  /* which is its value */
-	char *cluster;	  /* NULL: nobody asks */
-	char *fault;
-	size_t size;
+	const char *next;	     /* the word after it; "" after the last one */
+	bool takes_next;	     /* which is its value */
+	struct arguments *arguments; /* to which it belongs */
 };
 
 static bool refuse(const struct check *check, const char *reason)
 {
-	snprintf(check->fault, check->size, "%.80s is refused: %s", check->word, reason);
+	snprintf(check->arguments->fault, sizeof(check->arguments->fault), "%.80s is refused: %s",
+		 check->word, reason);
 	return false;
 }
 
 /* The word after an option, if the option has a value, is that; otherwise it is an option. */
 static bool refuse_value(const struct check *check, const char *before)
 {
-	snprintf(check->fault, check->size,
+	snprintf(check->arguments->fault, sizeof(check->arguments->fault),
 		 "%.60s is refused: it could be the value of %.60s; write %.60s=value, or, if that "
 		 "has no value, ask the site to add it to batch.flag_options",
 		 check->word, before, before);
@@ -60,8 +59,7 @@ static bool check_cluster(const struct check *check, const char *value)
 	value += value[0] == '=' ? 1 : 0;
 	if (!batch_is_cluster(value))
 		return refuse(check, "jacamar needs the name of one cluster");
-	if (check->cluster != NULL)
-		snprintf(check->cluster, BATCH_CLUSTER_SIZE, "%s", value);
+	snprintf(check->arguments->cluster, BATCH_CLUSTER_SIZE, "%s", value);
 	return true;
 }
 
@@ -159,20 +157,15 @@ static bool check_option(struct check *check)
 }
 
 bool arguments_are_allowed(const struct option_rules *rules, const struct string_list *flags,
-			   const struct argv *arguments, char cluster[BATCH_CLUSTER_SIZE],
-			   char *fault, size_t size)
+			   struct arguments *arguments)
 {
-	struct check check = {.rules = rules,
-			      .flags = flags,
-			      .word = "",
-			      .cluster = cluster,
-			      .fault = fault,
-			      .size = size};
-	for (size_t i = 0; i < arguments->count; i++) {
+	struct check check = {.rules = rules, .flags = flags, .word = "", .arguments = arguments};
+	const struct argv *words = &arguments->words;
+	for (size_t i = 0; i < words->count; i++) {
 		bool is_value = check.takes_next;
-		const char *word = arguments->items[i];
+		const char *word = words->items[i];
 		check.word = word;
-		check.next = i + 1 < arguments->count ? arguments->items[i + 1] : "";
+		check.next = i + 1 < words->count ? words->items[i + 1] : "";
 		check.takes_next = false;
 		if (strcmp(word, "--") == 0)
 			return refuse(&check, "the scheduler would read no options after it");
@@ -182,7 +175,7 @@ bool arguments_are_allowed(const struct option_rules *rules, const struct string
 				return false;
 			/* If it were a value, the word after it would be run. */
 			if (is_value && check.takes_next)
-				return refuse_value(&check, arguments->items[i - 1]);
+				return refuse_value(&check, words->items[i - 1]);
 		} else if (!is_value) {
 			return refuse(&check, "it is not an option; the scheduler would run it "
 					      "instead of the script");
@@ -193,11 +186,11 @@ bool arguments_are_allowed(const struct option_rules *rules, const struct string
 	return true;
 }
 
-/* Adds the words of `text`; false with `fault`. */
-static bool add_words(const char *text, struct argv *words, char fault[ARGUMENTS_FAULT_SIZE])
+/* Adds the words of `text`; false with the fault. */
+static bool add_words(const char *text, struct arguments *arguments)
 {
-	const char *reason = argv_split(words, text);
-	snprintf(fault, ARGUMENTS_FAULT_SIZE, "%s", reason != NULL ? reason : "");
+	const char *reason = argv_split(&arguments->words, text);
+	snprintf(arguments->fault, sizeof(arguments->fault), "%s", reason != NULL ? reason : "");
 	return reason == NULL;
 }
 
@@ -206,9 +199,7 @@ static bool may_pass(const struct scheduler *scheduler, const struct batch_setti
 		     struct arguments *arguments)
 {
 	return settings->allow_illegal_args ||
-	       arguments_are_allowed(&scheduler->options, &settings->flag_options,
-				     &arguments->words, arguments->cluster, arguments->fault,
-				     ARGUMENTS_FAULT_SIZE);
+	       arguments_are_allowed(&scheduler->options, &settings->flag_options, arguments);
 }
 
 int arguments_read(const struct scheduler *scheduler, const struct channel_header *header,
@@ -219,21 +210,19 @@ int arguments_read(const struct scheduler *scheduler, const struct channel_heade
 	json_t *text;
 	bool good = true;
 	memset(arguments, 0, sizeof(*arguments));
-	struct argv *words = &arguments->words;
-	char *fault = arguments->fault;
 	for (size_t i = 0; good && i < settings->default_args.count; i++)
-		good = add_words(settings->default_args.items[i], words, fault);
+		good = add_words(settings->default_args.items[i], arguments);
 	if (!good || !may_pass(scheduler, settings, arguments))
 		return error_set_key(err, "batch.default_args", ERROR_SYSTEM,
 				     "batch.default_args cannot be used for %s: %s",
-				     scheduler->submit[0], fault);
-	size_t of_site = words->count;
+				     scheduler->submit[0], arguments->fault);
+	size_t of_site = arguments->words.count;
 	json_array_foreach (header->arguments, index, text) {
-		good = good && add_words(json_string_value(text), words, fault);
+		good = good && add_words(json_string_value(text), arguments);
 	}
 	if (good)
 		(void)may_pass(scheduler, settings, arguments);
-	arguments->of_author = words->count - of_site;
+	arguments->of_author = arguments->words.count - of_site;
 	return 0;
 }
 

@@ -14,13 +14,11 @@
 #include "core/lib/error.h"
 #include "core/protocol/channel.h"
 
-#define ARGUMENTS_FAULT_SIZE 256
-
 struct arguments {
 	struct argv words; /* the site's first: schedulers take the last of two equal options */
 	size_t of_author;  /* how many are the author's */
 	char cluster[BATCH_CLUSTER_SIZE]; /* that they name; "": none */
-	char fault[ARGUMENTS_FAULT_SIZE]; /* why the author's cannot be used; "": they can be */
+	char fault[320];		  /* why the author's cannot be used; "": they can be */
 };
 
 /* 0, or -1 with *err if the site's cannot be used. The caller frees `words` in any case. */
@@ -32,12 +30,11 @@ int arguments_check(enum executor_kind executor, const struct batch_settings *se
 		    struct error *err);
 
 /*
- * True if all can be used; otherwise `fault` names the one that cannot, and why. A value that looks
- * like an option is checked as an option, too. `flags` are the site's: options without a value. A
- * cluster that an option names is copied to `cluster`, unless that is NULL.
+ * True if all words can be used; otherwise `fault` names the one that cannot, and why. A value that
+ * looks like an option is checked as an option, too. `flags` are the site's: options without a
+ * value.
  */
 bool arguments_are_allowed(const struct option_rules *rules, const struct string_list *flags,
-			   const struct argv *arguments, char cluster[BATCH_CLUSTER_SIZE],
-			   char *fault, size_t size);
+			   struct arguments *arguments);
 
 #endif

@@ -39,14 +39,13 @@ static void check_answer(bool read, const struct batch_answer *answer)
 
 static void try_arguments(const struct scheduler *scheduler, const char *text)
 {
-	struct argv words = {.count = 0};
-	char fault[256] = "";
-	if (argv_split(&words, text) == NULL &&
-	    !arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0}, &words,
-				   NULL, fault, sizeof(fault)) &&
-	    fault[0] == '\0')
+	struct arguments arguments = {.of_author = 0};
+	if (argv_split(&arguments.words, text) == NULL &&
+	    !arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0},
+				   &arguments) &&
+	    arguments.fault[0] == '\0')
 		abort();
-	argv_free(&words);
+	argv_free(&arguments.words);
 }
 
 static void try_output(const struct scheduler *scheduler, const struct command_result *result)

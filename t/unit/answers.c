@@ -57,25 +57,26 @@ void expect_failure(const struct scheduler *scheduler, const struct failure_row 
 	ck_assert_msg(scheduler_is_refusal(scheduler, &result) == row->refusal, "%s", row->errors);
 }
 
-static bool is_taken(const struct scheduler *scheduler, const char *arguments, char fault[256])
+static bool is_taken(const struct scheduler *scheduler, const char *arguments, char fault[320])
 {
-	struct argv words = {.count = 0};
-	ck_assert_ptr_null(argv_split(&words, arguments));
+	struct arguments read = {.of_author = 0};
+	ck_assert_ptr_null(argv_split(&read.words, arguments));
 	bool taken = arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0},
-					   &words, NULL, fault, 256);
-	argv_free(&words);
+					   &read);
+	snprintf(fault, sizeof(read.fault), "%s", read.fault);
+	argv_free(&read.words);
 	return taken;
 }
 
 void expect_taken(const struct scheduler *scheduler, const char *arguments)
 {
-	char fault[256] = "";
+	char fault[320] = "";
 	ck_assert_msg(is_taken(scheduler, arguments, fault), "%s: %s", arguments, fault);
 }
 
 void expect_refused(const struct scheduler *scheduler, const char *arguments)
 {
-	char fault[256] = "";
+	char fault[320] = "";
 	ck_assert_msg(!is_taken(scheduler, arguments, fault), "%s", arguments);
 	ck_assert_msg(strstr(fault, " is refused: ") != NULL, "%s: %s", arguments, fault);
 }

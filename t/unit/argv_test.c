@@ -96,14 +96,12 @@ static const char *const GOOD[] = {
 
 START_TEST(harmless_options_are_accepted)
 {
-	struct argv words = {.count = 0};
-	char fault[256] = "";
-	ck_assert_ptr_null(argv_split(&words, GOOD[_i]));
+	struct arguments arguments = {.of_author = 0};
+	ck_assert_ptr_null(argv_split(&arguments.words, GOOD[_i]));
 	ck_assert_msg(arguments_are_allowed(&scheduler_of(EXECUTOR_SLURM)->options,
-					    &(struct string_list){.count = 0}, &words, NULL, fault,
-					    sizeof(fault)),
-		      "%s", fault);
-	argv_free(&words);
+					    &(struct string_list){.count = 0}, &arguments),
+		      "%s", arguments.fault);
+	argv_free(&arguments.words);
 }
 END_TEST
 
@@ -187,15 +185,13 @@ static const char *const HARMFUL[] = {
 
 START_TEST(options_that_would_break_jacamar_are_refused_by_name)
 {
-	struct argv words = {.count = 0};
-	char fault[256] = "";
-	ck_assert_ptr_null(argv_split(&words, HARMFUL[_i]));
+	struct arguments arguments = {.of_author = 0};
+	ck_assert_ptr_null(argv_split(&arguments.words, HARMFUL[_i]));
 	ck_assert_msg(!arguments_are_allowed(&scheduler_of(EXECUTOR_SLURM)->options,
-					     &(struct string_list){.count = 0}, &words, NULL, fault,
-					     sizeof(fault)),
+					     &(struct string_list){.count = 0}, &arguments),
 		      "%s", HARMFUL[_i]);
-	ck_assert_ptr_nonnull(strstr(fault, " is refused: "));
-	argv_free(&words);
+	ck_assert_ptr_nonnull(strstr(arguments.fault, " is refused: "));
+	argv_free(&arguments.words);
 }
 END_TEST
 
