@@ -7,15 +7,15 @@
 #include "core/executor/scheduler.h"
 #include "core/executor/scheduler_command.h"
 #include "core/lib/io.h"
-#include "core/protocol/channel.h"
 #include "core/protocol/environment.h"
 
 static void check_commands(struct doctor *doctor, const struct scheduler *scheduler,
-			   const struct scheduler_command_site *site)
+			   const json_t *environment)
 {
 	const char *const *const needed[] = {scheduler->submit, scheduler->ask, scheduler->list,
 					     scheduler->cancel};
 	const char *const *history = scheduler->ask_history;
+	const char *directory = doctor->settings->batch.scheduler_bin;
 	size_t before = doctor->count;
 	struct error err = {.detail = ""};
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
@@ -24,21 +24,23 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 		for (size_t k = 0; k < i; k++)
 			seen = seen || strcmp(needed[k][0], needed[i][0]) == 0;
 		cleanup_free char *path =
-			seen ? NULL : scheduler_command_find(site, needed[i][0], &err);
+			seen ? NULL
+			     : scheduler_command_find(needed[i][0], directory, environment, &err);
 		if (path != NULL) {
 			(void)doctor_check_way(doctor, "scheduler", path);
 		} else if (!seen) {
 			doctor_fail(doctor, "scheduler", "%s", err.detail);
 			doctor_mend_key(doctor, "batch.scheduler_bin",
-					site->directory != NULL ? NULL
-								: "\"/DIRECTORY/OF/ITS/COMMANDS\"");
+					directory != NULL ? NULL
+							  : "\"/DIRECTORY/OF/ITS/COMMANDS\"");
 		}
 	}
 	if (doctor->count > before)
 		return;
 	doctor_pass(doctor, "scheduler", "the commands of %s are installed", scheduler->name);
 	cleanup_free char *found =
-		history != NULL ? scheduler_command_find(site, history[0], &err) : NULL;
+		history != NULL ? scheduler_command_find(history[0], directory, environment, &err)
+				: NULL;
 	if (history != NULL && found == NULL)
 		doctor_skip(doctor, "scheduler",
 			    "%s is not installed: the result of a job that %s has forgotten stays "
@@ -49,9 +51,6 @@ static void check_commands(struct doctor *doctor, const struct scheduler *schedu
 void doctor_check_scheduler(struct doctor *doctor)
 {
 	const struct settings *settings = doctor->settings;
-	struct channel_header header = {.environment = NULL};
-	struct scheduler_command_site site;
-	struct error err = {.detail = ""};
 	if (settings == NULL)
 		return;
 	const struct scheduler *scheduler = scheduler_of(settings->general.executor);
@@ -61,14 +60,12 @@ void doctor_check_scheduler(struct doctor *doctor)
 		return;
 	}
 	/* As when a job is submitted, the user's own profile is not read. */
-	json_auto_t *environment =
+	json_auto_t *of_user =
 		environment_of_login(doctor->has_account ? &doctor->account : &doctor->service);
-	header.environment = environment;
-	header.state.settings.batch = settings->batch;
-	if (environment != NULL && scheduler_command_site_make(&site, &header, &err) == 0)
-		check_commands(doctor, scheduler, &site);
+	json_auto_t *environment =
+		scheduler_command_environment(of_user, &settings->batch.env_vars);
+	if (environment != NULL)
+		check_commands(doctor, scheduler, environment);
 	else
 		doctor_skip(doctor, "scheduler", "out of memory");
-	if (environment != NULL)
-		scheduler_command_site_free(&site);
 }

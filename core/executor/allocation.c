@@ -218,15 +218,12 @@ static int write_keeper(void *context, struct error *err)
 }
 
 /* The keeper outlives this job: it must not be found as a process that the job has left. */
-static void leave_out_cookie(struct argv *environment)
+static void leave_out_cookie(json_t *environment)
 {
-	for (size_t i = 0; i < environment->count; i++)
-		if (strncmp(environment->items[i], ENVIRONMENT_COOKIE "=",
-			    sizeof(ENVIRONMENT_COOKIE)) == 0) {
-			free(environment->items[i]);
-			environment->items[i--] = environment->items[--environment->count];
-			environment->items[environment->count] = NULL;
-		}
+	for (size_t i = json_array_size(environment); i > 0; i--)
+		if (strncmp(json_string_value(json_array_get(environment, i - 1)),
+			    ENVIRONMENT_COOKIE "=", sizeof(ENVIRONMENT_COOKIE)) == 0)
+			(void)json_array_remove(environment, i - 1);
 }
 
 /* Under the lock: submits the keeper, which finds the request of this job. */
@@ -250,7 +247,7 @@ static int make_allocation(struct allocation *a, const struct submission *job,
 		result = write_request(a, files, err);
 	if (result == 0) {
 		a->client->files = &a->keeper;
-		leave_out_cookie(&a->client->site.environment);
+		leave_out_cookie(a->client->environment);
 		result = submission_make(&keeper, fault, err);
 		/* Without its number, nobody could join or end it. */
 		if (result == 0 && batch_files_record(&a->keeper, err) != 0) {

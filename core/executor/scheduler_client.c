@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "core/executor/scheduler_command.h"
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
 #include "core/lib/text.h"
+#include "core/protocol/environment.h"
 
 /* The limit of a submit once the CI job is cancelled, and of a search for a lost number. */
 #define SHORT_LIMIT_MS 15000
@@ -37,13 +39,15 @@ int scheduler_client_open(struct scheduler_client *client, const struct channel_
 	client->signals = signals_open(err);
 	if (client->signals < 0)
 		return -1;
-	return scheduler_command_site_make(&client->site, header, err);
+	client->environment = scheduler_command_environment(header->environment,
+							    &header->state.settings.batch.env_vars);
+	return client->environment != NULL ? 0 : error_set(err, ERROR_SYSTEM, "out of memory");
 }
 
 void scheduler_client_close(struct scheduler_client *client)
 {
 	subprocess_abort(&client->process);
-	scheduler_command_site_free(&client->site);
+	json_decref(client->environment);
 	if (client->signals >= 0)
 		close(client->signals);
 }
@@ -79,17 +83,22 @@ struct launch {
 static pid_t spawn(const void *argument, int output, int errors, struct error *err)
 {
 	const struct launch *launch = argument;
-	const struct scheduler_command_site *site = &launch->client->site;
-	cleanup_free char *path = scheduler_command_find(site, launch->words->items[0], err);
+	const json_t *environment = launch->client->environment;
+	cleanup_free char **variables = environment_vector(environment);
+	cleanup_free char *path = scheduler_command_find(
+		launch->words->items[0], launch->client->state->settings.batch.scheduler_bin,
+		environment, err);
 	if (path == NULL)
 		return -1;
+	if (variables == NULL)
+		return error_set(err, ERROR_SYSTEM, "out of memory");
 	cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open /dev/null");
 	const struct subprocess_program program = {
 		.path = path,
 		.arguments = launch->words->items,
-		.environment = site->environment.items,
+		.environment = variables,
 		.input = null,
 		.output = output,
 		.errors = errors,

@@ -10,7 +10,7 @@
 
 #include "core/executor/batch_files.h"
 #include "core/executor/scheduler.h"
-#include "core/executor/scheduler_command.h"
+#include "core/lib/argv.h"
 #include "core/lib/error.h"
 #include "core/process/subprocess.h"
 #include "core/protocol/channel.h"
@@ -20,7 +20,7 @@ struct scheduler_client {
 	const struct state *state;
 	struct batch_files *files; /* of the job; borrowed */
 	char name[96];		   /* of the job in the scheduler */
-	struct scheduler_command_site site;
+	json_t *environment;	   /* of all commands */
 	struct subprocess process; /* the command that runs */
 	struct command_result result;
 	int signals; /* signals.h */

@@ -7,141 +7,106 @@
 
 #include "core/lib/io.h"
 #include "core/lib/text.h"
+#include "core/protocol/environment.h"
 
 #define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* The value of the variable; NULL if it is not set. */
-static const char *find_variable(const struct argv *environment, const char *name, size_t length)
+static const char *find_variable(const json_t *environment, const char *name, size_t length)
 {
-	for (size_t i = 0; i < environment->count; i++)
-		if (strncmp(environment->items[i], name, length) == 0 &&
-		    environment->items[i][length] == '=')
-			return environment->items[i] + length + 1;
-	return NULL;
-}
-
-/* Adds "NAME=value", or replaces the variable of that name. */
-static bool set_variable(struct argv *environment, const char *variable)
-{
-	size_t length = strcspn(variable, "=") + 1;
-	for (size_t i = 0; i < environment->count; i++) {
-		if (strncmp(environment->items[i], variable, length) != 0)
-			continue;
-		char *copy = strdup(variable);
-		if (copy == NULL)
-			return false;
-		free(environment->items[i]);
-		environment->items[i] = copy;
-		return true;
-	}
-	return argv_add(environment, variable);
-}
-
-/* Reads NAME or {NAME} and moves *text after it. The length of the name; 0 if there is none. */
-static size_t take_name(const char **text, const char **name)
-{
-	bool braced = **text == '{';
-	*name = *text + (braced ? 1 : 0);
-	size_t length = strspn(*name, NAME_BYTES);
-	if (strspn(*name, TEXT_DIGIT) > 0 || (braced && (*name)[length] != '}'))
-		length = 0;
-	if (length > 0)
-		*text = *name + length + (braced ? 1 : 0);
-	return length;
-}
-
-/* `setting` with $NAME and ${NAME} replaced, in new memory. */
-static char *expand(const struct argv *environment, const char *setting)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	if (out == NULL)
-		return NULL;
-	while (*setting != '\0') {
-		const char *name = NULL;
-		char byte = *setting++;
-		size_t length = byte == '$' ? take_name(&setting, &name) : 0;
-		const char *value = length > 0 ? find_variable(environment, name, length) : NULL;
-		if (length == 0)
-			fputc(byte, out);
-		else if (value != NULL)
-			fputs(value, out);
-	}
-	if (fclose(out) == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
-int scheduler_command_site_make(struct scheduler_command_site *site,
-				const struct channel_header *header, struct error *err)
-{
-	const struct batch_settings *settings = &header->state.settings.batch;
 	size_t index;
 	json_t *entry;
-	bool whole = true;
-	*site = (struct scheduler_command_site){.directory = settings->scheduler_bin};
-	json_array_foreach (header->environment, index, entry) {
-		whole = whole && argv_add(&site->environment, json_string_value(entry));
+	json_array_foreach (environment, index, entry) {
+		const char *variable = json_string_value(entry);
+		if (strncmp(variable, name, length) == 0 && variable[length] == '=')
+			return variable + length + 1;
 	}
-	for (size_t i = 0; i < settings->env_vars.count; i++) {
-		cleanup_free char *variable =
-			expand(&site->environment, settings->env_vars.items[i]);
-		whole = whole && variable != NULL && set_variable(&site->environment, variable);
-	}
-	return whole ? 0 : error_set(err, ERROR_SYSTEM, "out of memory");
+	return NULL;
 }
 
-void scheduler_command_site_free(struct scheduler_command_site *site)
+/*
+ * `text` in new memory, in which `take` replaces what it knows: it returns the value of what is at
+ * *text, and moves *text after that; NULL if there is nothing.
+ */
+static char *replace(const char *text, const char *(*take)(const char **text, const void *known),
+		     const void *known)
 {
-	argv_free(&site->environment);
+	char *copy = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&copy, &size);
+	if (out == NULL)
+		return NULL;
+	while (*text != '\0') {
+		const char *value = take(&text, known);
+		if (value != NULL)
+			fputs(value, out);
+		else
+			fputc(*text++, out);
+	}
+	if (fclose(out) == 0)
+		return copy;
+	free(copy);
+	return NULL;
 }
 
-char *scheduler_command_find(const struct scheduler_command_site *site, const char *name,
+/* $NAME or ${NAME}; a variable that is not set is empty. */
+static const char *take_variable(const char **text, const void *environment)
+{
+	bool braced = strncmp(*text, "${", 2) == 0;
+	const char *name = *text + (braced ? 2 : 1);
+	if (**text != '$' || strspn(name, TEXT_DIGIT) > 0)
+		return NULL;
+	size_t length = strspn(name, NAME_BYTES);
+	if (length == 0 || (braced && name[length] != '}'))
+		return NULL;
+	const char *value = find_variable(environment, name, length);
+	*text = name + length + (braced ? 1 : 0);
+	return value != NULL ? value : "";
+}
+
+json_t *scheduler_command_environment(const json_t *of_user, const struct string_list *variables)
+{
+	json_t *environment = json_copy((json_t *)of_user);
+	bool whole = environment != NULL;
+	for (size_t i = 0; i < variables->count && whole; i++) {
+		cleanup_free char *variable =
+			replace(variables->items[i], take_variable, environment);
+		whole = variable != NULL && environment_set(environment, variable) == 0;
+	}
+	if (whole)
+		return environment;
+	json_decref(environment);
+	return NULL;
+}
+
+char *scheduler_command_find(const char *name, const char *directory, const json_t *environment,
 			     struct error *err)
 {
-	const char *list = site->directory;
+	const char *list = directory;
 	if (name[0] == '/')
 		return strdup(name);
 	if (list == NULL)
-		list = find_variable(&site->environment, "PATH", 4);
+		list = find_variable(environment, "PATH", 4);
 	cleanup_free char *directories = strdup(list != NULL ? list : "");
 	char *rest = directories;
-	for (char *directory;
-	     (directory = strsep(&rest, site->directory == NULL ? ":" : "")) != NULL;) {
-		char *path = directory[0] == '/' ? text_format("%s/%s", directory, name) : NULL;
+	for (char *at; (at = strsep(&rest, directory == NULL ? ":" : "")) != NULL;) {
+		char *path = at[0] == '/' ? text_format("%s/%s", at, name) : NULL;
 		if (path != NULL && access(path, X_OK) == 0)
 			return path;
 		free(path);
 	}
 	error_set(err, ERROR_SYSTEM, "cannot find the scheduler's command %s in %s", name,
-		  site->directory != NULL ? site->directory : "PATH; is batch.scheduler_bin set?");
+		  directory != NULL ? directory : "PATH; is batch.scheduler_bin set?");
 	return NULL;
 }
 
-/* One word of a template with its placeholders replaced, in new memory. */
-static char *fill(const char *word, const struct placeholder *known)
+static const char *take_placeholder(const char **text, const void *known)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	if (out == NULL)
-		return NULL;
-	while (*word != '\0') {
-		const struct placeholder *found = known;
-		while (found->name != NULL && strncmp(word, found->name, strlen(found->name)) != 0)
-			found++;
-		if (found->name != NULL) {
-			fputs(found->value, out);
-			word += strlen(found->name);
-		} else {
-			fputc(*word++, out);
+	for (const struct placeholder *found = known; found->name != NULL; found++)
+		if (strncmp(*text, found->name, strlen(found->name)) == 0) {
+			*text += strlen(found->name);
+			return found->value;
 		}
-	}
-	if (fclose(out) == 0)
-		return text;
-	free(text);
 	return NULL;
 }
 
@@ -155,7 +120,7 @@ bool scheduler_command_compose(struct argv *command, const char *const *template
 					return false;
 			continue;
 		}
-		cleanup_free char *word = fill(*template, known);
+		cleanup_free char *word = replace(*template, take_placeholder, known);
 		if (word == NULL || (word[0] != '\0' && !argv_add(command, word)))
 			return false;
 	}

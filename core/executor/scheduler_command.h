@@ -4,30 +4,25 @@
 #ifndef JACAMAR_CORE_EXECUTOR_SCHEDULER_COMMAND_H
 #define JACAMAR_CORE_EXECUTOR_SCHEDULER_COMMAND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
-#include "core/executor/scheduler.h"
 #include "core/lib/argv.h"
 #include "core/lib/error.h"
-#include "core/protocol/channel.h"
-
-/* What all commands have in common. */
-struct scheduler_command_site {
-	struct argv environment; /* owned */
-	const char *directory;	 /* of the commands; NULL: they are searched in PATH */
-};
+#include "core/lib/string_list.h"
 
 /*
- * The user's environment with [batch] env_vars, in the values of which $NAME and ${NAME} are
- * replaced: a variable can use those before it. The caller calls scheduler_command_site_free also
- * after a failure.
+ * The environment of all commands: that of the user with `variables` ([batch] env_vars), in the
+ * values of which $NAME and ${NAME} are replaced: a variable can use those before it. A new JSON
+ * array, as environment.h has them; NULL without memory.
  */
-int scheduler_command_site_make(struct scheduler_command_site *site,
-				const struct channel_header *header, struct error *err);
-void scheduler_command_site_free(struct scheduler_command_site *site);
+json_t *scheduler_command_environment(const json_t *of_user, const struct string_list *variables);
 
-/* The path of the command, in new memory; NULL with *err if it is not found. */
-char *scheduler_command_find(const struct scheduler_command_site *site, const char *name,
+/*
+ * The path of a command, in new memory; NULL with *err if it is not found. It is searched in
+ * `directory` ([batch] scheduler_bin), or, if that is NULL, in the PATH of `environment`.
+ */
+char *scheduler_command_find(const char *name, const char *directory, const json_t *environment,
 			     struct error *err);
 
 /* What is replaced in a template, braces included. */
