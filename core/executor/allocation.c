@@ -38,8 +38,6 @@ static const char KEEPER_BODY[] =
 	;
 
 struct allocation {
-	const struct channel_header *header;
-	const struct batch_reporter *reporter;
 	struct scheduler_client *client;
 	struct batch_files keeper;
 	struct batch_files request; /* of this job */
@@ -56,22 +54,19 @@ bool allocation_is_name(const char *name)
 }
 
 /* The caller calls allocation_free also after a failure. */
-static int allocation_init(struct allocation *a, const struct channel_header *header,
-			   const struct batch_reporter *reporter, struct scheduler_client *client,
-			   struct error *err)
+static int allocation_init(struct allocation *a, struct scheduler_client *client, struct error *err)
 {
-	const struct state *state = &header->state;
+	const struct state *state = client->state;
+	const char *name = client->header->allocation;
 	char job[24];
 	*a = (struct allocation){
-		.header = header,
-		.reporter = reporter,
 		.client = client,
 		.directory = -1,
 		.above = text_format("%s/allocations/%s", state->base, state->short_token),
 		.lock = {.directory = -1, .fd = -1},
 	};
 	a->path = text_format("%s/%" PRIu64 "-%" PRIu64 "-%s", a->above, state->project_id,
-			      state->pipeline_id, header->allocation);
+			      state->pipeline_id, name);
 	if (a->above == NULL || a->path == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	a->key = a->path + strlen(a->above) + 1;
@@ -87,8 +82,7 @@ static int allocation_init(struct allocation *a, const struct channel_header *he
 	if (a->keeper.log == NULL || a->keeper.journal == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* By this, some schedulers find a job whose number was lost. */
-	snprintf(client->name, sizeof(client->name), "ci-%" PRIu64 "-%s", state->pipeline_id,
-		 header->allocation);
+	snprintf(client->name, sizeof(client->name), "ci-%" PRIu64 "-%s", state->pipeline_id, name);
 	return 0;
 }
 
@@ -162,8 +156,7 @@ static int end_allocation(struct allocation *a, int64_t limit_ms, struct error *
 	if (scheduler_client_withdraw(a->client, limit_ms, err) != 0)
 		return -1;
 	if (a->keeper.number[0] != '\0')
-		batch_report(a->reporter, "%s job %s is gone from the queue",
-			     a->client->scheduler->name, a->keeper.number);
+		batch_report(a->client, "%s is gone from the queue", batch_title(a->client).text);
 	return remove_allocation(a, err);
 }
 
@@ -190,7 +183,8 @@ static int write_request(struct allocation *a, const struct batch_files *files, 
 	cleanup_free char *line = text_format("%s %s\n", a->client->state->cookie, files->here);
 	if (line == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	if (a->header->release && batch_files_put(&a->keeper, "release", 0600, "", err) != 0)
+	if (a->client->header->release &&
+	    batch_files_put(&a->keeper, "release", 0600, "", err) != 0)
 		return -1;
 	return batch_files_put(&a->request, "run", 0600, line, err);
 }
@@ -234,9 +228,7 @@ static int make_allocation(struct allocation *a, const struct submission *job,
 	struct error ignored;
 	const struct submission keeper = {
 		.client = a->client,
-		.header = a->header,
 		.arguments = job->arguments,
-		.reporter = a->reporter,
 		.write = write_keeper,
 		.context = a,
 	};
@@ -256,7 +248,8 @@ static int make_allocation(struct allocation *a, const struct submission *job,
 		}
 	}
 	if (result == 0)
-		batch_report(a->reporter, "allocation %s: made by this job", a->header->allocation);
+		batch_report(a->client, "allocation %s: made by this job",
+			     a->client->header->allocation);
 	else if (*fault != SUBMIT_UNCLEAR)
 		(void)remove_allocation(a, &ignored);
 	else
@@ -267,8 +260,8 @@ static int make_allocation(struct allocation *a, const struct submission *job,
 int allocation_join(const struct submission *job, enum submit_fault *fault, struct error *err)
 {
 	struct allocation a;
-	const struct channel_header *header = job->header;
 	struct scheduler_client *client = job->client;
+	const struct channel_header *header = client->header;
 	struct batch_files *files = client->files;
 	*fault = SUBMIT_NOT_ASKED;
 	if (header->state.pipeline_id == 0 || header->state.project_id == 0)
@@ -277,7 +270,7 @@ int allocation_join(const struct submission *job, enum submit_fault *fault, stru
 				 "pipeline, which neither the id token nor the job response has");
 	if (batch_files_write(files, client->scheduler, header, job->script, err) != 0)
 		return -1;
-	int result = allocation_init(&a, header, job->reporter, client, err);
+	int result = allocation_init(&a, client, err);
 	if (result == 0)
 		result = lock_allocation(&a, -1, err);
 	if (result == 0)
@@ -287,7 +280,7 @@ int allocation_join(const struct submission *job, enum submit_fault *fault, stru
 	} else if (result > 0) {
 		result = write_request(&a, files, err);
 		if (result == 0)
-			batch_report(job->reporter,
+			batch_report(client,
 				     "allocation %s: made by an earlier job of this pipeline, with "
 				     "the arguments of that job",
 				     header->allocation);
@@ -339,9 +332,9 @@ static int await_end(struct allocation *a, int64_t deadline, struct error *err)
 		int64_t now = io_now_ms();
 		if (now >= deadline)
 			return error_set(err, ERROR_SYSTEM,
-					 "the script may still run in the allocation %s, %s job %s",
-					 a->header->allocation, a->client->scheduler->name,
-					 a->keeper.number);
+					 "the script may still run in the allocation %s, %s",
+					 a->client->header->allocation,
+					 batch_title(a->client).text);
 		if (now >= ask_at) {
 			is_over = scheduler_client_is_gone(a->client, deadline, &ignored);
 			ask_at = io_now_ms() + CONFIRM_MS;
@@ -380,13 +373,12 @@ static int leave(struct allocation *a, enum allocation_leave how, int64_t deadli
 	return result == 0 ? await_end(a, deadline, err) : -1;
 }
 
-int allocation_leave(const struct batch_call *call, struct scheduler_client *client,
-		     enum allocation_leave how, struct error *err)
+int allocation_leave(struct scheduler_client *client, enum allocation_leave how, struct error *err)
 {
 	struct allocation a;
 	struct batch_files *files = client->files;
 	int64_t deadline = io_now_ms() + scheduler_client_patience(client);
-	int result = allocation_init(&a, call->header, &call->reporter, client, err);
+	int result = allocation_init(&a, client, err);
 	if (result == 0)
 		result = leave(&a, how, deadline, err);
 	allocation_free(&a);

@@ -42,7 +42,6 @@
 
 #include <stdbool.h>
 
-#include "core/executor/batch_call.h"
 #include "core/executor/scheduler_client.h"
 #include "core/executor/submission.h"
 #include "core/lib/error.h"
@@ -53,7 +52,7 @@
 bool allocation_is_name(const char *name);
 
 /*
- * Runs the script in the allocation that job->header->allocation names; the name must be valid. If
+ * Runs the script in the allocation that the job's header names; the name must be valid. If
  * this allocation does not exist yet, submits it. Writes its number to the files of job->client.
  * The caller uses this in place of submission_make.
  */
@@ -69,7 +68,6 @@ enum allocation_leave {
  * Ends the script of this job in the allocation, and, if it is the last job and the allocation
  * shall end, the allocation. Waits until that is done. Without effect if the job has not joined.
  */
-int allocation_leave(const struct batch_call *call, struct scheduler_client *client,
-		     enum allocation_leave how, struct error *err);
+int allocation_leave(struct scheduler_client *client, enum allocation_leave how, struct error *err);
 
 #endif

@@ -50,10 +50,8 @@ static int submit_with(struct batch_job *batch, const struct arguments *argument
 {
 	const struct submission submission = {
 		.client = &batch->client,
-		.header = batch->call->header,
 		.script = batch->call->script,
 		.arguments = &arguments->words,
-		.reporter = &batch->reporter,
 	};
 	enum submit_fault fault;
 	memcpy(batch->files.cluster, arguments->cluster, sizeof(batch->files.cluster));
@@ -63,7 +61,7 @@ static int submit_with(struct batch_job *batch, const struct arguments *argument
 		batch_job_handle(batch, SUBMITTED);
 		int result =
 			batch_job_is_shared(batch) ? 0 : batch_files_record(&batch->files, err);
-		batch_report(&batch->reporter, "%s", batch_job_title(batch).text);
+		batch_report(&batch->client, "%s", batch_title(&batch->client).text);
 		return result;
 	}
 	/* Otherwise `jacamar cleanup` searches the queue once more. */
@@ -72,7 +70,7 @@ static int submit_with(struct batch_job *batch, const struct arguments *argument
 	/* Without an argument of the author's, the refused request is the site's own. */
 	if (fault != SUBMIT_REFUSED || arguments->of_author == 0)
 		return -1;
-	batch_report(&batch->reporter, "%s", err->detail);
+	batch_report(&batch->client, "%s", err->detail);
 	return 0;
 }
 
@@ -84,7 +82,7 @@ static int submit(struct batch_job *batch, struct error *err)
 	struct arguments arguments;
 	if (batch_job_is_shared(batch) && !allocation_is_name(allocation)) {
 		batch_job_handle(batch, NOT_IN_QUEUE);
-		batch_report(&batch->reporter,
+		batch_report(&batch->client,
 			     "JACAMAR_ALLOCATION is '%s'; it must be 1 to %d characters of "
 			     "[A-Za-z0-9._-]",
 			     allocation, ALLOCATION_NAME_MOST);
@@ -96,7 +94,7 @@ static int submit(struct batch_job *batch, struct error *err)
 	} else {
 		batch_job_handle(batch, NOT_IN_QUEUE);
 		if (result == 0)
-			batch_report(&batch->reporter,
+			batch_report(&batch->client,
 				     "the job's arguments for %s cannot be used: %s",
 				     scheduler->submit[0], arguments.fault);
 	}
@@ -112,7 +110,7 @@ static enum log_follower_result look(struct batch_job *batch)
 	/* Processes that an ended job has left may write there, too, but they start nothing. */
 	if (batch->status.answer.meaning < BATCH_ENDED &&
 	    batch_files_read_start(&batch->files, &batch->start)) {
-		batch_report(&batch->reporter, "%s runs on %s", batch_job_title(batch).text,
+		batch_report(&batch->client, "%s runs on %s", batch_title(&batch->client).text,
 			     batch->start.node);
 		batch_job_handle(batch, NODE_STARTED);
 	}
@@ -156,7 +154,7 @@ static void drain(struct batch_job *batch)
 				      followed == FOLLOW_BLOCKED);
 	}
 	if (is_known)
-		batch_report(&batch->reporter,
+		batch_report(&batch->client,
 			     "the end of the log did not arrive within batch.nfs_timeout");
 }
 
@@ -164,7 +162,7 @@ static void drain(struct batch_job *batch)
 static int end_script(struct batch_job *batch, enum allocation_leave how, struct error *err)
 {
 	if (batch_job_is_shared(batch))
-		return allocation_leave(batch->call, &batch->client, how, err);
+		return allocation_leave(&batch->client, how, err);
 	return scheduler_client_withdraw(&batch->client, scheduler_client_patience(&batch->client),
 					 err);
 }
@@ -177,8 +175,7 @@ static int leave_queue(struct batch_job *batch, struct error *err)
 		;
 	/* Only a job that has started can have submitted others. */
 	if (gone == 0 && batch_files_has_started(&batch->files))
-		nested_jobs_end(&batch->client, &batch->reporter,
-				scheduler_client_patience(&batch->client) / 6);
+		nested_jobs_end(&batch->client, scheduler_client_patience(&batch->client) / 6);
 	return gone;
 }
 
@@ -191,8 +188,8 @@ static int withdraw(struct batch_job *batch, struct error *err)
 	if (batch->files.number[0] != '\0') {
 		batch_job_handle(batch, NOT_IN_QUEUE);
 		if (!batch_job_is_shared(batch))
-			batch_report(&batch->reporter, "%s is gone from the queue",
-				     batch_job_title(batch).text);
+			batch_report(&batch->client, "%s is gone from the queue",
+				     batch_title(&batch->client).text);
 	}
 	return error_cancelled(err);
 }
@@ -205,8 +202,8 @@ static int stop_waiting(struct batch_job *batch, int *exit_code, struct error *e
 		return error_set(err, ERROR_SYSTEM, "%.400s, and %.500s", batch->pending.why,
 				 why.detail);
 	batch_job_handle(batch, NOT_IN_QUEUE);
-	batch_report(&batch->reporter, "%s failed: %s; it was cancelled",
-		     batch_job_title(batch).text, batch->pending.why);
+	batch_report(&batch->client, "%s failed: %s; it was cancelled",
+		     batch_title(&batch->client).text, batch->pending.why);
 	*exit_code = BATCH_FAILED;
 	return 0;
 }
@@ -240,14 +237,15 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 			int result = batch_result_conclude(batch, last, event, exit_code, err);
 			drain(batch);
 			if (batch->ended.log_incomplete)
-				batch_report(&batch->reporter,
+				batch_report(&batch->client,
 					     "the job's log is incomplete: the file system of %s, "
 					     "or a quota there, was full",
 					     batch->client.state->scripts_dir);
 			/* The scheduler's answer can arrive before the last of the job's log. */
 			if (event == REPORTED_FAILED)
-				batch_report(&batch->reporter, "%s failed: %s",
-					     batch_job_title(batch).text, batch->status.answer.why);
+				batch_report(&batch->client, "%s failed: %s",
+					     batch_title(&batch->client).text,
+					     batch->status.answer.why);
 			/* An allocation that is over: the next job makes a new one. */
 			if (batch_job_is_shared(batch) &&
 			    batch->status.answer.meaning >= BATCH_ENDED)
@@ -289,7 +287,7 @@ static int run(struct batch_job *batch, int *exit_code, struct error *err)
 	if (batch->client.cancelled)
 		return withdraw(batch, err);
 	if (result == 0) {
-		job_status_init(&batch->status, &batch->client, &batch->reporter);
+		job_status_init(&batch->status, &batch->client);
 		pending_init(&batch->pending, batch->client.state->settings.batch.max_pending_ms);
 		return watch(batch, exit_code, err);
 	}
@@ -314,11 +312,12 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 		.ended_at = -1,
 	};
 	follower.files = &batch.files;
-	batch.reporter = (struct batch_reporter){report_on_own_line, &batch};
 	int result = batch_files_init(&batch.files, call->script->directory, state->scripts_dir,
 				      call->substage, err);
 	if (result == 0)
-		result = scheduler_client_open(&batch.client, call->header, call->channel, err);
+		result = scheduler_client_open(&batch.client, call->header, call->channel,
+					       (struct batch_reporter){report_on_own_line, &batch},
+					       err);
 	batch.client.files = &batch.files;
 	if (result == 0)
 		result = run(&batch, exit_code, err);

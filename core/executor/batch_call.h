@@ -4,7 +4,7 @@
 #ifndef JACAMAR_CORE_EXECUTOR_BATCH_CALL_H
 #define JACAMAR_CORE_EXECUTOR_BATCH_CALL_H
 
-#include "core/executor/job_status.h"
+#include "core/executor/scheduler_client.h"
 #include "core/protocol/channel.h"
 #include "core/workspace/script.h"
 

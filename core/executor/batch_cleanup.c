@@ -19,19 +19,18 @@
 #include "core/workspace/workspace_directories.h"
 
 /* Cancels the job of one job's file. */
-static int end_one(const struct batch_call *call, struct scheduler_client *client, int directory,
-		   const char *substage, int64_t limit_ms, struct error *err)
+static int end_one(struct scheduler_client *client, int directory, const char *substage,
+		   int64_t limit_ms, struct error *err)
 {
-	const struct state *state = &call->header->state;
+	const struct state *state = client->state;
 	struct batch_files *files = client->files;
 	int result = batch_files_init(files, directory, state->scripts_dir, substage, err);
 	if (result == 0 && batch_files_recall(files)) {
 		result = scheduler_client_withdraw(client, limit_ms, err);
 		if (result == 0 && files->number[0] != '\0')
-			batch_report(&call->reporter, "%s job %s is gone from the queue",
-				     client->scheduler->name, files->number);
+			batch_report(client, "%s is gone from the queue", batch_title(client).text);
 		if (result == 0 && batch_files_has_started(files))
-			nested_jobs_end(client, &call->reporter, limit_ms / 6);
+			nested_jobs_end(client, limit_ms / 6);
 		if (result == 0)
 			batch_files_close(files, state->settings.general.retain_logs);
 	}
@@ -40,8 +39,7 @@ static int end_one(const struct batch_call *call, struct scheduler_client *clien
 }
 
 /* Cancels the jobs of all job's files in the directory. */
-static int end_all(const struct batch_call *call, struct scheduler_client *client, int directory,
-		   struct error *err)
+static int end_all(struct scheduler_client *client, int directory, struct error *err)
 {
 	cleanup_listing DIR *listing = io_list(directory, ".");
 	const struct dirent *entry;
@@ -65,7 +63,7 @@ static int end_all(const struct batch_call *call, struct scheduler_client *clien
 					   "no time was left to cancel the batch job of %s", name);
 			break;
 		}
-		if (end_one(call, client, directory, name, left, err) != 0)
+		if (end_one(client, directory, name, left, err) != 0)
 			result = -1;
 	}
 	return result;
@@ -83,13 +81,14 @@ int batch_clean_up(const struct batch_call *call, struct error *err)
 	cleanup_close int directory = workspace_open_scripts(state, err);
 	if (directory < 0)
 		return -1;
-	int result = scheduler_client_open(&client, call->header, call->channel, err);
+	int result =
+		scheduler_client_open(&client, call->header, call->channel, call->reporter, err);
 	client.files = &files;
 	if (result == 0)
-		result = end_all(call, &client, directory, err);
+		result = end_all(&client, directory, err);
 	const char *allocation = call->header->allocation;
 	if (result == 0 && allocation != NULL && allocation_is_name(allocation))
-		result = allocation_leave(call, &client, ALLOCATION_LEAVE, err);
+		result = allocation_leave(&client, ALLOCATION_LEAVE, err);
 	scheduler_client_close(&client);
 	return result;
 }

@@ -1,21 +1,10 @@
 #include "core/executor/batch_job.h"
 
-#include <stdio.h>
-
 #include "core/lib/io.h"
 
 bool batch_job_is_shared(const struct batch_job *batch)
 {
 	return batch->call->header->allocation != NULL;
-}
-
-struct batch_title batch_job_title(const struct batch_job *batch)
-{
-	struct batch_title title;
-	bool known = batch->files.number[0] != '\0';
-	snprintf(title.text, sizeof(title.text), "%s job %s", batch->client.scheduler->name,
-		 known ? batch->files.number : "of unknown number");
-	return title;
 }
 
 void batch_job_handle(struct batch_job *batch, enum batch_event event)

@@ -25,7 +25,6 @@ struct batch_job {
 	struct job_status status;
 	struct pending pending;
 	struct log_follower *follower;
-	struct batch_reporter reporter; /* the call's, each report on a line of its own */
 	struct batch_files_start start;
 	struct batch_files_exit ended; /* from the node; BATCH_NO_EXIT before that */
 	enum batch_phase phase;
@@ -35,12 +34,6 @@ struct batch_job {
 
 /* True if the script runs in an allocation that several jobs share. */
 bool batch_job_is_shared(const struct batch_job *batch);
-
-/* For messages: "slurm job 1234". */
-struct batch_title {
-	char text[BATCH_NUMBER_SIZE + 32];
-};
-struct batch_title batch_job_title(const struct batch_job *batch);
 
 /* Brings the job into the phase that follows. */
 void batch_job_handle(struct batch_job *batch, enum batch_event event);

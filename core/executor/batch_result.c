@@ -73,7 +73,7 @@ enum batch_event batch_result_event(const struct batch_job *batch, bool is_answe
 static int fail_without_result(const struct batch_job *batch, const char *why, struct error *err)
 {
 	return error_set(err, ERROR_SYSTEM, "%s has no result: %s; run the CI job again",
-			 batch_job_title(batch).text, why);
+			 batch_title(&batch->client).text, why);
 }
 
 /* Slurm calls this JobLaunchFailure if the node could not even create the job's log. */

@@ -1,6 +1,5 @@
 #include "core/executor/job_status.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,21 +18,9 @@
 /* The state of a job that waits is reported again after this time. */
 #define REPORT_AGAIN_MS 300000
 
-void batch_report(const struct batch_reporter *reporter, const char *format, ...)
-{
-	char line[1024];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	reporter->report(reporter->context, line);
-}
-
-void job_status_init(struct job_status *status, struct scheduler_client *client,
-		     const struct batch_reporter *reporter)
+void job_status_init(struct job_status *status, struct scheduler_client *client)
 {
 	*status = (struct job_status){
-		.reporter = reporter,
 		.client = client,
 		.asked_at = -1,
 		.next_ask = io_now_ms() + FIRST_ASK_MS,
@@ -45,9 +32,8 @@ static void report_answer(struct job_status *status)
 	const struct batch_answer *answer = &status->answer;
 	bool reason = answer->reason[0] != '\0';
 	status->reported_at = io_now_ms();
-	batch_report(status->reporter, "%s job %s: %s%s%s%s%s%s", status->client->scheduler->name,
-		     status->client->files->number, answer->name, reason ? " (" : "",
-		     answer->reason, reason ? ")" : "",
+	batch_report(status->client, "%s: %s%s%s%s%s%s", batch_title(status->client).text,
+		     answer->name, reason ? " (" : "", answer->reason, reason ? ")" : "",
 		     answer->expected[0] != '\0' ? ", expected to start " : "", answer->expected);
 }
 
@@ -62,7 +48,7 @@ static void take_answer(struct job_status *status, const struct batch_answer *an
 	    status->answer.meaning != BATCH_RUNNING)
 		is_news = false;
 	if (status->outage_reported && status->report != REPORT_NOTHING)
-		batch_report(status->reporter, "%s answers again", status->client->scheduler->name);
+		batch_report(status->client, "%s answers again", status->client->scheduler->name);
 	status->outage_reported = false;
 	status->answer = *answer;
 	status->asked_at = status->client->last_start;
@@ -75,7 +61,7 @@ static void report_outage(struct job_status *status, const char *why)
 	if (status->outage_reported || status->report == REPORT_NOTHING)
 		return;
 	status->outage_reported = true;
-	batch_report(status->reporter,
+	batch_report(status->client,
 		     "%s does not report the state of the job: %s; it will be asked again",
 		     status->client->scheduler->name, why);
 }

@@ -12,14 +12,6 @@
 #include "core/executor/scheduler.h"
 #include "core/executor/scheduler_client.h"
 
-/* Writes one line of jacamar's own into the job's log. */
-struct batch_reporter {
-	void (*report)(const void *context, const char *line);
-	const void *context;
-};
-void batch_report(const struct batch_reporter *reporter, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* What is reported in the job's log. */
 enum job_status_report {
 	REPORT_ALL,
@@ -28,7 +20,6 @@ enum job_status_report {
 };
 
 struct job_status {
-	const struct batch_reporter *reporter;
 	struct scheduler_client *client;
 	struct batch_answer answer; /* the last one; its name and meaning are empty before it */
 	int64_t asked_at;	    /* when it was asked for; -1 before it */
@@ -40,8 +31,7 @@ struct job_status {
 };
 
 /* All times are of io_now_ms's clock. */
-void job_status_init(struct job_status *status, struct scheduler_client *client,
-		     const struct batch_reporter *reporter);
+void job_status_init(struct job_status *status, struct scheduler_client *client);
 
 /* True if the scheduler has forgotten the job, but its history may still know how the job ended. */
 bool job_status_is_open(const struct job_status *status);

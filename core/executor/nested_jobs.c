@@ -50,20 +50,19 @@ static bool collect(const char *lines, const char *mark, struct argv *numbers)
 	return true;
 }
 
-static void report(const struct batch_reporter *reporter, const struct argv *numbers)
+static void report(const struct scheduler_client *client, const struct argv *numbers)
 {
 	char names[512] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < numbers->count && used < sizeof(names); i++)
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
 					 i > 0 ? ", " : "", numbers->items[i]);
-	batch_report(reporter, "cancelled batch jobs that the script had submitted itself: %s",
+	batch_report(client, "cancelled batch jobs that the script had submitted itself: %s",
 		     names);
 }
 
 /* One pass: how many were cancelled; -1 with *err. */
-static int end_once(struct scheduler_client *client, const struct batch_reporter *reporter,
-		    int64_t limit_ms, struct error *err)
+static int end_once(struct scheduler_client *client, int64_t limit_ms, struct error *err)
 {
 	const struct scheduler *scheduler = client->scheduler;
 	const struct mark mark = mark_of(client->state);
@@ -82,26 +81,25 @@ static int end_once(struct scheduler_client *client, const struct batch_reporter
 			result = error_set(err, ERROR_SYSTEM, "%s",
 					   scheduler_client_failure(client).text);
 		if (result == 0)
-			report(reporter, &numbers);
+			report(client, &numbers);
 	}
 	result = result == 0 ? (int)numbers.count : -1;
 	argv_free(&numbers);
 	return result;
 }
 
-void nested_jobs_end(struct scheduler_client *client, const struct batch_reporter *reporter,
-		     int64_t limit_ms)
+void nested_jobs_end(struct scheduler_client *client, int64_t limit_ms)
 {
 	struct error err;
 	int64_t deadline = io_now_ms() + limit_ms;
 	int ended = client->scheduler->list_marked != NULL ? 1 : 0;
 	for (int pass = 0; pass < PASSES && ended > 0 && io_now_ms() < deadline; pass++) {
-		ended = end_once(client, reporter, deadline - io_now_ms(), &err);
+		ended = end_once(client, deadline - io_now_ms(), &err);
 		if (ended > 0)
 			scheduler_client_pause(client, 1000);
 	}
 	if (ended < 0)
-		batch_report(reporter,
+		batch_report(client,
 			     "batch jobs that the script has submitted itself may be left: %s",
 			     err.detail);
 }

@@ -6,7 +6,6 @@
 #ifndef JACAMAR_CORE_EXECUTOR_NESTED_JOBS_H
 #define JACAMAR_CORE_EXECUTOR_NESTED_JOBS_H
 
-#include "core/executor/job_status.h"
 #include "core/executor/scheduler_client.h"
 #include "core/protocol/state.h"
 
@@ -14,7 +13,6 @@
 char *nested_jobs_mark(const struct state *state);
 
 /* Cancels them, and reports their numbers or why that failed. */
-void nested_jobs_end(struct scheduler_client *client, const struct batch_reporter *reporter,
-		     int64_t limit_ms);
+void nested_jobs_end(struct scheduler_client *client, int64_t limit_ms);
 
 #endif

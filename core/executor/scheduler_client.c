@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -25,11 +26,14 @@
 #define PAUSE_MS 200
 
 int scheduler_client_open(struct scheduler_client *client, const struct channel_header *header,
-			  const struct channel_reader *channel, struct error *err)
+			  const struct channel_reader *channel, struct batch_reporter reporter,
+			  struct error *err)
 {
 	*client = (struct scheduler_client){
 		.scheduler = scheduler_of(header->state.settings.general.executor),
+		.header = header,
 		.state = &header->state,
+		.reporter = reporter,
 		.channel = channel->fd,
 		.cancelled = channel_was_ended(channel),
 		.last_start = INT64_MIN / 2,
@@ -50,6 +54,25 @@ void scheduler_client_close(struct scheduler_client *client)
 	json_decref(client->environment);
 	if (client->signals >= 0)
 		close(client->signals);
+}
+
+void batch_report(const struct scheduler_client *client, const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	client->reporter.report(client->reporter.context, line);
+}
+
+struct batch_title batch_title(const struct scheduler_client *client)
+{
+	struct batch_title title;
+	const char *number = client->files->number;
+	snprintf(title.text, sizeof(title.text), "%s job %s", client->scheduler->name,
+		 number[0] != '\0' ? number : "of unknown number");
+	return title;
 }
 
 void scheduler_client_wait(struct scheduler_client *client, int64_t timeout_ms, bool for_output)
@@ -383,9 +406,6 @@ int scheduler_client_withdraw(struct scheduler_client *client, int64_t limit_ms,
 		scheduler_client_pause(client, pause > PAUSE_MS ? pause : PAUSE_MS);
 		left = deadline - io_now_ms();
 	} while (left > 0);
-	return error_set(err, ERROR_SYSTEM, "%s job %s may still be in the queue: %s",
-			 client->scheduler->name,
-			 client->files->number[0] != '\0' ? client->files->number
-							  : "of unknown number",
-			 why.detail);
+	return error_set(err, ERROR_SYSTEM, "%s may still be in the queue: %s",
+			 batch_title(client).text, why.detail);
 }

@@ -15,9 +15,17 @@
 #include "core/process/subprocess.h"
 #include "core/protocol/channel.h"
 
+/* Writes one line of jacamar's own into the job's log. */
+struct batch_reporter {
+	void (*report)(const void *context, const char *line);
+	const void *context;
+};
+
 struct scheduler_client {
 	const struct scheduler *scheduler;
-	const struct state *state;
+	const struct channel_header *header;
+	const struct state *state; /* of the header */
+	struct batch_reporter reporter;
 	struct batch_files *files; /* of the job; borrowed */
 	char name[96];		   /* of the job in the scheduler */
 	json_t *environment;	   /* of all commands */
@@ -35,8 +43,18 @@ struct scheduler_client {
 
 /* The caller calls scheduler_client_close also after a failure. */
 int scheduler_client_open(struct scheduler_client *client, const struct channel_header *header,
-			  const struct channel_reader *channel, struct error *err);
+			  const struct channel_reader *channel, struct batch_reporter reporter,
+			  struct error *err);
 void scheduler_client_close(struct scheduler_client *client);
+
+void batch_report(const struct scheduler_client *client, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* For messages: "slurm job 1234". */
+struct batch_title {
+	char text[BATCH_NUMBER_SIZE + 32];
+};
+struct batch_title batch_title(const struct scheduler_client *client);
 
 /*
  * Waits for a signal, the end of the channel or output of the running command, but not longer than

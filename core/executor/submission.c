@@ -30,8 +30,8 @@ static void report(struct course *course, const char *words)
 	if (course->reported)
 		return;
 	course->reported = true;
-	batch_report(course->submission->reporter, "%s; jacamar keeps trying for up to %lld s",
-		     words, (long long)((left + 999) / 1000));
+	batch_report(course->submission->client, "%s; jacamar keeps trying for up to %lld s", words,
+		     (long long)((left + 999) / 1000));
 }
 
 /* What the command has printed so far: some retry by themselves, and say so. */
@@ -87,8 +87,8 @@ static int try_once(struct course *course, enum submit_fault *fault, struct erro
 	*fault = SUBMIT_NOT_ASKED;
 	int written = submission->write != NULL
 			      ? submission->write(submission->context, err)
-			      : batch_files_write(client->files, client->scheduler,
-						  submission->header, submission->script, err);
+			      : batch_files_write(client->files, client->scheduler, client->header,
+						  submission->script, err);
 	if (written != 0)
 		return -1;
 	return scheduler_client_submit(client, submission->arguments,
@@ -117,8 +117,7 @@ int submission_make(const struct submission *submission, enum submit_fault *faul
 	struct scheduler_client *client = submission->client;
 	struct course course = {
 		.submission = submission,
-		.deadline =
-			io_now_ms() + submission->header->state.settings.batch.submit_timeout_ms,
+		.deadline = io_now_ms() + client->state->settings.batch.submit_timeout_ms,
 	};
 	client->on_slow_submit = report_slow;
 	client->slow_context = &course;

@@ -10,19 +10,15 @@
 #ifndef JACAMAR_CORE_EXECUTOR_SUBMISSION_H
 #define JACAMAR_CORE_EXECUTOR_SUBMISSION_H
 
-#include "core/executor/job_status.h"
 #include "core/executor/scheduler_client.h"
 #include "core/lib/argv.h"
 #include "core/lib/error.h"
-#include "core/protocol/channel.h"
 #include "core/workspace/script.h"
 
 struct submission {
 	struct scheduler_client *client;
-	const struct channel_header *header;
 	const struct script *script;
 	const struct argv *arguments;
-	const struct batch_reporter *reporter;
 	/* Writes the files of each attempt; NULL: batch_files_write does. */
 	int (*write)(void *context, struct error *err);
 	void *context;

@@ -43,9 +43,9 @@ static void setup(void)
 	made.header.state.settings.batch.command_delay_ms = 0;
 	ck_assert_int_eq(batch_files_init(&files, -1, home.text, "build_script", &err), 0);
 	snprintf(files.number, sizeof(files.number), "42");
-	ck_assert_int_eq(scheduler_client_open(&client, &made.header, &channel, &err), 0);
+	ck_assert_int_eq(scheduler_client_open(&client, &made.header, &channel, VOICE, &err), 0);
 	client.files = &files;
-	job_status_init(&status, &client, &VOICE);
+	job_status_init(&status, &client);
 	report = REPORT_ALL;
 	said[0] = '\0';
 }
