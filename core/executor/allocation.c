@@ -190,7 +190,7 @@ static int write_request(struct allocation *a, const struct batch_files *files, 
 }
 
 /* For each attempt to submit the keeper. */
-static int write_keeper(void *context, struct error *err)
+static int write_keeper(const void *context, struct error *err)
 {
 	const struct allocation *a = context;
 	const struct settings *settings = &a->client->state->settings;
@@ -268,7 +268,7 @@ int allocation_join(const struct submission *job, enum submit_fault *fault, stru
 		return error_set(err, ERROR_SYSTEM,
 				 "JACAMAR_ALLOCATION needs the numbers of the project and the "
 				 "pipeline, which neither the id token nor the job response has");
-	if (batch_files_write(files, client->scheduler, header, job->script, err) != 0)
+	if (job->write(job->context, err) != 0)
 		return -1;
 	int result = allocation_init(&a, client, err);
 	if (result == 0)

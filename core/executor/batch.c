@@ -45,13 +45,22 @@ static void report_on_own_line(const void *context, const char *line)
 	batch->call->reporter.report(batch->call->reporter.context, line);
 }
 
+/* For each attempt to submit the job. */
+static int write_files(const void *context, struct error *err)
+{
+	const struct batch_job *batch = context;
+	return batch_files_write(&batch->files, batch->client.scheduler, batch->call->header,
+				 batch->call->script, err);
+}
+
 static int submit_with(struct batch_job *batch, const struct arguments *arguments,
 		       struct error *err)
 {
 	const struct submission submission = {
 		.client = &batch->client,
-		.script = batch->call->script,
 		.arguments = &arguments->words,
+		.write = write_files,
+		.context = batch,
 	};
 	enum submit_fault fault;
 	memcpy(batch->files.cluster, arguments->cluster, sizeof(batch->files.cluster));

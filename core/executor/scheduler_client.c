@@ -13,12 +13,6 @@
 #include "core/lib/text.h"
 #include "core/protocol/environment.h"
 
-/* The limit of a submit once the CI job is cancelled, and of a search for a lost number. */
-#define SHORT_LIMIT_MS 15000
-
-/* How long to wait for the start file of a job that is not in the queue. */
-#define START_LIMIT_MS 2000
-
 /* A submit that takes longer is reported. */
 #define SLOW_SUBMIT_MS 10000
 
@@ -179,17 +173,33 @@ bool scheduler_client_step(struct scheduler_client *client)
 	return true;
 }
 
-/* Reports a slow submit once; returns for how long nothing is to be reported. */
+void scheduler_client_report_delay(struct scheduler_client *client, const char *words)
+{
+	int64_t left = client->submit_until - io_now_ms();
+	if (!client->delay_reported)
+		batch_report(client, "%s; jacamar keeps trying for up to %lld s", words,
+			     (long long)((left + 999) / 1000));
+	client->delay_reported = true;
+}
+
+/*
+ * Reports a slow submit, with what the command has printed so far: some retry by themselves, and
+ * say so. Returns for how long nothing is to be reported.
+ */
 static int64_t report_slow(struct scheduler_client *client, const char *const *template,
 			   int64_t pause_ms)
 {
+	char words[768];
+	const char *said = scheduler_last_words(&client->result);
 	int64_t left = client->last_start + SLOW_SUBMIT_MS - io_now_ms();
-	if (template != client->scheduler->submit || client->on_slow_submit == NULL)
+	if (template != client->scheduler->submit || client->delay_reported)
 		return pause_ms;
 	if (left > 0)
 		return left < pause_ms ? left : pause_ms;
-	client->on_slow_submit(client, client->slow_context);
-	client->on_slow_submit = NULL;
+	snprintf(words, sizeof(words), "%s has not submitted the job yet%s%.*s", template[0],
+		 said[0] != '\0' ? ": " : "", (int)strcspn(said, "\n"), said);
+	text_make_printable(words);
+	scheduler_client_report_delay(client, words);
 	return pause_ms;
 }
 
@@ -209,8 +219,8 @@ int scheduler_client_run(struct scheduler_client *client, const char *const *tem
 		}
 		scheduler_client_wait(
 			client, report_slow(client, template, left > 0 ? left : PAUSE_MS), false);
-		if (client->cancelled && !late && left > SHORT_LIMIT_MS)
-			client->process.deadline = io_now_ms() + SHORT_LIMIT_MS;
+		if (client->cancelled && !late && left > SCHEDULER_SHORT_LIMIT_MS)
+			client->process.deadline = io_now_ms() + SCHEDULER_SHORT_LIMIT_MS;
 		late = client->cancelled;
 	}
 	return 0;
@@ -221,13 +231,13 @@ struct scheduler_failure scheduler_client_failure(const struct scheduler_client 
 	struct scheduler_failure why;
 	int status = client->result.status;
 	const char *line = scheduler_last_words(&client->result);
-	if (!client->process.in_time && line[0] != '\0')
-		snprintf(why.text, sizeof(why.text), "no answer within the time limit, but: %.*s",
+	bool in_time = client->process.in_time;
+	if (line[0] != '\0')
+		snprintf(why.text, sizeof(why.text), "%s%.*s",
+			 in_time ? "" : "no answer within the time limit, but: ",
 			 (int)strcspn(line, "\n"), line);
-	else if (!client->process.in_time)
+	else if (!in_time)
 		snprintf(why.text, sizeof(why.text), "no answer within the time limit");
-	else if (line[0] != '\0')
-		snprintf(why.text, sizeof(why.text), "%.*s", (int)strcspn(line, "\n"), line);
 	else if (WIFSIGNALED(status))
 		snprintf(why.text, sizeof(why.text), "killed by signal %d", WTERMSIG(status));
 	else
@@ -238,8 +248,7 @@ struct scheduler_failure scheduler_client_failure(const struct scheduler_client 
 	return why;
 }
 
-/* Searches the queue for the job: 1 with its number, 0 if it is not there, -1 if unknown. */
-static int search_queue(struct scheduler_client *client, int64_t limit_ms, struct error *err)
+int scheduler_client_search(struct scheduler_client *client, int64_t limit_ms, struct error *err)
 {
 	const struct scheduler *scheduler = client->scheduler;
 	struct batch_files *files = client->files;
@@ -257,51 +266,6 @@ static int search_queue(struct scheduler_client *client, int64_t limit_ms, struc
 	if (!client->result.cut)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, "%s lists too many jobs", scheduler->list[0]);
-}
-
-int scheduler_client_find_submitted(struct scheduler_client *client, int64_t limit_ms)
-{
-	struct error ignored;
-	int64_t until = io_now_ms() + limit_ms;
-	int found = search_queue(client, SHORT_LIMIT_MS, &ignored);
-	while (found == 0 && !batch_files_has_started(client->files)) {
-		if (client->cancelled || io_now_ms() >= until)
-			return 0;
-		scheduler_client_wait(client, PAUSE_MS, false);
-	}
-	/* If the job has come into the queue meanwhile, its number is there. */
-	if (found == 0 && search_queue(client, SHORT_LIMIT_MS, &ignored) != 1)
-		client->files->number[0] = '\0';
-	return found == 0 ? 1 : found;
-}
-
-/* Many commands begin their messages with their own name. */
-static int refuse_submit(const struct scheduler_client *client, struct error *err)
-{
-	const char *command = client->scheduler->submit[0];
-	const struct scheduler_failure why = scheduler_client_failure(client);
-	bool is_named = strncmp(why.text, command, strlen(command)) == 0;
-	return error_set(err, ERROR_SYSTEM, "the job was not submitted: %s%s%s",
-			 is_named ? "" : command, is_named ? "" : ": ", why.text);
-}
-
-int scheduler_client_submit(struct scheduler_client *client, const struct argv *arguments,
-			    int64_t limit_ms, enum submit_fault *fault, struct error *err)
-{
-	const struct scheduler *scheduler = client->scheduler;
-	struct batch_files *files = client->files;
-	const struct command_result *result = &client->result;
-	*fault = SUBMIT_NOT_ASKED;
-	if (scheduler_client_run(client, scheduler->submit, arguments,
-				 limit_ms > SHORT_LIMIT_MS ? limit_ms : SHORT_LIMIT_MS, err) != 0)
-		return -1;
-	if (result->status == 0 && scheduler->read_number(result->output, files->number))
-		return 0;
-	bool refused = client->process.in_time && scheduler_is_refusal(scheduler, result);
-	(void)refuse_submit(client, err);
-	int found = scheduler_client_find_submitted(client, refused ? 0 : START_LIMIT_MS);
-	*fault = found != 0 ? SUBMIT_UNCLEAR : refused ? SUBMIT_REFUSED : SUBMIT_UNJUDGED;
-	return found == 1 ? 0 : -1;
 }
 
 const char *const *scheduler_client_ask(const struct scheduler_client *client)
@@ -343,10 +307,10 @@ static int cancel(struct scheduler_client *client, int64_t deadline, struct erro
 {
 	if (client->files->number[0] == '\0') {
 		/* Twice: a submit may still have been under way. */
-		int found = search_queue(client, deadline - io_now_ms(), err);
+		int found = scheduler_client_search(client, deadline - io_now_ms(), err);
 		if (found == 0) {
 			scheduler_client_wait(client, PAUSE_MS, false);
-			found = search_queue(client, deadline - io_now_ms(), err);
+			found = scheduler_client_search(client, deadline - io_now_ms(), err);
 		}
 		if (found <= 0)
 			return found == 0 ? 1 : -1;

@@ -21,6 +21,9 @@ struct batch_reporter {
 	const void *context;
 };
 
+/* The limit of a submit once the CI job is cancelled, and of a search for a lost number. */
+#define SCHEDULER_SHORT_LIMIT_MS 15000
+
 struct scheduler_client {
 	const struct scheduler *scheduler;
 	const struct channel_header *header;
@@ -34,11 +37,10 @@ struct scheduler_client {
 	int signals; /* signals.h */
 	int channel; /* its end cancels the job; -1: nothing can cancel it */
 	bool cancelled;
-	int64_t last_start; /* of a command, on io_now_ms's clock */
-	size_t ask_form;    /* 0: `ask`; n: ask_otherwise[n - 1] */
-	/* Called if a submit has had no answer for some seconds; may be NULL. */
-	void (*on_slow_submit)(const struct scheduler_client *client, void *context);
-	void *slow_context;
+	int64_t last_start;   /* of a command, on io_now_ms's clock */
+	size_t ask_form;      /* 0: `ask`; n: ask_otherwise[n - 1] */
+	int64_t submit_until; /* the end of all attempts to submit the job */
+	bool delay_reported;  /* of these */
 };
 
 /* The caller calls scheduler_client_close also after a failure. */
@@ -85,26 +87,11 @@ const char *const *scheduler_client_ask(const struct scheduler_client *client);
  */
 bool scheduler_client_change_form(struct scheduler_client *client);
 
-/*
- * Submits the job and gets its number. A job whose number was lost, and that has left the queue by
- * now, is submitted as well: its start file shows that. If the CI job is cancelled meanwhile, the
- * submit still has some seconds to end: without its number, a job is hard to cancel.
- */
-enum submit_fault {
-	SUBMIT_UNCLEAR,	  /* there may be a job: the queue could not be searched */
-	SUBMIT_NOT_ASKED, /* there is no job: the command could not be executed */
-	SUBMIT_REFUSED,	  /* there is no job: the scheduler has refused the request */
-	SUBMIT_UNJUDGED,  /* the queue has no job: the scheduler was busy or did not answer */
-};
-int scheduler_client_submit(struct scheduler_client *client, const struct argv *arguments,
-			    int64_t limit_ms, enum submit_fault *fault, struct error *err);
+/* Searches the queue for the job: 1 with its number, 0 if it is not there, -1 if unknown. */
+int scheduler_client_search(struct scheduler_client *client, int64_t limit_ms, struct error *err);
 
-/*
- * After a submit without an answer there may be a job all the same: in the queue, or already on a
- * node, which has written its start file. 1 if there is one, 0 if not, -1 if that is unknown. The
- * start file is waited for `limit_ms`.
- */
-int scheduler_client_find_submitted(struct scheduler_client *client, int64_t limit_ms);
+/* Reports that the submit takes long: one line in the job's log for all attempts. */
+void scheduler_client_report_delay(struct scheduler_client *client, const char *words);
 
 /* Waits, whatever happens meanwhile. */
 void scheduler_client_pause(struct scheduler_client *client, int64_t pause_ms);

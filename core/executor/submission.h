@@ -13,18 +13,27 @@
 #include "core/executor/scheduler_client.h"
 #include "core/lib/argv.h"
 #include "core/lib/error.h"
-#include "core/workspace/script.h"
 
 struct submission {
 	struct scheduler_client *client;
-	const struct script *script;
 	const struct argv *arguments;
-	/* Writes the files of each attempt; NULL: batch_files_write does. */
-	int (*write)(void *context, struct error *err);
-	void *context;
+	int (*write)(const void *context, struct error *err); /* the files of each attempt */
+	const void *context;
 };
 
-/* As scheduler_client_submit. With SUBMIT_UNJUDGED or SUBMIT_UNCLEAR the time was over. */
+enum submit_fault {
+	SUBMIT_UNCLEAR,	  /* there may be a job: the queue could not be searched */
+	SUBMIT_NOT_ASKED, /* there is no job: the command could not be executed */
+	SUBMIT_REFUSED,	  /* there is no job: the scheduler has refused the request */
+	SUBMIT_UNJUDGED,  /* the queue has no job: the scheduler was busy or did not answer */
+};
+
+/*
+ * Submits the job and gets its number. A job whose number was lost, and that has left the queue by
+ * now, is submitted as well: its start file shows that. If the CI job is cancelled meanwhile, the
+ * submit still has some seconds to end: without its number, a job is hard to cancel. With
+ * SUBMIT_UNJUDGED or SUBMIT_UNCLEAR the time was over.
+ */
 int submission_make(const struct submission *submission, enum submit_fault *fault,
 		    struct error *err);
 
