@@ -12,7 +12,6 @@
 #include "core/executor/job_log.h"
 #include "core/executor/log_follower.h"
 #include "core/executor/nested_jobs.h"
-#include "core/executor/pending.h"
 #include "core/executor/scheduler.h"
 #include "core/executor/scheduler_client.h"
 #include "core/executor/submission.h"
@@ -208,11 +207,11 @@ static int stop_waiting(struct batch_job *batch, int *exit_code, struct error *e
 {
 	struct error why;
 	if (leave_queue(batch, &why) != 0)
-		return error_set(err, ERROR_SYSTEM, "%.400s, and %.500s", batch->pending.why,
+		return error_set(err, ERROR_SYSTEM, "%.400s, and %.500s", batch->status.pending_why,
 				 why.detail);
 	batch_job_handle(batch, NOT_IN_QUEUE);
 	batch_report(&batch->client, "%s failed: %s; it was cancelled",
-		     batch_title(&batch->client).text, batch->pending.why);
+		     batch_title(&batch->client).text, batch->status.pending_why);
 	*exit_code = BATCH_FAILED;
 	return 0;
 }
@@ -235,9 +234,7 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 									 : REPORT_ALL_BUT_START;
 		bool is_answered =
 			job_status_step(&batch->status, report,
-					batch->ended_at >= 0 ? batch->ended_at + ASK_AFTER_MS
-							     : pending_urgent_from(&batch->pending,
-										   &batch->status));
+					batch->ended_at >= 0 ? batch->ended_at + ASK_AFTER_MS : -1);
 		enum log_follower_result followed = look(batch);
 		enum batch_phase last = batch->phase;
 		enum batch_event event = batch_result_event(batch, is_answered);
@@ -262,7 +259,7 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 						 &(struct error){.kind = ERROR_NONE});
 			return result;
 		}
-		if (pending_is_over(&batch->pending, &batch->status, batch->phase == QUEUED))
+		if (job_status_ends_waiting(&batch->status, batch->phase == QUEUED))
 			return stop_waiting(batch, exit_code, err);
 		scheduler_client_wait(&batch->client, look_pause(batch, followed),
 				      followed == FOLLOW_BLOCKED);
@@ -297,7 +294,6 @@ static int run(struct batch_job *batch, int *exit_code, struct error *err)
 		return withdraw(batch, err);
 	if (result == 0) {
 		job_status_init(&batch->status, &batch->client);
-		pending_init(&batch->pending, batch->client.state->settings.batch.max_pending_ms);
 		return watch(batch, exit_code, err);
 	}
 	/* Without its number on the disk, the job could not be cancelled later. */

@@ -12,7 +12,6 @@
 #include "core/executor/batch_phase.h"
 #include "core/executor/job_status.h"
 #include "core/executor/log_follower.h"
-#include "core/executor/pending.h"
 #include "core/executor/scheduler_client.h"
 
 /* The node has not reported the end of the script. */
@@ -23,7 +22,6 @@ struct batch_job {
 	struct batch_files files;
 	struct scheduler_client client;
 	struct job_status status;
-	struct pending pending;
 	struct log_follower *follower;
 	struct batch_files_start start;
 	struct batch_files_exit ended; /* from the node; BATCH_NO_EXIT before that */

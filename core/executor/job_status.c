@@ -18,22 +18,45 @@
 /* The state of a job that waits is reported again after this time. */
 #define REPORT_AGAIN_MS 300000
 
+/* A reason that no waiting ends counts if it is still there after this time: it may be of a moment.
+ */
+#define CONFIRM_MS 5000
+
 void job_status_init(struct job_status *status, struct scheduler_client *client)
 {
 	*status = (struct job_status){
 		.client = client,
 		.asked_at = -1,
 		.next_ask = io_now_ms() + FIRST_ASK_MS,
+		.waits_since = -1,
+		.hopeless_at = -1,
 	};
+}
+
+/* "PENDING (Resources)" */
+struct description {
+	char text[256];
+};
+static struct description describe(const struct batch_answer *answer)
+{
+	struct description words;
+	bool reason = answer->reason[0] != '\0';
+	snprintf(words.text, sizeof(words.text), "%s%s%s%s", answer->name, reason ? " (" : "",
+		 answer->reason, reason ? ")" : "");
+	return words;
+}
+
+static bool is_waiting(const struct batch_answer *answer)
+{
+	return answer->meaning == BATCH_WAITING || answer->meaning == BATCH_HOPELESS;
 }
 
 static void report_answer(struct job_status *status)
 {
 	const struct batch_answer *answer = &status->answer;
-	bool reason = answer->reason[0] != '\0';
 	status->reported_at = io_now_ms();
-	batch_report(status->client, "%s: %s%s%s%s%s%s", batch_title(status->client).text,
-		     answer->name, reason ? " (" : "", answer->reason, reason ? ")" : "",
+	batch_report(status->client, "%s: %s%s%s", batch_title(status->client).text,
+		     describe(answer).text,
 		     answer->expected[0] != '\0' ? ", expected to start " : "", answer->expected);
 }
 
@@ -41,8 +64,7 @@ static void take_answer(struct job_status *status, const struct batch_answer *an
 {
 	bool is_news = strcmp(status->answer.name, answer->name) != 0 ||
 		       strcmp(status->answer.reason, answer->reason) != 0 ||
-		       ((answer->meaning == BATCH_WAITING || answer->meaning == BATCH_HOPELESS) &&
-			io_now_ms() - status->reported_at >= REPORT_AGAIN_MS);
+		       (is_waiting(answer) && io_now_ms() - status->reported_at >= REPORT_AGAIN_MS);
 	/* Lines of ours in the middle of what the job prints must be worth it. */
 	if (status->report == REPORT_ALL_BUT_START && answer->meaning == BATCH_RUNNING &&
 	    status->answer.meaning != BATCH_RUNNING)
@@ -118,12 +140,25 @@ static bool ask(struct job_status *status)
 	return of_history;
 }
 
+/* Since when the answer is urgent that ends the waiting; -1: it is not. */
+static int64_t pending_urgent_from(const struct job_status *status)
+{
+	int64_t most_ms = status->client->state->settings.batch.max_pending_ms;
+	int64_t limit = status->waits_since + most_ms;
+	if (status->waits_since >= 0 && most_ms > 0 && io_now_ms() >= limit &&
+	    status->asked_at < limit)
+		return limit;
+	return status->hopeless_at >= 0 ? status->hopeless_at + CONFIRM_MS : -1;
+}
+
 bool job_status_step(struct job_status *status, enum job_status_report report, int64_t urgent_from)
 {
 	struct scheduler_client *client = status->client;
 	status->report = report;
 	if (client->process.child > 0)
 		return scheduler_client_step(client) && read_answer(status);
+	if (urgent_from < 0)
+		urgent_from = pending_urgent_from(status);
 	int64_t due = status->next_ask;
 	int64_t earliest = scheduler_client_next_start(client);
 	if (urgent_from >= 0)
@@ -133,4 +168,44 @@ bool job_status_step(struct job_status *status, enum job_status_report report, i
 	if (client->files->number[0] == '\0' || io_now_ms() < (due > earliest ? due : earliest))
 		return false;
 	return ask(status);
+}
+
+static bool is_hopeless(struct job_status *status)
+{
+	const struct batch_answer *answer = &status->answer;
+	if (answer->meaning != BATCH_HOPELESS) {
+		status->hopeless_at = -1;
+		return false;
+	}
+	if (status->hopeless_at < 0)
+		status->hopeless_at = status->asked_at;
+	if (status->asked_at < status->hopeless_at + CONFIRM_MS)
+		return false;
+	snprintf(status->pending_why, sizeof(status->pending_why), "it can never start (%s): %s",
+		 answer->reason[0] != '\0' ? answer->reason : answer->name, answer->why);
+	return true;
+}
+
+static bool is_too_long(struct job_status *status)
+{
+	const struct batch_answer *answer = &status->answer;
+	int64_t most_ms = status->client->state->settings.batch.max_pending_ms;
+	if (most_ms == 0 || !is_waiting(answer) || status->asked_at < status->waits_since + most_ms)
+		return false;
+	snprintf(status->pending_why, sizeof(status->pending_why),
+		 "it has waited for %lld s in the queue, the limit of this site "
+		 "(batch.max_pending); its last state was %s",
+		 (long long)(most_ms / 1000), describe(answer).text);
+	return true;
+}
+
+bool job_status_ends_waiting(struct job_status *status, bool waits)
+{
+	if (!waits) {
+		status->waits_since = status->hopeless_at = -1;
+		return false;
+	}
+	if (status->waits_since < 0)
+		status->waits_since = io_now_ms();
+	return is_hopeless(status) || is_too_long(status);
 }
