@@ -7,8 +7,6 @@
 #include "core/executor/arguments.h"
 #include "core/executor/batch_files.h"
 #include "core/executor/batch_job.h"
-#include "core/executor/batch_phase.h"
-#include "core/executor/batch_result.h"
 #include "core/executor/job_log.h"
 #include "core/executor/log_follower.h"
 #include "core/executor/nested_jobs.h"
@@ -237,10 +235,10 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 					batch->ended_at >= 0 ? batch->ended_at + ASK_AFTER_MS : -1);
 		enum log_follower_result followed = look(batch);
 		enum batch_phase last = batch->phase;
-		enum batch_event event = batch_result_event(batch, is_answered);
+		enum batch_event event = batch_job_event(batch, is_answered);
 		batch_job_handle(batch, event);
 		if (batch->phase >= DONE) {
-			int result = batch_result_conclude(batch, last, event, exit_code, err);
+			int result = batch_job_conclude(batch, last, event, exit_code, err);
 			drain(batch);
 			if (batch->ended.log_incomplete)
 				batch_report(&batch->client,
