@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,139 +15,61 @@
 #define READ_ROUNDS 64
 #define PART_SIZE   2048
 
-static int set_attributes(posix_spawnattr_t *attributes)
+/* In the child: returns only if it fails. */
+static int execute(const struct subprocess_program *program, struct error *err)
 {
-	sigset_t none;
-	sigset_t all;
-	sigemptyset(&none);
-	/* sigfillset() leaves out two signals of glibc's own, which would stay ignored. */
-	memset(&all, 0xff, sizeof(all));
-	int code = posix_spawnattr_setsigmask(attributes, &none);
-	if (code == 0)
-		code = posix_spawnattr_setsigdefault(attributes, &all);
-	if (code == 0)
-		code = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID |
-								    POSIX_SPAWN_SETSIGMASK |
-								    POSIX_SPAWN_SETSIGDEF);
-	return code;
-}
-
-/* A descriptor of this process, and which one it becomes; a negative one is left out. */
-struct pair {
-	int from;
-	int to;
-};
-
-#define PAIRS 4
-
-static void list_descriptors(const struct subprocess_program *program, struct pair pairs[PAIRS])
-{
-	pairs[0] = (struct pair){program->input, STDIN_FILENO};
-	pairs[1] = (struct pair){program->other, program->other_as};
-	pairs[2] = (struct pair){program->output, STDOUT_FILENO};
-	pairs[3] = (struct pair){program->errors, STDERR_FILENO};
-}
-
-static int set_descriptors(const struct subprocess_program *program,
-			   posix_spawn_file_actions_t *actions)
-{
-	struct pair pairs[PAIRS];
-	int code = 0;
-	list_descriptors(program, pairs);
-	for (size_t i = 0; i < PAIRS && code == 0; i++)
-		if (pairs[i].from >= 0 && pairs[i].from != pairs[i].to)
-			code = posix_spawn_file_actions_adddup2(actions, pairs[i].from,
-								pairs[i].to);
-	return code;
-}
-
-/* 0 or an errno. */
-static int spawn(const struct subprocess_program *program, pid_t *child)
-{
-	posix_spawnattr_t attributes;
-	posix_spawn_file_actions_t actions;
-
-	if (posix_spawnattr_init(&attributes) != 0)
-		return ENOMEM;
-	int code = posix_spawn_file_actions_init(&actions);
-	if (code == 0) {
-		code = set_attributes(&attributes);
-		if (code == 0)
-			code = set_descriptors(program, &actions);
-		if (code == 0)
-			code = posix_spawn(child, program->path, &actions, &attributes,
-					   program->arguments, program->environment);
-		posix_spawn_file_actions_destroy(&actions);
-	}
-	posix_spawnattr_destroy(&attributes);
-	return code;
-}
-
-static int refuse_program(const struct subprocess_program *program, struct error *err)
-{
+	/* A descriptor of this process, and which one it becomes; a negative one is left out. */
+	const struct {
+		int from;
+		int to;
+	} pairs[] = {
+		{program->input, STDIN_FILENO},
+		{program->other, program->other_as},
+		{program->output, STDOUT_FILENO},
+		{program->errors, STDERR_FILENO},
+	};
+	setsid();
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].from >= 0 && pairs[i].from != pairs[i].to &&
+		    dup2(pairs[i].from, pairs[i].to) < 0)
+			return error_errno(err, ERROR_SYSTEM, "cannot execute %s", program->path);
+	if (program->prepare != NULL && program->prepare(program->context, err) != 0)
+		return -1;
+	signals_reset();
+	execve(program->path, program->arguments, program->environment);
 	return error_errno(err, ERROR_SYSTEM, "cannot execute %s", program->path);
 }
 
-/* In the child: returns only where it fails. */
-static void execute_prepared(const struct subprocess_program *program, struct error *err)
-{
-	struct pair pairs[PAIRS];
-	list_descriptors(program, pairs);
-	setsid();
-	for (size_t i = 0; i < PAIRS; i++)
-		if (pairs[i].from >= 0 && pairs[i].from != pairs[i].to &&
-		    dup2(pairs[i].from, pairs[i].to) < 0) {
-			refuse_program(program, err);
-			return;
-		}
-	if (program->prepare(program->context, err) != 0)
-		return;
-	signals_reset();
-	execve(program->path, program->arguments, program->environment);
-	refuse_program(program, err);
-}
-
-/* What posix_spawn(3) cannot do. A failure comes back through a pipe, which closes on exec. */
-static pid_t spawn_prepared(const struct subprocess_program *program, struct error *err)
+/*
+ * A failure comes back through a pipe, which closes on exec. The child inherits the umask of a
+ * login, which this process does not have.
+ */
+pid_t subprocess_spawn(const struct subprocess_program *program, struct error *err)
 {
 	struct error said = {.kind = ERROR_NONE};
 	int report[2];
 	if (pipe2(report, O_CLOEXEC) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
+	mode_t private = umask(0022);
 	pid_t child = fork();
 	if (child == 0) {
-		execute_prepared(program, &said);
+		(void)execute(program, &said);
 		(void)io_write_all(report[1], &said, sizeof(said));
 		_exit(1);
 	}
 	int why = errno;
+	umask(private);
 	close(report[1]);
 	ssize_t size = child > 0 ? io_read_full(report[0], &said, sizeof(said)) : 0;
 	close(report[0]);
 	errno = why;
 	if (child < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot fork");
+		return error_errno(err, ERROR_SYSTEM, "cannot execute %s", program->path);
 	if (size != (ssize_t)sizeof(said))
 		return child;
 	(void)waitpid(child, NULL, 0);
 	*err = said;
 	return -1;
-}
-
-/* The child inherits the umask of a login, which this process does not have. */
-pid_t subprocess_spawn(const struct subprocess_program *program, struct error *err)
-{
-	pid_t child = -1;
-	mode_t private = umask(0022);
-	if (program->prepare != NULL) {
-		child = spawn_prepared(program, err);
-	} else {
-		errno = spawn(program, &child);
-		if (errno != 0)
-			child = refuse_program(program, err);
-	}
-	umask(private);
-	return child;
 }
 
 static bool open_pipe(struct subprocess_stream *stream, int *writer)
