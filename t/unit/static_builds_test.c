@@ -310,7 +310,7 @@ START_TEST(a_path_that_another_project_uses_stays)
 	ck_assert_int_eq(clean(), 0);
 	ck_assert(is_there(old.text) && is_there(path_of("%s.tmp", old.text).text));
 	/* However long its job runs. */
-	scratch_write(path_of("%s/000-2.job", builds.text).text, "", 0600);
+	scratch_write(path_of("%s/000-2.job", builds.text).text, "2 host 1000 running\n", 0600);
 	ck_assert_int_eq(utimensat(AT_FDCWD, mark.text, then, 0), 0);
 	ck_assert_int_eq(clean(), 0);
 	ck_assert(is_there(old.text) && is_there(path_of("%s.tmp", old.text).text));
