@@ -104,29 +104,6 @@ static int lock_unused(struct cleaning *cleaning, const char *name, const char *
 	return taken == 0 && is_old(cleaning, name) ? 0 : -1;
 }
 
-static void clean_project(struct cleaning *cleaning, const char *name)
-{
-	struct builds_lock lock;
-	char lock_name[NAME_SIZE];
-	char new_name[NAME_SIZE];
-	int result = -1;
-	snprintf(lock_name, sizeof(lock_name), "%.32s.job", name);
-	snprintf(new_name, sizeof(new_name), REMOVED "%.20s-%" PRIu64,
-		 name + strlen(WORKSPACE_PROJECT), cleaning->state->job_id);
-	if (!is_old(cleaning, name))
-		return;
-	if (lock_unused(cleaning, name, lock_name, &lock) == 0) {
-		result = renameat(cleaning->directory, name, cleaning->directory, new_name);
-		if (result != 0)
-			note_failure(cleaning, name);
-	}
-	builds_lock_remove(&lock);
-	if (result != 0)
-		return;
-	cleaning->removed++;
-	remove_renamed(cleaning, new_name);
-}
-
 /* Reads the project's path from a mark; false if it is no file of the user, or has no path. */
 static bool read_mark(const struct cleaning *cleaning, const char *mark, char path[PATH_MAX])
 {
@@ -253,33 +230,51 @@ static bool is_shared(const struct cleaning *cleaning, const char *mark, const c
 	return shared;
 }
 
-/* `mark` is `<number>-<project id>.used`, which is as old as the last job of the project there. */
-static void clean_checkout(struct cleaning *cleaning, const char *mark)
+/* Under the lock: moves what the mark names to `new_name`; returns as move_checkout. */
+static int take_checkout(struct cleaning *cleaning, const char *mark, const char *new_name)
+{
+	char path[PATH_MAX];
+	char number[NAME_SIZE];
+	int moved = 0;
+	snprintf(number, sizeof(number), "%.*s", (int)strspn(mark, TEXT_DIGIT), mark);
+	if (read_mark(cleaning, mark, path)) {
+		if (is_shared(cleaning, mark, path))
+			return -1;
+		moved = move_checkout(cleaning, number, path, new_name);
+	}
+	/* A project that is not there any more needs no mark. */
+	if (moved >= 0)
+		(void)unlinkat(cleaning->directory, mark, 0);
+	return moved;
+}
+
+static int take_project(struct cleaning *cleaning, const char *name, const char *new_name)
+{
+	if (renameat(cleaning->directory, name, cleaning->directory, new_name) == 0)
+		return 1;
+	note_failure(cleaning, name);
+	return -1;
+}
+
+/*
+ * `name` is `project-<id>`, or a mark `<number>-<project id>.used`, which is as old as the last job
+ * of the project there. `take` renames the directory, so that no job finds only a part of it.
+ */
+static void clean(struct cleaning *cleaning, const char *name,
+		  int (*take)(struct cleaning *cleaning, const char *name, const char *new_name))
 {
 	struct builds_lock lock;
-	char path[PATH_MAX];
 	char lock_name[NAME_SIZE + 8];
-	char number[NAME_SIZE];
 	char new_name[NAME_SIZE];
 	int moved = -1;
-	int stem = (int)(strlen(mark) - strlen(BUILDS_LOCK_USED));
-	int digits = (int)strspn(mark, TEXT_DIGIT);
-	snprintf(lock_name, sizeof(lock_name), "%.*s.job", stem, mark);
-	snprintf(number, sizeof(number), "%.*s", digits, mark);
-	snprintf(new_name, sizeof(new_name), REMOVED "%.*s-%" PRIu64, stem - digits - 1,
-		 mark + digits + 1, cleaning->state->job_id);
-	if (!is_old(cleaning, mark))
+	const char *id = name + strcspn(name, "-") + 1;
+	snprintf(lock_name, sizeof(lock_name), "%.*s.job", (int)strcspn(name, "."), name);
+	snprintf(new_name, sizeof(new_name), REMOVED "%.*s-%" PRIu64, (int)strspn(id, TEXT_DIGIT),
+		 id, cleaning->state->job_id);
+	if (!is_old(cleaning, name))
 		return;
-	if (lock_unused(cleaning, mark, lock_name, &lock) == 0) {
-		bool is_readable = read_mark(cleaning, mark, path);
-		if (!is_readable)
-			moved = 0;
-		else if (!is_shared(cleaning, mark, path))
-			moved = move_checkout(cleaning, number, path, new_name);
-		/* A project that is not there any more needs no mark. */
-		if (moved >= 0)
-			(void)unlinkat(cleaning->directory, mark, 0);
-	}
+	if (lock_unused(cleaning, name, lock_name, &lock) == 0)
+		moved = take(cleaning, name, new_name);
 	builds_lock_remove(&lock);
 	if (moved <= 0)
 		return;
@@ -290,21 +285,16 @@ static void clean_checkout(struct cleaning *cleaning, const char *mark)
 /* False if the time is over. */
 static bool clean_entry(struct cleaning *cleaning, const char *name)
 {
-	bool is_project = is_named(name, WORKSPACE_PROJECT, false);
 	if (io_now_ms() >= cleaning->deadline) {
 		errno = ETIME;
 		note_failure(cleaning, name);
 		return false;
 	}
 	if (is_mark(name))
-		clean_checkout(cleaning, name);
-	if (!is_project && !is_named(name, REMOVED, true))
-		return true;
-	if (!is_own_directory(cleaning, name))
-		return true;
-	if (is_project)
-		clean_project(cleaning, name);
-	else
+		clean(cleaning, name, take_checkout);
+	else if (is_named(name, WORKSPACE_PROJECT, false) && is_own_directory(cleaning, name))
+		clean(cleaning, name, take_project);
+	else if (is_named(name, REMOVED, true) && is_own_directory(cleaning, name))
 		remove_renamed(cleaning, name);
 	return true;
 }
