@@ -94,8 +94,8 @@ $(GENERATED)/%.text.h: %.bash Makefile
 	@mkdir -p $(@D)
 	sed -e 's/^[[:space:]]*//' -e '/^#/d' -e '/^$$/d' -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >$@
 
-$(call objects,core/workspace/command_line.c core/executor/batch_files.c core/executor/allocation.c): $(BASH_TEXT_H)
-build/fuzz/core/workspace/command_line.o build/fuzz/core/executor/batch_files.o build/fuzz/core/executor/allocation.o: $(BASH_TEXT_H)
+$(call objects,core/workspace/script.c core/executor/batch_files.c core/executor/allocation.c): $(BASH_TEXT_H)
+build/fuzz/core/workspace/script.o build/fuzz/core/executor/batch_files.o build/fuzz/core/executor/allocation.o: $(BASH_TEXT_H)
 
 $(LIBRARY): $(call objects,$(LIBRARY_SOURCES))
 	@rm -f $@

@@ -7,8 +7,20 @@
 
 #include "core/lib/io.h"
 #include "core/lib/text.h"
-#include "core/workspace/command_line.h"
 #include "core/workspace/workspace_directories.h"
+
+/* core/workspace/command_line.bash, without its comments. */
+static const char PRELUDE[] =
+#include "command_line.text.h"
+	;
+
+/* Not those of caches: command_line.bash says why. */
+static const char *const WITH_TOKEN[] = {
+	"get_sources",
+	"download_artifacts",
+	"upload_artifacts_on_success",
+	"upload_artifacts_on_failure",
+};
 
 bool script_is_substage(const char *name)
 {
@@ -21,12 +33,20 @@ bool script_is_of_author(const char *substage)
 	       strncmp(substage, "step_", 5) == 0;
 }
 
+const char *script_prelude(const char *substage)
+{
+	for (size_t i = 0; i < sizeof(WITH_TOKEN) / sizeof(WITH_TOKEN[0]); i++)
+		if (strcmp(WITH_TOKEN[i], substage) == 0)
+			return PRELUDE;
+	return "";
+}
+
 static int write_script(struct channel_reader *channel, const struct channel_header *header,
 			const char *substage, int fd, const char *path, struct error *err)
 {
 	const char *prelude = header->state.settings.general.unrestricted_cmd_line
 				      ? ""
-				      : command_line_prelude(substage);
+				      : script_prelude(substage);
 	if (io_write_all(fd, prelude, strlen(prelude)) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot write %s", path);
 	return channel_copy_script(channel, header->script_size, fd, path, err);

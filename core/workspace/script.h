@@ -26,7 +26,14 @@ bool script_is_substage(const char *name);
 bool script_is_of_author(const char *substage);
 
 /*
- * Writes the shell functions of command_line.h and the script that comes over the channel to
+ * Keeps the job's token out of command lines, which every user of a node can read: shell functions
+ * (command_line.bash) replace the commands to which the runner's own scripts pass the token. The
+ * bash code to put before the runner's script of that sub-stage; "": none.
+ */
+const char *script_prelude(const char *substage);
+
+/*
+ * Writes that code and the script that comes over the channel to
  * <scripts dir>/<substage>.bash, a new file of mode 0600. The caller calls script_free also after a
  * failure.
  */

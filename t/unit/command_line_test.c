@@ -11,7 +11,7 @@
 
 #include "core/lib/io.h"
 #include "core/lib/text.h"
-#include "core/workspace/command_line.h"
+#include "core/workspace/script.h"
 #include "t/unit/process.h"
 #include "t/unit/scratch.h"
 #include "t/unit/suites.h"
@@ -102,7 +102,7 @@ static struct outcome run_with(const char *token, const char *commands)
 	struct path notes = path_of("%s/notes", home.text);
 	struct path tokens = path_of("%s/notes.tokens", home.text);
 	char *text = text_format("%sset -o pipefail; set -o errexit; set -o nounset\n%s%s\n",
-				 command_line_prelude("get_sources"), token, commands);
+				 script_prelude("get_sources"), token, commands);
 	unlink(script.text);
 	unlink(notes.text);
 	unlink(tokens.text);
@@ -159,7 +159,7 @@ static const struct {
 
 START_TEST(only_substages_with_a_token_have_a_prelude)
 {
-	ck_assert_int_eq(command_line_prelude(SUBSTAGES[_i].name)[0] != '\0', SUBSTAGES[_i].has);
+	ck_assert_int_eq(script_prelude(SUBSTAGES[_i].name)[0] != '\0', SUBSTAGES[_i].has);
 }
 END_TEST
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "core/lib/io.h"
-#include "core/workspace/command_line.h"
 #include "core/workspace/script.h"
 #include "core/workspace/workspace.h"
 #include "core/workspace/workspace_directories.h"
@@ -117,14 +116,14 @@ START_TEST(what_closes_command_lines_goes_ahead)
 			receive_substage(substage, bytes, strlen(bytes), strlen(bytes), &script),
 			0);
 		char *text = scratch_read(script.path, &size);
-		size_t ahead = i == 0 ? strlen(command_line_prelude(substage)) : 0;
+		size_t ahead = i == 0 ? strlen(script_prelude(substage)) : 0;
 		ck_assert_uint_eq(size, ahead + strlen(bytes));
-		ck_assert_int_eq(memcmp(text, command_line_prelude(substage), ahead), 0);
+		ck_assert_int_eq(memcmp(text, script_prelude(substage), ahead), 0);
 		ck_assert_str_eq(text + ahead, bytes);
 		free(text);
 		script_free(&script);
 	}
-	ck_assert_uint_gt(strlen(command_line_prelude("get_sources")), 0);
+	ck_assert_uint_gt(strlen(script_prelude("get_sources")), 0);
 }
 END_TEST
 
