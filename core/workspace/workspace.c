@@ -140,24 +140,20 @@ static int check_home(const struct account *account, struct error *err)
 				 "account %s has no home directory: ask the administrators of this "
 				 "site",
 				 account->name);
+	const char *fault = NULL;
 	if (!text_is_printable(home))
-		return error_set(err, ERROR_SYSTEM,
-				 "the home directory %s of %s has a character that is not a "
-				 "printable ASCII character, which is not supported: ask the "
-				 "administrators of this site",
-				 home, account->name);
+		fault = "has a character that is not a printable ASCII character, which is not "
+			"supported: ask the administrators of this site";
 	/* Only the user's side may be able to reach it: other errors are found there. */
-	if (stat(home, &found) != 0 ? errno == ENOENT || errno == ENOTDIR : !S_ISDIR(found.st_mode))
-		return error_set(err, ERROR_SYSTEM,
-				 "the home directory %s of %s does not exist: ask the "
-				 "administrators of this site to create it",
-				 home, account->name);
-	if (strchr(home, '\\') != NULL)
-		return error_set(err, ERROR_SYSTEM,
-				 "the home directory %s of %s has a backslash, which GitLab Runner "
-				 "takes for a slash: ask the administrators of this site",
-				 home, account->name);
-	return 0;
+	else if (stat(home, &found) != 0 ? errno == ENOENT || errno == ENOTDIR
+					 : !S_ISDIR(found.st_mode))
+		fault = "does not exist: ask the administrators of this site to create it";
+	else if (strchr(home, '\\') != NULL)
+		fault = "has a backslash, which GitLab Runner takes for a slash: ask the "
+			"administrators of this site";
+	return fault == NULL ? 0
+			     : error_set(err, ERROR_SYSTEM, "the home directory %s of %s %s", home,
+					 account->name, fault);
 }
 
 /* The author's choice, whose names have been checked, as an absolute path in new memory. */

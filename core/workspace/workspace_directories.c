@@ -16,27 +16,29 @@ static mode_t shared_mode(const struct state *state)
 	return state->settings.general.group_permissions ? 0750 : 0700;
 }
 
+/* To a directory in the base; `mode` is that of new directories. */
+static struct checked_walk walk_to(const struct state *state, const char *path, mode_t mode,
+				   bool make)
+{
+	return (struct checked_walk){
+		.state = state, .root = state->base, .path = path, .make = make, .mode = mode};
+}
+
+static struct checked_walk walk_to_builds(const struct state *state, bool make)
+{
+	struct checked_walk walk = walk_to(state, state->builds_dir, shared_mode(state), make);
+	walk.custom = state->custom_builds != NULL;
+	if (walk.custom)
+		walk.root = state->custom_builds;
+	return walk;
+}
+
 int workspace_make(const struct state *state, struct error *err)
 {
-	mode_t shared = shared_mode(state);
-	bool custom = state->custom_builds != NULL;
 	const struct checked_walk walks[] = {
-		{.state = state,
-		 .root = custom ? state->custom_builds : state->base,
-		 .path = state->builds_dir,
-		 .custom = custom,
-		 .make = true,
-		 .mode = shared},
-		{.state = state,
-		 .root = state->base,
-		 .path = state->cache_dir,
-		 .make = true,
-		 .mode = shared},
-		{.state = state,
-		 .root = state->base,
-		 .path = state->scripts_dir,
-		 .make = true,
-		 .mode = 0700},
+		walk_to_builds(state, true),
+		walk_to(state, state->cache_dir, shared_mode(state), true),
+		walk_to(state, state->scripts_dir, 0700, true),
 	};
 	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
 		cleanup_close int fd = checked_walk_open(&walks[i], err);
@@ -48,41 +50,29 @@ int workspace_make(const struct state *state, struct error *err)
 
 int workspace_open_above_builds(const struct state *state, bool make, int *fd, struct error *err)
 {
-	bool custom = state->custom_builds != NULL;
-	const struct checked_walk walk = {.state = state,
-					  .root = custom ? state->custom_builds : state->base,
-					  .path = state->builds_dir,
-					  .leave = 1,
-					  .custom = custom,
-					  .make = make,
-					  .mode = shared_mode(state)};
+	struct checked_walk walk = walk_to_builds(state, make);
+	walk.leave = 1;
 	return checked_walk_open_existing(&walk, fd, err);
 }
 
 int workspace_open_runner_builds(const struct state *state, int *fd, struct error *err)
 {
 	cleanup_free char *path = text_format("%s/builds/%s", state->base, state->short_token);
-	const struct checked_walk walk = {.state = state, .root = state->base, .path = path};
 	*fd = -1;
-	return path != NULL ? checked_walk_open_existing(&walk, fd, err)
+	return path != NULL ? workspace_open_private(state, path, false, fd, err)
 			    : error_set(err, ERROR_SYSTEM, "out of memory");
 }
 
 int workspace_open_private(const struct state *state, const char *path, bool make, int *fd,
 			   struct error *err)
 {
-	const struct checked_walk walk = {
-		.state = state, .root = state->base, .path = path, .make = make, .mode = 0700};
+	const struct checked_walk walk = walk_to(state, path, 0700, make);
 	return checked_walk_open_existing(&walk, fd, err);
 }
 
 int workspace_open_scripts(const struct state *state, struct error *err)
 {
-	struct checked_walk walk = {.state = state,
-				    .root = state->base,
-				    .path = state->scripts_dir,
-				    .make = true,
-				    .mode = 0700};
+	const struct checked_walk walk = walk_to(state, state->scripts_dir, 0700, true);
 	int fd = checked_walk_open(&walk, err);
 	/* A script has secrets in it; an earlier version may have made the directory. */
 	if (fd >= 0 && fchmod(fd, 0700) != 0) {
@@ -95,9 +85,9 @@ int workspace_open_scripts(const struct state *state, struct error *err)
 
 int workspace_remove_scripts(const struct state *state, struct error *err)
 {
-	const struct checked_walk walk = {
-		.state = state, .root = state->base, .path = state->scripts_dir, .leave = 1};
+	struct checked_walk walk = walk_to(state, state->scripts_dir, 0700, false);
 	cleanup_close int parent = -1;
+	walk.leave = 1;
 	if (checked_walk_open_existing(&walk, &parent, err) != 0)
 		return -1;
 	const char *name = strrchr(state->scripts_dir, '/') + 1;
