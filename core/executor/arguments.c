@@ -120,14 +120,11 @@ static bool check_short(struct check *check)
 	return true;
 }
 
-static const struct word_option *find_word(const struct option_rules *rules, const char *name,
-					   size_t length)
+static bool has_word(const char *const *words, const char *name, size_t length)
 {
-	const struct word_option *option = rules->words;
-	while (option->name != NULL &&
-	       (strncmp(option->name, name, length) != 0 || option->name[length] != '\0'))
-		option++;
-	return option->name != NULL ? option : NULL;
+	while (*words != NULL && (strncmp(*words, name, length) != 0 || (*words)[length] != '\0'))
+		words++;
+	return *words != NULL;
 }
 
 /* `-name`, or `-x1`: no name has a digit in second place. */
@@ -138,12 +135,12 @@ static bool check_word(struct check *check)
 	     option++)
 		if (strcmp(option->name, name) == 0)
 			return refuse(check, option->reason);
-	const struct word_option *option = find_word(check->rules, name, strlen(name));
-	check->takes_next = option != NULL && option->takes_value;
-	if (option != NULL || is_flag(check, check->word, strlen(check->word)))
+	size_t length = strlen(name);
+	check->takes_next = has_word(check->rules->valued_words, name, length);
+	if (check->takes_next || has_word(check->rules->word_flags, name, length) ||
+	    is_flag(check, check->word, length + 1))
 		return true;
-	option = find_word(check->rules, name, 1);
-	if (option != NULL && option->takes_value && strspn(name + 1, TEXT_DIGIT) > 0)
+	if (has_word(check->rules->valued_words, name, 1) && strspn(name + 1, TEXT_DIGIT) > 0)
 		return true;
 	return refuse(check, "jacamar does not know this option; write its value as a separate "
 			     "argument");
@@ -151,7 +148,7 @@ static bool check_word(struct check *check)
 
 static bool check_option(struct check *check)
 {
-	if (check->rules->words != NULL)
+	if (check->rules->word_flags != NULL)
 		return check_word(check);
 	return check->word[1] == '-' ? check_long(check) : check_short(check);
 }

@@ -141,49 +141,21 @@ static const struct refused_option REFUSED[] = {
 };
 
 /* "bsub: Categories and options" */
-static const struct word_option WORDS[] = {
-	{"B", false},	       {"H", false},
-	{"N", false},	       {"Ne", false},
-	{"Nd", false},	       {"ar", false},
-	{"datachk", false},    {"ptl", true},
-	{"eptl", true},	       {"rn", false},
-	{"ul", false},	       {"x", false},
-	{"a", true},	       {"alloc_flags", true},
-	{"app", true},	       {"b", true},
-	{"C", true},	       {"c", true},
-	{"clusters", true},    {"cn_cu", true},
-	{"cn_mem", true},      {"core_isolation", true},
-	{"csm", true},	       {"cwd", true},
-	{"D", true},	       {"data", true},
-	{"datagrp", true},     {"E", true},
-	{"Ep", true},	       {"env", true},
-	{"ext", true},	       {"extsched", true},
-	{"F", true},	       {"f", true},
-	{"freq", true},	       {"G", true},
-	{"g", true},	       {"gpu", true},
-	{"hl", false},	       {"hostfile", true},
-	{"Jd", true},	       {"jsm", true},
-	{"k", true},	       {"L", true},
-	{"Lp", true},	       {"ln_mem", true},
-	{"ln_slots", true},    {"M", true},
-	{"m", true},	       {"mig", true},
-	{"n", true},	       {"network", true},
-	{"nnodes", true},      {"notify", true},
-	{"outdir", true},      {"P", true},
-	{"plan", true},	       {"p", true},
-	{"q", true},	       {"R", true},
-	{"rcacct", true},      {"rnc", true},
-	{"S", true},	       {"s", true},
-	{"sla", true},	       {"smt", true},
-	{"sp", true},	       {"stage", true},
-	{"step_cgroup", true}, {"T", true},
-	{"t", true},	       {"ti", false},
-	{"U", true},	       {"u", true},
-	{"v", true},	       {"W", true},
-	{"We", true},	       {"w", true},
-	{"wa", true},	       {"wt", true},
-	{NULL, false},
-};
+static const char *const FLAGS[] = {"B",  "H",	"N", "Ne", "Nd", "ar", "datachk",
+				    "rn", "ul", "x", "hl", "ti", NULL};
+static const char *const VALUED[] = {
+	"ptl",	  "eptl",   "a",	"alloc_flags", "app",	   "b",
+	"C",	  "c",	    "clusters", "cn_cu",       "cn_mem",   "core_isolation",
+	"csm",	  "cwd",    "D",	"data",	       "datagrp",  "E",
+	"Ep",	  "env",    "ext",	"extsched",    "F",	   "f",
+	"freq",	  "G",	    "g",	"gpu",	       "hostfile", "Jd",
+	"jsm",	  "k",	    "L",	"Lp",	       "ln_mem",   "ln_slots",
+	"M",	  "m",	    "mig",	"n",	       "network",  "nnodes",
+	"notify", "outdir", "P",	"plan",	       "p",	   "q",
+	"R",	  "rcacct", "rnc",	"S",	       "s",	   "sla",
+	"smt",	  "sp",	    "stage",	"step_cgroup", "T",	   "t",
+	"U",	  "u",	    "v",	"W",	       "We",	   "w",
+	"wa",	  "wt",	    NULL};
 
 /* "Job <1234> is submitted to queue <normal>.", perhaps after lines of the site's esub. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -313,5 +285,5 @@ const struct scheduler LSF = {
 	.hopeless = HOPELESS,
 	.unjudged = UNJUDGED,
 	.last_line_counts = true,
-	.options = {.refused = REFUSED, .words = WORDS},
+	.options = {.refused = REFUSED, .word_flags = FLAGS, .valued_words = VALUED},
 };

@@ -124,22 +124,18 @@ struct refused_value {
 	const char *reason;
 };
 
-/* An option that is a word after one dash, as `-Is`. */
-struct word_option {
-	const char *name; /* NULL ends the table */
-	bool takes_value;
-};
-
 /*
  * Options are read as by getopt_long(3): long ones may be abbreviated, short ones combined, and
- * values attached. Or, with `words`, they are words after one dash.
+ * values attached. Or, with `word_flags`, they are words after one dash, as `-Is`.
  *
  * An unknown short option or word is refused: it could be one or two arguments, or, as `-1`, no
  * option at all but a command to run.
  */
 struct option_rules {
 	const struct refused_option *refused;
-	const struct word_option *words; /* NULL: options are read as by getopt_long(3) */
+	/* Words without a value, and with one; each list ends with NULL. */
+	const char *const *word_flags; /* NULL: options are read as by getopt_long(3) */
+	const char *const *valued_words;
 
 	/* For getopt_long(3). */
 	const struct refused_value *values; /* NULL: there are none */
