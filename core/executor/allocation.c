@@ -294,12 +294,6 @@ int allocation_join(const struct submission *job, enum submit_fault *fault, stru
 	return result;
 }
 
-static bool has_file(const struct batch_files *files, const char *suffix)
-{
-	cleanup_close int fd = batch_files_open(files, suffix);
-	return fd >= 0;
-}
-
 /* True if there is a job that has not left; this one has. */
 static bool is_used(const struct allocation *a)
 {
@@ -327,8 +321,8 @@ static int await_end(struct allocation *a, int64_t deadline, struct error *err)
 	a->client->files = &a->keeper;
 	(void)batch_files_recall(&a->keeper);
 	/* A keeper that starts later finds the line "end". */
-	bool is_over = !has_file(&a->keeper, "start");
-	while (!is_over && has_file(&a->request, "run")) {
+	bool is_over = !batch_files_has(&a->keeper, "start");
+	while (!is_over && batch_files_has(&a->request, "run")) {
 		int64_t now = io_now_ms();
 		if (now >= deadline)
 			return error_set(err, ERROR_SYSTEM,
@@ -352,7 +346,7 @@ static int leave(struct allocation *a, enum allocation_leave how, int64_t deadli
 	struct error ignored;
 	if (open_directory(a, false, err) != 0)
 		return -1;
-	if (!has_file(&a->request, "run"))
+	if (!batch_files_has(&a->request, "run"))
 		return 0;
 	if (how == ALLOCATION_END)
 		(void)batch_files_put(&a->keeper, "release", 0600, "", &ignored);
@@ -361,7 +355,8 @@ static int leave(struct allocation *a, enum allocation_leave how, int64_t deadli
 	if (result != 0)
 		batch_files_remove(&a->request, "run");
 	/* A job that asks for the end later finds, when it leaves, that this one has left. */
-	if (how == ALLOCATION_END || (how == ALLOCATION_LEAVE && has_file(&a->keeper, "release"))) {
+	if (how == ALLOCATION_END ||
+	    (how == ALLOCATION_LEAVE && batch_files_has(&a->keeper, "release"))) {
 		if (lock_allocation(a, deadline, err) != 0 || open_directory(a, false, err) != 0)
 			return -1;
 		if (a->directory < 0)

@@ -180,7 +180,7 @@ static int leave_queue(struct batch_job *batch, struct error *err)
 	for (int step = 0; step < LAST_STEPS && look(batch) == FOLLOW_MORE; step++)
 		;
 	/* Only a job that has started can have submitted others. */
-	if (gone == 0 && batch_files_has_started(&batch->files))
+	if (gone == 0 && batch_files_has(&batch->files, "start"))
 		nested_jobs_end(&batch->client, scheduler_client_patience(&batch->client) / 6);
 	return gone;
 }

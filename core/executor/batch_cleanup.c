@@ -29,7 +29,7 @@ static int end_one(struct scheduler_client *client, int directory, const char *s
 		result = scheduler_client_withdraw(client, limit_ms, err);
 		if (result == 0 && files->number[0] != '\0')
 			batch_report(client, "%s is gone from the queue", batch_title(client).text);
-		if (result == 0 && batch_files_has_started(files))
+		if (result == 0 && batch_files_has(files, "start"))
 			nested_jobs_end(client, limit_ms / 6);
 		if (result == 0)
 			batch_files_close(files, state->settings.general.retain_logs);

@@ -146,8 +146,9 @@ static int check_path(const struct batch_files *files, const struct scheduler *s
 }
 
 /* "NUMBER" or, while that is not known, "attempt N" from the second on; then ";CLUSTER". */
-static int write_job(const struct batch_files *files, const char *number, struct error *err)
+int batch_files_record(const struct batch_files *files, struct error *err)
 {
+	const char *number = files->number;
 	char line[BATCH_NUMBER_SIZE + BATCH_CLUSTER_SIZE + 2];
 	char attempt[BATCH_NUMBER_SIZE];
 	/* With the attempt, cleanup knows the wrapper that the job is found by. */
@@ -167,7 +168,7 @@ int batch_files_put_wrapper(const struct batch_files *files, const char *wrapper
 	/* Executable: some schedulers do not copy it. */
 	if (batch_files_put(files, of_attempt(files, "batch").text, 0700, wrapper, err) != 0)
 		return -1;
-	return write_job(files, "", err);
+	return batch_files_record(files, err);
 }
 
 int batch_files_write(const struct batch_files *files, const struct scheduler *scheduler,
@@ -206,8 +207,7 @@ int batch_files_give_up(const struct batch_files *files, struct error *err)
 		if (errno != ENOENT)
 			return error_errno(err, ERROR_SYSTEM, "cannot remove %s.%s", files->here,
 					   feed.text);
-		cleanup_close int taken = batch_files_open(files, of_attempt(files, TAKEN).text);
-		if (taken >= 0)
+		if (batch_files_has(files, of_attempt(files, TAKEN).text))
 			return 1;
 	}
 	batch_files_remove(files, of_attempt(files, "batch").text);
@@ -225,11 +225,6 @@ int batch_files_begin_next(struct batch_files *files, struct error *err)
 	return set_attempt(files, files->attempt + 1)
 		       ? 0
 		       : error_set(err, ERROR_SYSTEM, "out of memory");
-}
-
-int batch_files_record(const struct batch_files *files, struct error *err)
-{
-	return write_job(files, files->number, err);
 }
 
 int batch_files_open(const struct batch_files *files, const char *suffix)
@@ -331,9 +326,9 @@ bool batch_files_read_start(const struct batch_files *files, struct batch_files_
 	       text_copy(seen->since, sizeof(seen->since), since);
 }
 
-bool batch_files_has_started(const struct batch_files *files)
+bool batch_files_has(const struct batch_files *files, const char *suffix)
 {
-	cleanup_close int fd = batch_files_open(files, "start");
+	cleanup_close int fd = batch_files_open(files, suffix);
 	return fd >= 0;
 }
 

@@ -81,7 +81,7 @@ int batch_files_give_up(const struct batch_files *files, struct error *err);
  */
 int batch_files_begin_next(struct batch_files *files, struct error *err);
 
-/* After it: writes the number, which is on the disk when this returns. */
+/* Writes the number, once it is known; the file is on the disk when this returns. */
 int batch_files_record(const struct batch_files *files, struct error *err);
 
 /* Reads the number; false if there is no such file. */
@@ -106,8 +106,8 @@ struct batch_files_start {
 };
 bool batch_files_read_start(const struct batch_files *files, struct batch_files_start *seen);
 
-/* True if the job has started on a node, even if it has ended. */
-bool batch_files_has_started(const struct batch_files *files);
+/* True if there is that file. "start": the job has started on a node, even if it has ended. */
+bool batch_files_has(const struct batch_files *files, const char *suffix);
 
 /* Removes the exit file of a start that is followed by another, unless that one has ended, too. */
 void batch_files_forget_exit(const struct batch_files *files, const struct batch_files_exit *ended);

@@ -28,7 +28,7 @@ static int find_submitted(struct scheduler_client *client, int64_t limit_ms)
 	struct error ignored;
 	int64_t until = io_now_ms() + limit_ms;
 	int found = scheduler_client_search(client, SCHEDULER_SHORT_LIMIT_MS, &ignored);
-	while (found == 0 && !batch_files_has_started(client->files)) {
+	while (found == 0 && !batch_files_has(client->files, "start")) {
 		if (client->cancelled || io_now_ms() >= until)
 			return 0;
 		scheduler_client_wait(client, LOOK_MS, false);
