@@ -156,13 +156,6 @@ static void wait_once(struct run *run, int64_t limit_ms)
 	job_log_move(&run->log, sources + 2);
 }
 
-/* Waits until the shell ends or the job is cancelled. */
-static void watch(struct run *run)
-{
-	while (!run->ended && !run->end->cancelled)
-		wait_once(run, -1);
-}
-
 /*
  * After the shell's end: a process that reads the script's output and writes the log, as in
  * `exec > >(tee file)`, needs time. Other processes with a pipe of the log open get no more than
@@ -277,7 +270,8 @@ static int run_shell(struct run *run, const struct login_shell *shell, struct er
 	cleanup_close int report = -1;
 	if (start_with_log(run, shell, &report, err) != 0)
 		return -1;
-	watch(run);
+	while (!run->ended && !run->end->cancelled)
+		wait_once(run, -1);
 	if (run->ended) {
 		read_report(report, run->end->report);
 		drain(run);

@@ -13,22 +13,12 @@
 /* Not the cookie: every user of the cluster may see it. */
 #define MARK "jacamar-ci:%s"
 
-struct mark {
-	char text[STATE_REFERENCE_SIZE + 16];
-};
-static struct mark mark_of(const struct state *state)
-{
-	struct mark mark;
-	snprintf(mark.text, sizeof(mark.text), MARK, state->reference);
-	return mark;
-}
-
 char *nested_jobs_mark(const struct state *state)
 {
 	const struct scheduler *scheduler = scheduler_of(state->settings.general.executor);
 	if (scheduler == NULL || scheduler->mark == NULL)
 		return strdup("");
-	return text_format("builtin export JACAMAR_BATCH_MARK=%s\n%s", mark_of(state).text,
+	return text_format("builtin export JACAMAR_BATCH_MARK=" MARK "\n%s", state->reference,
 			   scheduler->mark);
 }
 
@@ -38,13 +28,10 @@ static bool collect(const char *lines, const char *mark, struct argv *numbers)
 	size_t length = strlen(mark);
 	for (const char *line = lines; *line != '\0'; line = scheduler_next_line(line)) {
 		char number[BATCH_NUMBER_SIZE];
-		size_t digits = strspn(line, TEXT_DIGIT);
-		if (digits == 0 || digits >= sizeof(number) || line[digits] != ' ' ||
-		    strncmp(line + digits + 1, mark, length) != 0 ||
-		    line[digits + 1 + length] != '\n')
-			continue;
-		snprintf(number, sizeof(number), "%.*s", (int)digits, line);
-		if (!argv_add(numbers, number))
+		const char *second = line + strspn(line, TEXT_DIGIT) + 1;
+		if (scheduler_take_number(line, TEXT_DIGIT, " ", number) &&
+		    strncmp(second, mark, length) == 0 && second[length] == '\n' &&
+		    !argv_add(numbers, number))
 			return false;
 	}
 	return true;
@@ -65,14 +52,15 @@ static void report(const struct scheduler_client *client, const struct argv *num
 static int end_once(struct scheduler_client *client, int64_t limit_ms, struct error *err)
 {
 	const struct scheduler *scheduler = client->scheduler;
-	const struct mark mark = mark_of(client->state);
+	char mark[STATE_REFERENCE_SIZE + 16];
 	struct argv numbers = {.count = 0};
+	snprintf(mark, sizeof(mark), MARK, client->state->reference);
 	int result = scheduler_client_run(client, scheduler->list_marked, NULL, limit_ms, err);
 	if (result == 0 && client->process.in_time && scheduler->none != NULL &&
 	    strstr(client->result.errors, scheduler->none) != NULL)
 		return 0;
 	if (result == 0 && (!client->process.in_time || client->result.status != 0 ||
-			    !collect(client->result.output, mark.text, &numbers)))
+			    !collect(client->result.output, mark, &numbers)))
 		result = error_set(err, ERROR_SYSTEM, "%s", scheduler_client_failure(client).text);
 	if (result == 0 && numbers.count > 0) {
 		result = scheduler_client_run(client, scheduler->cancel_marked, &numbers, limit_ms,
