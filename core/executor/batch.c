@@ -1,6 +1,5 @@
 #include "core/executor/batch.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/executor/allocation.h"

@@ -10,7 +10,6 @@
 #define JACAMAR_CORE_EXECUTOR_LOGIN_SHELL_H
 
 #include <stdbool.h>
-#include <sys/resource.h>
 
 #include "core/lib/error.h"
 #include "core/protocol/channel.h"

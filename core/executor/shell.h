@@ -4,8 +4,6 @@
 #ifndef JACAMAR_CORE_EXECUTOR_SHELL_H
 #define JACAMAR_CORE_EXECUTOR_SHELL_H
 
-#include <sys/resource.h>
-
 #include "core/executor/login_shell.h"
 #include "core/lib/error.h"
 #include "core/protocol/channel.h"

@@ -1,7 +1,6 @@
 #include "core/process/process_scan.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>

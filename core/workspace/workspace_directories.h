@@ -11,7 +11,6 @@
 #define JACAMAR_CORE_WORKSPACE_WORKSPACE_DIRECTORIES_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "core/lib/error.h"
 #include "core/protocol/state.h"
