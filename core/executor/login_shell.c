@@ -89,10 +89,8 @@ static pid_t execute(const struct login_shell *shell, int feed, const int *log, 
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	pid_t child = subprocess_spawn(&program, err);
 	if (child < 0 && header->state.settings.general.shell_path != NULL &&
-	    access(bash, X_OK) != 0) {
-		const struct error why = *err;
-		error_set(err, why.kind, "%s; check general.shell_path", why.detail);
-	}
+	    access(bash, X_OK) != 0)
+		error_set(err, err->kind, "%s; check general.shell_path", err->detail);
 	return child;
 }
 

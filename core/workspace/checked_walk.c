@@ -23,23 +23,22 @@ static bool is_movable(const struct checked_walk *walk, const char *path)
 /* Adds what to do about a directory that only others can change. */
 static int advise(const struct checked_walk *walk, const char *path, struct error *err)
 {
-	struct error said = *err;
 	bool at_top = strchr(path + 1, '/') == NULL && access(path, F_OK) != 0;
 	if (walk->link != NULL)
-		return error_set(err, said.kind,
+		return error_set(err, err->kind,
 				 "%s; %s is a link to it: let it lead to a directory that only you "
 				 "can write to",
-				 said.detail, walk->link);
+				 err->detail, walk->link);
 	if (walk->custom)
-		return error_set(err, said.kind,
+		return error_set(err, err->kind,
 				 "%s; set CUSTOM_CI_BUILDS_DIR, which is %.200s, to a directory "
 				 "that only you can write to%s",
-				 said.detail, walk->state->custom_builds,
+				 err->detail, walk->state->custom_builds,
 				 at_top ? " (GitLab replaces $HOME and other variables of the "
 					  "cluster by nothing: for your home directory, write ~)"
 					: "");
-	return error_set(err, said.kind,
-			 "%s; ask the administrators of this site, who set data_dir", said.detail);
+	return error_set(err, err->kind,
+			 "%s; ask the administrators of this site, who set data_dir", err->detail);
 }
 
 /*
@@ -55,12 +54,11 @@ static char *quote(const char *path)
 
 static int advise_to_move(const struct checked_walk *walk, const char *path, struct error *err)
 {
-	struct error said = *err;
 	cleanup_free char *word = quote(path);
 	if (!is_movable(walk, path))
 		return advise(walk, path, err);
 	return word == NULL ? -1
-			    : error_set(err, said.kind, "%s; run: mv %s %s.old", said.detail, word,
+			    : error_set(err, err->kind, "%s; run: mv %s %s.old", err->detail, word,
 					word);
 }
 
@@ -68,14 +66,13 @@ static int advise_to_move(const struct checked_walk *walk, const char *path, str
 static int advise_to_close(const struct checked_walk *walk, const char *path,
 			   const struct stat *found, struct error *err)
 {
-	struct error said = *err;
 	cleanup_free char *word = quote(path);
 	bool group = (found->st_mode & S_IWGRP) != 0;
 	bool others = (found->st_mode & S_IWOTH) != 0;
 	if (found->st_uid != geteuid())
 		return advise(walk, path, err);
 	return word == NULL ? -1
-			    : error_set(err, said.kind, "%s; run: chmod %s%s-w %s", said.detail,
+			    : error_set(err, err->kind, "%s; run: chmod %s%s-w %s", err->detail,
 					group ? "g" : "", others ? "o" : "", word);
 }
 
