@@ -90,12 +90,6 @@ static void wake(const struct pid_list *sleeping)
 			(void)kill(sleeping->pids[i], SIGCONT);
 }
 
-static void free_lists(struct job_processes *processes)
-{
-	pid_list_free(&processes->found);
-	pid_list_free(&processes->sleeping);
-}
-
 /* What is searched for, and how long. */
 struct search {
 	const char *variable; /* "NAME=cookie" */
@@ -130,7 +124,8 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 			process_tree_terminate(&processes.found);
 		terminated = terminated || any;
 		wake(&processes.sleeping);
-		free_lists(&processes);
+		pid_list_free(&processes.found);
+		pid_list_free(&processes.sleeping);
 		if (result != 0)
 			return -1;
 		if (any && waited > search->limit_ms)

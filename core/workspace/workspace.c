@@ -121,15 +121,6 @@ int workspace_check_names(const struct workspace_names *names, struct error *err
 	return names->custom_builds != NULL ? check_custom_builds(names->custom_builds, err) : 0;
 }
 
-/* A copy without slashes at its end. */
-static char *trim(const char *path)
-{
-	size_t length = strlen(path);
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	return strndup(path, length);
-}
-
 static int check_home(const struct account *account, struct error *err)
 {
 	struct stat found;
@@ -162,20 +153,20 @@ static char *resolve_custom_builds(const char *custom, const struct account *acc
 	const char *rest = after_home(custom);
 	if (rest != NULL && check_home(account, err) != 0)
 		return NULL;
-	cleanup_free char *path =
-		rest != NULL ? text_format("%s%s", account->home, rest) : strdup(custom);
-	char *trimmed = path != NULL ? trim(path) : NULL;
-	if (trimmed == NULL) {
+	char *path = rest != NULL ? text_format("%s%s", account->home, rest) : strdup(custom);
+	if (path == NULL) {
 		error_set(err, ERROR_SYSTEM, "out of memory");
 		return NULL;
 	}
-	if (is_usable_path(trimmed) && !is_root(trimmed))
-		return trimmed;
+	for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
+		path[length - 1] = '\0';
+	if (is_usable_path(path) && !is_root(path))
+		return path;
 	error_set(err, ERROR_SYSTEM,
 		  "CUSTOM_CI_BUILDS_DIR is '%.200s', which is / or longer than %d bytes with the "
 		  "home directory %s",
 		  custom, ACCOUNT_PATH_SIZE - 1, account->home);
-	free(trimmed);
+	free(path);
 	return NULL;
 }
 
