@@ -67,10 +67,7 @@ int batch_files_init(struct batch_files *files, int directory, const char *scrip
 	files->name = strdup(substage);
 	files->here = text_format("%s/%s", scripts_dir, substage);
 	files->wrapper = text_format("%s/%s.batch", scripts_dir, substage);
-	files->log = text_format("%s/%s.log", scripts_dir, substage);
-	files->journal = text_format("%s/%s.journal", scripts_dir, substage);
-	if (files->name == NULL || files->here == NULL || files->wrapper == NULL ||
-	    files->log == NULL || files->journal == NULL)
+	if (files->name == NULL || files->here == NULL || files->wrapper == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* Schedulers replace such characters in paths. */
 	if (strpbrk(scripts_dir, "%\\") != NULL)
@@ -86,8 +83,6 @@ void batch_files_free(struct batch_files *files)
 	free(files->name);
 	free(files->here);
 	free(files->wrapper);
-	free(files->log);
-	free(files->journal);
 }
 
 int batch_files_put(const struct batch_files *files, const char *suffix, mode_t mode,

@@ -31,8 +31,7 @@ struct batch_files {
 	char *here;    /* the path of the files without a suffix; owned, as are the others: */
 	char *name;    /* of the sub-stage */
 	char *wrapper;
-	char *log;
-	char *journal;
+	bool silent;			  /* the job prints nothing, and has no log */
 	unsigned int attempt;		  /* to submit the job, the first one is 1 */
 	char number[BATCH_NUMBER_SIZE];	  /* "": not known */
 	char cluster[BATCH_CLUSTER_SIZE]; /* that has the job; "": this host's */

@@ -130,11 +130,13 @@ int scheduler_client_start(struct scheduler_client *client, const char *const *t
 	const struct batch_files *files = client->files;
 	struct command_result *result = &client->result;
 	char cluster[BATCH_CLUSTER_SIZE + 16];
+	bool no_journal = files->silent || client->state->settings.batch.skip_cobalt_log;
+	cleanup_free char *log = text_format("%s.log", files->here);
+	cleanup_free char *journal = text_format("%s.journal", files->here);
 	const struct placeholder known[] = {
 		{"{wrapper}", files->wrapper},
-		{"{log}", files->log},
-		{"{journal}",
-		 client->state->settings.batch.skip_cobalt_log ? "/dev/null" : files->journal},
+		{"{log}", files->silent ? "/dev/null" : log},
+		{"{journal}", no_journal ? "/dev/null" : journal},
 		{"{name}", client->name},
 		{"{account}", client->state->account.name},
 		{"{number}", files->number},
@@ -153,7 +155,8 @@ int scheduler_client_start(struct scheduler_client *client, const char *const *t
 			   .room = sizeof(result->errors) - 1,
 			   .keeps_end = true},
 	};
-	if (!scheduler_command_compose(&words, template, known, arguments))
+	if (log == NULL || journal == NULL ||
+	    !scheduler_command_compose(&words, template, known, arguments))
 		error_set(err, ERROR_SYSTEM, "out of memory");
 	else
 		started = subprocess_start(&client->process, limit_ms, spawn,
