@@ -44,7 +44,7 @@ void auth_rule_begin(struct settings *settings, const struct toml_entry *header,
 }
 
 void auth_rule_take(struct settings *settings, const struct schema_row *row,
-		    struct toml_entry *entry, struct report *report)
+		    const struct toml_entry *entry, struct report *report)
 {
 	struct auth_settings *auth = &settings->auth;
 	if (auth->rule_count == 0) {
@@ -54,7 +54,8 @@ void auth_rule_take(struct settings *settings, const struct schema_row *row,
 	}
 	struct auth_rule *rule = &auth->rules[auth->rule_count - 1];
 	rule->set |= 1U << (row - RULE_SCHEMA);
-	store_value(rule, row, entry, report);
+	if (entry->value != NULL)
+		store_value(rule, row, entry->value, entry->line, report);
 	if (rule->name != NULL)
 		snprintf(rule->key, sizeof(rule->key), RULE_TABLE ".%s", rule->name);
 }

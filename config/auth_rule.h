@@ -20,7 +20,7 @@ void auth_rule_begin(struct settings *settings, const struct toml_entry *header,
 
 /* Stores a key of the last rule that has begun. */
 void auth_rule_take(struct settings *settings, const struct schema_row *row,
-		    struct toml_entry *entry, struct report *report);
+		    const struct toml_entry *entry, struct report *report);
 
 /*
  * Reports a rule without a name or an action, and rules that can never match. Where the file has

@@ -101,7 +101,7 @@ static void report_unknown_key(struct report *report, const struct toml_entry *e
 }
 
 static void take_key(struct loading *loading, const struct schema_row *row,
-		     struct toml_entry *entry)
+		     const struct toml_entry *entry)
 {
 	size_t *line = &loading->settings->lines[row - SCHEMA];
 
@@ -112,10 +112,11 @@ static void take_key(struct loading *loading, const struct schema_row *row,
 		return;
 	}
 	*line = entry->line;
-	store_value(loading->settings, row, entry, &loading->report);
+	if (entry->value != NULL)
+		store_value(loading->settings, row, entry->value, entry->line, &loading->report);
 }
 
-static void take_entry(void *context, struct toml_entry *entry)
+static void take_entry(void *context, const struct toml_entry *entry)
 {
 	struct loading *loading = context;
 	bool is_rule = strcmp(entry->table, RULE_TABLE) == 0;

@@ -42,28 +42,27 @@ static void free_entry(struct toml_entry *entry)
 {
 	free(entry->table);
 	free(entry->key);
-	toml_value_free(&entry->value);
+	json_decref(entry->value);
 	*entry = (struct toml_entry){0};
 }
 
 static int read_name(struct toml_cursor *cursor, struct toml_path *path)
 {
 	size_t size = strspn(cursor->at, TEXT_WORD);
-	cleanup_free char *name = NULL;
+	json_auto_t *name = NULL;
 
 	if (*cursor->at == '"' || *cursor->at == '\'') {
-		if (toml_string_read(cursor, &name) != 0)
+		if (toml_string_read(cursor, true, &name) != 0)
 			return -1;
 	} else if (size == 0) {
 		return toml_fail(cursor, cursor->line,
 				 "the name of a key or table is missing here");
 	} else {
-		name = strndup(cursor->at, size);
-		if (name == NULL)
-			return toml_no_memory(cursor);
+		name = json_stringn(cursor->at, size);
 		cursor->at += size;
 	}
-	return toml_path_append(path, name, cursor);
+	return name != NULL ? toml_path_append(path, json_string_value(name), cursor)
+			    : toml_no_memory(cursor);
 }
 
 /* Reads names joined by dots, and appends them to `path`. */
@@ -132,7 +131,7 @@ static int read_assignment(struct reading *reading)
 	return toml_value_read(cursor, &reading->entry.value);
 }
 
-/* A key whose value could not be read is visited, too, with the kind TOML_INVALID. */
+/* A key whose value could not be read is visited, too, without one. */
 static int read_pair(struct reading *reading)
 {
 	struct toml_cursor *cursor = &reading->cursor;

@@ -10,11 +10,11 @@
 #ifndef JACAMAR_CONFIG_TOML_READER_H
 #define JACAMAR_CONFIG_TOML_READER_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "config/report.h"
-#include "config/toml_value.h"
 
 /* A header, [table] or [[table]], or a key with its value. */
 struct toml_entry {
@@ -23,14 +23,11 @@ struct toml_entry {
 	char *key;	 /* canonical name; NULL for a header */
 	bool is_element; /* of a header: [[table]] */
 	bool dotted;	 /* the key names a table too, as in `runas.sha256 = ".."` */
-	struct toml_value value;
+	json_t *value;	 /* of a key: toml_text.h; NULL: it was refused and reported */
 };
 
-/*
- * Called for each entry in the order of the file. It may take strings and arrays of the value
- * for its own by setting them to zero.
- */
-typedef void toml_visitor(void *context, struct toml_entry *entry);
+/* Called for each entry in the order of the file. The entry and its value are borrowed. */
+typedef void toml_visitor(void *context, const struct toml_entry *entry);
 
 enum toml_extent {
 	TOML_WHOLE,  /* all keys of the file were visited */

@@ -1,5 +1,5 @@
 /*
- * The text of a TOML file, and a place in it.
+ * The text of a TOML file, a place in it, and the values that it has.
  *
  * TOML 1.0 (https://toml.io/en/v1.0.0) is UTF-8 without control characters other than tab and
  * newline. The whole text is checked for that first, so that the code that reads it need not.
@@ -7,6 +7,7 @@
 #ifndef JACAMAR_CONFIG_TOML_TEXT_H
 #define JACAMAR_CONFIG_TOML_TEXT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -48,5 +49,18 @@ int toml_fail(struct toml_cursor *cursor, size_t line, const char *format, ...)
 
 /* Notes that memory is short. Returns -1. */
 int toml_no_memory(struct toml_cursor *cursor);
+
+/*
+ * Reads the value at the cursor, as far as our keys need it, and leaves the cursor behind it: a
+ * string of any of the four kinds, an integer, a boolean, or an array of strings, as new JSON. No
+ * string has a NUL: \u0000 is refused. Floats, dates, inline tables and other arrays are refused
+ * with a line that says so; where all of TOML is wanted, they become null.
+ *
+ * Returns 0, or -1 with a finding in the report; *value is then not set, or NULL.
+ */
+int toml_value_read(struct toml_cursor *cursor, json_t **value);
+
+/* The same for the string at the cursor. That of a key is "basic" or 'literal', in one line. */
+int toml_string_read(struct toml_cursor *cursor, bool is_key, json_t **string);
 
 #endif

@@ -1,4 +1,4 @@
-#include "config/toml_value.h"
+#include "config/toml_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -126,32 +126,21 @@ static int read_many_lines(struct toml_cursor *cursor, char quote, char **out)
 	return toml_fail(cursor, opened, "a string that opens here and is never closed");
 }
 
-static int keep_string(struct toml_cursor *cursor, const char *end, char **string)
+static int keep(struct toml_cursor *cursor, json_t *made, json_t **value)
 {
-	*string = strndup(cursor->scratch, (size_t)(end - cursor->scratch));
-	return *string != NULL ? 0 : toml_no_memory(cursor);
+	*value = made;
+	return made != NULL ? 0 : toml_no_memory(cursor);
 }
 
-int toml_string_read(struct toml_cursor *cursor, char **string)
-{
-	char *out = cursor->scratch;
-
-	*string = NULL;
-	if (read_one_line(cursor, *cursor->at, &out) != 0)
-		return -1;
-	return keep_string(cursor, out, string);
-}
-
-static int read_string(struct toml_cursor *cursor, struct toml_value *value)
+int toml_string_read(struct toml_cursor *cursor, bool is_key, json_t **string)
 {
 	char quote = *cursor->at;
 	char *out = cursor->scratch;
-	bool many = cursor->at[1] == quote && cursor->at[2] == quote;
+	bool many = !is_key && cursor->at[1] == quote && cursor->at[2] == quote;
 
 	if ((many ? read_many_lines(cursor, quote, &out) : read_one_line(cursor, quote, &out)) != 0)
 		return -1;
-	value->kind = TOML_STRING;
-	return keep_string(cursor, out, &value->string);
+	return keep(cursor, json_stringn(cursor->scratch, (size_t)(out - cursor->scratch)), string);
 }
 
 /* Copies digits of `base`, without the underscores between any two of them. */
@@ -222,24 +211,21 @@ static const char *bare_fault(const char *token)
 	return "not a value that TOML knows; a string needs quotes";
 }
 
-static int read_bare(struct toml_cursor *cursor, struct toml_value *value)
+static int read_bare(struct toml_cursor *cursor, json_t **value)
 {
 	size_t size = strcspn(cursor->at, " \t\n,]}#");
 	const char *token = cursor->at;
-	int integer = parse_integer(token, size, &value->integer);
+	int64_t number;
+	int integer = parse_integer(token, size, &number);
 
 	cursor->at += size;
 	if (integer < 0)
 		return toml_fail(cursor, cursor->line, "an integer that does not fit into 64 bits");
-	if (integer > 0) {
-		value->kind = TOML_INTEGER;
-		return 0;
-	}
-	value->boolean = size == 4 && memcmp(token, "true", 4) == 0;
-	if (value->boolean || (size == 5 && memcmp(token, "false", 5) == 0)) {
-		value->kind = TOML_BOOLEAN;
-		return 0;
-	}
+	if (integer > 0)
+		return keep(cursor, json_integer(number), value);
+	bool is_true = size == 4 && memcmp(token, "true", 4) == 0;
+	if (is_true || (size == 5 && memcmp(token, "false", 5) == 0))
+		return keep(cursor, json_boolean(is_true), value);
 
 	cleanup_free char *copy = strndup(token, size);
 	if (copy == NULL)
@@ -254,28 +240,23 @@ static int read_bare(struct toml_cursor *cursor, struct toml_value *value)
 	/* A blank may stand between a date and its time. */
 	if (fault == A_DATE && cursor->at[0] == ' ' && strspn(cursor->at + 1, TEXT_DIGIT) == 2)
 		cursor->at += 1 + strspn(cursor->at + 1, TEXT_DIGIT ":.+-Zz");
-	value->kind = TOML_OTHER;
-	return 0;
+	return keep(cursor, json_null(), value);
 }
 
-static int read_item(struct toml_cursor *cursor, struct string_list *list)
+static int read_item(struct toml_cursor *cursor, json_t *array)
 {
-	struct toml_value item = {.kind = TOML_INVALID};
+	json_t *item;
 
 	if (*cursor->at != '"' && *cursor->at != '\'')
 		return toml_fail(cursor, cursor->line,
 				 "an array may hold strings only, each in quotes");
-	if (read_string(cursor, &item) != 0)
+	if (toml_string_read(cursor, false, &item) != 0)
 		return -1;
-	if (!string_list_append(list, item.string)) {
-		free(item.string);
-		return toml_no_memory(cursor);
-	}
-	return 0;
+	return json_array_append_new(array, item) == 0 ? 0 : toml_no_memory(cursor);
 }
 
 /* Goes behind the bracket that closes the one at the cursor; what is between is not examined. */
-static int skip_brackets(struct toml_cursor *cursor, struct toml_value *value)
+static int skip_brackets(struct toml_cursor *cursor, json_t **value)
 {
 	size_t opened = cursor->line;
 	size_t depth = 0;
@@ -286,9 +267,10 @@ static int skip_brackets(struct toml_cursor *cursor, struct toml_value *value)
 			return toml_fail(cursor, opened,
 					 "a bracket that opens here and is never closed");
 		if (byte == '"' || byte == '\'') {
-			if (read_string(cursor, value) != 0)
+			json_t *skipped;
+			if (toml_string_read(cursor, false, &skipped) != 0)
 				return -1;
-			toml_value_free(value);
+			json_decref(skipped);
 			continue;
 		}
 		if (byte == '#') {
@@ -301,13 +283,13 @@ static int skip_brackets(struct toml_cursor *cursor, struct toml_value *value)
 			cursor->line++;
 		cursor->at++;
 	} while (depth > 0);
-	value->kind = TOML_OTHER;
-	return 0;
+	return keep(cursor, json_null(), value);
 }
 
-static int read_array(struct toml_cursor *cursor, struct toml_value *value)
+static int read_array(struct toml_cursor *cursor, json_t **value)
 {
 	const struct toml_cursor opened = *cursor;
+	json_auto_t *array = json_array();
 
 	cursor->at++;
 	toml_skip_lines(cursor);
@@ -316,11 +298,10 @@ static int read_array(struct toml_cursor *cursor, struct toml_value *value)
 			return toml_fail(cursor, opened.line,
 					 "an array that opens here and is never closed");
 		if (cursor->any && *cursor->at != '"' && *cursor->at != '\'') {
-			toml_value_free(value);
 			*cursor = opened;
 			return skip_brackets(cursor, value);
 		}
-		if (read_item(cursor, &value->array) != 0)
+		if (read_item(cursor, array) != 0)
 			return -1;
 		toml_skip_lines(cursor);
 		if (*cursor->at == ']')
@@ -332,34 +313,19 @@ static int read_array(struct toml_cursor *cursor, struct toml_value *value)
 		toml_skip_lines(cursor);
 	}
 	cursor->at++;
-	value->kind = TOML_ARRAY;
-	return 0;
+	return keep(cursor, json_incref(array), value);
 }
 
-int toml_value_read(struct toml_cursor *cursor, struct toml_value *value)
+int toml_value_read(struct toml_cursor *cursor, json_t **value)
 {
-	int status;
-
-	*value = (struct toml_value){.kind = TOML_INVALID};
 	if (*cursor->at == '"' || *cursor->at == '\'')
-		status = read_string(cursor, value);
-	else if (*cursor->at == '[')
-		status = read_array(cursor, value);
-	else if (*cursor->at == '{' && cursor->any)
-		status = skip_brackets(cursor, value);
-	else if (*cursor->at == '{')
-		status = toml_fail(cursor, cursor->line,
-				   "an inline table, which no key takes; write a [table]");
-	else
-		status = read_bare(cursor, value);
-	if (status != 0)
-		toml_value_free(value);
-	return status;
-}
-
-void toml_value_free(struct toml_value *value)
-{
-	free(value->string);
-	string_list_free(&value->array);
-	*value = (struct toml_value){.kind = TOML_INVALID};
+		return toml_string_read(cursor, false, value);
+	if (*cursor->at == '[')
+		return read_array(cursor, value);
+	if (*cursor->at == '{' && cursor->any)
+		return skip_brackets(cursor, value);
+	if (*cursor->at == '{')
+		return toml_fail(cursor, cursor->line,
+				 "an inline table, which no key takes; write a [table]");
+	return read_bare(cursor, value);
 }

@@ -247,14 +247,14 @@ static void check_timeouts(const struct reading *reading)
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
 		const struct runner_value *value = timeouts[i].value;
 		/* The runner ignores a value that is not positive. */
-		bool is_set = value->line != 0 && value->value.integer > 0;
-		int64_t seconds = is_set ? value->value.integer : timeouts[i].preset;
+		int64_t set = json_integer_value(value->value);
+		int64_t seconds = set > 0 ? set : timeouts[i].preset;
 		if (seconds == 0 || seconds > least)
 			continue;
 		doctor_warn(doctor, "runner's timeouts",
 			    "%s is %" PRId64 " s%s; it must be greater than general.kill_timeout, "
 			    "%" PRId64 " s",
-			    timeouts[i].key, seconds, is_set ? "" : " by default", least);
+			    timeouts[i].key, seconds, set > 0 ? "" : " by default", least);
 		cleanup_free char *right = text_format("%" PRId64, least + 60);
 		mend_key(doctor, timeouts[i].key, value->line,
 			 find_custom_line(reading->runner, RUNNER_CLEANUP), right);

@@ -17,22 +17,22 @@ const char *const RUNNER_STAGE_NAMES[RUNNER_STAGES] = {"config", "prepare", "run
 /* The keys of [[runners]] and its sub-tables that are of interest. */
 static const struct {
 	const char *path;
-	enum toml_kind kind;
+	json_type type;
 	size_t offset; /* of a struct runner_value in struct runner */
 } KEYS[] = {
-	{"runners.executor", TOML_STRING, OF_RUNNER(executor)},
-	{"runners.url", TOML_STRING, OF_RUNNER(url)},
-	{"runners.token", TOML_STRING, OF_RUNNER(token)},
-	{"runners.custom.config_exec", TOML_STRING, OF_RUNNER(exec[RUNNER_CONFIG])},
-	{"runners.custom.config_args", TOML_ARRAY, OF_RUNNER(arguments[RUNNER_CONFIG])},
-	{"runners.custom.prepare_exec", TOML_STRING, OF_RUNNER(exec[RUNNER_PREPARE])},
-	{"runners.custom.prepare_args", TOML_ARRAY, OF_RUNNER(arguments[RUNNER_PREPARE])},
-	{"runners.custom.run_exec", TOML_STRING, OF_RUNNER(exec[RUNNER_RUN])},
-	{"runners.custom.run_args", TOML_ARRAY, OF_RUNNER(arguments[RUNNER_RUN])},
-	{"runners.custom.cleanup_exec", TOML_STRING, OF_RUNNER(exec[RUNNER_CLEANUP])},
-	{"runners.custom.cleanup_args", TOML_ARRAY, OF_RUNNER(arguments[RUNNER_CLEANUP])},
-	{"runners.custom.graceful_kill_timeout", TOML_INTEGER, OF_RUNNER(graceful_kill_timeout)},
-	{"runners.custom.cleanup_exec_timeout", TOML_INTEGER, OF_RUNNER(cleanup_exec_timeout)},
+	{"runners.executor", JSON_STRING, OF_RUNNER(executor)},
+	{"runners.url", JSON_STRING, OF_RUNNER(url)},
+	{"runners.token", JSON_STRING, OF_RUNNER(token)},
+	{"runners.custom.config_exec", JSON_STRING, OF_RUNNER(exec[RUNNER_CONFIG])},
+	{"runners.custom.config_args", JSON_ARRAY, OF_RUNNER(arguments[RUNNER_CONFIG])},
+	{"runners.custom.prepare_exec", JSON_STRING, OF_RUNNER(exec[RUNNER_PREPARE])},
+	{"runners.custom.prepare_args", JSON_ARRAY, OF_RUNNER(arguments[RUNNER_PREPARE])},
+	{"runners.custom.run_exec", JSON_STRING, OF_RUNNER(exec[RUNNER_RUN])},
+	{"runners.custom.run_args", JSON_ARRAY, OF_RUNNER(arguments[RUNNER_RUN])},
+	{"runners.custom.cleanup_exec", JSON_STRING, OF_RUNNER(exec[RUNNER_CLEANUP])},
+	{"runners.custom.cleanup_args", JSON_ARRAY, OF_RUNNER(arguments[RUNNER_CLEANUP])},
+	{"runners.custom.graceful_kill_timeout", JSON_INTEGER, OF_RUNNER(graceful_kill_timeout)},
+	{"runners.custom.cleanup_exec_timeout", JSON_INTEGER, OF_RUNNER(cleanup_exec_timeout)},
 };
 
 #define KEY_COUNT (sizeof(KEYS) / sizeof(KEYS[0]))
@@ -50,24 +50,24 @@ static struct runner_value *place_of(const struct reading *reading, const struct
 			      entry->table[0] != '\0' ? "." : "", entry->key);
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return NULL;
-	if (strcmp(path, "shutdown_timeout") == 0 && entry->value.kind == TOML_INTEGER)
+	if (strcmp(path, "shutdown_timeout") == 0 && json_is_integer(entry->value))
 		return &reading->file->shutdown_timeout;
 	for (size_t i = 0; reading->runner != NULL && i < KEY_COUNT; i++)
-		if (strcmp(path, KEYS[i].path) == 0 && entry->value.kind == KEYS[i].kind)
+		if (strcmp(path, KEYS[i].path) == 0 && json_typeof(entry->value) == KEYS[i].type)
 			return (struct runner_value *)((char *)reading->runner + KEYS[i].offset);
 	return NULL;
 }
 
-static void take_entry(void *context, struct toml_entry *entry)
+static void take_entry(void *context, const struct toml_entry *entry)
 {
 	struct reading *reading = context;
 	struct runner_file *file = reading->file;
 	if (entry->key != NULL) {
-		struct runner_value *place = place_of(reading, entry);
+		struct runner_value *place = entry->value != NULL ? place_of(reading, entry) : NULL;
 		if (place == NULL)
 			return;
-		*place = (struct runner_value){.value = entry->value, .line = entry->line};
-		entry->value = (struct toml_value){.kind = TOML_INVALID};
+		*place = (struct runner_value){.value = json_incref(entry->value),
+					       .line = entry->line};
 	} else if (entry->is_element && strcmp(entry->table, "runners") == 0) {
 		reading->runner = file->count < RUNNERS_MAX ? &file->runners[file->count++] : NULL;
 		if (reading->runner != NULL)
@@ -112,8 +112,10 @@ void runner_file_free(struct runner_file *file)
 	for (size_t i = 0; i < file->count; i++)
 		for (size_t k = 0; k < KEY_COUNT; k++) {
 			char *runner = (char *)&file->runners[i];
-			toml_value_free(&((struct runner_value *)(runner + KEYS[k].offset))->value);
+			json_decref(((struct runner_value *)(runner + KEYS[k].offset))->value);
 		}
+	json_decref(file->shutdown_timeout.value);
+	file->shutdown_timeout.value = NULL;
 	file->count = 0;
 }
 
@@ -131,19 +133,19 @@ bool runner_is_ours(const struct runner *runner)
 
 const char *runner_string(const struct runner_value *value)
 {
-	return value->value.kind == TOML_STRING ? value->value.string : NULL;
+	return json_string_value(value->value);
 }
 
 struct runner_call runner_read_call(const struct runner_value *arguments)
 {
-	const struct string_list *list = &arguments->value.array;
+	const json_t *list = arguments->value;
 	struct runner_call call = {.no_auth = false};
-	for (size_t i = 0; i < list->count; i++) {
-		const char *item = list->items[i];
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *item = json_string_value(json_array_get(list, i));
 		if (strcmp(item, "--no-auth") == 0)
 			call.no_auth = true;
-		else if (strcmp(item, "--configuration") == 0 && i + 1 < list->count)
-			call.configuration = list->items[++i];
+		else if (strcmp(item, "--configuration") == 0 && i + 1 < json_array_size(list))
+			call.configuration = json_string_value(json_array_get(list, ++i));
 		else if (strncmp(item, "--configuration=", 16) == 0)
 			call.configuration = item + 16;
 		else if (call.stage == NULL && item[0] != '-')

@@ -6,10 +6,10 @@
 #ifndef JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
 #define JACAMAR_CORE_DOCTOR_RUNNER_FILE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/toml_value.h"
 #include "core/lib/error.h"
 
 enum runner_stage {
@@ -22,9 +22,9 @@ enum runner_stage {
 
 extern const char *const RUNNER_STAGE_NAMES[RUNNER_STAGES];
 
-/* A value and the line that sets it; the line is 0, and the kind TOML_INVALID, where none does. */
+/* A value and the line that sets it; the line is 0, and the value NULL, where none does. */
 struct runner_value {
-	struct toml_value value;
+	json_t *value;
 	size_t line;
 };
 

@@ -11,19 +11,20 @@ bool string_list_has(const struct string_list *list, const char *text)
 	return false;
 }
 
-bool string_list_append(struct string_list *list, char *string)
+bool string_list_add(struct string_list *list, const char *text)
 {
 	/* Grows at the powers of two, so that a long list costs few copies. */
-	if (string != NULL && (list->count & (list->count - 1)) == 0) {
+	if ((list->count & (list->count - 1)) == 0) {
 		size_t room = list->count > 0 ? 2 * list->count : 1;
 		char **items = reallocarray(list->items, room, sizeof(*items));
 		if (items == NULL)
 			return false;
 		list->items = items;
 	}
-	if (string != NULL)
-		list->items[list->count++] = string;
-	return string != NULL;
+	char *copy = strdup(text);
+	if (copy != NULL)
+		list->items[list->count++] = copy;
+	return copy != NULL;
 }
 
 void string_list_free(struct string_list *list)

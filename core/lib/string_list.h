@@ -15,8 +15,8 @@ struct string_list {
 /* True where one of the strings is `text`. */
 bool string_list_has(const struct string_list *list, const char *text);
 
-/* Takes `string`, which may be NULL: false, as where memory is short. The caller keeps it then. */
-bool string_list_append(struct string_list *list, char *string);
+/* Adds a copy of `text`. False where memory is short. */
+bool string_list_add(struct string_list *list, const char *text);
 
 /* Frees the strings, too. The list is empty then. */
 void string_list_free(struct string_list *list);

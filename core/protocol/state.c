@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "config/check.h"
-#include "config/schema.h"
+#include "config/store.h"
 #include "core/lib/json.h"
 #include "core/lib/text.h"
 
-#define STATE_VERSION 5
+#define STATE_VERSION 6
 
 /* No account has the largest id: the identity calls take it for "leave as it is". */
 #define ID_MOST INT64_C(0xfffffffe)
@@ -44,45 +44,6 @@ static const struct schema_row MEMBERS[] = {
 
 #define MEMBER_COUNT (sizeof(MEMBERS) / sizeof(MEMBERS[0]))
 
-static json_t *encode_list(const struct string_list *list)
-{
-	json_t *array = json_array();
-	for (size_t i = 0; i < list->count; i++) {
-		if (json_array_append_new(array, json_string(list->items[i])) == 0)
-			continue;
-		json_decref(array);
-		return NULL;
-	}
-	return array;
-}
-
-/* New JSON of one field; null where it is not set. */
-static json_t *encode_field(const struct schema_row *row, const void *field)
-{
-	const char *string;
-	const struct limit_setting *limit = field;
-
-	switch (row->type) {
-	case SCHEMA_STRING:
-	case SCHEMA_STRING_OR_INTEGER:
-		string = *(char *const *)field;
-		return string != NULL ? json_string(string) : json_null();
-	case SCHEMA_CHOICE:
-		return json_integer(*(const unsigned int *)field);
-	case SCHEMA_BOOLEAN:
-		return json_boolean(*(const bool *)field);
-	case SCHEMA_INTEGER:
-	case SCHEMA_DURATION:
-		return json_integer(*(const int64_t *)field);
-	case SCHEMA_LIST:
-	case SCHEMA_STRING_OR_LIST:
-		return encode_list(field);
-	case SCHEMA_LIMIT:
-		return limit->set ? json_integer(limit->value) : json_null();
-	}
-	return NULL;
-}
-
 /* The table of that name, made where it is missing; borrowed. */
 static json_t *table_of(json_t *root, const char *name)
 {
@@ -97,9 +58,8 @@ static int encode_rows(json_t *root, const struct schema_row *rows, size_t count
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct schema_row *row = &rows[i];
-		const void *field = (const char *)base + row->offset;
 		if (row->later && json_object_set_new(table_of(root, row->table), row->name,
-						      encode_field(row, field)) != 0)
+						      store_encode(base, row)) != 0)
 			return -1;
 	}
 	return 0;
@@ -135,64 +95,23 @@ static bool are_gids(const json_t *list)
 	return json_is_array(list) && json_array_size(list) <= ACCOUNT_GROUPS_MOST;
 }
 
-static bool is_fit(const struct schema_row *row, const char *string)
+/*
+ * False where the value is not what the row describes, or could be written otherwise: the state has
+ * only what state_encode makes of it. What is not set is null.
+ */
+static bool decode_field(const struct schema_row *row, const json_t *value, void *base)
 {
-	return string != NULL && (row->check == NULL || row->check(string) == NULL);
-}
-
-/* The strings stay the value's; the array of them is new. */
-static bool decode_list(const struct schema_row *row, const json_t *value, struct string_list *list)
-{
-	size_t size = json_array_size(value);
-	list->items = size > 0 ? calloc(size, sizeof(*list->items)) : NULL;
-	for (size_t i = 0; list->items != NULL && i < size; i++) {
-		const char *string = json_string_value(json_array_get(value, i));
-		if (!is_fit(row, string))
-			return false;
-		list->items[list->count++] = (char *)string;
-	}
-	return json_is_array(value) && list->count == size && (size > 0 || row->list == NULL);
-}
-
-static bool is_choice(const struct schema_row *row, json_int_t value)
-{
-	const struct schema_choice *choice = row->choices;
-	while (choice->name != NULL && choice->value != value)
-		choice++;
-	return choice->name != NULL || (!row->required && value == row->number);
-}
-
-/* Borrows from `value`. False where it is not what the row describes. */
-static bool decode_field(const struct schema_row *row, const json_t *value, void *field)
-{
-	json_int_t number = json_integer_value(value);
-	const char *string = json_string_value(value);
-	bool may_be_unset = !row->required && row->text == NULL;
-
-	switch (row->type) {
-	case SCHEMA_STRING:
-	case SCHEMA_STRING_OR_INTEGER:
-		*(const char **)field = string;
-		return json_is_null(value) ? may_be_unset : is_fit(row, string);
-	case SCHEMA_CHOICE:
-		*(unsigned int *)field = (unsigned int)number;
-		return json_is_integer(value) && is_choice(row, number);
-	case SCHEMA_BOOLEAN:
-		*(bool *)field = json_is_true(value);
-		return json_is_boolean(value);
-	case SCHEMA_INTEGER:
-	case SCHEMA_DURATION:
-		*(int64_t *)field = number;
-		return json_is_integer(value) && number >= row->minimum && number <= row->maximum;
-	case SCHEMA_LIST:
-	case SCHEMA_STRING_OR_LIST:
-		return decode_list(row, value, field);
-	case SCHEMA_LIMIT:
-		*(struct limit_setting *)field = (struct limit_setting){
-			.set = json_is_integer(value), .value = (int64_t)number};
-		return json_is_null(value) || (json_is_integer(value) && number >= row->minimum);
-	}
-	return false;
+	struct report report = {.path = ""};
+	if (value == NULL || (json_is_null(value) && row->required))
+		return false;
+	if (json_is_null(value))
+		report.out_of_memory = store_default(base, row) != 0;
+	else
+		store_value(base, row, value, 0, &report);
+	bool fits = report_is_clean(&report);
+	report_clear(&report);
+	json_auto_t *again = store_encode(base, row);
+	return fits && json_equal(value, again);
 }
 
 static int decode_rows(const json_t *root, const struct schema_row *rows, size_t count, void *base,
@@ -201,8 +120,7 @@ static int decode_rows(const json_t *root, const struct schema_row *rows, size_t
 	for (size_t i = 0; i < count; i++) {
 		const struct schema_row *row = &rows[i];
 		const json_t *table = json_object_get(root, row->table);
-		if (row->later && !decode_field(row, json_object_get(table, row->name),
-						(char *)base + row->offset))
+		if (row->later && !decode_field(row, json_object_get(table, row->name), base))
 			return error_set(err, ERROR_SYSTEM,
 					 "the job's state is damaged: %s.%s is missing or invalid",
 					 row->table, row->name);
@@ -303,11 +221,10 @@ int state_parse(const char *text, struct state *state, struct error *err)
 
 void state_free(struct state *state)
 {
-	for (size_t i = 0; state->root != NULL && i < SCHEMA_ROWS; i++) {
-		void *field = (char *)&state->settings + SCHEMA[i].offset;
-		if (SCHEMA[i].type == SCHEMA_LIST || SCHEMA[i].type == SCHEMA_STRING_OR_LIST)
-			free(((struct string_list *)field)->items);
-	}
+	for (size_t i = 0; state->root != NULL && i < SCHEMA_ROWS; i++)
+		store_release(&state->settings, &SCHEMA[i]);
+	for (size_t i = 0; state->root != NULL && i < MEMBER_COUNT; i++)
+		store_release(state, &MEMBERS[i]);
 	json_decref(state->root);
 	memset(state, 0, sizeof(*state));
 }

@@ -60,7 +60,10 @@ struct state {
 	/* Of config alone, for its records; it is not handed on. NULL: unknown. */
 	const struct applicant *applicant;
 
-	/* Owns the text of a state that was decoded; NULL in one that borrows everything. */
+	/*
+	 * Of a state that was decoded: its JSON; all texts are the state's own. NULL in one that
+	 * borrows everything.
+	 */
 	json_t *root;
 };
 

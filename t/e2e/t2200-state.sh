@@ -104,7 +104,7 @@ damaged 'a state with a limit that is none is refused' '."auth.limits".nofile = 
 damaged 'a state with an environment that is none is refused' '.auth.downscope_env = [1]' "the job's state is damaged"
 damaged 'a state without a setting is refused' 'del(.auth.no_new_privs)' "the job's state is damaged: auth.no_new_privs"
 damaged 'a state with a member that is not known is refused' '.auth.more = true' "the job's state is damaged"
-for text in '' '{' '[]' 'null' '{"version":5}' 'root'; do
+for text in '' '{' '[]' 'null' '{"version":6}' 'root'; do
 	check "'$text' is no state" 'refuses_run "the job'"'"'s state is" env JACAMAR_CI_STATE="$text"'
 done
 twice=$(sed 's/"uid":/"uid":0,"uid":/' "$box/state")

@@ -147,7 +147,7 @@ reads 'indented keys, comments, lists over many lines, CRLF and dotted keys are 
 	  downscope = \"$downscope\"
 	  limits.nofile = 1_024"
 check 'such keys have their values' '[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson |
-	\"\(.general.kill_timeout) \(.[\"auth.limits\"].nofile)\"" "$box/answer")" = "90000 1024" ] || { cat "$box/answer"; false; }'
+	\"\(.general.kill_timeout) \(.[\"auth.limits\"].nofile)\"" "$box/answer")" = "1m30s 1024" ] || { cat "$box/answer"; false; }'
 
 refuses 'an unknown key is refused, with its line and the nearest name' "$base
 kill_timeuot = \"90s\"

@@ -135,7 +135,7 @@ cp "$box/first.toml" "$box/job.toml"
 sed -i "s|^	tls_ca_file.*|	jwks_file = '$box/keys.json'|; s|'MINE'|['SITE_ID_TOKEN']|; s|memlock.*|memlock = 65536|" \
 	"$box/job.toml"
 check 'a job finds the same in both' '
-	state_with "$box/job.toml" >"$box/was" && grep 90000 "$box/was" &&
+	state_with "$box/job.toml" >"$box/was" && grep 1m30s "$box/was" &&
 	content "$(cat "$box/job.toml")" && good "$usr" "$jacamar" config --check "$file" && cp "$box/out" "$box/shown.toml" &&
 	state_with "$box/shown.toml" >"$box/is" && diff "$box/was" "$box/is"'
 

@@ -50,7 +50,7 @@ START_TEST(each_runner_has_its_own_commands)
 					 "    ]\n"
 					 "    graceful_kill_timeout = 1_80\n");
 	ck_assert_uint_eq(file->count, 2);
-	ck_assert_int_eq(file->shutdown_timeout.value.integer, 300);
+	ck_assert_int_eq(json_integer_value(file->shutdown_timeout.value), 300);
 	ck_assert_uint_eq(file->shutdown_timeout.line, 2);
 	ck_assert_str_eq(runner_string(&file->runners[0].executor), "shell");
 	ck_assert_ptr_null(runner_string(&file->runners[0].exec[RUNNER_CONFIG]));
@@ -60,9 +60,10 @@ START_TEST(each_runner_has_its_own_commands)
 	ck_assert_str_eq(runner_string(&two->exec[RUNNER_CONFIG]), "/opt/jacamar/bin/jacamar-auth");
 	ck_assert_uint_eq(two->exec[RUNNER_CONFIG].line, 9);
 	ck_assert_uint_eq(two->arguments[RUNNER_CONFIG].line, 10);
-	ck_assert_uint_eq(two->arguments[RUNNER_CONFIG].value.array.count, 3);
-	ck_assert_str_eq(two->arguments[RUNNER_CONFIG].value.array.items[2], "/etc/x.toml");
-	ck_assert_int_eq(two->graceful_kill_timeout.value.integer, 180);
+	ck_assert_uint_eq(json_array_size(two->arguments[RUNNER_CONFIG].value), 3);
+	ck_assert_str_eq(json_string_value(json_array_get(two->arguments[RUNNER_CONFIG].value, 2)),
+			 "/etc/x.toml");
+	ck_assert_int_eq(json_integer_value(two->graceful_kill_timeout.value), 180);
 	ck_assert_uint_eq(two->graceful_kill_timeout.line, 13);
 	release(file);
 }

@@ -11,9 +11,11 @@
 Suite *toml_suite(void);
 
 /* Writes an entry as `[table]` or `table.key=value`, each ended by a semicolon. */
-static void write_entry(void *context, struct toml_entry *entry)
+static void write_entry(void *context, const struct toml_entry *entry)
 {
-	const struct toml_value *value = &entry->value;
+	const json_t *value = entry->value;
+	size_t index;
+	json_t *item;
 	FILE *out = context;
 
 	if (entry->key == NULL) {
@@ -21,16 +23,16 @@ static void write_entry(void *context, struct toml_entry *entry)
 		return;
 	}
 	fprintf(out, "%s%s%s=", entry->table, *entry->table != '\0' ? "." : "", entry->key);
-	if (value->kind == TOML_STRING)
-		fprintf(out, "<%s>", value->string);
-	if (value->kind == TOML_INTEGER)
-		fprintf(out, "%lld", (long long)value->integer);
-	if (value->kind == TOML_BOOLEAN)
-		fprintf(out, "%s", value->boolean ? "true" : "false");
-	for (size_t i = 0; i < value->array.count; i++)
-		fprintf(out, "<%s>", value->array.items[i]);
-	if (value->kind == TOML_ARRAY)
-		fprintf(out, "#%zu", value->array.count);
+	if (json_is_string(value))
+		fprintf(out, "<%s>", json_string_value(value));
+	if (json_is_integer(value))
+		fprintf(out, "%lld", (long long)json_integer_value(value));
+	if (json_is_boolean(value))
+		fprintf(out, "%s", json_is_true(value) ? "true" : "false");
+	json_array_foreach (value, index, item)
+		fprintf(out, "<%s>", json_string_value(item));
+	if (json_is_array(value))
+		fprintf(out, "#%zu", json_array_size(value));
 	fprintf(out, ";");
 }
 
