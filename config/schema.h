@@ -41,7 +41,9 @@ struct schema_row {
 	bool later; /* stages after config need it, too: core/protocol/state.c hands it on */
 	value_check *check;
 	const struct schema_choice *choices;
-	/* Of an integer, or of a duration in milliseconds. A list with a minimum may not be empty.
+	/*
+	 * Of an integer. Of a duration, the minimum in milliseconds: duration.h has the maximum. A
+	 * list with a minimum may not be empty.
 	 */
 	int64_t minimum, maximum;
 

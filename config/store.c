@@ -85,8 +85,6 @@ static const char *store_duration(struct storing *storing)
 	const char *rule = parse_duration(json_string_value(storing->value), &milliseconds);
 	if (rule == NULL && milliseconds < storing->row->minimum)
 		rule = "must be longer";
-	if (rule == NULL && milliseconds > storing->row->maximum)
-		rule = "must be shorter";
 	*(int64_t *)storing->field = milliseconds;
 	return rule;
 }

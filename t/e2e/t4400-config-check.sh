@@ -533,10 +533,18 @@ manual=$top/man/jacamar-config.toml.5
 
 # All three lists have a key a line: table, name, type and default, with tabs between.
 
+# A row of schema.c may begin with a macro for its table, name, type and field.
+sed -E '
+	s/\{KEY\(([a-z.]+), ([a-z_0-9]+), (SCHEMA_[A-Z_]+)\)/{"\1", "\2", \3, FIELD(\1.\2)/
+	s/\{DURATION\(([a-z.]+), ([a-z_]+)\)/{"\1", "\2", SCHEMA_DURATION, FIELD(\1.\2_ms)/
+	s/\{LIMIT\(("[a-z]+"), ([A-Z_]+)\)/{"auth.limits", \1, SCHEMA_LIMIT, FIELD(auth.limits[\2]), .later = true/
+	s/\{CGROUP\(("[a-z_]+"), ([a-zA-Z_]+\[[A-Z_]+\])\)/{"auth.cgroup", \1, SCHEMA_STRING_OR_INTEGER, FIELD(auth.cgroup.\2), .later = true/
+	s/\{RULE_KEY\(([a-z_]+), (SCHEMA_[A-Z_]+)\)/{"auth.rule", "\1", \2/' "$top/config/schema.c" >"$box/schema.c"
+
 # schema_keys: what config/schema.c has. The default is only known to be required or not.
 schema_keys() {
 	awk '/^const struct schema_row [A-Z_]*SCHEMA/ {inside = 1; next} /^};/ {inside = 0} inside' \
-		"$top/config/schema.c" | tr '\n' ' ' | sed 's/{"/\n&/g' | awk '
+		"$box/schema.c" | tr '\n' ' ' | sed 's/{"/\n&/g' | awk '
 		BEGIN {
 			type["SCHEMA_CHOICE"] = type["SCHEMA_STRING"] = "string"
 			type["SCHEMA_LIST"] = type["SCHEMA_STRING_OR_LIST"] = "array"
@@ -649,7 +657,7 @@ done
 not_handed_on() {
 	for member in "$@"; do
 		awk -v RS='},' -v field="FIELD($member)" -v member="$member" \
-			'index($0, field) && !/\.later = true/ {print member}' "$top/config/schema.c"
+			'index($0, field) && !/\.later = true/ {print member}' "$box/schema.c"
 	done
 }
 check 'each setting that is read from the state of a job is handed on by config' '
@@ -659,7 +667,7 @@ check 'each setting that is read from the state of a job is handed on by config'
 check 'each key that an error is about is there' '
 	grep -hA4 "error_set_key(" "$top"/core/*/*.c "$top"/applets/*.c | grep -Eo "\"(general|auth|batch)[a-z._]*\.[a-z_0-9-]+\"" |
 		tr -d \" | sort -u >"$box/about" && [ "$(wc -l <"$box/about")" -ge 20 ] && while read -r key; do
-		grep -qF "{\"${key%.*}\", \"${key##*.}\"," "$top/config/schema.c" || { echo "$key"; exit 1; }
+		grep -qF "{\"${key%.*}\", \"${key##*.}\"," "$box/schema.c" || { echo "$key"; exit 1; }
 	done <"$box/about"'
 # missing_sections PAGE: those that the page refers to, but does not have.
 missing_sections() {
