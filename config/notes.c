@@ -20,71 +20,57 @@ static bool nobody_is_known(const struct settings *settings)
 	return !rules_need_token(settings);
 }
 
-static bool no_script_is_asked(const struct settings *settings)
-{
-	return settings->auth.runas.validation_script == NULL;
-}
-
-static bool no_call_is_blocked(const struct settings *settings)
-{
-	return settings->auth.seccomp.block_calls.count == 0;
-}
-
-static bool no_container_is_run(const struct settings *settings)
-{
-	return settings->general.container.runtime == CONTAINER_NONE;
-}
-
-static bool log_is_off(const struct settings *settings)
-{
-	return !settings->auth.logging.enabled;
-}
-
 static const char NO_CHANGE[] = "all jobs run as the service account";
+static const char NO_SCRIPT[] = "no script of auth.runas is asked";
 static const char LOG_OFF[] = "auth.logging.enabled is false";
 static const char BUILDS[] =
 	"a runner has one directory for each job that it runs at the same time, and no more";
 
+/* A key without effect: always, or without another key, or if something is true. */
 static const struct {
 	const char *key;
-	bool (*applies)(const struct settings *settings); /* NULL: always */
 	const char *why;
+	const char *without; /* the other key; NULL: none */
+	bool (*applies)(const struct settings *settings);
 } IDLE[] = {
-	{"auth.shell_allowlist", no_account_changes, NO_CHANGE},
-	{"auth.min_uid", no_account_changes, NO_CHANGE},
-	{"auth.allow_bot_accounts", nobody_is_known,
-	 "no rule asks for a token, so a bot need not show one"},
-	{"auth.allow_fork_pipelines", nobody_is_known,
-	 "no rule asks for a token, which would say whose code it is"},
-	{"auth.lists_pre_validation", no_script_is_asked, "no script of auth.runas is asked"},
-	{"auth.max_env_chars", NULL, "no data of a job is passed in the environment"},
-	{"auth.jwt_exp_delay", NULL, "the token is read once, before the job begins"},
-	{"auth.logging.level", log_is_off, LOG_OFF},
-	{"auth.logging.location", log_is_off, LOG_OFF},
-	{"auth.logging.network", log_is_off, LOG_OFF},
-	{"auth.logging.address", log_is_off, LOG_OFF},
-	{"auth.enabled", NULL, "jacamar-auth always checks who may run jobs"},
-	{"auth.seccomp.tty_rules", NULL, "the default filter has those rules"},
-	{"auth.seccomp.disable_no_new_privs", NULL, "filters cannot do without no_new_privs"},
-	{"auth.seccomp.error_num_block_actions", no_call_is_blocked, "no block_calls are set"},
-	{"auth.runas.validation_env", no_script_is_asked, "no script of auth.runas is asked"},
-	{"general.container.pull", no_container_is_run, "general.container.runtime is not set"},
-	{"general.variable_data_dir", NULL, "a $NAME in data_dir is always resolved"},
-	{"general.limit_build_dir", NULL, BUILDS},
-	{"general.max_build_dir", NULL, BUILDS},
-	{"general.uncap_build_dir_cleanup", NULL, BUILDS},
-	{"general.user_enabled_limit", NULL, BUILDS},
-	{"general.file_lock_debug", NULL, BUILDS},
-	{"batch.ff_slurm_sacct", NULL, "the script itself reports its exit code"},
-	{"batch.lsf_job_cancellation", NULL, "a cancelled job is always removed from the queue"},
-	{"batch.disable_name_prefix", NULL, "SCHEDULER_JOB_PREFIX is not read"},
+	{"auth.shell_allowlist", NO_CHANGE, .applies = no_account_changes},
+	{"auth.min_uid", NO_CHANGE, .applies = no_account_changes},
+	{"auth.allow_bot_accounts", "no rule asks for a token, so a bot need not show one",
+	 .applies = nobody_is_known},
+	{"auth.allow_fork_pipelines", "no rule asks for a token, which would say whose code it is",
+	 .applies = nobody_is_known},
+	{"auth.lists_pre_validation", NO_SCRIPT, .without = "auth.runas.validation_script"},
+	{"auth.max_env_chars", .why = "no data of a job is passed in the environment"},
+	{"auth.jwt_exp_delay", .why = "the token is read once, before the job begins"},
+	{"auth.logging.level", LOG_OFF, .without = "auth.logging.enabled"},
+	{"auth.logging.location", LOG_OFF, .without = "auth.logging.enabled"},
+	{"auth.logging.network", LOG_OFF, .without = "auth.logging.enabled"},
+	{"auth.logging.address", LOG_OFF, .without = "auth.logging.enabled"},
+	{"auth.enabled", .why = "jacamar-auth always checks who may run jobs"},
+	{"auth.seccomp.tty_rules", .why = "the default filter has those rules"},
+	{"auth.seccomp.disable_no_new_privs", .why = "filters cannot do without no_new_privs"},
+	{"auth.seccomp.error_num_block_actions", "no block_calls are set",
+	 .without = "auth.seccomp.block_calls"},
+	{"auth.runas.validation_env", NO_SCRIPT, .without = "auth.runas.validation_script"},
+	{"general.container.pull", "general.container.runtime is not set",
+	 .without = "general.container.runtime"},
+	{"general.variable_data_dir", .why = "a $NAME in data_dir is always resolved"},
+	{"general.limit_build_dir", .why = BUILDS},
+	{"general.max_build_dir", .why = BUILDS},
+	{"general.uncap_build_dir_cleanup", .why = BUILDS},
+	{"general.user_enabled_limit", .why = BUILDS},
+	{"general.file_lock_debug", .why = BUILDS},
+	{"batch.ff_slurm_sacct", .why = "the script itself reports its exit code"},
+	{"batch.lsf_job_cancellation", .why = "a cancelled job is always removed from the queue"},
+	{"batch.disable_name_prefix", .why = "SCHEDULER_JOB_PREFIX is not read"},
 };
 
 const char *rules_idle(const struct settings *settings, const struct schema_row *row)
 {
 	for (size_t i = 0; i < sizeof(IDLE) / sizeof(IDLE[0]); i++) {
 		if (schema_find_key(IDLE[i].key) == row &&
-		    (IDLE[i].applies == NULL || IDLE[i].applies(settings)))
+		    (IDLE[i].applies == NULL || IDLE[i].applies(settings)) &&
+		    (IDLE[i].without == NULL || !rules_is_set(settings, IDLE[i].without)))
 			return IDLE[i].why;
 	}
 	return NULL;

@@ -24,11 +24,6 @@ struct rule {
 	const char *advice;
 };
 
-static size_t line_of(const struct settings *settings, const char *key)
-{
-	return settings->lines[schema_find_key(key) - SCHEMA];
-}
-
 static bool logs_to_file(const struct settings *settings)
 {
 	const char *location = settings->auth.logging.location;
@@ -63,7 +58,7 @@ static bool filters_calls(const struct settings *settings)
 /* A filter needs no_new_privs, which is set with it, but not against the file's own words. */
 static bool keeps_privileges(const struct settings *settings)
 {
-	return filters_calls(settings) && line_of(settings, "auth.no_new_privs") != 0;
+	return filters_calls(settings) && schema_line(settings, "auth.no_new_privs") != 0;
 }
 
 static bool is_switched_off(const struct settings *settings)
@@ -222,14 +217,13 @@ void rules_complete(struct settings *settings)
 	if (asks_for_filters(settings))
 		settings->auth.no_new_privs = true;
 	if (settings->general.static_builds_dir &&
-	    line_of(settings, "general.static_builds_days") == 0)
+	    schema_line(settings, "general.static_builds_days") == 0)
 		settings->general.static_builds_days = STATIC_BUILDS_DAYS;
 }
 
 #define RULE_COUNT (sizeof(RULES) / sizeof(RULES[0]))
 
-/* A boolean that is false and an empty list count as not set. */
-static bool is_set(const struct settings *settings, const char *key)
+bool rules_is_set(const struct settings *settings, const char *key)
 {
 	const struct schema_row *row = schema_find_key(key);
 	const void *field = (const char *)settings + row->offset;
@@ -238,22 +232,22 @@ static bool is_set(const struct settings *settings, const char *key)
 		return *(const bool *)field;
 	if (row->type == SCHEMA_LIST)
 		return ((const struct string_list *)field)->count > 0;
-	return line_of(settings, key) != 0;
+	return schema_line(settings, key) != 0;
 }
 
 static bool is_broken(const struct rule *rule, const struct settings *settings)
 {
 	if (rule->relation == IS_WRONG)
-		return line_of(settings, rule->key) != 0 && rule->applies(settings);
-	return is_set(settings, rule->key) &&
-	       is_set(settings, rule->other) == (rule->relation == EXCLUDES) &&
+		return schema_line(settings, rule->key) != 0 && rule->applies(settings);
+	return rules_is_set(settings, rule->key) &&
+	       rules_is_set(settings, rule->other) == (rule->relation == EXCLUDES) &&
 	       (rule->applies == NULL || rule->applies(settings));
 }
 
 static void report_rule(const struct rule *rule, const struct settings *settings,
 			struct report *report)
 {
-	size_t line = line_of(settings, rule->key);
+	size_t line = schema_line(settings, rule->key);
 
 	if (rule->relation == IS_WRONG)
 		report_add(report, line, "%s %s", rule->key, rule->advice);
@@ -261,7 +255,7 @@ static void report_rule(const struct rule *rule, const struct settings *settings
 		report_add(report, line, "%s needs %s: %s", rule->key, rule->other, rule->advice);
 	else
 		report_add(report, line, "%s conflicts with %s on line %zu: %s", rule->key,
-			   rule->other, line_of(settings, rule->other), rule->advice);
+			   rule->other, schema_line(settings, rule->other), rule->advice);
 }
 
 void rules_check(const struct settings *settings, struct report *report)
@@ -271,7 +265,7 @@ void rules_check(const struct settings *settings, struct report *report)
 	/* All are checked before one is reported: one line may break two rules. */
 	for (size_t i = 0; i < RULE_COUNT; i++)
 		broken[i] = is_broken(&RULES[i], settings) &&
-			    !report_has_line(report, line_of(settings, RULES[i].key));
+			    !report_has_line(report, schema_line(settings, RULES[i].key));
 	for (size_t i = 0; i < RULE_COUNT; i++) {
 		if (broken[i])
 			report_rule(&RULES[i], settings, report);

@@ -4,6 +4,8 @@
 #ifndef JACAMAR_CONFIG_RULES_H
 #define JACAMAR_CONFIG_RULES_H
 
+#include <stdbool.h>
+
 #include "config/report.h"
 #include "config/schema.h"
 #include "config/settings.h"
@@ -28,6 +30,9 @@ void rules_complete(struct settings *settings);
 /* Writes what an administrator should know about the value of the key of `row`; "" if nothing. */
 void rules_note(const struct settings *settings, const struct schema_row *row,
 		char note[RULES_NOTE_SIZE]);
+
+/* True if the file sets the key, to something else than false or an empty list. */
+bool rules_is_set(const struct settings *settings, const char *key);
 
 /* True if jobs need a token, because a setting needs a proven identity. */
 bool rules_need_token(const struct settings *settings);

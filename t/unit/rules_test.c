@@ -367,8 +367,10 @@ static const struct {
 START_TEST(what_is_without_effect_is_known)
 {
 	struct settings settings = {.auth.downscope = EFFECTS[_i].downscope};
-	if (EFFECTS[_i].script)
+	if (EFFECTS[_i].script) {
 		settings.auth.runas.validation_script = (char *)"/script";
+		settings.lines[schema_find_key("auth.runas.validation_script") - SCHEMA] = 1;
+	}
 	settings.auth.user_blocklist.count = EFFECTS[_i].list;
 	const struct schema_row *row = schema_find(EFFECTS[_i].table, EFFECTS[_i].key);
 	ck_assert_ptr_nonnull(row);
