@@ -13,7 +13,6 @@
 
 #include "config/schema.h"
 #include "config/settings.h"
-#include "config/show.h"
 #include "core/executor/arguments.h"
 #include "core/lib/account.h"
 #include "core/lib/io.h"

@@ -57,4 +57,14 @@ bool project_glob_matches(const char *glob, const char *path);
 /* Reads "FIRST-LAST", two uids, and returns like the checks. */
 const char *parse_uid_range(const char *text, uid_t *first, uid_t *last);
 
+/* The longest duration: a week, which poll(2) can wait for. */
+#define DURATION_MAX_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+/*
+ * Reads a duration as Go's time.ParseDuration does ("90s", "1m30s", "1.5h", "500ms", "0"), and
+ * returns like the checks. It must not be negative, not be longer than a week, and be a whole
+ * number of milliseconds.
+ */
+const char *parse_duration(const char *text, int64_t *milliseconds);
+
 #endif

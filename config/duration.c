@@ -1,4 +1,4 @@
-#include "config/duration.h"
+#include "config/check.h"
 
 #include <stdbool.h>
 #include <string.h>

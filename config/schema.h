@@ -42,7 +42,7 @@ struct schema_row {
 	value_check *check;
 	const struct schema_choice *choices;
 	/*
-	 * Of an integer. Of a duration, the minimum in milliseconds: duration.h has the maximum. A
+	 * Of an integer. Of a duration, the minimum in milliseconds: check.h has the maximum. A
 	 * list with a minimum may not be empty.
 	 */
 	int64_t minimum, maximum;

@@ -254,4 +254,12 @@ struct settings *settings_parse(const char *path, const char *text, size_t size,
 /* Frees all that settings_load returned; NULL is allowed. */
 void settings_free(struct settings *settings);
 
+/*
+ * All settings, in the order of the schema, as a file that gives the same settings when it is read.
+ * A comment after each names the line that sets it, or says that it is the default; keys without a
+ * value are comments. The text is ASCII; other characters are escaped. The caller frees it; NULL
+ * if memory is short.
+ */
+char *show_settings(const struct settings *settings);
+
 #endif

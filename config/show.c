@@ -1,4 +1,4 @@
-#include "config/show.h"
+#include "config/settings.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/duration.h"
 #include "core/lib/text.h"
 
 /* The text of LIMIT_UNLIMITED. */

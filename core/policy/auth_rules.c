@@ -1,4 +1,4 @@
-#include "core/policy/auth_rules.h"
+#include "core/policy/policy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

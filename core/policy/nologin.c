@@ -1,11 +1,11 @@
-#include "core/policy/nologin.h"
+#include "core/policy/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
 #include "core/lib/io.h"
 
-const char *nologin_file(char *text, size_t size)
+const char *policy_nologin_file(char *text, size_t size)
 {
 	static const char *const files[] = {"/var/run/nologin", "/etc/nologin"};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

@@ -7,12 +7,10 @@
 #include "core/identity/machine_account.h"
 #include "core/lib/io.h"
 #include "core/lib/text.h"
-#include "core/policy/auth_rules.h"
-#include "core/policy/nologin.h"
 #include "core/privilege/confined_uids.h"
 
 const struct policy_sources POLICY_SOURCES = {account_by_name, account_groups, runas_ask,
-					      nologin_file};
+					      policy_nologin_file};
 
 int policy_check_nologin(struct applicant *applicant, struct error *err)
 {

@@ -27,10 +27,17 @@ struct policy_sources {
 		      struct error *err);
 	int (*runas)(const struct runas_settings *settings, const struct runas_question *question,
 		     struct runas_answer *answer, struct error *err);
-	const char *(*nologin)(char *text, size_t size); /* nologin_file() */
+	const char *(*nologin)(char *text, size_t size); /* policy_nologin_file() */
 };
 
 extern const struct policy_sources POLICY_SOURCES;
+
+/*
+ * The first file of nologin(5) that exists, in pam_nologin(8)'s order; NULL if none does. Such a
+ * file closes a host to logins, during maintenance or a shutdown. Its contents go to `text`, as one
+ * line of at most `size` bytes.
+ */
+const char *policy_nologin_file(char *text, size_t size);
 
 /* One job's request to run, and what the rules have found out about it. */
 struct applicant {
@@ -80,7 +87,7 @@ extern const size_t POLICY_RULE_COUNT;
  */
 int policy_apply(struct applicant *applicant, struct error *err);
 
-/* Single rules, for doctor. */
+/* Single rules, for doctor, and of other files. */
 
 int policy_check_nologin(struct applicant *applicant, struct error *err);
 
@@ -91,6 +98,16 @@ int policy_check_nologin(struct applicant *applicant, struct error *err);
 int policy_check_lists(struct applicant *applicant, struct error *err);
 
 int policy_check_shell(struct applicant *applicant, struct error *err);
+
+/*
+ * The site's rules on the claims of id tokens, [[auth.rule]]: the first one that matches a job
+ * allows or denies it. Called once the name of the person's account is known, and before a RunAs
+ * script is asked.
+ *
+ * Whether a token without a claim would meet a condition is not known. Such a rule does not allow
+ * the job; if it denies jobs, and all else matches, the job is refused.
+ */
+int policy_check_auth_rules(struct applicant *applicant, struct error *err);
 
 /*
  * For the rules: looks up the account that the lists judge, and its groups, unless that was done

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "config/settings.h"
-#include "config/show.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,8 +9,7 @@
 #include "config/check.h"
 #include "config/schema.h"
 #include "config/settings.h"
-#include "config/show.h"
-#include "core/policy/auth_rules.h"
+#include "core/policy/policy.h"
 #include "t/unit/suites.h"
 
 static const struct {

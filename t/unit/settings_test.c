@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/duration.h"
+#include "config/check.h"
 #include "config/schema.h"
 #include "config/settings.h"
 

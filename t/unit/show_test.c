@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/duration.h"
+#include "config/check.h"
 #include "config/schema.h"
-#include "config/show.h"
+#include "config/settings.h"
 #include "t/unit/suites.h"
 
 #define GENERAL "[general]\nexecutor = \"shell\"\ndata_dir = \"$HOME\"\n"
