@@ -3,15 +3,14 @@
 json_t *jwks_parse(const char *bytes, size_t size, struct error *err)
 {
 	json_error_t where;
-	json_t *set = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
+	json_auto_t *set = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &where);
 	if (set == NULL)
 		error_set(err, ERROR_SYSTEM, "the key set is not JSON: %s at line %d", where.text,
 			  where.line);
 	else if (!json_is_array(json_object_get(set, "keys")))
 		error_set(err, ERROR_SYSTEM, "the key set has no array \"keys\"");
 	else
-		return set;
-	json_decref(set);
+		return json_incref(set);
 	return NULL;
 }
 

@@ -50,31 +50,25 @@ static json_t *decode_object(const struct jose_library *jose, const json_t *part
 	size_t size = jose->b64_dec(part, bytes, most);
 	if (size == SIZE_MAX || size > most)
 		return NULL;
-	json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
-	if (!json_is_object(object)) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	json_auto_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
+	return json_is_object(object) ? json_incref(object) : NULL;
 }
 
 /* Splits "header.payload.signature" into a flattened JWS. */
 static json_t *split(const char *text)
 {
 	static const char *const names[] = {"protected", "payload", "signature"};
-	json_t *jws = json_object();
+	json_auto_t *jws = json_object();
 
 	for (size_t i = 0; i < 3; i++) {
 		size_t length = strspn(text, TEXT_WORD);
 		bool ended = i == 2 ? text[length] == '\0' : text[length] == '.';
 		if (length == 0 || !ended ||
-		    json_object_set_new(jws, names[i], json_stringn(text, length)) != 0) {
-			json_decref(jws);
+		    json_object_set_new(jws, names[i], json_stringn(text, length)) != 0)
 			return NULL;
-		}
 		text += length + 1;
 	}
-	return jws;
+	return json_incref(jws);
 }
 
 int jwt_parse(const struct jose_library *jose, const char *text, struct jwt *token,

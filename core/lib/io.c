@@ -76,7 +76,7 @@ char *io_read_to_end(int fd, size_t most, size_t *size)
 /* Before Linux 5.9 there is no close_range(2); /proc lists the open descriptors. */
 static int close_listed(int first, struct error *err)
 {
-	DIR *listing = opendir("/proc/self/fd");
+	cleanup_listing DIR *listing = opendir("/proc/self/fd");
 	if (listing == NULL)
 		return error_errno(err, ERROR_SYSTEM,
 				   "cannot list the open files in /proc/self/fd");
@@ -87,7 +87,6 @@ static int close_listed(int first, struct error *err)
 		    (int)fd != dirfd(listing))
 			close((int)fd);
 	}
-	closedir(listing);
 	return 0;
 }
 

@@ -76,7 +76,7 @@ static int open_checked(const char *path, const char *sha256, struct error *err)
 static json_t *environment_of_script(const struct string_list *settings,
 				     const struct runas_question *question, struct error *err)
 {
-	json_t *list = environment_of_login(question->service);
+	json_auto_t *list = environment_of_login(question->service);
 	char scoped[64] = "JOB_SCOPED_USER_ID=";
 	size_t length = strlen(scoped);
 	if (question->scoped_user_id != 0)
@@ -87,10 +87,9 @@ static json_t *environment_of_script(const struct string_list *settings,
 		set = environment_set(list, settings->items[i]) == 0;
 	set = set && environment_set(list, scoped) == 0;
 	if (set && claims_to_environment(question->claims, list, err) == 0)
-		return list;
+		return json_incref(list);
 	if (!set)
 		error_set(err, ERROR_SYSTEM, "out of memory");
-	json_decref(list);
 	return NULL;
 }
 

@@ -37,7 +37,7 @@ static bool is_locale(const char *variable)
 
 json_t *environment_of_login(const struct account *account)
 {
-	json_t *list = json_array();
+	json_auto_t *list = json_array();
 	int failed = add(list, "HOME", account->home) | add(list, "USER", account->name) |
 		     add(list, "LOGNAME", account->name) | add(list, "SHELL", account->shell) |
 		     add(list, "PATH", DEFAULT_PATH);
@@ -46,11 +46,7 @@ json_t *environment_of_login(const struct account *account)
 	for (char **variable = environ; *variable != NULL; variable++)
 		if (is_locale(*variable))
 			json_array_append_new(list, json_string(*variable));
-	if (failed != 0) {
-		json_decref(list);
-		return NULL;
-	}
-	return list;
+	return failed == 0 ? json_incref(list) : NULL;
 }
 
 int environment_set(json_t *list, const char *setting)
@@ -68,7 +64,7 @@ int environment_set(json_t *list, const char *setting)
 json_t *environment_of_user(const struct account *account, const struct string_list *names,
 			    const struct string_list *settings, const char *cookie)
 {
-	json_t *list = environment_of_login(account);
+	json_auto_t *list = environment_of_login(account);
 	int failed = add(list, ENVIRONMENT_COOKIE, cookie);
 	for (size_t i = 0; i < names->count; i++) {
 		const char *value = getenv(names->items[i]);
@@ -77,11 +73,7 @@ json_t *environment_of_user(const struct account *account, const struct string_l
 	}
 	for (size_t i = 0; i < settings->count; i++)
 		failed |= environment_set(list, settings->items[i]);
-	if (failed != 0) {
-		json_decref(list);
-		return NULL;
-	}
-	return list;
+	return failed == 0 ? json_incref(list) : NULL;
 }
 
 char **environment_vector(const json_t *environment)

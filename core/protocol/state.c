@@ -68,16 +68,14 @@ static int encode_rows(json_t *root, const struct schema_row *rows, size_t count
 json_t *state_encode(const struct state *state)
 {
 	const struct account *account = &state->account;
-	json_t *root = json_pack("{s:i,s:{s:s,s:I,s:I,s:s,s:s,s:o},s:o}", "version", STATE_VERSION,
-				 "account", "name", account->name, "uid", (json_int_t)account->uid,
-				 "gid", (json_int_t)account->gid, "home", account->home, "shell",
-				 account->shell, "groups", json_deep_copy(state->groups), "filters",
-				 json_deep_copy(state->filters));
-	if (encode_rows(root, MEMBERS, MEMBER_COUNT, state) == 0 &&
-	    encode_rows(root, SCHEMA, SCHEMA_ROWS, &state->settings) == 0)
-		return root;
-	json_decref(root);
-	return NULL;
+	json_auto_t *root = json_pack(
+		"{s:i,s:{s:s,s:I,s:I,s:s,s:s,s:o},s:o}", "version", STATE_VERSION, "account",
+		"name", account->name, "uid", (json_int_t)account->uid, "gid",
+		(json_int_t)account->gid, "home", account->home, "shell", account->shell, "groups",
+		json_deep_copy(state->groups), "filters", json_deep_copy(state->filters));
+	bool whole = encode_rows(root, MEMBERS, MEMBER_COUNT, state) == 0 &&
+		     encode_rows(root, SCHEMA, SCHEMA_ROWS, &state->settings) == 0;
+	return whole ? json_incref(root) : NULL;
 }
 
 /* In ascending order, as struct account_groups has them. */
