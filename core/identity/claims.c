@@ -52,13 +52,6 @@ static const struct row {
 
 #define ROW_COUNT (sizeof(ROWS) / sizeof(ROWS[0]))
 
-static bool copy_text(const json_t *object, const char *name, char *out, size_t size)
-{
-	const json_t *value = json_object_get(object, name);
-	out[0] = '\0';
-	return value == NULL || json_is_null(value) || json_copy_string(object, name, out, size);
-}
-
 static bool copy_claim(const json_t *said, const struct row *row, void *out)
 {
 	const json_t *value = json_object_get(said, row->claim);
@@ -66,7 +59,8 @@ static bool copy_claim(const json_t *said, const struct row *row, void *out)
 		return json_optional_id(said, row->claim, out);
 	if (row->kind == FLAG && json_is_boolean(value))
 		return text_copy(out, row->size, json_is_true(value) ? "true" : "false");
-	return copy_text(said, row->claim, out, row->size);
+	return value == NULL || json_is_null(value) ||
+	       json_copy_string(said, row->claim, out, row->size);
 }
 
 static int read_identities(const json_t *said, struct claims *claims, struct error *err)
