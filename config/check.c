@@ -98,8 +98,7 @@ const char *check_memory_size(const char *text)
 	    (unit == NULL && text[length] != '\0') || number > (uint64_t)INT64_MAX >> shift ||
 	    number << shift < JOB_MEMORY_MIN)
 		return "must be \"max\", or a number of bytes, at least 16M, that may end in K, M, "
-		       "G "
-		       "or T";
+		       "G or T";
 	return NULL;
 }
 
@@ -133,8 +132,7 @@ const char *check_cpu_max(const char *text)
 	    quota < CPU_QUOTA_MIN || quota > UINT32_MAX || period < CPU_QUOTA_MIN ||
 	    period > CPU_PERIOD_MAX)
 		return "must be \"QUOTA PERIOD\", microseconds of at least 1000, the period at "
-		       "most "
-		       "1000000; \"200000 100000\" is two CPUs";
+		       "most 1000000; \"200000 100000\" is two CPUs";
 	return NULL;
 }
 

@@ -210,19 +210,6 @@ static const char *file_fault(int descriptor, uid_t owner)
 	return NULL;
 }
 
-static struct settings *load_descriptor(const char *path, int descriptor, uid_t owner,
-					char **messages)
-{
-	size_t size = 0;
-	const char *fault = file_fault(descriptor, owner);
-	cleanup_free char *text =
-		fault == NULL ? io_read_to_end(descriptor, FILE_MAX, &size) : NULL;
-	if (text != NULL)
-		return settings_parse(path, text, size, messages);
-	*messages = text_format("%s: %s", path, fault != NULL ? fault : strerror(errno));
-	return NULL;
-}
-
 struct settings *settings_load(const char *path, uid_t owner, char **messages)
 {
 	/*
@@ -241,7 +228,14 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 			text_format("%s: cannot be opened: %s%s", path, strerror(errno), advice);
 		return NULL;
 	}
-	return load_descriptor(path, descriptor, owner, messages);
+	size_t size = 0;
+	const char *fault = file_fault(descriptor, owner);
+	cleanup_free char *text =
+		fault == NULL ? io_read_to_end(descriptor, FILE_MAX, &size) : NULL;
+	if (text != NULL)
+		return settings_parse(path, text, size, messages);
+	*messages = text_format("%s: %s", path, fault != NULL ? fault : strerror(errno));
+	return NULL;
 }
 
 void settings_free(struct settings *settings)

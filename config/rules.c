@@ -144,10 +144,8 @@ static const struct rule RULES[] = {
 	{"general.container.binds", NEEDS, "general.container.runtime", NULL, CONTAINER},
 	{"general.container.runtime", IS_WRONG, NULL, podman_cannot_gain,
 	 "cannot be \"podman\" with auth.no_new_privs, which the filters of [auth.seccomp] set, "
-	 "too: "
-	 "newuidmap, which podman needs, could not gain its privilege; use \"apptainer\", or "
-	 "remove "
-	 "auth.no_new_privs and the filters"},
+	 "too: newuidmap, which podman needs, could not gain its privilege; use \"apptainer\", or "
+	 "remove auth.no_new_privs and the filters"},
 	{"general.container.runtime", EXCLUDES, "auth.protected_paths", NULL,
 	 "the kernel lets no process mount an image that has protected paths; remove one of the "
 	 "two"},

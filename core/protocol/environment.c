@@ -11,18 +11,17 @@ static int add(json_t *list, const char *name, const char *value)
 	return json_array_append_new(list, json_sprintf("%s=%s", name, value));
 }
 
-/* The service's environment does not change what the job's login is made of. */
-static bool is_set(const json_t *list, const char *name)
+/* The index of the variable whose name is the first `length` bytes; the array's size if none is. */
+static size_t find(const json_t *list, const char *name, size_t length)
 {
-	size_t length = strlen(name);
 	size_t index;
 	json_t *entry;
 	json_array_foreach (list, index, entry) {
 		const char *variable = json_string_value(entry);
 		if (strncmp(variable, name, length) == 0 && variable[length] == '=')
-			return true;
+			break;
 	}
-	return false;
+	return index;
 }
 
 /* True for a variable of the locale or the time zone. */
@@ -51,14 +50,9 @@ json_t *environment_of_login(const struct account *account)
 
 int environment_set(json_t *list, const char *setting)
 {
-	size_t length = strcspn(setting, "=") + 1;
-	size_t index;
-	json_t *entry;
-	json_array_foreach (list, index, entry) {
-		if (strncmp(json_string_value(entry), setting, length) == 0)
-			return json_array_set_new(list, index, json_string(setting));
-	}
-	return json_array_append_new(list, json_string(setting));
+	size_t index = find(list, setting, strcspn(setting, "="));
+	return index < json_array_size(list) ? json_array_set_new(list, index, json_string(setting))
+					     : json_array_append_new(list, json_string(setting));
 }
 
 json_t *environment_of_user(const struct account *account, const struct string_list *names,
@@ -67,9 +61,11 @@ json_t *environment_of_user(const struct account *account, const struct string_l
 	json_auto_t *list = environment_of_login(account);
 	int failed = add(list, ENVIRONMENT_COOKIE, cookie);
 	for (size_t i = 0; i < names->count; i++) {
-		const char *value = getenv(names->items[i]);
-		if (value != NULL && !is_set(list, names->items[i]))
-			failed |= add(list, names->items[i], value);
+		const char *name = names->items[i];
+		const char *value = getenv(name);
+		/* The service's environment does not change what the job's login is made of. */
+		if (value != NULL && find(list, name, strlen(name)) == json_array_size(list))
+			failed |= add(list, name, value);
 	}
 	for (size_t i = 0; i < settings->count; i++)
 		failed |= environment_set(list, settings->items[i]);
