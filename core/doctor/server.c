@@ -103,8 +103,8 @@ static void check_clock(struct doctor *doctor, int64_t date)
 static int fetch_confined(const struct question *question, struct fetched *fetched,
 			  struct error *err)
 {
-	const int files[CONFINE_FILES] = {question->authorities, -1};
-	const struct confinement how = {.network = true, .limit_ms = ASK_LIMIT_MS, .files = files};
+	const struct confinement how = {
+		.network = true, .limit_ms = ASK_LIMIT_MS, .file = &question->authorities};
 	if (confine_run(&how, fetch, question, fetched, sizeof(*fetched), err) != 0)
 		return -1;
 	if (fetched->got && fetched->answer.size <= sizeof(fetched->answer.bytes))

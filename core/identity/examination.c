@@ -99,8 +99,7 @@ static void accept_error(struct error *err)
 int examination_run(const struct examination_terms *terms, struct examination *found,
 		    struct error *err)
 {
-	const int files[CONFINE_FILES] = {terms->keys, -1};
-	const struct confinement how = {.limit_ms = LIMIT_MS, .files = files};
+	const struct confinement how = {.limit_ms = LIMIT_MS, .file = &terms->keys};
 	memset(found, 0, sizeof(*found));
 	if (confine_run(&how, examine, terms, found, sizeof(*found), err) != 0)
 		return -1;

@@ -258,9 +258,10 @@ int http_open_authorities(const struct general_settings *settings, int *fd, stru
 int http_run_confined(int (*work)(const void *, void *, struct error *), const void *argument,
 		      int authorities, struct http_answer *answer, struct error *err)
 {
-	const int files[CONFINE_FILES] = {authorities, -1};
-	const struct confinement how = {
-		.network = true, .cancellable = true, .limit_ms = CHILD_LIMIT_MS, .files = files};
+	const struct confinement how = {.network = true,
+					.cancellable = true,
+					.limit_ms = CHILD_LIMIT_MS,
+					.file = &authorities};
 	if (confine_run(&how, work, argument, answer, sizeof(*answer), err) != 0)
 		return -1;
 	if (answer->size <= sizeof(answer->bytes))

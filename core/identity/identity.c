@@ -115,9 +115,9 @@ static int accept_answer(struct answer *answer, const struct job *job, struct er
 
 static int verify_confined(const struct request *request, struct answer *answer, struct error *err)
 {
-	const int files[CONFINE_FILES] = {request->keys == NULL ? request->kept_keys : -1, -1};
-	const struct confinement how = {
-		.cancellable = true, .limit_ms = VERIFY_LIMIT_MS, .files = files};
+	const struct confinement how = {.cancellable = true,
+					.limit_ms = VERIFY_LIMIT_MS,
+					.file = request->keys == NULL ? &request->kept_keys : NULL};
 	memset(answer, 0, sizeof(*answer));
 	if (confine_run(&how, verify, request, answer, sizeof(*answer), err) != 0)
 		return -1;

@@ -228,8 +228,7 @@ int job_read(int fd, const struct string_list *token_names, struct job *job,
 	     char token[JOB_TOKEN_SIZE], struct error *err)
 {
 	struct request request = {.fd = fd, .token_names = token_names};
-	const int files[CONFINE_FILES] = {fd, -1};
-	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS, .files = files};
+	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS, .file = &fd};
 	cleanup_free struct reply *reply = calloc(1, sizeof(*reply));
 	if (reply == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
@@ -263,9 +262,8 @@ static int read_own_token(const void *argument, void *out, struct error *err)
 
 int job_read_own_token(int fd, char token[CI_JOB_TOKEN_SIZE], struct error *err)
 {
-	const int files[CONFINE_FILES] = {fd, -1};
 	const struct confinement how = {
-		.cancellable = true, .limit_ms = PARSE_LIMIT_MS, .files = files};
+		.cancellable = true, .limit_ms = PARSE_LIMIT_MS, .file = &fd};
 	memset(token, 0, CI_JOB_TOKEN_SIZE);
 	if (confine_run(&how, read_own_token, &fd, token, CI_JOB_TOKEN_SIZE, err) != 0)
 		return -1;
@@ -302,7 +300,6 @@ static int check_id(const void *argument, void *reply, struct error *err)
 int job_check_id_confined(int fd, uint64_t id, struct error *err)
 {
 	struct id_check check = {.fd = fd, .id = id};
-	const int files[CONFINE_FILES] = {fd, -1};
-	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS, .files = files};
+	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS, .file = &fd};
 	return confine_run(&how, check_id, &check, NULL, 0, err);
 }

@@ -54,8 +54,7 @@ static int open_checked(const char *path, const char *sha256, struct error *err)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot open %s", path);
-	const int files[CONFINE_FILES] = {fd, -1};
-	const struct confinement how = {.limit_ms = CONFINE_LIMIT_MS, .files = files};
+	const struct confinement how = {.limit_ms = CONFINE_LIMIT_MS, .file = &fd};
 	int result = confine_run(&how, digest_file, &fd, digest, sizeof(digest), err);
 	if (result == 0) {
 		text_hex(digest, sizeof(digest), text);

@@ -76,19 +76,15 @@ static void forget_secrets(void)
 	*kept = NULL;
 }
 
-/* Closes all descriptors but the three standard ones and those that are kept. */
+/* Closes all descriptors but the three standard ones, these two and the file. */
 static int close_others(const struct confinement *how, int reply, int lifeline, struct error *err)
 {
+	int file = how->file != NULL ? *how->file : -1;
 	int last = reply > lifeline ? reply : lifeline;
-	for (int i = 0; how->files != NULL && i < CONFINE_FILES; i++)
-		last = how->files[i] > last ? how->files[i] : last;
-	for (int fd = STDERR_FILENO + 1; fd < last; fd++) {
-		bool kept = fd == reply || fd == lifeline;
-		for (int i = 0; how->files != NULL && i < CONFINE_FILES; i++)
-			kept = kept || fd == how->files[i];
-		if (!kept)
+	last = file > last ? file : last;
+	for (int fd = STDERR_FILENO + 1; fd < last; fd++)
+		if (fd != reply && fd != lifeline && fd != file)
 			close(fd);
-	}
 	return io_close_from(last + 1, err);
 }
 

@@ -20,9 +20,6 @@
 
 #include "core/lib/error.h"
 
-/* How many descriptors a child may be given. */
-#define CONFINE_FILES 2
-
 struct confinement {
 	bool network;
 	/*
@@ -31,7 +28,7 @@ struct confinement {
 	 */
 	bool cancellable;
 	int64_t limit_ms;
-	const int *files; /* CONFINE_FILES of them, each a descriptor or -1; NULL: none */
+	const int *file; /* a descriptor that the child keeps; NULL or -1: none */
 };
 
 /*

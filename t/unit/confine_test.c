@@ -204,8 +204,7 @@ START_TEST(a_child_that_hangs_is_ended)
 	pid_t child = -1;
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	memset(&reply, 'x', sizeof(reply));
-	const int files[CONFINE_FILES] = {ends[1], -1};
-	const struct confinement brief = {.limit_ms = 100, .files = files};
+	const struct confinement brief = {.limit_ms = 100, .file = &ends[1]};
 	ck_assert_int_eq(confine_run(&brief, hang, &ends[1], &reply, sizeof(reply), &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	close(ends[1]);
@@ -628,8 +627,7 @@ static const struct {
 /* As jacamar-auth is, where that is not root: with less than it takes to signal its child. */
 static void run_as_service(int row, int told)
 {
-	const int files[CONFINE_FILES] = {told, -1};
-	const struct confinement how = {.limit_ms = LIVES[row].limit_ms, .files = files};
+	const struct confinement how = {.limit_ms = LIVES[row].limit_ms, .file = &told};
 	process_forget_check();
 	if (geteuid() == 0 && privilege_reserve(&err) != 0)
 		_exit(1);
