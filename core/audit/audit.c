@@ -139,7 +139,7 @@ static bool add_usage(json_t *line, const struct cgroup_usage *usage)
 		add_number(line, "oom_kills", usage->oom_kills, usage->oom_kills >= 0));
 }
 
-/* Returns a new object; NULL if a text is not UTF-8, or memory is short. */
+/* Returns a new object; NULL if memory is short. */
 static json_t *audit_members(const struct audit_record *record)
 {
 	char host[256] = "";
@@ -160,17 +160,6 @@ static json_t *audit_members(const struct audit_record *record)
 	return made ? json_incref(line) : NULL;
 }
 
-static char *dump(const json_t *members)
-{
-	return members != NULL ? json_dumps(members, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-}
-
-char *audit_line(const struct audit_record *record)
-{
-	json_auto_t *members = audit_members(record);
-	return dump(members);
-}
-
 static bool is_wanted(const struct audit_record *record)
 {
 	const struct logging_settings *log = &record->job->settings.auth.logging;
@@ -185,7 +174,7 @@ int audit_write(const struct audit_record *record, struct error *err)
 	if (!is_wanted(record))
 		return 0;
 	json_auto_t *members = audit_members(record);
-	cleanup_free char *line = dump(members);
+	cleanup_free char *line = json_dumps(members, JSON_COMPACT | JSON_ENSURE_ASCII);
 	struct audit_message message = {
 		.program = record->program,
 		.priority = LOG_AUTHPRIV | PRIORITIES[DECISIONS[record->decision].level],

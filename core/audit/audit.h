@@ -86,7 +86,4 @@ int audit_write(const struct audit_record *record, struct error *err);
 /* The same for a stage that begins; also fails if the log cannot be opened or reached. */
 int audit_begin(const struct audit_record *record, struct error *err);
 
-/* The record's line, without a newline, in new memory; NULL: out of memory. */
-char *audit_line(const struct audit_record *record);
-
 #endif
