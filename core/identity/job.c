@@ -153,9 +153,11 @@ int job_parse(const char *text, size_t size, const struct string_list *token_nam
 	return parse(root, token_names, job, token, err);
 }
 
+/* What a confined child has to do. */
 struct request {
 	int fd;
 	const struct string_list *token_names;
+	uint64_t id; /* to compare with */
 };
 
 struct reply {
@@ -285,21 +287,16 @@ int job_check_id(int fd, uint64_t id, struct error *err)
 	return 0;
 }
 
-struct id_check {
-	int fd;
-	uint64_t id;
-};
-
 static int check_id(const void *argument, void *reply, struct error *err)
 {
-	const struct id_check *check = argument;
+	const struct request *request = argument;
 	(void)reply;
-	return job_check_id(check->fd, check->id, err);
+	return job_check_id(request->fd, request->id, err);
 }
 
 int job_check_id_confined(int fd, uint64_t id, struct error *err)
 {
-	struct id_check check = {.fd = fd, .id = id};
+	const struct request request = {.fd = fd, .id = id};
 	const struct confinement how = {.limit_ms = PARSE_LIMIT_MS, .file = &fd};
-	return confine_run(&how, check_id, &check, NULL, 0, err);
+	return confine_run(&how, check_id, &request, NULL, 0, err);
 }
