@@ -1,7 +1,6 @@
 #include "core/lib/account.h"
 
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,7 +73,7 @@ int account_by_name(const char *name, struct account *account, struct error *err
 		.read = read_account, .name = name, .account = account, .err = err};
 	if (!account_name_is_valid(name))
 		return error_set(err, ERROR_DENIED, "'%s' cannot be the name of an account", name);
-	int result = name_service_look_up(&query, name_service_ask_entry, "account ", name);
+	int result = name_service_look_up(&query, name_service_ask_entry, "account ");
 	if (result > 0)
 		return error_set(err, ERROR_DENIED,
 				 "there is no local account '%s': getent passwd '%s' must find it",
@@ -91,11 +90,8 @@ int account_by_name(const char *name, struct account *account, struct error *err
 /* 1 if there is no such account. */
 static int find_uid(uid_t uid, struct account *account, struct error *err)
 {
-	char number[16];
 	struct name_query query = {.read = read_account, .id = uid, .account = account, .err = err};
-	snprintf(number, sizeof(number), "%u", (unsigned int)uid);
-	return name_service_look_up(&query, name_service_ask_entry, "the account with uid ",
-				    number);
+	return name_service_look_up(&query, name_service_ask_entry, "the account with uid ");
 }
 
 int account_by_uid(uid_t uid, struct account *account, struct error *err)

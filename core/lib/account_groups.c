@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,8 +71,7 @@ static enum name_answer ask_groups(struct name_query *query)
 int account_groups(const struct account *account, struct account_groups *groups, struct error *err)
 {
 	struct name_query query = {.whose = account, .groups = groups, .err = err};
-	return name_service_look_up(&query, ask_groups, "the groups of ", account->name) == 0 ? 0
-											      : -1;
+	return name_service_look_up(&query, ask_groups, "the groups of ") == 0 ? 0 : -1;
 }
 
 bool account_groups_have(const struct account_groups *groups, gid_t gid)
@@ -139,17 +137,15 @@ int account_group_by_name(const char *name, const char *member, struct account_g
 {
 	struct name_query query = {
 		.read = read_group, .name = name, .member = member, .group = group, .err = err};
-	return name_service_look_up(&query, name_service_ask_entry, "the group ", name);
+	return name_service_look_up(&query, name_service_ask_entry, "the group ");
 }
 
 int account_group_by_gid(gid_t gid, const char *member, struct account_group *group,
 			 struct error *err)
 {
-	char number[16];
 	struct name_query query = {
 		.read = read_group, .id = gid, .member = member, .group = group, .err = err};
-	snprintf(number, sizeof(number), "%u", (unsigned int)gid);
-	return name_service_look_up(&query, name_service_ask_entry, "the group with gid ", number);
+	return name_service_look_up(&query, name_service_ask_entry, "the group with gid ");
 }
 
 /*
@@ -216,8 +212,7 @@ int account_is_alone_in_group(const struct account *account, gid_t gid, struct e
 	    check_members_are_listed(account, gid, err) != 0)
 		return -1;
 	struct name_query query = {.id = gid, .whose = account, .err = err};
-	return name_service_look_up(&query, ask_for_others, "the members of a group of ",
-				    account->name);
+	return name_service_look_up(&query, ask_for_others, "the members of a group of ");
 }
 
 int account_group_name(gid_t gid, char name[ACCOUNT_NAME_SIZE], struct error *err)

@@ -1,6 +1,7 @@
 #include "core/lib/name_service.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,10 +29,11 @@ bool name_service_is_silent(int code)
 }
 
 int name_service_look_up(struct name_query *query,
-			 enum name_answer (*once)(struct name_query *query), const char *what,
-			 const char *of)
+			 enum name_answer (*once)(struct name_query *query), const char *what)
 {
 	static int64_t patience_ms = PATIENCE_MS;
+	char number[16];
+	const char *name = query->whose != NULL ? query->whose->name : query->name;
 	int64_t start = io_now_ms();
 	int64_t spent = 0;
 	enum name_answer answer = once(query);
@@ -40,13 +42,15 @@ int name_service_look_up(struct name_query *query,
 		answer = once(query);
 		spent = io_now_ms() - start;
 	}
+	snprintf(number, sizeof(number), "%u", (unsigned int)query->id);
 	patience_ms -= spent < patience_ms ? spent : patience_ms;
 	if (answer == NOT_ANSWERED)
 		return error_set(query->err, ERROR_SYSTEM,
 				 "cannot look up %s%s: the directory of accounts and groups "
 				 "(nsswitch.conf(5)) did not answer within %d seconds: %s; try "
 				 "again later",
-				 what, of, PATIENCE_MS / 1000, strerror(query->why));
+				 what, name != NULL ? name : number, PATIENCE_MS / 1000,
+				 strerror(query->why));
 	return answer == ANSWER_FOUND ? 0 : answer == ANSWER_NONE ? 1 : -1;
 }
 

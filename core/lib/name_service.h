@@ -47,10 +47,9 @@ enum name_answer name_service_ask_entry(struct name_query *query);
 /*
  * Asks until there is an answer or the time is over: a directory may be starting, and a lack of
  * descriptors may last only a moment. Returns 0, 1 if there is no such entry, or -1 with
- * query->err; `what` and `of` are for that: "account " "usr".
+ * query->err; `what` is for that: "account ", which the name or the id follows.
  */
 int name_service_look_up(struct name_query *query,
-			 enum name_answer (*once)(struct name_query *query), const char *what,
-			 const char *of);
+			 enum name_answer (*once)(struct name_query *query), const char *what);
 
 #endif
