@@ -146,13 +146,15 @@ static void copy_list(const struct pid_list *from, struct pid_list *to)
 }
 
 /* Fields of /proc/PID/stat, as proc(5) counts them. */
-#define PARENT_FIELD 4
-#define START_FIELD  22
+#define SESSION_FIELD 6
+#define START_FIELD   22
 
 /* From /proc/PID/stat; all zero if that cannot be read. */
 struct process_stat {
 	char state;
 	pid_t parent;
+	pid_t group;
+	pid_t session;
 	unsigned long long start; /* in ticks since the boot */
 };
 
@@ -170,7 +172,9 @@ static struct process_stat read_stat(pid_t pid)
 	stat.state = end[2];
 	char *rest = end + 3;
 	stat.parent = (pid_t)strtol(rest, &rest, 10);
-	for (int field = PARENT_FIELD + 1; field <= START_FIELD; field++)
+	stat.group = (pid_t)strtol(rest, &rest, 10);
+	stat.session = (pid_t)strtol(rest, &rest, 10);
+	for (int field = SESSION_FIELD + 1; field <= START_FIELD; field++)
 		stat.start = strtoull(rest, &rest, 10);
 	return stat;
 }
@@ -208,12 +212,32 @@ static size_t kill_each(const struct pid_list *list)
 	return reached;
 }
 
+/*
+ * Sends SIGTERM to all processes in the list, by their process groups: a process can fork between
+ * being listed and getting a signal of its own, but no child misses a signal to the group. All
+ * members of a group are in one session. If that is not the session of this process, the job has
+ * begun it, and it has no other processes in it. In this session each process gets its own signal.
+ */
+static void terminate_each(const struct pid_list *list)
+{
+	struct pid_list groups = {.count = 0};
+	pid_t own_session = read_stat(getpid()).session;
+	for (size_t i = 0; i < list->count; i++) {
+		struct process_stat stat = read_stat(list->pids[i]);
+		if (stat.group <= 1 || own_session == 0 || stat.session == own_session)
+			(void)kill(list->pids[i], SIGTERM);
+		else if (!pid_list_has(&groups, stat.group) && pid_list_add(&groups, stat.group))
+			(void)kill(-stat.group, SIGTERM);
+	}
+	pid_list_free(&groups);
+}
+
 void process_tree_terminate(const struct pid_list *roots)
 {
 	struct pid_list all = {.count = 0};
 	copy_list(roots, &all);
 	add_descendants(&all, 0);
-	signal_each(&all, SIGTERM);
+	terminate_each(&all);
 	/* A stopped process does not handle SIGTERM before it continues. */
 	signal_each(&all, SIGCONT);
 	pid_list_free(&all);

@@ -33,7 +33,10 @@ bool process_tree_reap(pid_t child, int *status);
 /* True if this process has children, zombies included, or if /proc cannot be read. */
 bool process_tree_has_children(void);
 
-/* Sends SIGTERM to `roots` and all their descendants, stopped ones included. */
+/*
+ * Sends SIGTERM to `roots` and all their descendants, stopped ones included, and to children that
+ * they fork meanwhile.
+ */
 void process_tree_terminate(const struct pid_list *roots);
 
 /* The same to all descendants of this process. */

@@ -177,6 +177,41 @@ START_TEST(a_whole_tree_is_told_to_end)
 }
 END_TEST
 
+/* Forks children that only wait, as a script starts one command after the other. */
+static void fork_children(void)
+{
+	setsid();
+	for (int i = 0; i < 200; i++) {
+		if (fork() == 0)
+			sleep_for_ever();
+		if (i == 0)
+			tell_pid();
+	}
+	sleep_for_ever();
+}
+
+/* A child that is not told lives on, and the test does not end. */
+static void terminate_forking(const void *argument)
+{
+	(void)argument;
+	adopt();
+	for (int round = 0; round < 20; round++) {
+		pid_t parent = fork();
+		if (parent == 0)
+			fork_children();
+		child_require(hear_pid() == parent);
+		struct pid_list roots = {.pids = &parent, .count = 1};
+		process_tree_terminate(&roots);
+		reap_all();
+	}
+}
+
+START_TEST(a_child_that_is_forked_meanwhile_is_told_to_end_as_well)
+{
+	ck_assert_int_eq(process_run(terminate_forking, NULL), 0);
+}
+END_TEST
+
 static void kill_tree(const void *argument)
 {
 	pid_t pids[6];
@@ -545,6 +580,7 @@ Suite *process_tree_suite(void)
 
 	tcase_add_test(end, children_are_counted_and_reaped);
 	tcase_add_test(end, a_whole_tree_is_told_to_end);
+	tcase_add_test(end, a_child_that_is_forked_meanwhile_is_told_to_end_as_well);
 	tcase_add_test(end, a_whole_tree_is_killed_whatever_it_ignores);
 	tcase_add_test(end, orphans_are_adopted_and_killed);
 	tcase_add_test(end, a_fork_bomb_is_killed);
