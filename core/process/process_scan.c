@@ -15,6 +15,10 @@
 /* Far above the limit of execve(2). */
 #define ENVIRONMENT_MOST_SIZE (8 * 1024 * 1024)
 
+/* How many of the newest processes are examined, and how often, while others start. */
+#define NEWEST_COUNT 3
+#define NEWEST_LOOKS 100
+
 /*
  * True if the descriptor `name` in the directory `files` is one of these pipes, open for writing.
  * Links of /proc are read, not followed: the file could be on a file system that hangs.
@@ -108,8 +112,8 @@ static bool is_ours(int directory, const char *name)
 }
 
 /*
- * Examines one process, which may have ended. Most processes of a host are others': stat(2) alone
- * takes a third of the time that it takes with open(2) and close(2).
+ * Examines one process, which may have ended or been found before. Most processes of a host are
+ * others': stat(2) alone takes a third of the time that it takes with open(2) and close(2).
  */
 static void examine(int processes, pid_t pid, const struct process_scan_mark *mark,
 		    struct pid_list *found)
@@ -124,7 +128,37 @@ static void examine(int processes, pid_t pid, const struct process_scan_mark *ma
 		return;
 	if (mark->signal_number != 0)
 		kill(pid, mark->signal_number);
-	pid_list_add(found, pid);
+	if (!pid_list_has(found, pid))
+		pid_list_add(found, pid);
+}
+
+/* The pid that the kernel gave last; 0 if it is not known. */
+static pid_t read_last_pid(int loadavg)
+{
+	char text[128];
+	ssize_t size = pread(loadavg, text, sizeof(text) - 1, 0);
+	text[size > 0 ? size : 0] = '\0';
+	const char *last = strrchr(text, ' ');
+	return last != NULL ? (pid_t)strtol(last, NULL, 10) : 0;
+}
+
+/*
+ * Examines the newest processes, as long as new ones start. A process that keeps forking and
+ * exiting is one of these, but has another pid before its turn comes in a list of all processes.
+ */
+static void examine_newest(int processes, const struct process_scan_mark *mark,
+			   struct pid_list *found)
+{
+	cleanup_close int loadavg = openat(processes, "loadavg", O_RDONLY | O_CLOEXEC);
+	pid_t before = 0;
+	pid_t last = read_last_pid(loadavg);
+	for (int look = 0; look < NEWEST_LOOKS && last != before; look++) {
+		for (pid_t pid = last; pid > 1 && pid > last - NEWEST_COUNT; pid--)
+			if (pid != getpid())
+				examine(processes, pid, mark, found);
+		before = last;
+		last = read_last_pid(loadavg);
+	}
 }
 
 int process_scan(const struct process_scan_mark *mark, struct pid_list *found, char *names,
@@ -136,9 +170,10 @@ int process_scan(const struct process_scan_mark *mark, struct pid_list *found, c
 	if (processes == NULL)
 		return -1;
 	int result = list_processes(processes, &all);
-	/* The newest first: one that keeps forking and exiting has a new pid soon. */
 	for (size_t i = all.count; i > 0 && result == 0; i--)
 		examine(dirfd(processes), all.pids[i - 1], mark, found);
+	if (result == 0)
+		examine_newest(dirfd(processes), mark, found);
 	for (size_t i = first; i < found->count && names != NULL; i++)
 		process_scan_add_name(found->pids[i], names, names_size);
 	pid_list_free(&all);

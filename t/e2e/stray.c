@@ -103,8 +103,8 @@ static void say_ready(void)
 	be_ready();
 }
 
-/* Never the same pid for long. */
-static void be_comet(void)
+/* Never the same pid for long, nor, with `sessions`, the same session and process group. */
+static void keep_forking(bool sessions)
 {
 	say_ready();
 	for (int i = 0; i < 100000; i++) {
@@ -113,8 +113,20 @@ static void be_comet(void)
 			_exit(0);
 		if (child < 0)
 			usleep(1000);
+		if (sessions)
+			setsid();
 		alarm(LONGEST_LIFE);
 	}
+}
+
+static void be_comet(void)
+{
+	keep_forking(false);
+}
+
+static void be_comet_of_sessions(void)
+{
+	keep_forking(true);
 }
 
 /* As many processes as the limit lets there be, each of them trying for more. */
@@ -224,11 +236,14 @@ static const struct {
 	const char *name;
 	void (*act)(void);
 } WORDS[] = {
-	{"daemon", be_daemon}, {"ignore", ignore_signals}, {"close", let_go_of_log},
-	{"hide", hide},	       {"traced", be_traced},	   {"comet", be_comet},
-	{"bomb", be_bomb},     {"killer", be_killer},	   {"stopper", be_stopper},
-	{"hunter", be_hunter}, {"trapper", be_trapper},	   {"stop", stop},
-	{"ready", say_ready},  {"live", live_on},	   {"big-bomb", be_big_bomb},
+	{"daemon", be_daemon},	   {"ignore", ignore_signals},
+	{"close", let_go_of_log},  {"hide", hide},
+	{"traced", be_traced},	   {"comet", be_comet},
+	{"bomb", be_bomb},	   {"killer", be_killer},
+	{"stopper", be_stopper},   {"hunter", be_hunter},
+	{"trapper", be_trapper},   {"stop", stop},
+	{"ready", say_ready},	   {"live", live_on},
+	{"big-bomb", be_big_bomb}, {"comet-of-sessions", be_comet_of_sessions},
 };
 
 static void act(const char *word)

@@ -106,6 +106,19 @@ check 'a stopped one' '
 check 'a bomb of forks' '
 	echo "$box/stray daemon ignore close bomb live" | left_behind && ended_by_cleanup stray'
 
+# outruns WORD: such a process never has the same pid for long. It does not hold the log, so that
+# cleanup alone finds it; and it must find it each time.
+outruns() {
+	for round in 1 2 3; do
+		echo "$box/stray daemon ignore close $1 live" | left_behind && never_living &&
+			logged "ended processes that the job left behind: " || return 1
+	done
+}
+except 'caps root none' 'with sudo there is one search less' check \
+	'one that keeps forking and exiting is found by cleanup' 'outruns comet'
+except 'caps root none' 'with sudo there is one search less' check \
+	'one that forks into a new session each time is found by cleanup' 'outruns comet-of-sessions'
+
 # Two jobs at once. The other one is number 2, plays in a directory of its own, and its script
 # comes from standard input.
 other=$box/other
