@@ -63,23 +63,33 @@ static bool check_cluster(const struct check *check, const char *value)
 	return true;
 }
 
-/* A long option, whose name has `length` bytes, or else a short one. */
-static bool check_value(const struct check *check, const char *name, size_t length, char letter,
-			const char *attached)
+/*
+ * Refuses a long option, whose name has `length` bytes, or else a short one, if the table has it
+ * with this value; "" if it has none.
+ */
+static bool check_table(const struct check *check, const char *name, size_t length, char letter,
+			const char *value)
 {
-	const struct option_rules *rules = check->rules;
-	const char *value = check->takes_next ? check->next : attached;
-	if (rules->cluster != NULL && (length > 0 ? strncmp(rules->cluster, name, length) == 0
-						  : letter == rules->cluster_letter))
-		return check_cluster(check, value);
-	for (const struct refused_value *refused = rules->values;
-	     refused != NULL && refused->part != NULL; refused++) {
+	for (const struct refused_option *refused = check->rules->refused; refused->name != NULL;
+	     refused++) {
 		bool is_meant = length > 0 ? strncmp(refused->name, name, length) == 0
 					   : refused->letter == letter;
 		if (is_meant && strcasestr(value, refused->part) != NULL)
 			return refuse(check, refused->reason);
 	}
 	return true;
+}
+
+static bool check_value(const struct check *check, const char *name, size_t length, char letter,
+			const char *attached)
+{
+	const struct option_rules *rules = check->rules;
+	const char *value = check->takes_next ? check->next : attached;
+	bool is_cluster =
+		rules->cluster != NULL && (length > 0 ? strncmp(rules->cluster, name, length) == 0
+						      : letter == rules->cluster_letter);
+	return check_table(check, name, length, letter, value) &&
+	       (!is_cluster || check_cluster(check, value));
 }
 
 /* `--name`, `--name=value` or an abbreviation. */
@@ -89,10 +99,6 @@ static bool check_long(struct check *check)
 	size_t length = strcspn(name, "=");
 	if (strspn(name, TEXT_WORD "-") != length)
 		return refuse(check, UNKNOWN);
-	for (const struct refused_option *option = check->rules->refused; option->name != NULL;
-	     option++)
-		if (strncmp(option->name, name, length) == 0)
-			return refuse(check, option->reason);
 	check->takes_next = name[length] == '\0' && !is_bare(check->rules, name) &&
 			    !is_flag(check, check->word, length + 2);
 	return check_value(check, name, length, 0, name + length);
@@ -103,10 +109,8 @@ static bool check_short(struct check *check)
 {
 	const struct option_rules *rules = check->rules;
 	for (const char *letter = check->word + 1; *letter != '\0'; letter++) {
-		for (const struct refused_option *option = rules->refused; option->name != NULL;
-		     option++)
-			if (option->letter == *letter)
-				return refuse(check, option->reason);
+		if (!check_table(check, "", 0, *letter, ""))
+			return false;
 		if (rules->attached != NULL && strchr(rules->attached, *letter) != NULL)
 			break;
 		if (strchr(rules->letters, *letter) != NULL) {

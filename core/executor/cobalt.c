@@ -58,15 +58,15 @@ static const struct batch_state ENDS[] = {
 };
 
 static const struct refused_option REFUSED[] = {
-	{"output", 'o', REFUSED_LOG},
-	{"error", 'e', REFUSED_LOG},
-	{"outputprefix", 'O', REFUSED_LOG},
-	{"debuglog", 0, REFUSED_LOG},
-	{"interactive", 'I', REFUSED_INTERACTIVE},
-	{"mode", 0, REFUSED_SCRIPT},
-	{"help", 0, REFUSED_NO_JOB},
-	{"version", 0, REFUSED_NO_JOB},
-	{NULL, 0, NULL},
+	{"output", 'o', "", REFUSED_LOG},
+	{"error", 'e', "", REFUSED_LOG},
+	{"outputprefix", 'O', "", REFUSED_LOG},
+	{"debuglog", 0, "", REFUSED_LOG},
+	{"interactive", 'I', "", REFUSED_INTERACTIVE},
+	{"mode", 0, "", REFUSED_SCRIPT},
+	{"help", 0, "", REFUSED_NO_JOB},
+	{"version", 0, "", REFUSED_NO_JOB},
+	{NULL, 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {

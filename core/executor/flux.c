@@ -49,22 +49,23 @@ static const struct batch_state EXCEPTIONS[] = {
 };
 
 static const struct refused_option REFUSED[] = {
-	{"output", 0, REFUSED_LOG},	{"error", 0, REFUSED_LOG},
-	{"wrap", 0, REFUSED_SCRIPT},	{"broker-opts", 0, REFUSED_SCRIPT},
-	{"job-name", 0, REFUSED_NAME},	{"quiet", 0, REFUSED_QUIET},
-	{"dry-run", 0, REFUSED_NO_JOB}, {"list-plugins", 0, REFUSED_NO_JOB},
-	{"help", 'h', REFUSED_NO_JOB},	{NULL, 0, NULL},
-};
-
-/* In the jobspec, the script is a file and the name an attribute. */
-static const struct refused_value REFUSED_VALUES[] = {
+	{"output", 0, "", REFUSED_LOG},
+	{"error", 0, "", REFUSED_LOG},
+	{"wrap", 0, "", REFUSED_SCRIPT},
+	{"broker-opts", 0, "", REFUSED_SCRIPT},
+	{"job-name", 0, "", REFUSED_NAME},
+	{"quiet", 0, "", REFUSED_QUIET},
+	{"dry-run", 0, "", REFUSED_NO_JOB},
+	{"list-plugins", 0, "", REFUSED_NO_JOB},
+	{"help", 'h', "", REFUSED_NO_JOB},
+	/* In the jobspec, the script is a file and the name an attribute. */
 	{"add-file", 0, "script", REFUSED_SCRIPT},
 	{"setattr", 'S', "files.", REFUSED_SCRIPT},
 	{"setattr", 'S', "files=", REFUSED_SCRIPT},
 	{"setattr", 'S', "system=", REFUSED_SCRIPT},
 	{"setattr", 'S', "job.name", REFUSED_NAME},
 	{"setattr", 'S', "job=", REFUSED_NAME},
-	{"", 0, NULL, NULL},
+	{NULL, 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {
@@ -164,7 +165,6 @@ const struct scheduler FLUX = {
 	.forgotten = "JobID * unknown\n*",
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
-		    .values = REFUSED_VALUES,
 		    .letters = "BcgNnoqSt",
 		    .flags = "lux",
 		    .bare = BARE,

@@ -86,27 +86,23 @@ static const struct hopeless_reason HOPELESS[] = {
 static const char OWN_SHELL[] = "the script of jacamar needs bash";
 
 static const struct refused_option REFUSED[] = {
-	{"", 'o', REFUSED_LOG},
-	{"", 'e', REFUSED_LOG},
-	{"", 'j', REFUSED_LOG},
-	{"", 'k', REFUSED_LOG},
-	{"", 'N', REFUSED_NAME},
-	{"", 'S', OWN_SHELL},
-	{"", 'C', "PBS would read lines of the script as options"},
-	{"", 'z', REFUSED_QUIET},
-	{"", 'J', REFUSED_ARRAY},
-	{"", 't', REFUSED_ARRAY},
-	{"", 'I', REFUSED_INTERACTIVE},
-	{"", 'X', REFUSED_INTERACTIVE},
-	{"", 'u', REFUSED_ACCOUNT},
-	{"help", 0, REFUSED_NO_JOB},
-	{"about", 0, REFUSED_NO_JOB},
-	{"version", 0, REFUSED_NO_JOB},
-	{NULL, 0, NULL},
-};
-
-/* -W sets any attribute of a job, by a name in any case. */
-static const struct refused_value REFUSED_VALUES[] = {
+	{"", 'o', "", REFUSED_LOG},
+	{"", 'e', "", REFUSED_LOG},
+	{"", 'j', "", REFUSED_LOG},
+	{"", 'k', "", REFUSED_LOG},
+	{"", 'N', "", REFUSED_NAME},
+	{"", 'S', "", OWN_SHELL},
+	{"", 'C', "", "PBS would read lines of the script as options"},
+	{"", 'z', "", REFUSED_QUIET},
+	{"", 'J', "", REFUSED_ARRAY},
+	{"", 't', "", REFUSED_ARRAY},
+	{"", 'I', "", REFUSED_INTERACTIVE},
+	{"", 'X', "", REFUSED_INTERACTIVE},
+	{"", 'u', "", REFUSED_ACCOUNT},
+	{"help", 0, "", REFUSED_NO_JOB},
+	{"about", 0, "", REFUSED_NO_JOB},
+	{"version", 0, "", REFUSED_NO_JOB},
+	/* -W sets any attribute of a job, by a name in any case. */
 	{"", 'W', "block", REFUSED_WAIT},
 	{"", 'W', "interactive", REFUSED_INTERACTIVE},
 	{"", 'W', "Output_Path", REFUSED_LOG},
@@ -119,7 +115,7 @@ static const struct refused_value REFUSED_VALUES[] = {
 	{"", 'W', "array_indices", REFUSED_ARRAY},
 	{"", 'W', "User_List", REFUSED_ACCOUNT},
 	{"", 'q', "@", "jacamar asks its own server about the job"},
-	{"", 0, NULL, NULL},
+	{NULL, 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {NULL};
@@ -355,7 +351,6 @@ const struct scheduler PBS = {
 	.is_unfit = is_unfit,
 	.unjudged = UNJUDGED,
 	.options = {.refused = REFUSED,
-		    .values = REFUSED_VALUES,
 		    .letters = "AaBbcdDFKlLmMPpqQrRTvwW",
 		    .flags = "EfGhnVx",
 		    .bare = BARE},

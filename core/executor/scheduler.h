@@ -110,17 +110,11 @@ bool scheduler_find_number(const char *lines, const char *mark, char number[BATC
 /* Copies the text up to one of the bytes `end`, printable. */
 void scheduler_take_field(const char *text, const char *end, char *value, size_t size);
 
-struct refused_option {
-	const char *name; /* NULL ends the table */
-	char letter;	  /* 0: there is no short form */
-	const char *reason;
-};
-
 /* An option that is refused if its value contains `part`, in any case. */
-struct refused_value {
-	const char *name; /* "": there is no long form */
+struct refused_option {
+	const char *name; /* "": there is no long form; NULL ends the table */
 	char letter;	  /* 0: there is no short form */
-	const char *part; /* NULL ends the table */
+	const char *part; /* "": it is always refused */
 	const char *reason;
 };
 
@@ -138,10 +132,9 @@ struct option_rules {
 	const char *const *valued_words;
 
 	/* For getopt_long(3). */
-	const struct refused_value *values; /* NULL: there are none */
-	const char *letters;		    /* short options with a value */
-	const char *flags;		    /* short options without a value */
-	const char *attached;		    /* short options with an optional value; NULL: none */
+	const char *letters;  /* short options with a value */
+	const char *flags;    /* short options without a value */
+	const char *attached; /* short options with an optional value; NULL: none */
 	const char *const
 		*bare; /* long options without a value, or only after "="; ends with NULL */
 	/* The option that names another cluster; NULL if the scheduler has no such option. */

@@ -111,32 +111,31 @@ static const struct hopeless_reason HOPELESS[] = {
 	{NULL, NULL},
 };
 
-static const struct refused_option REFUSED[] = {
-	{"output", 'o', REFUSED_LOG},
-	{"error", 'e', REFUSED_LOG},
-	{"open-mode", 0, REFUSED_LOG},
-	{"wait", 'W', REFUSED_WAIT},
-	{"wrap", 0, REFUSED_SCRIPT},
-	{"parsable", 0, "jacamar sets it"},
-	{"array", 'a', REFUSED_ARRAY},
-	{"uid", 0, REFUSED_ACCOUNT},
-	{"gid", 0, REFUSED_ACCOUNT},
-	{"test-only", 0, REFUSED_NO_JOB},
-	{"external", 0, "the job's script would not be run"},
-	{"autocomplete", 0, REFUSED_NO_JOB},
-	{"help", 'h', REFUSED_NO_JOB},
-	{"usage", 0, REFUSED_NO_JOB},
-	{"version", 'V', REFUSED_NO_JOB},
-	{NULL, 0, NULL},
-};
-
-/* `scontrol show job` prints these before the state. */
 static const char TWO_LINES[] =
 	"its value has a newline, which could imitate the output of scontrol";
-static const struct refused_value REFUSED_VALUES[] = {
-	{"job-name", 'J', "\n", TWO_LINES}, {"account", 'A', "\n", TWO_LINES},
-	{"qos", 'q', "\n", TWO_LINES},	    {"wckey", 0, "\n", TWO_LINES},
-	{"mcs-label", 0, "\n", TWO_LINES},  {NULL, 0, NULL, NULL},
+static const struct refused_option REFUSED[] = {
+	{"output", 'o', "", REFUSED_LOG},
+	{"error", 'e', "", REFUSED_LOG},
+	{"open-mode", 0, "", REFUSED_LOG},
+	{"wait", 'W', "", REFUSED_WAIT},
+	{"wrap", 0, "", REFUSED_SCRIPT},
+	{"parsable", 0, "", "jacamar sets it"},
+	{"array", 'a', "", REFUSED_ARRAY},
+	{"uid", 0, "", REFUSED_ACCOUNT},
+	{"gid", 0, "", REFUSED_ACCOUNT},
+	{"test-only", 0, "", REFUSED_NO_JOB},
+	{"external", 0, "", "the job's script would not be run"},
+	{"autocomplete", 0, "", REFUSED_NO_JOB},
+	{"help", 'h', "", REFUSED_NO_JOB},
+	{"usage", 0, "", REFUSED_NO_JOB},
+	{"version", 'V', "", REFUSED_NO_JOB},
+	/* `scontrol show job` prints these before the state. */
+	{"job-name", 'J', "\n", TWO_LINES},
+	{"account", 'A', "\n", TWO_LINES},
+	{"qos", 'q', "\n", TWO_LINES},
+	{"wckey", 0, "\n", TWO_LINES},
+	{"mcs-label", 0, "\n", TWO_LINES},
+	{NULL, 0, NULL, NULL},
 };
 
 static const char *const BARE[] = {
@@ -267,7 +266,6 @@ const struct scheduler SLURM = {
 	/* With -v, sbatch prints more than its error. */
 	.last_line_counts = true,
 	.options = {.refused = REFUSED,
-		    .values = REFUSED_VALUES,
 		    .letters = "aAbBcCdDeFGiJLmMnNopqStwx",
 		    .flags = "HkOQsv",
 		    .attached = "k",
