@@ -60,12 +60,12 @@ static bool is_user_side(pid_t pid)
  */
 static void add_user_side(struct job_processes *processes, pid_t child)
 {
-	pid_t parent = process_tree_parent_of(child);
+	pid_t parent = process_tree_stat(child).parent;
 	if (parent <= 1 || parent == getpid() || parent == getppid() ||
 	    pid_list_has(&processes->found, parent) || !is_user_side(parent))
 		return;
 	pid_list_add(&processes->found, parent);
-	pid_list_add(&processes->sleeping, process_tree_parent_of(parent));
+	pid_list_add(&processes->sleeping, process_tree_stat(parent).parent);
 }
 
 static int find(const struct process_scan_mark *mark, const char *scripts_dir,

@@ -27,7 +27,7 @@ int leftovers_record(int scripts, struct error *err)
 							0600);
 	for (size_t i = 0; i < left.count && result == 0; i++) {
 		if (fd < 0 || dprintf(fd, "%d %llu\n", (int)left.pids[i],
-				      process_tree_start_of(left.pids[i])) < 0)
+				      process_tree_stat(left.pids[i]).start) < 0)
 			result = error_errno(
 				err, ERROR_SYSTEM,
 				"cannot record which processes the script left running");
@@ -44,7 +44,7 @@ static void add_line(char *line, struct pid_list *found, char *names, size_t siz
 	const char *word = strsep(&line, " ");
 	if (line == NULL || !text_to_u64(word, &pid) || !text_to_u64(line, &start) || pid <= 1 ||
 	    pid > INT32_MAX || process_tree_is_dead((pid_t)pid) ||
-	    process_tree_start_of((pid_t)pid) != start || kill((pid_t)pid, 0) != 0 ||
+	    process_tree_stat((pid_t)pid).start != start || kill((pid_t)pid, 0) != 0 ||
 	    pid_list_has(found, (pid_t)pid))
 		return;
 	pid_list_add(found, (pid_t)pid);

@@ -149,16 +149,7 @@ static void copy_list(const struct pid_list *from, struct pid_list *to)
 #define SESSION_FIELD 6
 #define START_FIELD   22
 
-/* From /proc/PID/stat; all zero if that cannot be read. */
-struct process_stat {
-	char state;
-	pid_t parent;
-	pid_t group;
-	pid_t session;
-	unsigned long long start; /* in ticks since the boot */
-};
-
-static struct process_stat read_stat(pid_t pid)
+struct process_stat process_tree_stat(pid_t pid)
 {
 	struct process_stat stat = {.state = '\0'};
 	char path[32];
@@ -181,18 +172,8 @@ static struct process_stat read_stat(pid_t pid)
 
 bool process_tree_is_dead(pid_t pid)
 {
-	char state = read_stat(pid).state;
+	char state = process_tree_stat(pid).state;
 	return state == 'Z' || state == 'X';
-}
-
-unsigned long long process_tree_start_of(pid_t pid)
-{
-	return read_stat(pid).start;
-}
-
-pid_t process_tree_parent_of(pid_t pid)
-{
-	return read_stat(pid).parent;
 }
 
 /* Without checks in between: a process that keeps forking and exiting has a new pid soon. */
@@ -221,9 +202,9 @@ static size_t kill_each(const struct pid_list *list)
 static void terminate_each(const struct pid_list *list)
 {
 	struct pid_list groups = {.count = 0};
-	pid_t own_session = read_stat(getpid()).session;
+	pid_t own_session = process_tree_stat(getpid()).session;
 	for (size_t i = 0; i < list->count; i++) {
-		struct process_stat stat = read_stat(list->pids[i]);
+		struct process_stat stat = process_tree_stat(list->pids[i]);
 		if (stat.group <= 1 || own_session == 0 || stat.session == own_session)
 			(void)kill(list->pids[i], SIGTERM);
 		else if (!pid_list_has(&groups, stat.group) && pid_list_add(&groups, stat.group))

@@ -63,16 +63,17 @@ bool process_tree_kill_descendants(int64_t limit_ms);
  */
 bool process_tree_kill_below(pid_t ancestor, const struct pid_list *spared, int64_t limit_ms);
 
-/*
- * The start time of the process, in ticks since the boot; 0 if /proc hides it. With the pid it
- * identifies a process uniquely.
- */
-unsigned long long process_tree_start_of(pid_t pid);
+/* From /proc/PID/stat; all zero if /proc hides the process. */
+struct process_stat {
+	char state;
+	pid_t parent;
+	pid_t group;
+	pid_t session;
+	unsigned long long start; /* in ticks since the boot; with the pid it is unique */
+};
+struct process_stat process_tree_stat(pid_t pid);
 
 /* True for a zombie, which can still be signalled; false if /proc hides it. */
 bool process_tree_is_dead(pid_t pid);
-
-/* Its parent's pid; 0 if /proc hides it. */
-pid_t process_tree_parent_of(pid_t pid);
 
 #endif

@@ -149,7 +149,7 @@ static void take_out_user_side(struct watch *watch)
 		pid = watch->answer.pid;
 	while (pid > 1 && pid != watch->child && count < SUDO_PROCESSES_MOST) {
 		pids[count++] = pid;
-		pid = process_tree_parent_of(pid);
+		pid = process_tree_stat(pid).parent;
 	}
 	for (size_t i = 0; pid == watch->child && i < count; i++)
 		cgroup_take_out(watch->process->cgroup, pids[i]);

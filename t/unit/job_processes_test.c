@@ -166,7 +166,7 @@ static void end_where_reading_hangs(const void *argument)
 	child_require(process_tree_descendants(&left) == 0 && left.count > 0 &&
 		      left.pids[0] == hidden);
 	for (size_t i = 1; i < left.count; i++)
-		child_require(process_tree_parent_of(left.pids[i]) == hidden);
+		child_require(process_tree_stat(left.pids[i]).parent == hidden);
 	pid_list_free(&left);
 	child_require(process_tree_kill_descendants(LIMIT_MS));
 }
