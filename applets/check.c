@@ -20,16 +20,6 @@
 #include "core/privilege/seccomp.h"
 #include "core/stage/pam_account.h"
 
-/*
- * The account that must own the file. root may check the file of any account; if its owner changes
- * before it is opened, it is refused.
- */
-static uid_t expected_owner(const char *path)
-{
-	struct stat status;
-	return geteuid() == 0 && stat(path, &status) == 0 ? status.st_uid : geteuid();
-}
-
 int applet_check_downscope(enum downscope_kind downscope, struct error *err)
 {
 	if (downscope != DOWNSCOPE_UNSET)
@@ -93,10 +83,16 @@ static int print_settings(const struct invocation *call, const struct settings *
 int check_applet(struct invocation *call)
 {
 	cleanup_free char *messages = NULL;
+	struct stat found;
 	if (strcmp(call->check, "-") == 0)
 		return say_messages(call, "-: name a file: its owner and permissions are checked, "
 					  "too");
-	uid_t owner = expected_owner(call->check);
+	/*
+	 * The account that must own the file. root may check the file of any account; if its owner
+	 * changes before it is opened, it is refused.
+	 */
+	bool is_root = geteuid() == 0 && stat(call->check, &found) == 0;
+	uid_t owner = is_root ? found.st_uid : geteuid();
 	struct settings *settings = settings_load(call->check, owner, &messages);
 	if (settings == NULL)
 		return say_messages(call, messages);

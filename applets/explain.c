@@ -81,13 +81,6 @@ static void print_lines(char *text)
 	}
 }
 
-/* A descriptor, or -1 with errno. A confined child has no standard input. */
-static int open_input(const char *path)
-{
-	return strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-}
-
 /* False if memory is short. */
 static bool make_arguments(const struct explain *explain, struct argv *arguments)
 {
@@ -109,9 +102,11 @@ static int run_as_service(const struct explain *explain, struct error *err)
 	const int *input = explain->input >= 0 ? &explain->input : NULL;
 	struct argv arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
-	int result = captured != NULL && make_arguments(explain, &arguments)
-			     ? as_service_run(&explain->service, &arguments, input, captured, err)
-			     : error_set(err, ERROR_SYSTEM, "out of memory");
+	int result = -1;
+	if (captured == NULL || !make_arguments(explain, &arguments))
+		error_set(err, ERROR_SYSTEM, "out of memory");
+	else
+		result = as_service_run(&explain->service, &arguments, input, captured, err);
 	argv_free(&arguments);
 	if (result != 0)
 		return error_set(err, err->kind,
@@ -153,7 +148,10 @@ static int run(struct explain *explain, struct error *err)
 		return -1;
 	bool is_service = explain->service.uid == geteuid();
 	bool delegates = geteuid() == 0 && !is_service;
-	explain->input = open_input(explain->path);
+	/* A confined child has no standard input. */
+	explain->input = strcmp(explain->path, "-") == 0
+				 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+				 : open(explain->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (explain->input < 0 && !(delegates && errno == EACCES))
 		return error_errno(err, ERROR_SYSTEM, "cannot open %s", explain->path);
 	if (delegates)

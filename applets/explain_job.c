@@ -209,11 +209,12 @@ static bool explain_token(struct explanation *job)
 		.job = job->explain->kind == EXPLAIN_RESPONSE ? &plan->job : NULL,
 		.now = time(NULL),
 	};
+	bool is_examined = found != NULL && examination_run(&terms, found, &err) == 0;
 	if (found == NULL)
 		error_set(&err, ERROR_SYSTEM, "out of memory");
-	else if (examination_run(&terms, found, &err) == 0)
+	else if (is_examined)
 		err = found->form;
-	if (err.kind != ERROR_NONE) {
+	if (!is_examined || err.kind != ERROR_NONE) {
 		report_failure(job, "token", &err);
 		return false;
 	}

@@ -211,8 +211,8 @@ int main(int argc, char **argv)
 		lowered && (call.is_auth ? privilege_reserve(&err) : privilege_drop(&err)) == 0;
 	call.system_failure = exit_code_from("SYSTEM_FAILURE_EXIT_CODE", 2);
 	call.build_failure = exit_code_from("BUILD_FAILURE_EXIT_CODE", 1);
-	for (char **word = argv; !call.is_auth && *word != NULL; word++)
-		call.behind_channel = call.behind_channel || strcmp(*word, ENV_SCRIPT) == 0;
+	for (int i = 1; i < argc && !call.is_auth; i++)
+		call.behind_channel = call.behind_channel || strcmp(argv[i], ENV_SCRIPT) == 0;
 	/* Descriptors that the caller left open would only help someone who takes over a parser. */
 	if (!ready || open_standard_descriptors(&err) != 0 ||
 	    io_close_from(STDERR_FILENO + 1, &err) != 0)

@@ -135,22 +135,11 @@ static const char *account_change(void)
 	return "sudo, or none (neither file capabilities nor root)";
 }
 
-static void print_host(void)
-{
-	struct utsname system;
-	char c_library[64] = "unknown";
-	if (uname(&system) == 0)
-		printf(ROW "%s %s\n", "kernel", system.release, system.machine);
-	print_features();
-	confstr(_CS_GNU_LIBC_VERSION, c_library, sizeof(c_library));
-	printf(ROW "%s\n", "C library", c_library);
-	for (size_t i = 0; i < sizeof(LIBRARIES) / sizeof(LIBRARIES[0]); i++)
-		print_library(i);
-}
-
 int version_applet(const struct invocation *call)
 {
 	struct error err;
+	struct utsname system;
+	char c_library[64] = "unknown";
 	printf("%s %s\n", call->program, JACAMAR_VERSION);
 	if (!call->is_auth)
 		return applet_printed(call);
@@ -160,6 +149,12 @@ int version_applet(const struct invocation *call)
 		applet_say(call, "%s", err.detail);
 		return call->system_failure;
 	}
-	print_host();
+	if (uname(&system) == 0)
+		printf(ROW "%s %s\n", "kernel", system.release, system.machine);
+	print_features();
+	confstr(_CS_GNU_LIBC_VERSION, c_library, sizeof(c_library));
+	printf(ROW "%s\n", "C library", c_library);
+	for (size_t i = 0; i < sizeof(LIBRARIES) / sizeof(LIBRARIES[0]); i++)
+		print_library(i);
 	return applet_printed(call);
 }

@@ -133,15 +133,15 @@ bool doctor_ask_as_service(struct doctor *doctor)
 	struct argv arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
 	const char *named = doctor->asked_for_configuration ? doctor->configuration : NULL;
-	bool made = captured != NULL && argv_add(&arguments, "doctor") &&
-		    argv_add(&arguments, "--json") &&
+	bool made = argv_add(&arguments, "doctor") && argv_add(&arguments, "--json") &&
 		    as_service_add_file(&arguments, "--configuration", named) &&
 		    as_service_add_file(&arguments, "--runner-config", doctor->runner_file);
 	if (doctor->user != NULL)
 		made = made && argv_add(&arguments, "--user") && argv_add(&arguments, doctor->user);
-	int result = made ? as_service_run(&doctor->service, &arguments, NULL, captured, &err)
-			  : error_set(&err, ERROR_SYSTEM, "out of memory");
-	if (result == 0)
+	int result = -1;
+	if (captured == NULL || !made)
+		error_set(&err, ERROR_SYSTEM, "out of memory");
+	else if (as_service_run(&doctor->service, &arguments, NULL, captured, &err) == 0)
 		result = read_answer(doctor, captured, &err);
 	argv_free(&arguments);
 	memcpy(doctor->service_error, err.detail, sizeof(err.detail));
