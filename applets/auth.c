@@ -29,7 +29,6 @@
 #include "core/stage/root_directory.h"
 #include "core/stage/stage.h"
 #include "core/stage/sudo.h"
-#include "core/workspace/script.h"
 
 /* Whether this process can change the account as auth.downscope says. */
 static int check_downscope(const struct invocation *call, enum downscope_kind downscope,
@@ -217,27 +216,23 @@ static bool is_run_here(const struct state *job, const char *substage)
 	       strcmp(substage, "step_script") == 0 || string_list_has(allowed, substage);
 }
 
-/* What the limits of memory are, as "a job may use 4G", or "" if there are none. */
-static void describe_limits(const struct cgroup_settings *limits, char *text, size_t size)
-{
-	const char *job = limits->job[CGROUP_MEMORY_MAX];
-	const char *user = limits->user[CGROUP_MEMORY_MAX];
-	bool has_job = job != NULL && strcmp(job, "max") != 0;
-	bool has_user = user != NULL && strcmp(user, "max") != 0;
-	snprintf(text, size, "%s%s%s%s%s", has_job ? "; a job may use " : "", has_job ? job : "",
-		 has_user ? (has_job ? ", and all" : "; all") : "",
-		 has_user ? " jobs of an account together " : "", has_user ? user : "");
-}
-
 /* The script may report only that a command of it was killed. */
 static void say_oom_kills(const struct invocation *call, const struct state *job, int64_t count)
 {
-	char limits[128];
+	const struct cgroup_settings *limits = &job->settings.auth.cgroup;
+	const char *of_job = limits->job[CGROUP_MEMORY_MAX];
+	const char *of_user = limits->user[CGROUP_MEMORY_MAX];
+	bool has_job = of_job != NULL && strcmp(of_job, "max") != 0;
+	bool has_user = of_user != NULL && strcmp(of_user, "max") != 0;
+	char text[128];
 	if (count <= 0)
 		return;
-	describe_limits(&job->settings.auth.cgroup, limits, sizeof(limits));
+	/* As "a job may use 4G", or "" if there are no limits. */
+	snprintf(text, sizeof(text), "%s%s%s%s%s", has_job ? "; a job may use " : "",
+		 has_job ? of_job : "", has_user ? (has_job ? ", and all" : "; all") : "",
+		 has_user ? " jobs of an account together " : "", has_user ? of_user : "");
 	applet_say(call, "the job ran out of memory: the kernel killed %lld of its processes%s",
-		   (long long)count, limits);
+		   (long long)count, text);
 }
 
 /* Runs a stage that comes after config as the user; returns the exit code for the runner. */

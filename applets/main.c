@@ -70,15 +70,6 @@ static void print_help(const struct invocation *call)
 	       "jacamar-config.toml(5).\n");
 }
 
-static void print_list(void)
-{
-	printf("auth\n");
-	for (size_t i = 0; i < STAGE_COUNT; i++)
-		printf("%s\n", stages[i].name);
-	for (size_t i = 0; i < TOOL_COUNT; i++)
-		printf("%s\n", tools[i].name);
-}
-
 /*
  * The caller may have closed them, and a file that is opened later would take their place. They are
  * opened for reading, so that writing to them fails: a message must not seem to be written.
@@ -180,7 +171,11 @@ static int parse_options(struct invocation *call, int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (lists) {
-		print_list();
+		printf("auth\n");
+		for (size_t i = 0; i < STAGE_COUNT; i++)
+			printf("%s\n", stages[i].name);
+		for (size_t i = 0; i < TOOL_COUNT; i++)
+			printf("%s\n", tools[i].name);
 		return applet_printed(call);
 	}
 	if (optind == argc)

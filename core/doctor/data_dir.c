@@ -258,8 +258,6 @@ static void check_place(const struct place *place)
 	struct secure_path_fault fault;
 	struct error ignored;
 	struct stat found;
-	bool by_root = settings->auth.root_dir_creation && place->doctor->service.uid == 0 &&
-		       settings->general.data_dir[0] == '/';
 	cleanup_free char *resolved = realpath(place->parent, NULL);
 	/* If a link is on the path, its target is another path to check. */
 	if (!check_passage(place, place->parent) ||
@@ -276,7 +274,8 @@ static void check_place(const struct place *place)
 		return;
 	if (lstat(place->base, &found) == 0)
 		check_base(place, place->base, &found);
-	else if (by_root)
+	else if (settings->auth.root_dir_creation && place->doctor->service.uid == 0 &&
+		 settings->general.data_dir[0] == '/')
 		check_made_by_root(place);
 	else
 		check_parent(place);

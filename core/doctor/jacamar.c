@@ -24,7 +24,6 @@ void doctor_check_jacamar(struct doctor *doctor)
 	struct error ignored;
 	struct secure_path_fault fault = {.entry = ""};
 	struct stat file;
-	const char *setting = doctor->settings != NULL ? doctor->settings->auth.jacamar_path : NULL;
 	if (jacamar == NULL)
 		return;
 	enum trusted_program_use use = trusted_program_use_of(doctor->downscope);
@@ -64,7 +63,7 @@ void doctor_check_jacamar(struct doctor *doctor)
 		doctor_mend_fault(doctor, &fault);
 	else if (trusted != NULL && set_id)
 		doctor_mend(doctor, "chmod ug-s %s", trusted);
-	else if (setting != NULL)
+	else if (doctor->settings != NULL && doctor->settings->auth.jacamar_path != NULL)
 		doctor_mend_key(doctor, "auth.jacamar_path", NULL);
 	else if (there)
 		doctor_mend(doctor, "chmod 0755 %s", trusted != NULL ? trusted : jacamar);
