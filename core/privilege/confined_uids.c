@@ -1,12 +1,11 @@
 #include "core/privilege/confined_uids.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config/check.h"
 #include "core/lib/account.h"
+#include "core/process/process_scan.h"
 
 /*
  * As many as the kernel has pids at most (PID_MAX_LIMIT), so that each pid has a uid of its own.
@@ -55,19 +54,12 @@ uid_t confined_uids_own(void)
 	return first + (uid_t)(((uint64_t)getpid() + skipped) % count());
 }
 
-/* getpriority(2) works also if /proc is mounted with hidepid. */
-static bool has_process(uid_t uid)
-{
-	errno = 0;
-	return getpriority(PRIO_USER, uid) != -1 || errno != ESRCH;
-}
-
 int confined_uids_choose(uid_t *uid, struct error *err)
 {
 	uint64_t most = count() < TRIES_MOST ? count() : TRIES_MOST;
 	for (uint64_t tried = 0; tried < most; tried++) {
 		*uid = confined_uids_own();
-		bool free = *uid != geteuid() && !has_process(*uid);
+		bool free = *uid != geteuid() && !process_scan_has_uid(*uid);
 		bool asks = asks_accounts && free && !is_checked;
 		int unused = asks ? account_find_uid(*uid, err) : 1;
 		if (unused < 0)

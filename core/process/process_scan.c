@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,12 @@ void process_scan_add_name(pid_t pid, char *names, size_t size)
 		memcpy(names + used, entry, strlen(entry) + 1);
 }
 
+bool process_scan_has_uid(uid_t uid)
+{
+	errno = 0;
+	return getpriority(PRIO_USER, uid) != -1 || errno != ESRCH;
+}
+
 /* All processes in /proc except this one. */
 static int list_processes(DIR *processes, struct pid_list *all)
 {
@@ -166,6 +173,9 @@ int process_scan(const struct process_scan_mark *mark, struct pid_list *found, c
 {
 	struct pid_list all = {.count = 0};
 	size_t first = found->count;
+	/* Of a process with another real uid, the kernel shows neither files nor environment. */
+	if (!process_scan_has_uid(geteuid()))
+		return 0;
 	DIR *processes = opendir("/proc");
 	if (processes == NULL)
 		return -1;

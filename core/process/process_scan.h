@@ -5,6 +5,7 @@
 #ifndef JACAMAR_CORE_PROCESS_PROCESS_SCAN_H
 #define JACAMAR_CORE_PROCESS_PROCESS_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,6 +17,12 @@ struct process_scan_mark {
 	const char *variable; /* it has this "NAME=value" in its environment; NULL: any */
 	int signal_number;    /* sent at once, before the pid can be reused; 0: none */
 };
+
+/*
+ * True if a process has this real uid. The kernel itself looks through all processes, also those
+ * that hidepid hides: this is much faster than to read /proc.
+ */
+bool process_scan_has_uid(uid_t uid);
 
 /*
  * Adds the pids of the processes with that mark, other than this one, to `found`, and their names

@@ -419,6 +419,31 @@ START_TEST(who_can_write_to_a_pipe_is_found)
 }
 END_TEST
 
+/* Of accounts that no other process has. */
+#define OWN_ID	  2099999997
+#define ABSENT_ID 2099999998
+
+/* Where /proc cannot be read, a search fails. */
+static void search_for_an_absent_account(const void *argument)
+{
+	struct process_scan_mark mark = {.variable = "A=1"};
+	struct pid_list found = {.count = 0};
+	(void)argument;
+	child_require(chroot("/dev") == 0 && chdir("/") == 0);
+	child_require(setresuid(OWN_ID, ABSENT_ID, 0) == 0);
+	child_require(process_scan_has_uid(OWN_ID) && !process_scan_has_uid(ABSENT_ID));
+	child_require(process_scan(&mark, &found, NULL, 0) == 0 && found.count == 0);
+	child_require(setresuid(ABSENT_ID, ABSENT_ID, 0) == 0);
+	child_require(process_scan(&mark, &found, NULL, 0) == -1);
+}
+
+START_TEST(proc_is_not_read_for_an_account_without_processes)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(search_for_an_absent_account, NULL), 0);
+}
+END_TEST
+
 /* Executes a program that waits, with this environment; -1 for none of `held`. */
 static pid_t start_program(const char *variable, bool holds)
 {
@@ -590,6 +615,7 @@ Suite *process_tree_suite(void)
 	suite_add_tcase(suite, end);
 
 	tcase_add_test(find, who_can_write_to_a_pipe_is_found);
+	tcase_add_test(find, proc_is_not_read_for_an_account_without_processes);
 	tcase_add_test(find, who_bears_the_cookie_is_found);
 	suite_add_tcase(suite, find);
 	return suite;
