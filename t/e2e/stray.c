@@ -160,6 +160,37 @@ static void be_big_bomb(void)
 	explode(3000);
 }
 
+/* One more process: an orphan in a session of its own. False if the limit does not let it be. */
+static bool fork_orphan(void)
+{
+	int status = 0;
+	pid_t child = fork();
+	if (child < 0)
+		return false;
+	if (child > 0)
+		return waitpid(child, &status, 0) == child && status == 0;
+	setsid();
+	child = fork();
+	if (child != 0)
+		_exit(child > 0 ? 0 : 1);
+	alarm(LONGEST_LIFE);
+	return true;
+}
+
+/*
+ * 3,000 orphans, each of which forks another one when it can. At the limit each waits before it
+ * tries again: otherwise a machine with few processors does nothing else for minutes.
+ */
+static void be_swarm(void)
+{
+	struct rlimit limit = {.rlim_cur = 3000, .rlim_max = 3000};
+	setrlimit(RLIMIT_NPROC, &limit);
+	say_ready();
+	for (;;)
+		if (!fork_orphan())
+			sleep(5);
+}
+
 /* Kills all that it may, again and again; kill(2) leaves out who calls it. */
 static void be_killer(void)
 {
@@ -244,6 +275,7 @@ static const struct {
 	{"trapper", be_trapper},   {"stop", stop},
 	{"ready", say_ready},	   {"live", live_on},
 	{"big-bomb", be_big_bomb}, {"comet-of-sessions", be_comet_of_sessions},
+	{"swarm", be_swarm},
 };
 
 static void act(const char *word)
