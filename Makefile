@@ -74,7 +74,8 @@ help:
 	@echo 'make chaos         random signals to the processes of JOBS=100 jobs, chosen by SEED='
 	@echo 'make faults        one failing system call a time: all, or FAULTS=N that SEED= chooses'
 	@echo '                   (both as FLAVOUR=caps, root or sudo)'
-	@echo 'make bench         measure against setpriv, runuser, su and sudo'
+	@echo 'make bench         measure against setpriv, su, podman and others; ROWS="sub-stage config": only these'
+	@echo '                   (ROWS=help lists them)'
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
 	@echo 'make lint          check sources, scripts and man pages'
 	@echo
@@ -223,7 +224,7 @@ chaos faults: deps
 
 bench: deps
 	@$(MAKE) --no-print-directory all tools
-	@BUILD=$(CURDIR)/$(BUILD) sh t/bench/bench.sh
+	@BUILD=$(CURDIR)/$(BUILD) ROWS='$(ROWS)' sh t/bench/bench.sh
 
 SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*/*.[ch] \
 	t/*.[ch] t/play/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/e2e/*.c))
