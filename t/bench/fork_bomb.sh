@@ -35,7 +35,6 @@ peer_bomb_walk() { explode bomb-walk; }
 
 row_fork_bomb() {
 	local limits='kill_timeout = "4s"'
-	value() { middle "$1"; }
 	compile stray
 	mkfifo -m 666 "$box/bomb"
 	join_service || row_skips 'needs cgroup v2'
@@ -48,7 +47,7 @@ row_fork_bomb() {
 	second_job
 	prepare bomb-cgroup '[auth.cgroup]
 enabled = true' "$limits"
-	most_rounds=3
+	most_rounds=4
 	take_turns bomb_cgroup bomb_walk
 	hold "fork bomb of $size dead after the time of grace, with auth.cgroup" "$(seconds bomb_cgroup)" 0.5 s
 	hold 'the same without auth.cgroup, by walking over /proc' "$(seconds bomb_walk)" - s

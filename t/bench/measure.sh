@@ -75,7 +75,7 @@ seconds() { awk -v a="$(value "$1")" 'BEGIN { printf "%.3f", a }'; }
 
 # --- rounds ---
 
-# take_turns PEER...: $least_rounds to $most_rounds of each; prints what they took.
+# take_turns PEER...: $least_rounds to $most_rounds of each; prints the least and the most that they took.
 take_turns() {
 	local round=0 peer
 	while [ "$round" -lt "$most_rounds" ]; do
@@ -86,7 +86,9 @@ take_turns() {
 		[ "$round" -lt "$least_rounds" ] || ! confirmed "$@" || break
 	done
 	for peer; do
-		awk -v peer="$peer" -v a="$(value "$peer")" 'BEGIN { printf "  %s %.2f ms,", peer, a * 1000 }'
+		sort -g "$box/rounds.$peer" | awk -v peer="$peer" '
+			{ time[NR] = $1 * 1000 }
+			END { printf "  %s %.2f to %.2f ms,", peer, time[1], time[NR] }'
 	done
 	echo " in $round rounds"
 }
