@@ -22,6 +22,8 @@ explode() {
 	call=$!
 	wait_until '[ "$(pgrep -c -U "$usr" -x stray)" -ge $((size - 100)) ]' >/dev/null ||
 		bomb_fails "the start of the fork bomb, $1"
+	# While they multiply, the signal could reach jacamar-auth late.
+	sleep 1
 	auth_pid=$(pgrep -U "$runner" -f "^$auth run ")
 	# Before all processes of the bomb, which have the processors.
 	nice -n -20 python3 "$here/cancel.py" "$auth_pid" "$box/bomb" >"$box/ended" ||
@@ -35,6 +37,7 @@ peer_bomb_walk() { explode bomb-walk; }
 
 row_fork_bomb() {
 	local limits='kill_timeout = "4s"'
+	value() { middle "$1"; }
 	compile stray
 	mkfifo -m 666 "$box/bomb"
 	join_service || row_skips 'needs cgroup v2'
@@ -47,7 +50,7 @@ row_fork_bomb() {
 	second_job
 	prepare bomb-cgroup '[auth.cgroup]
 enabled = true' "$limits"
-	most_rounds=4
+	least_rounds=5 most_rounds=5
 	take_turns bomb_cgroup bomb_walk
 	hold "fork bomb of $size dead after the time of grace, with auth.cgroup" "$(seconds bomb_cgroup)" 0.5 s
 	hold 'the same without auth.cgroup, by walking over /proc' "$(seconds bomb_walk)" - s
