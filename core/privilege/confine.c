@@ -40,7 +40,7 @@ static struct {
 /* What the child needs to know. */
 struct child {
 	const struct confinement *how;
-	uid_t uid;    /* that it becomes, with privilege in reserve */
+	uid_t uid;    /* which the child becomes, if this process has privilege in reserve */
 	int lifeline; /* nothing is written to it; its end of file means that the parent has ended
 		       */
 };

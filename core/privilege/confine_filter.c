@@ -46,7 +46,7 @@ static const char *const NETWORK[] = {
 };
 /* clang-format on */
 
-/* Allowed if the bits of `mask` in the argument `index` are `value`. */
+/* Allowed if the argument `index`, masked with `mask`, is `value`. */
 static const struct narrowed {
 	const char *name;
 	bool network; /* only for a child with the network */
@@ -56,12 +56,12 @@ static const struct narrowed {
 } NARROWED[] = {
 	{"open", false, 1, BEYOND_READING, O_RDONLY},
 	{"openat", false, 2, BEYOND_READING, O_RDONLY},
-	/* Not those that make a descriptor send signals. */
+	/* Not F_SETOWN and F_SETSIG, which make a descriptor send signals. */
 	{"fcntl", false, 1, UINT32_MAX, F_GETFD},
 	{"fcntl", false, 1, UINT32_MAX, F_SETFD},
 	{"fcntl", false, 1, UINT32_MAX, F_GETFL},
 	{"fcntl", false, 1, UINT32_MAX, F_SETFL},
-	/* Limits may be read, not set. */
+	/* A new limit is the third argument: limits may be read, not set. */
 	{"prlimit64", false, 2, UINT64_MAX, 0},
 	{"socket", true, 0, UINT32_MAX, AF_UNIX}, /* to the daemons that resolve names */
 	{"socket", true, 0, UINT32_MAX, AF_INET},
@@ -75,13 +75,13 @@ static const struct narrowed {
 struct filter {
 	struct seccomp_library library;
 	scmp_filter_ctx context;
-	int code; /* 0, or the first error, negated as libseccomp has it */
+	int code; /* 0, or the first error of libseccomp: a negative errno */
 };
 
 static void allow(struct filter *filter, const char *name, const struct scmp_arg_cmp *comparison)
 {
 	int call = filter->library.resolve_name_arch(SCMP_ARCH_NATIVE, name);
-	/* Below -1 are the calls of other architectures than this one. */
+	/* A number below -1 means that only other architectures have the call. */
 	if (filter->code != 0 || call < 0)
 		return;
 	filter->code = filter->library.rule_add_array(filter->context, SCMP_ACT_ALLOW, call,
@@ -106,7 +106,7 @@ static void add_rules(struct filter *filter, bool network)
 		if (network || !row->network)
 			allow(filter, row->name, &comparison);
 	}
-	/* abort(3) signals a thread of this process. */
+	/* For abort(3), which signals a thread of this process. */
 	const struct scmp_arg_cmp own =
 		SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint64_t)getpid());
 	allow(filter, "tgkill", &own);
@@ -129,7 +129,7 @@ int confine_filter_install(bool network, struct error *err)
 	if (filter.code != 0)
 		return error_errno(err, ERROR_SYSTEM,
 				   "cannot filter the system calls of a confined process");
-	/* getsid(2) is not allowed, and succeeds without the filter. */
+	/* Test the filter with getsid(2): it is not allowed, and would succeed without a filter. */
 	if (syscall(SYS_getsid, 0) != -1 || errno != ENOSYS)
 		return error_faked(err, "the filter of a confined process");
 	return 0;

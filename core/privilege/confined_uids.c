@@ -8,11 +8,12 @@
 #include "core/process/process_scan.h"
 
 /*
- * As many as the kernel has pids at most (PID_MAX_LIMIT), so that each pid has a uid of its own.
- * They are above the defaults of directories (SSSD up to 2000200000, FreeIPA up to 2000199999), and
- * outside of the ranges that systemd reserves: 61184-65519 (DynamicUser=), 524288-1879048191
- * (containers, and most ranges of subuid(5)), 2147352576-2147418111 (foreign uids). From 2147483648
- * on, programs that store a uid in an int have a negative number.
+ * The size of the range is the kernel's limit for pids (PID_MAX_LIMIT), so that each pid has its
+ * own uid. The uids are above the defaults of directories (SSSD up to 2000200000, FreeIPA up to
+ * 2000199999), and outside of the ranges that systemd reserves: 61184-65519 (DynamicUser=),
+ * 524288-1879048191 (containers, and most ranges of subuid(5)), 2147352576-2147418111 (foreign
+ * uids). They are below 2147483648: programs that store a uid in an int would see a negative
+ * number.
  */
 #define DEFAULT_FIRST 2100000000
 #define DEFAULT_LAST  (DEFAULT_FIRST + 4194303)

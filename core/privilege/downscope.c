@@ -174,9 +174,8 @@ static int set_identity(uid_t uid, uid_t saved, gid_t gid, size_t count, const g
 				     strerror(errno));
 	}
 	/*
-	 * A change from one uid that is not 0 to another leaves the capabilities in place. Where
-	 * fs.suid_dumpable is 1, nothing else keeps processes of the new uid from tracing this one:
-	 * so its memory is hidden before they are given up.
+	 * A change from one uid that is not 0 to another keeps the capabilities. With
+	 * fs.suid_dumpable 1, only these prevent processes of the new uid from tracing this one.
 	 */
 	return privilege_hide_memory(err) == 0 ? set_capabilities(NOTHING, NOTHING, err) : -1;
 }
@@ -207,7 +206,7 @@ int privilege_confine(uid_t uid, struct error *err)
 	if (terminal_leave(err) != 0)
 		return -1;
 	/*
-	 * As the service account it could regain the capabilities: by its files, such as the
+	 * As the service account it could regain the capabilities: by changing files such as the
 	 * runner's configuration, or by tracing the runner.
 	 */
 	if (privilege_is_reserved() && become_confined(uid, err) != 0)
@@ -275,8 +274,8 @@ static int change_identity(const struct account *account, const struct downscope
 				 (unsigned int)account->uid);
 	state_decode_groups(rules->groups, &groups);
 	/*
-	 * config has checked this as well, but these are the groups that the job gets. Root has
-	 * its capabilities from its caller, not from the file.
+	 * config has checked this, too, but these are the groups that the job gets. Root is not
+	 * checked: it has its capabilities from its caller, not from the file.
 	 */
 	if (old_uid != 0 && trusted_program_check_own(account, &groups, false, err) != 0)
 		return -1;
@@ -319,9 +318,9 @@ int downscope_become(const struct account *account, const struct downscope_rules
 	if (terminal_leave(err) != 0)
 		return -1;
 	/*
-	 * From here on this process cannot find the service account's keys. This fails where that
-	 * account's quota is used up. It matters only for sudo, which would pass the old keyring on
-	 * to the user: otherwise a keyring of the user is joined below.
+	 * This process must not find the service account's keys. If the account's quota of keys is
+	 * used up, the call fails. This matters only for sudo, which would pass on the old keyring.
+	 * Otherwise a keyring of the user is joined below.
 	 */
 	bool left = keyring_leave(err) == 0;
 	if (!left && rules->kind == DOWNSCOPE_SUDO)
@@ -378,7 +377,7 @@ int downscope_act_as(uid_t uid, gid_t gid, struct downscope_return *back, struct
 		result = privilege_hide_memory(err);
 	if (result == 0)
 		result = set_capabilities(CHANGE, NOTHING, err);
-	/* With another uid it would see no process of the account, and report that none is left. */
+	/* With other ids it would see no process of the account, and report that none is left. */
 	if (result == 0 && (geteuid() != uid || getegid() != gid))
 		result = error_faked(err, "the change to the user's account");
 	struct error second;
@@ -395,6 +394,6 @@ int downscope_return(const struct downscope_return *back, struct error *err)
 		return error_errno(err, ERROR_SYSTEM, "cannot return to the service account");
 	if (!has_ids(back->service, back->service, group))
 		return error_faked(err, "the return to the service account");
-	/* The kernel raises all permitted capabilities when the effective uid becomes 0. */
+	/* When the effective uid becomes 0, all permitted capabilities become effective. */
 	return privilege_hide_memory(err) == 0 ? privilege_settle(err) : -1;
 }

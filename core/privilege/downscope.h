@@ -41,7 +41,7 @@ int privilege_settle(struct error *err);
 
 /*
  * Gives the open directory `fd` to another account: CAP_CHOWN is in effect for this call, and then
- * given up. A gid of -1 leaves the group.
+ * given up. With a gid of -1 the directory keeps its group.
  */
 int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err);
 
@@ -66,12 +66,13 @@ int privilege_hide_memory(struct error *err);
 
 struct downscope_rules {
 	enum downscope_kind kind;
-	const json_t *groups; /* all gids of the account: state.h; they are not looked up */
-	uid_t saved_uid;      /* another than the account's, which execve(2) undoes; 0: none */
+	const json_t *groups; /* all gids of the account: state.h; nobody looks them up again */
+	uid_t saved_uid; /* a saved uid that is not the account's, until execve(2); 0: the account's
+			  */
 	bool no_new_privs;
 	bool raise_stack;      /* the soft limit of the stack to the hard one */
 	const json_t *filters; /* of system calls: seccomp.h */
-	bool cleans_up;	       /* it may use processes that are reserved: job_context.h */
+	bool cleans_up;	       /* for cleanup: it may use the reserved processes: job_context.h */
 	struct limit_setting limits[LIMIT_COUNT];
 };
 
@@ -83,30 +84,31 @@ struct downscope_rules downscope_rules_of(const struct state *state, bool cleans
  * whatever else the child has inherited: controlling terminal, groups, capabilities, keyring,
  * descriptors from `first_closed_fd` on, signal mask and dispositions, limits, priorities and
  * working directory. Then it installs the filters of system calls. The caller executes the user's
- * program next. If this fails, the process may be changed in part, and must exit.
+ * program next. If this fails, some of it may have been changed, and the process must exit.
  *
- * If sudo is executed next, to change the account, the process stays the service account, without
- * capabilities; downscope_arrive() does the rest, which could keep sudo from working.
+ * With sudo, which the caller executes next to change the account, the process stays the service
+ * account, without capabilities. downscope_arrive() does the rest after sudo: some of it would keep
+ * sudo from working.
  */
 int downscope_become(const struct account *account, const struct downscope_rules *rules,
 		     int first_closed_fd, struct error *err);
 
 /*
- * After sudo: proves that this process is `account` completely, with its groups and no others, and
- * does the rest of downscope_become().
+ * After sudo: proves that all ids of this process are those of `account`, and that it has that
+ * account's groups and no others. Then it does the rest of downscope_become().
  */
 int downscope_arrive(const struct account *account, const struct downscope_rules *rules,
 		     struct error *err);
 
 /*
- * Acts as the account `uid` for a while, to see and signal its processes. Nothing may be executed
- * meanwhile.
+ * Acts as the account `uid` for a while, to see and signal its processes. The process must not
+ * execute a program meanwhile.
  *
  * Only the effective uid is the account's. The saved uid stays the service account's: it allows the
  * return, and prevents the account's processes from signalling or tracing this one. The real uid
- * becomes one of confined_uids.h, which no other process has. If it were the service account's, a
- * signal to a pid that was reused could reach a process of the service, and if it were another
- * account's, that account's processes could signal this one.
+ * becomes one of confined_uids.h, which no other process has. With the service account's real uid,
+ * a signal to a pid that was reused could reach a process of the service; with any other account's,
+ * that account's processes could signal this one.
  *
  * The effective gid becomes `gid`: the kernel shows the environment of a process, and with hidepid
  * the process itself, only to processes with the same uid and gid.
@@ -120,7 +122,7 @@ struct downscope_return {
 };
 int downscope_act_as(uid_t uid, gid_t gid, struct downscope_return *back, struct error *err);
 
-/* If this fails, the process is still the account in part: it must end, and start nothing. */
+/* If this fails, the process may still have ids of the account: it must end, and start nothing. */
 int downscope_return(const struct downscope_return *back, struct error *err);
 
 #endif

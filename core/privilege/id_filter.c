@@ -9,7 +9,7 @@
 #define ALLOW  SECCOMP_RET_ALLOW
 #define REFUSE (SECCOMP_RET_ERRNO | EPERM)
 
-/* The lower half of an argument: an id has 32 bits, and the kernel looks at no more. */
+/* The lower half of an argument: an id has 32 bits, and the kernel ignores the upper half. */
 #define ARGUMENT(index)                               \
 	(offsetof(struct seccomp_data, args[index]) + \
 	 (__BYTE_ORDER == __BIG_ENDIAN ? sizeof(uint32_t) : 0))
@@ -19,14 +19,16 @@
 #define RETURN(verdict)	       BPF_STMT(BPF_RET | BPF_K, verdict)
 
 /*
- * The calls that change ids. Where one has a wide variant, the plain one is of the days when ids
- * had 16 bits, and nobody needs it.
+ * The calls that change ids. 32-bit architectures may have two variants of a call: the plain one,
+ * with 16-bit ids, and the wide one, with 32-bit ids. If there is a wide one, the plain one is
+ * blocked: no current program needs it.
  */
 static const struct id_call {
 	const char *name;
 	const char *wide;
 	bool of_groups;
-	uint8_t ids; /* its first arguments; 0: it takes a list, which no filter can read */
+	uint8_t ids; /* how many arguments are ids; 0: the ids are in a list, which no filter can
+			read */
 } ID_CALLS[] = {
 	{"setuid", "setuid32", false, 1},	{"setgid", "setgid32", true, 1},
 	{"setreuid", "setreuid32", false, 2},	{"setregid", "setregid32", true, 2},
@@ -41,10 +43,13 @@ static void add(struct id_filter *filter, struct sock_filter instruction)
 		filter->code[filter->count++] = instruction;
 }
 
-/* With the number of the call at hand: leaves what is another call to what follows. */
+/*
+ * Adds the instructions for one call. The accumulator has the number of the system call: for any
+ * other number they jump to the instruction after them.
+ */
 static void add_call(struct id_filter *filter, int number, uint8_t ids, uint32_t own)
 {
-	/* An architecture that lacks the call has a negative number for it. */
+	/* A negative number: the architecture lacks the call. */
 	if (number < 0)
 		return;
 	if (ids == 0) {
@@ -78,7 +83,7 @@ static void add_architecture(struct id_filter *filter, const struct seccomp_libr
 		add_call(filter, wide, call->ids, own);
 		add_call(filter, plain, wide >= 0 ? 0 : call->ids, own);
 	}
-	/* ... to the next architecture. */
+	/* If the architecture differs, jump to the instructions of the next one. */
 	filter->code[test].jf = (uint8_t)(filter->count - test - 1);
 }
 

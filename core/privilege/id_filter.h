@@ -1,8 +1,5 @@
 /*
- * The filter of system calls for the key auth.seccomp.limit_setuid: a process can change its ids
- * only to those of the job's account.
- *
- * It is made of single instructions, because libseccomp can compare an argument with only one
+ * It is written in BPF instructions, because libseccomp can compare an argument with only one
  * value, and this needs two: the id, and -1, which means "do not change this id".
  */
 #ifndef JACAMAR_CORE_PRIVILEGE_ID_FILTER_H
@@ -22,7 +19,9 @@ struct id_filter {
 	size_t count;
 };
 
-/* For each of the architectures, as the kernel and libseccomp number them; 0 is none. */
+/*
+ * Builds the filter for two architectures, in the numbering of the kernel and libseccomp; 0: none.
+ */
 void id_filter_build(const struct seccomp_library *library, const uint32_t architectures[2],
 		     const struct account *account, struct id_filter *filter);
 

@@ -46,7 +46,10 @@ static int check_kernel(struct error *err)
 			     VERSION_WITH_SCOPES, why);
 }
 
-/* Only where jobs are isolated does jacamar need these calls, too: seccomp.c has the others. */
+/*
+ * jacamar needs these system calls only if jobs are isolated. seccomp.c lists those that it always
+ * needs.
+ */
 static int check_calls(const struct auth_settings *settings, struct error *err)
 {
 	static const char *const names[] = {"landlock_create_ruleset", "landlock_restrict_self",
@@ -89,7 +92,7 @@ int isolation_open(const struct state *state, struct error *err)
 	bool protects = state->settings.auth.protected_paths.count > 0;
 	if (protects)
 		attributes.handled_access_fs = PROTECTED_PATHS_RIGHTS;
-	/* It closes on exec. */
+	/* The kernel sets the close-on-exec flag of this descriptor. */
 	int fd = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
 	if (fd < 0)
 		return refuse(err);
@@ -103,6 +106,9 @@ int isolation_enter(const void *ruleset, struct error *err)
 {
 	if (syscall(SYS_landlock_restrict_self, *(const int *)ruleset, 0) != 0)
 		return refuse(err);
-	/* jacamar is outside the domain, and must be out of reach. */
+	/*
+	 * jacamar, the parent, is outside the domain: this process must not be able to signal it
+	 * any more.
+	 */
 	return kill(getppid(), 0) != 0 && errno == EPERM ? 0 : error_faked(err, "auth.isolate");
 }

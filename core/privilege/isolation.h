@@ -14,17 +14,20 @@
 #include "core/protocol/state.h"
 
 /*
- * 0, or -1 with *err: auth.isolate is set, but this kernel cannot isolate, or [auth.seccomp] would
- * block the system calls for it.
+ * 0; -1 with *err if auth.isolate is set, but this kernel cannot isolate, or [auth.seccomp] blocks
+ * a system call that isolation needs.
  */
 int isolation_check(const struct auth_settings *settings, struct error *err);
 
-/* As the user: a new Landlock ruleset (a descriptor) for a login shell of the job, or -1. */
+/*
+ * As the user: a new Landlock ruleset for a login shell of the job, as a descriptor; -1 with *err.
+ */
 int isolation_open(const struct state *state, struct error *err);
 
 /*
- * In a child of jacamar: applies the ruleset to this process and all that it executes, for good.
- * `ruleset` points to the descriptor. It is what subprocess.h calls before it executes a program.
+ * In a child of jacamar: applies the ruleset to this process and everything that it executes. This
+ * cannot be undone. `ruleset` points to the descriptor. subprocess.h calls this before it executes
+ * a program.
  */
 int isolation_enter(const void *ruleset, struct error *err);
 

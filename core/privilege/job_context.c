@@ -20,7 +20,7 @@
 /* For the user's side of cleanup and the commands of a scheduler that it starts. */
 #define RESERVED_PROCESSES 8
 
-/* Each with its key in [auth.limits] and its option in a systemd unit. */
+/* For each limit: its key in [auth.limits], and the option of a systemd unit that sets it. */
 static const struct {
 	__rlimit_resource_t resource; /* glibc's own type of setrlimit's first argument */
 	const char *key;
@@ -36,13 +36,13 @@ static const struct {
 	[LIMIT_FSIZE] = {RLIMIT_FSIZE, "fsize", "LimitFSIZE"},
 };
 
-/* As setrlimit, but with errno 0 if it reported success without setting the limit. */
+/* Like setrlimit(2), but fails with errno 0 if that succeeds without setting the limit. */
 static int set_limit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
 	struct rlimit now;
 	if (setrlimit(resource, limit) != 0 || getrlimit(resource, &now) != 0)
 		return -1;
-	/* Older kernels turn a limit of 0 seconds of CPU time into 1. */
+	/* Older kernels change a limit of 0 seconds of CPU time to 1. */
 	rlim_t least =
 		resource == RLIMIT_CPU && limit->rlim_cur == 0 ? now.rlim_cur : limit->rlim_cur;
 	errno = 0;
@@ -87,11 +87,11 @@ static rlim_t to_limit(const struct limit_setting *setting)
 }
 
 /*
- * The limit of processes of the account. Jobs get what the site and the service allow, less the
- * reserved processes. cleanup gets those as well, and its soft limit becomes the hard one: a job
- * can raise its own soft limit, too.
+ * The limit for the number of the account's processes. Jobs get what the site and the service
+ * allow, less the reserved processes. cleanup may use these as well. It also raises its soft limit
+ * to the hard one, because a job can do the same.
  */
-static int set_processes(const struct downscope_rules *rules, struct error *err)
+static int limit_processes(const struct downscope_rules *rules, struct error *err)
 {
 	const struct limit_setting *setting = &rules->limits[LIMIT_NPROC];
 	struct rlimit limit;
@@ -125,7 +125,7 @@ static int set_limits(const struct downscope_rules *rules, struct error *err)
 		if (set_limit(LIMITS[name].resource, &limit) != 0)
 			return refuse_limit(name, err);
 	}
-	return set_processes(rules, err);
+	return limit_processes(rules, err);
 }
 
 /* A service may run with a higher priority than logins; its jobs must not. */

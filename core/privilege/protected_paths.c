@@ -12,12 +12,12 @@
 #include "core/lib/io.h"
 #include "core/workspace/workspace.h"
 
-/* What <linux/landlock.h> and <sys/syscall.h> of the oldest platform do not have. */
+/* Missing in <linux/landlock.h> and <sys/syscall.h> of the oldest platform. */
 #ifndef SYS_landlock_add_rule
 #define SYS_landlock_add_rule 445 /* on every architecture */
 #endif
 #ifndef SYS_openat2
-#define SYS_openat2 437 /* likewise */
+#define SYS_openat2 437 /* on every architecture */
 #endif
 #define RESOLVE_NO_SYMLINKS 0x04
 #define RULE_PATH_BENEATH   1
@@ -34,20 +34,23 @@
  */
 const uint64_t PROTECTED_PATHS_RIGHTS = UP_TO_TRUNCATE & ~READ_DIR;
 
-/* All that a rule for another file than a directory may permit. */
+/*
+ * The rights that the rule for a file can permit. (Landlock refuses the others if it is not a
+ * directory.)
+ */
 #define FILE_RIGHTS (EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE)
 
-/* The limits of directories above protected paths, and of the entries in them. */
+/* Limits for the number of directories above protected paths, and of entries in these. */
 #define BARRIERS_MOST 256
 #define RULES_MOST    100000
 
 /* A file or directory that gets no rule. */
 struct barrier {
-	struct statx id; /* only which file it is */
-	int above;	 /* this directory, whose other entries get rules; -1: a protected path */
+	struct statx id; /* identifies the file */
+	int above;	 /* its descriptor, if it is above a protected path; else -1 */
 };
 
-struct wall {
+struct wall { /* the ruleset that is built, and the barriers in it */
 	const struct state *state;
 	int ruleset;
 	size_t rules;
@@ -62,7 +65,7 @@ static int refuse(const char *what, struct error *err)
 			     strerror(errno));
 }
 
-/* Does not ask a file server: what the kernel knows suffices. */
+/* AT_STATX_DONT_SYNC: does not ask a file server, because what the kernel knows is enough. */
 static int identify(int fd, struct statx *id)
 {
 	return statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
@@ -83,7 +86,7 @@ static const struct barrier *find_barrier(const struct wall *wall, const struct 
 	return NULL;
 }
 
-/* Takes the descriptor `above`. -1 with errno if there are too many. */
+/* Takes over the descriptor `above`. -1 with errno if there are too many barriers. */
 static int add_barrier(struct wall *wall, const struct statx *id, int above)
 {
 	if (wall->count < BARRIERS_MOST) {
@@ -103,7 +106,7 @@ static void remove_barriers(struct wall *wall, size_t kept)
 			close(wall->barriers[wall->count].above);
 }
 
-/* The directory above a relative path; that above a single name is ".". */
+/* Removes the last component of a relative path. A single name becomes ".". */
 static void cut_component(char *path)
 {
 	char *slash = strrchr(path, '/');
@@ -114,9 +117,10 @@ static void cut_component(char *path)
 }
 
 /*
- * Opens a path, or `above` it, or the deepest directory above that exists and that the user can
- * reach (then *exists is false). Root made the way to the home. After that no symbolic link is
- * followed: a job could replace it.
+ * Opens `path` or, with `above`, the directory above it. If it does not exist, or the user cannot
+ * reach it, opens the deepest directory above it that the user can reach, and sets *exists to
+ * false. Symbolic links on the path to the home are followed, because root made that path. After
+ * that none is followed: a job could replace it.
  */
 static int open_deepest(const struct wall *wall, const char *path, bool above, bool *exists,
 			struct error *err)
@@ -152,7 +156,7 @@ static int open_deepest(const struct wall *wall, const char *path, bool above, b
 	return fd >= 0 ? fd : refuse(path, err);
 }
 
-/* The path itself, where it exists. */
+/* Adds a barrier for the path itself, if it exists. */
 static int protect(struct wall *wall, const char *path, struct error *err)
 {
 	struct statx id;
@@ -163,7 +167,7 @@ static int protect(struct wall *wall, const char *path, struct error *err)
 	return identify(fd, &id) == 0 && add_barrier(wall, &id, -1) == 0 ? 0 : refuse(path, err);
 }
 
-/* All directories above the path, unless one of them is protected itself. */
+/* Adds barriers for all directories above the path, unless one of them is a protected path. */
 static int add_above(struct wall *wall, const char *path, struct error *err)
 {
 	size_t before = wall->count;
@@ -208,7 +212,10 @@ static int permit(struct wall *wall, int fd, bool is_directory, struct error *er
 	return 0;
 }
 
-/* What cannot be opened or examined stays closed. A symbolic link needs no rule. */
+/*
+ * An entry that cannot be opened or examined gets no rule, so a job cannot use it. A symbolic link
+ * needs no rule.
+ */
 static int permit_entry(struct wall *wall, int directory, const char *name, struct error *err)
 {
 	struct statx id;
@@ -221,7 +228,10 @@ static int permit_entry(struct wall *wall, int directory, const char *name, stru
 	return permit(wall, fd, S_ISDIR(id.stx_mode), err);
 }
 
-/* In a directory that the user may enter, but not list, all but the protected way stays closed. */
+/*
+ * If the user can enter a directory but not list it, its entries get no rules, so a job can use
+ * none of them, except what the directories further down on the path permit.
+ */
 static int permit_entries(struct wall *wall, int directory, struct error *err)
 {
 	cleanup_listing DIR *entries = io_list(directory, ".");
@@ -242,8 +252,9 @@ static int permit_entries(struct wall *wall, int directory, struct error *err)
 }
 
 /*
- * Permits the base of the job's directories in the home, which may be protected as a whole. No
- * other base: a job can change what a $NAME of data_dir is in the next one.
+ * Permits the base of the job's directories if it is in the home, because the whole home may be a
+ * protected path. No other base is permitted: if data_dir is $NAME, a job can change the value that
+ * the next job gets.
  */
 static int permit_base(struct wall *wall, const char *path, struct error *err)
 {
@@ -253,7 +264,7 @@ static int permit_base(struct wall *wall, const char *path, struct error *err)
 	bool in_home = strncmp(base, home, strlen(home)) == 0 &&
 		       strcmp(base + strlen(home), "/" WORKSPACE_HOME_DIRECTORY) == 0;
 	cleanup_close int fd = open(base, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
-	/* In the stage config it need not exist. */
+	/* In the stage config the base may not exist yet. */
 	if (fd < 0 || identify(fd, &id) != 0)
 		return 0;
 	if (find_barrier(wall, &id) != NULL)

@@ -19,8 +19,8 @@
 extern const uint64_t PROTECTED_PATHS_RIGHTS;
 
 /*
- * As the user: adds the rules to a Landlock ruleset. The directories of the job in the home are
- * permitted, also if the home is protected.
+ * As the user: adds the rules to a Landlock ruleset. The job's directories in the home are
+ * permitted, even if the home is a protected path.
  */
 int protected_paths_add_rules(int ruleset, const struct state *state, struct error *err);
 

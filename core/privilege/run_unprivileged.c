@@ -18,7 +18,7 @@
 #include "core/process/process_tree.h"
 #include "core/process/subprocess.h"
 
-/* In the child, after the three standard descriptors: what it executes, and the report. */
+/* The child's descriptors after the three standard ones: the program, and the report. */
 #define PROGRAM_FD 3
 #define REPORT_FD  4
 
@@ -29,19 +29,19 @@
 struct launch {
 	const struct unprivileged_run *run;
 	pid_t parent;
-	int report; /* takes the reason if the program cannot be executed */
+	int report; /* a descriptor to write the reason to if the program cannot be executed */
 };
 
 /*
- * In the forked child: everything before the program is executed. Also if this fails, *report is
- * the descriptor on which the reason can be written.
+ * In the forked child: does everything that must be done before the program is executed. Even after
+ * a failure, *report is the descriptor to which the reason can be written.
  */
 static int prepare_child(const struct launch *launch, int output, int errors, int *report,
 			 struct error *err)
 {
 	const struct unprivileged_run *run = launch->run;
 	bool is_open = run->descriptor >= 0;
-	/* Above the descriptors that are set next. */
+	/* Copies above the descriptors that are set next. */
 	int program = fcntl(run->descriptor, F_DUPFD, REPORT_FD + 1);
 	int moved = fcntl(launch->report, F_DUPFD_CLOEXEC, REPORT_FD + 1);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -70,7 +70,7 @@ static int prepare_child(const struct launch *launch, int output, int errors, in
 	return run->may_gain ? privilege_drop(err) : privilege_renounce(err);
 }
 
-/* The report is closed when the program is executed. */
+/* Forks the child that executes the program; this closes the report. */
 static pid_t start(const void *argument, int output, int errors, struct error *err)
 {
 	const struct launch *launch = argument;
@@ -93,16 +93,16 @@ static pid_t start(const void *argument, int output, int errors, struct error *e
 	_exit(127);
 }
 
-/* Whether the program was started; the child's reason where it was not. */
+/* 0 if the program was started; otherwise -1 with the child's reason. */
 static int check_started(int report, struct error *err)
 {
-	struct error said;
-	ssize_t size = io_read_full(report, &said, sizeof(said));
+	struct error reported;
+	ssize_t size = io_read_full(report, &reported, sizeof(reported));
 	if (size == 0)
 		return 0;
-	if (size != (ssize_t)sizeof(said))
+	if (size != (ssize_t)sizeof(reported))
 		return error_set(err, ERROR_SYSTEM, "it cannot be started");
-	return error_accept(err, &said);
+	return error_accept(err, &reported);
 }
 
 /* Reads what the program prints until it ends; processes that it leaves running do not count. */

@@ -18,13 +18,13 @@
 #define CAPTURE_ERRORS_SIZE 512
 
 struct unprivileged_run {
-	const char *program;	  /* a path */
-	int descriptor;		  /* open on the program, is executed instead; -1: none */
-	char *const *arguments;	  /* for execve(2), with the program's name first */
+	const char *program;	/* a path */
+	int descriptor;		/* of the program's file, executed instead of the path; -1: none */
+	char *const *arguments; /* for execve(2), with the program's name first */
 	char *const *environment; /* for execve(2) */
 	int64_t limit_ms;
 	bool may_gain;	  /* the program may gain privilege, as sudo does */
-	const int *input; /* a descriptor, becomes its standard input; NULL: that is empty */
+	const int *input; /* a descriptor for its standard input; NULL: an empty one */
 };
 
 struct unprivileged_output {

@@ -18,16 +18,16 @@
 #include "core/lib/text.h"
 #include "core/privilege/id_filter.h"
 
-/* The kernel takes no filter that is larger. */
+/* The kernel's limit for one filter. */
 #define FILTER_MOST_SIZE (BPF_MAXINSNS * sizeof(struct sock_filter))
 
-/* Of /proc/self/status, which lists all groups. */
+/* The limit for /proc/self/status, which lists all groups of the process. */
 #define STATUS_MOST_SIZE (2 * 1024 * 1024)
 
 /*
- * What jacamar(8) and the C library, in one version or another, do as the user, but for calls that
- * they can do without. A name that another architecture has alone is passed over. A job runs under
- * these and nothing else in t/e2e/t5400-seccomp.sh, which tells when one is missing here.
+ * The system calls that jacamar(8) and any version of the C library make as the user, except those
+ * whose failure they handle. A name that this architecture lacks is skipped. t/e2e/t5400-seccomp.sh
+ * runs a job with these calls only, and fails if one is missing here.
  */
 /* clang-format off */
 static const char *const OUR_CALLS[] = {
@@ -43,11 +43,11 @@ static const char *const OUR_CALLS[] = {
 };
 /* clang-format on */
 
-/* What one compilation works with. */
+/* The input, the library and the result of one compilation. */
 struct compiler {
 	const struct seccomp_settings *settings;
 	struct seccomp_library library;
-	uint32_t architectures[2]; /* this machine's, and the other whose programs it runs, or 0 */
+	uint32_t architectures[2]; /* the native one, and its 32-bit variant or 0 */
 	json_t *filters;	   /* the result */
 };
 
@@ -69,7 +69,7 @@ static void find_architectures(struct compiler *compiler)
 			compiler->architectures[1] = COMPATIBLE[i].other;
 }
 
-/* Below -1 are the calls of other architectures than this one. */
+/* The number of the call. A number below -1 means that only other architectures have it. */
 static int resolve(const struct compiler *compiler, const char *name)
 {
 	return compiler->library.resolve_name_arch(SCMP_ARCH_NATIVE, name);
@@ -87,7 +87,7 @@ static int check_names(const struct compiler *compiler, const char *key,
 	return 0;
 }
 
-/* No job could run, or be ended, under a filter that keeps our own side from its work. */
+/* jacamar makes these calls as the user. Without them no job could be run or ended. */
 static int check_our_calls(const struct compiler *compiler, struct error *err)
 {
 	const struct seccomp_settings *settings = compiler->settings;
@@ -145,12 +145,15 @@ static int add_filter(const struct compiler *compiler, const void *filter, size_
 	return 0;
 }
 
-/* The calls of any other architecture fail as on a kernel that was built without it. */
-static scmp_filter_ctx begin(const struct compiler *compiler, uint32_t otherwise)
+/*
+ * A new filter, or NULL. A call for another architecture fails with ENOSYS, as on a kernel that was
+ * built without that architecture.
+ */
+static scmp_filter_ctx begin(const struct compiler *compiler, uint32_t default_action)
 {
 	const struct seccomp_library *library = &compiler->library;
 	uint32_t other = compiler->architectures[1];
-	scmp_filter_ctx context = library->init(otherwise);
+	scmp_filter_ctx context = library->init(default_action);
 	if (context != NULL &&
 	    (library->attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)) != 0 ||
 	     (other != 0 && library->arch_add(context, other) != 0))) {
@@ -160,7 +163,7 @@ static scmp_filter_ctx begin(const struct compiler *compiler, uint32_t otherwise
 	return context;
 }
 
-/* Appends what was made, where `code` says that it was. */
+/* Appends the filter to the result, unless `code` is the error of a rule. Frees `context`. */
 static int end(const struct compiler *compiler, scmp_filter_ctx context, int code,
 	       struct error *err)
 {
@@ -179,7 +182,10 @@ static int end(const struct compiler *compiler, scmp_filter_ctx context, int cod
 	return add_filter(compiler, filter, size, err);
 }
 
-/* Text pushed into a terminal's input is typed, for whoever reads it next. */
+/*
+ * TIOCSTI and TIOCLINUX put text into the input of a terminal, as if somebody had typed it: the
+ * shell that reads this terminal next could execute it.
+ */
 static int add_terminal_filter(const struct compiler *compiler, struct error *err)
 {
 	static const unsigned long commands[] = {TIOCSTI, TIOCLINUX};
@@ -188,7 +194,10 @@ static int add_terminal_filter(const struct compiler *compiler, struct error *er
 	if (context == NULL)
 		return fail(-ENOMEM, err);
 	for (size_t i = 0; code == 0 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		/* The kernel looks at 32 bits of the command, whatever stands in the others. */
+		/*
+		 * Compare only the lower 32 bits: the kernel ignores the others, so a job could set
+		 * them to evade a comparison of all 64.
+		 */
 		const struct scmp_arg_cmp is_command =
 			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i]);
 		code = compiler->library.rule_add_array(context, SCMP_ACT_ERRNO(EPERM),
@@ -208,24 +217,28 @@ static int add_id_filter(const struct compiler *compiler, const struct account *
 }
 
 /*
- * A call that is refused fails as the settings say. Not so clone3: for want of it, and not
- * otherwise, a C library goes on with clone.
+ * The errno of a blocked call is the setting's, except for clone3: the C library falls back to
+ * clone only after ENOSYS.
  */
-static uint32_t refusal_of(const char *name, int64_t error_number)
+static uint32_t action_of_blocked(const char *name, int64_t error_number)
 {
 	return SCMP_ACT_ERRNO(strcmp(name, "clone3") == 0 ? ENOSYS : (uint32_t)error_number);
 }
 
 /*
- * What block_all leaves out fails with ENOSYS, as on a kernel that is older than the call: C
- * libraries try a new one, and on ENOSYS alone go on with what was there before.
+ * With block_all, a call that is not in allow_calls fails with ENOSYS, as on a kernel that is older
+ * than the call: the C library tries a newer call first, and falls back to the older one only after
+ * ENOSYS.
  */
 static int add_list_filter(const struct compiler *compiler, struct error *err)
 {
 	const struct seccomp_settings *settings = compiler->settings;
 	bool all = settings->block_all;
 	const struct string_list *list = all ? &settings->allow_calls : &settings->block_calls;
-	/* Of several filters' answers the kernel takes "log" before "allow". */
+	/*
+	 * If several filters allow a call, one that logs it is enough: the kernel takes the
+	 * strictest action, and "log" is stricter than "allow".
+	 */
 	uint32_t allow = settings->log_allowed_actions ? SCMP_ACT_LOG : SCMP_ACT_ALLOW;
 	int code = 0;
 	if (!all && list->count == 0 && !settings->log_allowed_actions)
@@ -235,7 +248,8 @@ static int add_list_filter(const struct compiler *compiler, struct error *err)
 		return fail(-ENOMEM, err);
 	for (size_t i = 0; i < list->count && (code == 0 || code == -EEXIST); i++)
 		code = compiler->library.rule_add_array(
-			context, all ? allow : refusal_of(list->items[i], settings->error_number),
+			context,
+			all ? allow : action_of_blocked(list->items[i], settings->error_number),
 			resolve(compiler, list->items[i]), 0, NULL);
 	return end(compiler, context, code == -EEXIST ? 0 : code, err);
 }
@@ -262,19 +276,22 @@ json_t *seccomp_compile(const struct seccomp_settings *settings, bool no_new_pri
 	struct compiler compiler = {.settings = settings, .filters = filters};
 	bool asked = settings->block_all || settings->limit_setuid ||
 		     settings->block_calls.count > 0 || settings->log_allowed_actions;
-	/* A service may have it from its unit; then so have all its processes. */
+	/* The service's unit may set no_new_privs, which this process has inherited then. */
 	bool possible = no_new_privs || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 
 	if (settings->disabled || (!asked && !possible))
 		return json_incref(filters);
-	/* That of the lists is the last: it may refuse what it takes to load a filter. */
+	/* The filter of the lists is last: it may block the calls that install filters. */
 	if (open_compiler(&compiler, err) != 0 || add_terminal_filter(&compiler, err) != 0 ||
 	    add_id_filter(&compiler, account, err) != 0 || add_list_filter(&compiler, err) != 0)
 		return NULL;
 	return json_incref(filters);
 }
 
-/* The number of bytes, or -1 where it is not whole instructions, or more than `room`. */
+/*
+ * Decodes hexadecimal digits. Returns the number of bytes; -1 if these are not whole instructions,
+ * or more than `room`.
+ */
 static ssize_t decode(const char *text, unsigned char *bytes, size_t room)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -301,8 +318,9 @@ static int load(const char *text, struct error *err)
 	struct sock_fprog program = {.len = (unsigned short)((size_t)size / sizeof(*code)),
 				     .filter = code};
 	/*
-	 * Otherwise kernels before 5.16 slow a filtered process down, as one that runs code of
-	 * strangers in its own memory. A job is no such sandbox.
+	 * Without this flag, kernels before 5.16 turn on mitigations for speculative execution,
+	 * which slow the process down. They are meant for programs that run untrusted code in their
+	 * own address space, as browsers do. A job does not need them: it is a separate process.
 	 */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 		    &program) != 0)
@@ -311,13 +329,13 @@ static int load(const char *text, struct error *err)
 	return 0;
 }
 
-/* What /proc reports of this process. */
+/* What /proc reports about the filters of this process. */
 struct installed {
 	long mode;
-	long count; /* of filters; -1: kernels before 5.9 do not report it */
+	long count; /* the number of filters; -1 before Linux 5.9, which does not report it */
 };
 
-/* The number on that line; -1 where there is none. */
+/* The number after `start` at the beginning of a line; -1 if there is no such line. */
 static long read_number(const char *status, const char *start)
 {
 	const char *line = strstr(status, start);
@@ -350,7 +368,7 @@ int seccomp_install(const json_t *filters, struct error *err)
 		if (load(json_string_value(filter), err) != 0)
 			return -1;
 	}
-	/* A filter that was there before can report a success and leave the call out. */
+	/* An older filter, such as a container's, can skip the system call and report success. */
 	if (read_installed(&after, err) != 0)
 		return -1;
 	if (after.mode == SECCOMP_MODE_FILTER &&

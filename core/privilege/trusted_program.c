@@ -16,11 +16,13 @@
 
 #define INSTALLED "/opt/jacamar/bin/jacamar"
 
-/* In place of a key: a fault of the installation. */
+/* Used instead of a key if the installation is at fault, not the configuration. */
 #define PROGRAM "jacamar-auth"
 
-/* The key of the configuration that names the program, who must be able to execute it, and what is
-   said if they cannot. */
+/*
+ * The key that names the program, the mode bits of which it must have one, and the end of the error
+ * otherwise.
+ */
 static const struct {
 	const char *key;
 	mode_t needed;
@@ -37,7 +39,7 @@ static const struct {
 				  "general.prepare_hook to one"},
 };
 
-/* `path` is what the key says, `resolved` the file that it leads to. */
+/* `path` is the value of the key, `resolved` the file that it leads to. */
 static int check_file(const char *path, const char *resolved, enum trusted_program_use use,
 		      struct error *err)
 {
@@ -95,7 +97,7 @@ static void own_path(char *path, size_t size)
 	path[length > 0 ? length : 0] = '\0';
 }
 
-/* Beside this executable; or, if this is libexec/jacamar-ci, in the bin beside libexec. */
+/* In the directory of this executable; for libexec/jacamar-ci, in the bin beside libexec. */
 static char *find_beside(struct error *err)
 {
 	static const char *const names[] = {"jacamar", "bin/jacamar"};

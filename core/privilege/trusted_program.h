@@ -24,10 +24,10 @@ enum trusted_program_use {
 	PROGRAM_OF_SAME_ACCOUNT, /* no check of the path: replacing the program gains nothing */
 	PROGRAM_OF_SERVICE,	 /* the service account */
 	PROGRAM_OF_USERS,	 /* any account */
-	PROGRAM_PREPARE_HOOK,	 /* likewise, for [general] prepare_hook */
+	PROGRAM_PREPARE_HOOK,	 /* any account, for [general] prepare_hook */
 };
 
-/* For what is executed as the job's user. */
+/* The use of `jacamar`, which is executed as the job's user. */
 enum trusted_program_use trusted_program_use_of(enum downscope_kind downscope);
 
 /*
@@ -38,9 +38,10 @@ enum trusted_program_use trusted_program_use_of(enum downscope_kind downscope);
 char *trusted_program_resolve(const char *path, enum trusted_program_use use, struct error *err);
 
 /*
- * For a file with capabilities: the first fails if everyone may execute it, the second if the
- * account may, by one of its groups or as a listed member of the file's group. With a configuration
- * or a state of its own, that account could become any other. `path` is for errors.
+ * For a file with capabilities. The first fails if everyone may execute it. The second fails if the
+ * account may: by one of its groups, or as a member of the file's group in the group database. An
+ * account that may execute it could become any other account, with a configuration or a state that
+ * it has written itself. `path` is for errors.
  */
 int trusted_program_check_everyone(const struct stat *file, const char *path, struct error *err);
 int trusted_program_check_group(const struct stat *file, const char *path,
