@@ -24,10 +24,12 @@ int ask_user(const struct state *state, const char *data_dir, char *text, size_t
 	if (result == 0)
 		result = stage_check(&end, err);
 	close(answer[1]);
-	/* A process that still holds the other end has nothing to add to the answer. */
+	/* Another process may still have the write end, but the answer is complete. */
 	fcntl(in, F_SETFL, O_NONBLOCK);
 	ssize_t got = read(in, text, size);
-	/* Tried once more: the answer names a lock, which would stay if nobody knew of it. */
+	/*
+	 * One more try: if the answer were lost, nobody would remove the lock file that it names.
+	 */
 	if (got < 0 && errno != EAGAIN)
 		got = read(in, text, size);
 	bool whole = got > 0 && text[got - 1] == '\n';

@@ -11,9 +11,10 @@
 #include "core/protocol/state.h"
 
 /*
- * Runs the user's side of config. It answers what the variable of `data_dir` is in the user's shell
- * or, where `data_dir` is NULL, which builds directory the job gets. Its answer, unchecked, is
- * copied to `text`: also if it fails after it has answered; otherwise `text` is "".
+ * Runs the user's side of config. It answers what the variable of `data_dir` is in the user's
+ * shell; if `data_dir` is NULL, which builds directory the job gets. The answer is not checked. It
+ * is copied to `text`, even if the user's side fails after it has answered; without an answer
+ * `text` is "".
  */
 int ask_user(const struct state *state, const char *data_dir, char *text, size_t size,
 	     struct error *err);

@@ -14,7 +14,7 @@
 /* How long processes that survive SIGKILL are killed again. */
 #define MOST_MS 60000
 
-/* How many helpers in a row may leave the same processes before this gives up. */
+/* After how many helpers in a row that leave the same processes this gives up. */
 #define HELPERS_IN_VAIN 10
 #define PAUSE_US	20000
 
@@ -25,7 +25,7 @@ static void list_left(pid_t child, pid_t user_side, struct pid_list *left)
 	size_t kept = 0;
 	process_tree_reap(-1, &status);
 	(void)process_tree_descendants(left);
-	/* With hidepid it is not visible among them. */
+	/* With hidepid the user's side is not visible among them. */
 	if (user_side > 1 && pid_list_has(left, child) && !pid_list_has(left, user_side))
 		pid_list_add(left, user_side);
 	for (size_t i = 0; i < left->count; i++)
@@ -35,8 +35,9 @@ static void list_left(pid_t child, pid_t user_side, struct pid_list *left)
 }
 
 /*
- * Runs cleanup as the user, which kills them and all processes that have the job's cookie. True
- * where it came to its end and found no such process any more; otherwise *why may say why.
+ * Runs a helper: the stage cleanup as the user, which kills the processes `left` and all that have
+ * the job's cookie. True if it came to its end and no such process is left. Otherwise *why may have
+ * the reason.
  */
 static bool run_helper(const struct stage_process *process, const struct pid_list *left,
 		       struct error *why)
@@ -61,7 +62,7 @@ static bool run_helper(const struct stage_process *process, const struct pid_lis
 	return monitor_run(&helper, &end, why) == 0 && !end.interrupted && end.exit_code == 0;
 }
 
-/* Names the processes that are left, unless the reason is known. Returns 1. */
+/* Unless *why has a reason, sets it to the names of the processes left. Returns 1. */
 static int name_left(const struct pid_list *left, struct error *why)
 {
 	char names[JOB_PROCESSES_NAMES_SIZE] = "";
@@ -86,7 +87,7 @@ static int kill_by_sudo(const struct stage_process *process, pid_t child, pid_t 
 		/* While sudo is stopped, it does not notice that its child has ended. */
 		if (pid_list_has(&left, child))
 			(void)kill(child, SIGCONT);
-		/* Where sudo has not become the user, it would not do so for a helper either. */
+		/* If sudo has not become the user, it would not do so for a helper, either. */
 		gone = left.count == 0 && user_side == 0;
 		why->detail[0] = '\0';
 		if (!gone)
@@ -117,7 +118,10 @@ static int kill_all(const struct state *state, struct error *why)
 	return result;
 }
 
-/* After the search, which also finds processes that are not in the cgroup. Returns 1 if any is. */
+/*
+ * Called after the search for the cookie, which also finds processes outside of the cgroup. Returns
+ * 1 with *why if a process is still in the cgroup.
+ */
 static int name_left_in_cgroup(const struct cgroup *cgroup, struct error *why)
 {
 	char names[JOB_PROCESSES_NAMES_SIZE] = "";
@@ -138,12 +142,12 @@ static int kill_as_user(const struct stage_process *process, pid_t child, pid_t 
 		return kill_by_sudo(process, child, user_side, err);
 	if (state->settings.auth.downscope == DOWNSCOPE_NONE)
 		return kill_all(state, err);
-	/* Until it has become the user, only the service account may kill it. */
+	/* Until the child has become the user, only the service account may kill it. */
 	if (child > 0)
 		(void)kill(child, SIGKILL);
 	if (downscope_act_as(state->account.uid, state->account.gid, &back, err) != 0)
 		return -1;
-	/* After config the builds directory is released, as the user; no other stage goes on. */
+	/* Only config needs capabilities later: it releases the builds directory, as the user. */
 	bool dropped = strcmp(process->stage, "config") == 0 || privilege_drop(&why) == 0;
 	int result = dropped ? kill_all(state, &why) : 1;
 	if (downscope_return(&back, err) != 0)
@@ -156,7 +160,7 @@ static int kill_as_user(const struct stage_process *process, pid_t child, pid_t 
 int kill_leftovers(const struct stage_process *process, pid_t child, pid_t user_side,
 		   struct error *err)
 {
-	/* Then all others only prove that nothing is left. */
+	/* First the cgroup. If that succeeds, the other steps only prove that nothing is left. */
 	cgroup_kill(process->cgroup);
 	int result = kill_as_user(process, child, user_side, err);
 	return result == 0 ? name_left_in_cgroup(process->cgroup, err) : result;

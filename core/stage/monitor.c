@@ -19,7 +19,7 @@
 #define SYS_pidfd_open 434 /* Linux 5.3; one number on every architecture */
 #endif
 
-/* The limit for a helper of kill_leftovers.h; its own limits end it before. */
+/* The limit for a helper of kill_leftovers.h, which normally ends earlier, by its own limits. */
 #define HELPER_MOST_MS 25000
 
 /* More than sudo has between this process and the user's side. */
@@ -32,8 +32,8 @@ struct watch {
 	int signals;
 	int parent; /* a pidfd of the process that called us; -1: the kernel has none */
 	int channel;
-	bool channel_ended;	      /* by us: nothing more is sent */
-	struct channel_answer answer; /* what has come back over it */
+	bool channel_ended;	      /* this process sends nothing more */
+	struct channel_answer answer; /* from the user's side, over the channel */
 	size_t answer_size;
 	int report; /* -1 once the child has executed its program */
 	char *header;
@@ -43,11 +43,11 @@ struct watch {
 	bool cancelled;
 	int64_t deadline; /* on io_now_ms's clock; -1: none */
 	int64_t kill_at;  /* when to kill the processes of the job's cgroup; likewise */
-	bool ended;	  /* the child; then: */
+	bool ended;	  /* the child has ended, and its status is: */
 	int status;
 };
 
-/* The user's side gets the end of file, perhaps after a part of the job. */
+/* Sends the end of file to the user's side, perhaps after a part of the job. */
 static void end_channel(struct watch *watch)
 {
 	if (!watch->channel_ended)
@@ -91,8 +91,8 @@ static bool has_more_to_send(const struct watch *watch)
 }
 
 /*
- * If the user's side is stopped, sudo stops itself as well, and does not continue by itself. It
- * runs as root, but SIGCONT is allowed within a session, and sudo passes it on.
+ * If the user's side is stopped, sudo stops itself as well, and does not continue on its own.
+ * SIGCONT may be sent to it within a session, although it runs as root, and sudo passes it on.
  */
 static void wake_sudo(const struct watch *watch)
 {
@@ -106,7 +106,7 @@ static bool is_helper(const struct stage_process *process)
 	return process->header->kill_list != NULL;
 }
 
-/* Asks the user's side to end the job; it has the kill timeout for it. */
+/* Asks the user's side to end the job within the kill timeout. */
 static void cancel(struct watch *watch)
 {
 	if (watch->cancelled || is_helper(watch->process))
@@ -115,7 +115,7 @@ static void cancel(struct watch *watch)
 	int64_t timeout_ms = header->state.settings.general.kill_timeout_ms;
 	watch->cancelled = true;
 	watch->deadline = io_now_ms() + timeout_ms;
-	/* Not the commands with which the user's side cancels a batch job. */
+	/* Not for a batch job: the user's side runs commands in the cgroup to cancel it. */
 	if (header->arguments == NULL && cgroup_can_kill(watch->process->cgroup))
 		watch->kill_at = watch->deadline - timeout_ms / 4;
 	/* The end of file tells the user's side; a line could not be sent through a full socket. */
@@ -134,9 +134,9 @@ static void receive_answer(struct watch *watch)
 }
 
 /*
- * Takes the user's side out of the job's cgroup: it still has to write the rest of the log. It is
- * our child, or, with sudo, below it. Then its pid comes over the channel, and counts only if it is
- * below our child.
+ * Moves the user's side out of the job's cgroup, because it still has to write the rest of the log.
+ * It is our child or, with sudo, a descendant of our child. With sudo its pid comes over the
+ * channel, and is used only if it is a descendant of our child.
  */
 static void take_out_user_side(struct watch *watch)
 {
@@ -156,7 +156,7 @@ static void take_out_user_side(struct watch *watch)
 	cgroup_take_out(watch->process->cgroup, watch->child);
 }
 
-/* Milliseconds until the next deadline; -1: there is none. Kills when it is time to. */
+/* Milliseconds until the next deadline; -1: there is none. Kills the cgroup when that is due. */
 static int time_left(struct watch *watch)
 {
 	int64_t now = io_now_ms();
@@ -251,16 +251,16 @@ static int run(struct watch *watch, struct monitor_end *end, struct error *err)
 	end_channel(watch);
 	receive_answer(watch);
 	bool exited = watch->ended && WIFEXITED(watch->status);
-	bool by_itself = !watch->cancelled && exited && has_exit_code(watch);
+	bool completed = !watch->cancelled && exited && has_exit_code(watch);
 	end->cancelled = watch->cancelled;
 	end->explained = is_explained(watch);
-	end->interrupted = !by_itself;
+	end->interrupted = !completed;
 	end->child = watch->ended ? -1 : watch->child;
 	end->user_side =
 		watch->answer_size >= sizeof(int) && watch->answer.pid > 0 ? watch->answer.pid : 0;
 	if (stage_process_read_report(watch->report, err) != 0)
 		return -1;
-	if (exited && !by_itself && !watch->cancelled && !end->explained)
+	if (exited && !completed && !watch->cancelled && !end->explained)
 		return explain_exit(watch, err);
 	end->exit_code = watch->answer.exit_code;
 	end->signal = watch->ended && WIFSIGNALED(watch->status) ? WTERMSIG(watch->status) : 0;

@@ -57,8 +57,8 @@ void plan_free(struct plan *plan)
 	json_decref(plan->filters);
 }
 
-/* Root's privilege comes from the caller, not from the file. */
-static bool is_by_file(enum downscope_kind downscope, const struct account *service)
+/* Root has its capabilities from its caller, not from the file of jacamar-auth. */
+static bool uses_file_capabilities(enum downscope_kind downscope, const struct account *service)
 {
 	return downscope == DOWNSCOPE_SETUID && service->uid != 0;
 }
@@ -69,13 +69,16 @@ static int find_account(struct plan *plan, struct error *err)
 	if (plan_establish_identity(plan, err) != 0 ||
 	    account_of_process(&plan->service, err) != 0 || policy_apply(applicant, err) != 0)
 		return -1;
-	return is_by_file(applicant->settings->downscope, &plan->service)
+	return uses_file_capabilities(applicant->settings->downscope, &plan->service)
 		       ? trusted_program_check_own(&applicant->account, &applicant->groups, true,
 						   err)
 		       : 0;
 }
 
-/* Copied as bytes: its pointers are older than the child, and valid in both processes. */
+/*
+ * What the child finds out. It is copied as bytes: its pointers are from before the fork, so they
+ * are valid in both processes.
+ */
 struct findings {
 	struct identity identity;
 	struct account service;
@@ -131,14 +134,14 @@ int plan_find_account(struct plan *plan, struct error *err)
 /* From the token, else from the job response; NULL if neither has it. */
 static const char *project_path(const struct plan *plan)
 {
-	const char *const said[] = {
+	const char *const paths[] = {
 		claims_job_project_path(&plan->identity.claims),
 		plan->job.project_path,
 		plan->job.repository_path,
 	};
-	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
-		if (said[i][0] != '\0')
-			return said[i];
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (paths[i][0] != '\0')
+			return paths[i];
 	return NULL;
 }
 
@@ -234,9 +237,9 @@ static char *resolve_data_dir(const struct plan *plan, struct error *err)
 }
 
 /*
- * The user's side takes the first builds directory that no other job has: only there can that be
- * seen. It may answer what it likes; every directory that it can name is the same user's. It may
- * have taken one also where it is not heard to succeed: then auth.c releases it.
+ * The user's side locks the first builds directory that no other job has locked; only the user can
+ * see the locks. Its answer is not trusted, but every directory that it can name is the same
+ * user's. Even if the user's side fails, it may have locked one: then auth.c releases it.
  */
 static int choose_builds(struct plan *plan, struct error *err)
 {
@@ -244,7 +247,7 @@ static int choose_builds(struct plan *plan, struct error *err)
 	char answer[32];
 	uint64_t first = 0;
 	uint64_t number = 0;
-	/* All jobs of a project build in one directory, and wait for it in prepare. */
+	/* All jobs of a project build in one directory; prepare waits until it is free. */
 	if (state.settings.general.static_builds_dir && state.custom_builds == NULL)
 		return 0;
 	int result = ask_user(&state, NULL, answer, sizeof(answer), err);
@@ -265,7 +268,9 @@ static int choose_builds(struct plan *plan, struct error *err)
 	return result;
 }
 
-/* prepare executes it as the user, who cannot check this: nobody else may be able to change it. */
+/*
+ * prepare executes the hook as the user, who cannot check it: only trusted accounts may change it.
+ */
 static int check_prepare_hook(const struct settings *settings, struct error *err)
 {
 	const char *hook = settings->general.prepare_hook;
@@ -274,13 +279,16 @@ static int check_prepare_hook(const struct settings *settings, struct error *err
 	return hook == NULL || program != NULL ? 0 : -1;
 }
 
-/* Nothing runs in it yet. So a limit that cannot be set is an error before the job begins. */
+/*
+ * The cgroup is made before anything runs in it: a limit that cannot be set is an error before the
+ * job begins.
+ */
 static int create_cgroup(struct plan *plan, struct error *err)
 {
 	struct cgroup cgroup;
 	int result = cgroup_open(&plan->settings->auth.cgroup, plan->applicant.account.uid,
 				 plan->job.id, CGROUP_CREATE, &cgroup, err);
-	/* After a failure it is not there, or is another job's. */
+	/* After a failure the cgroup does not exist, or is another job's. */
 	plan->has_cgroup = result == 0 && cgroup.base >= 0;
 	cgroup_close(&cgroup);
 	return result;
@@ -360,7 +368,7 @@ static int confirm_account(const void *argument, void *reply, struct error *err)
 int plan_recheck(const struct state *state, bool confirm, struct error *err)
 {
 	const struct account service = {.uid = geteuid()};
-	if (is_by_file(state->settings.auth.downscope, &service) &&
+	if (uses_file_capabilities(state->settings.auth.downscope, &service) &&
 	    trusted_program_check_own(NULL, NULL, false, err) != 0)
 		return -1;
 	if (policy_check_uid(&state->account, &service, state->settings.auth.downscope,

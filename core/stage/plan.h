@@ -20,11 +20,11 @@ struct plan {
 	struct settings *settings; /* owned */
 	struct job job;
 	char *token;		  /* owned, until it is verified */
-	struct identity identity; /* empty where the job has no token and needs none */
+	struct identity identity; /* empty if the job has no token and needs none */
 	struct account service;
-	struct applicant applicant; /* and the result of the rules */
+	struct applicant applicant; /* the input and the result of the rules */
 	struct workspace workspace;
-	bool has_cgroup; /* plan_remove_cgroup has something to remove */
+	bool has_cgroup; /* there is a cgroup for plan_remove_cgroup to remove */
 	bool has_builds; /* the user may have a lock file for the builds directory: builds_lock.h */
 	char *jacamar;
 	char image[IMAGE_NAME_SIZE]; /* the full name; "": the scripts run on the host */
@@ -64,8 +64,8 @@ int plan_find_account(struct plan *plan, struct error *err);
 int plan_stage(struct plan *plan, struct error *err);
 
 /*
- * plan_image.c: whether the job may run in the image that it asks for, and the image's full name.
- * Without a table [general.container] it runs on the host.
+ * plan_image.c: decides whether the job may run in the image that it asks for, and sets the image's
+ * full name. Without a table [general.container] the job runs on the host.
  */
 int plan_choose_image(struct plan *plan, struct error *err);
 
@@ -82,9 +82,9 @@ void plan_remove_cgroup(const struct plan *plan);
 struct state plan_state(const struct plan *plan);
 
 /*
- * Checks a state in a later stage: the rules for its uid, without a look-up. stage_process.c checks
- * that the account still has that uid, and that the state is of this job; with `confirm` the former
- * is checked here, too.
+ * Checks a state in a later stage: applies the rules for its uid, without a look-up.
+ * stage_process.c checks that the account still has that uid, and that the state is of this job.
+ * With `confirm`, this function checks the account's uid, too.
  */
 int plan_recheck(const struct state *state, bool confirm, struct error *err);
 

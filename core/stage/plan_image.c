@@ -16,7 +16,7 @@ static int refuse(struct error *err, const char *key, const char *image, const c
 	return error_notify(err, notice);
 }
 
-/* A file is an image that no registry has a say in: only the list permits it. */
+/* An image that is a file does not come from a registry, so it needs an entry in the list. */
 static bool is_allowed(const struct container_settings *container, const char *image)
 {
 	for (size_t i = 0; i < container->images.count; i++)
@@ -42,7 +42,7 @@ int plan_choose_image(struct plan *plan, struct error *err)
 	if (!is_allowed(container, plan->image))
 		return refuse(err, "general.container.images", plan->image,
 			      "is not one that this site permits");
-	/* It has no store of images: prepare makes a file of each. */
+	/* apptainer has no store of images: prepare makes a file of each image. */
 	if (by_apptainer && container->pull == PULL_NEVER && plan->image[0] != '/')
 		return refuse(err, "general.container.pull", plan->image,
 			      "would have to be pulled, which this site does not do");

@@ -23,7 +23,7 @@ static int open_above(const char *above, struct error *err)
 	return fd >= 0 ? fd : error_errno(err, ERROR_SYSTEM, "cannot open %s", resolved);
 }
 
-/* The author of the job reads this, who cannot change the directory. */
+/* The author of the job reads this, and cannot change the directory. */
 #define FOR_SITE "ask the administrators of this site, who set data_dir"
 
 /* A base that exists is not changed; the user's side checks it further. */
@@ -42,7 +42,7 @@ static int check_existing(const struct state *state, int above, const char *name
 	return 0;
 }
 
-/* Only root could have replaced it since it was made. */
+/* Only root could have replaced the directory since it was made. */
 static int give(const struct state *state, int above, const char *name, struct error *err)
 {
 	struct stat found;

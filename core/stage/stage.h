@@ -37,7 +37,7 @@ struct stage_end {
 int stage_run(const struct stage *side, struct stage_end *end, struct error *err);
 
 /*
- * Whether the stage came to its end: 0, or -1 with *err. err->detail is empty if the user's side
+ * 0 if the stage came to its end; otherwise -1 with *err. err->detail is empty if the user's side
  * has written the reason to the job's log.
  */
 int stage_check(const struct stage_end *end, struct error *err);

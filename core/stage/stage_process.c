@@ -70,9 +70,9 @@ static void execute(const struct stage_process *process, struct error *err)
 
 /*
  * In the forked child. If anything fails, nothing of the job has run. The account is looked up here
- * because that may hang, and a child can be killed; cleanup trusts the state, so that it ends the
- * job also if accounts cannot be looked up. The job response is parsed last, when the process is
- * the user's: a flaw of the parser gives its attacker nothing then.
+ * because that may hang, and a child can be killed. cleanup trusts the state instead, so that it
+ * ends the job even if accounts cannot be looked up. The job response is parsed last, as the user:
+ * a flaw of the parser then gives an attacker no more than the user's rights.
  */
 static void become_user(const struct stage_process *process, int channel, int report)
 {
@@ -89,7 +89,7 @@ static void become_user(const struct stage_process *process, int channel, int re
 	 * stopped. downscope_become() gives up the terminal of that session.
 	 */
 	(void)setpgid(0, 0);
-	/* The change of account clears this. */
+	/* The kernel clears this when the account changes. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 
 	/* First: arrange_descriptors() may replace the descriptors of the cgroup. */
@@ -144,11 +144,11 @@ bool stage_process_is_before_exec(int report)
 
 int stage_process_read_report(int report, struct error *err)
 {
-	struct error said;
-	ssize_t size = io_read_full(report, &said, sizeof(said));
+	struct error reported;
+	ssize_t size = io_read_full(report, &reported, sizeof(reported));
 	if (size <= 0)
 		return 0;
-	if (size != (ssize_t)sizeof(said))
+	if (size != (ssize_t)sizeof(reported))
 		return error_set(err, ERROR_SYSTEM, "the change to the user's account has failed");
-	return error_accept(err, &said);
+	return error_accept(err, &reported);
 }

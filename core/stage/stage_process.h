@@ -15,28 +15,31 @@
 struct stage_process {
 	const char *program; /* the file to execute: trusted_program.h */
 	const char *jacamar; /* its name on the command line */
-	const char *sudo;    /* that executes `jacamar`: sudo.h; NULL: `program` is executed here */
+	const char *sudo;    /* sudo, which executes `jacamar`: sudo.h; NULL: `program` is executed
+				directly */
 	const char *stage;
-	const char *substage; /* NULL but for run */
+	const char *substage; /* of run; else NULL */
 	struct channel_header *header;
 	int script;   /* a descriptor of the script; -1: none */
-	int response; /* of the job response, to check that it is of the state's job; -1: no check
-		       */
+	int response; /* a descriptor of the job response, which must be of the state's job; -1: no
+			 check */
 	int output;   /* the standard output of the user's side; -1: that of this process */
-	const struct cgroup *cgroup; /* in which it starts */
+	const struct cgroup *cgroup; /* in which the process starts */
 };
 
 /*
- * Forks it; it then changes its account and executes the user's side. *channel and *report do not
- * block; the caller closes them, also after a failure.
+ * Forks the process, which then changes its account and executes the user's side. *channel and
+ * *report do not block. The caller closes them, even after a failure.
  */
 int stage_process_start(const struct stage_process *process, pid_t *child, int *channel,
 			int *report, struct error *err);
 
-/* True until it executes the user's side, which closes the report. */
+/* True until the process executes the user's side, which closes the report. */
 bool stage_process_is_before_exec(int report);
 
-/* Its reason for a failure before that; 0 if it has executed the user's side. */
+/*
+ * -1 with the reason if the process has failed before that; 0 if it has executed the user's side.
+ */
 int stage_process_read_report(int report, struct error *err);
 
 #endif

@@ -19,7 +19,7 @@
  */
 const char *sudo_find(struct error *err);
 
-/* The same for given paths, the last one NULL; for the tests. */
+/* The same for a list of paths that ends with NULL; for the tests. */
 const char *sudo_find_among(const char *const *places, struct error *err);
 
 /* Sets the arguments before JACAMAR; they borrow from `state`. */
