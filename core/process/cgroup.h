@@ -30,7 +30,8 @@ struct cgroup {
 
 enum cgroup_how {
 	CGROUP_CREATE, /* by config, for a new job: it must not exist, or two jobs would share it */
-	CGROUP_REUSE,  /* by later stages: it is that of config; if it is gone, it is created */
+	CGROUP_REUSE,  /* by later stages: the one that config created; if it is gone, it is created
+			  again */
 	CGROUP_FIND,   /* it may not exist */
 };
 
@@ -56,13 +57,13 @@ int cgroup_enter(const struct cgroup *cgroup, struct error *err);
 /* Fails if this process is not in the cgroup of that path. */
 int cgroup_check_own(const char *path, struct error *err);
 
-/* Moves a process of the job to where the service's own processes are. */
+/* Moves a process of the job to the cgroup of the service's own processes (cgroup_tree.h). */
 void cgroup_take_out(const struct cgroup *cgroup, pid_t pid);
 
 /* True if the kernel can kill all processes in it at once. */
 bool cgroup_can_kill(const struct cgroup *cgroup);
 
-/* Kills all processes in it, also stopped and frozen ones, whoever owns them. It does not wait. */
+/* Kills all processes in it, even stopped and frozen ones, whoever owns them. Does not wait. */
 void cgroup_kill(const struct cgroup *cgroup);
 
 /* Waits until all have ended; false if some have not, after `limit_ms`. */

@@ -18,7 +18,7 @@
 #define PATHS_MOST_SIZE (1024 * 1024)
 #define PIDS_MOST_SIZE	(64 * 1024 * 1024)
 
-/* How often a step is repeated that other processes of the service can disturb. */
+/* How often a step is repeated if other processes of the service can disturb it. */
 #define ATTEMPTS 100
 
 /* The places where a cgroup v2 hierarchy is mounted: alone, or beside v1 hierarchies. */
@@ -36,7 +36,7 @@ static const struct {
 	[CGROUP_PIDS_MAX] = {"pids_max", "pids.max", "pids"},
 };
 
-/* A cgroup on the way to that of the job. */
+/* A cgroup on the path from <base> to the job's cgroup. */
 struct level {
 	char path[64]; /* relative to <base> */
 	char *const *limits;
@@ -135,7 +135,7 @@ static int check_controllers(const char *has, char *const *limits, const char *p
 	return 0;
 }
 
-/* Nobody else may be able to take a process out of the cgroup. */
+/* No other account may be able to move a process out of the cgroup. */
 static int check_owner(int base, const char *name, const char *path, uid_t owner, struct error *err)
 {
 	struct stat found;
@@ -184,7 +184,7 @@ static int move_service(int base)
 	return -1;
 }
 
-/* Has the kernel apply limits in the cgroups below that one; 0, or -1 with errno. */
+/* Makes the kernel apply limits in the cgroups below `name`; 0, or -1 with errno. */
 static int enable_controllers(int base, const char *name, const struct cgroup_settings *settings)
 {
 	char text[CGROUP_LIMIT_COUNT * 16] = "";
@@ -200,7 +200,7 @@ static int enable_controllers(int base, const char *name, const struct cgroup_se
 	return cgroup_tree_write(base, name, "cgroup.subtree_control", text);
 }
 
-/* Programs of a job may read their limits there. */
+/* Everyone may read the directory: programs of a job read their limits there. */
 static int make_directory(int base, struct level *level)
 {
 	mode_t private = umask(0022);
@@ -210,8 +210,8 @@ static int make_directory(int base, struct level *level)
 }
 
 /*
- * The number of a job is unique for one GitLab server only. A job has no process between two
- * sub-stages: its cgroup is not free because it is empty.
+ * The number of a job is unique only within one GitLab server. An empty cgroup may still be in use:
+ * between two sub-stages a job has no process.
  */
 static int refuse_second(const char *path, struct error *err)
 {
@@ -249,7 +249,10 @@ static int make_level(int base, const struct level *above, struct level *level,
 	return 0;
 }
 
-/* Of a new job that failed: the account's cgroup stays if other jobs are in it. Keeps errno. */
+/*
+ * After a failure, removes the cgroup of a new job, and that of its account unless other jobs are
+ * in it. Keeps errno.
+ */
 static void remove_new(int base, const struct level *account, struct level *job)
 {
 	int saved = errno;
@@ -284,7 +287,10 @@ int cgroup_tree_make(int base, const char *name, bool is_new,
 			done++;
 		if (done < count)
 			remove_new(base, account, job);
-		/* The end of the account's other jobs may have removed the directory above. */
+		/*
+		 * Another job of the account may have ended, and removed the account's cgroup: try
+		 * again.
+		 */
 		if (done < count && errno != ENOENT && errno != ENODEV)
 			return -1;
 	}

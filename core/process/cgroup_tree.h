@@ -34,14 +34,17 @@ int cgroup_tree_path(const char *process, char path[CGROUP_PATH_SIZE], struct er
  */
 int cgroup_tree_open(char path[CGROUP_PATH_SIZE], struct error *err);
 
-/* Whether a job's cgroup can be created below <base>, with these limits; `owner` must own it. */
+/*
+ * Checks that a job's cgroup can be created below <base> with these limits. `owner` must own
+ * <base>.
+ */
 int cgroup_tree_check(int base, const char *path, uid_t owner,
 		      const struct cgroup_settings *settings, struct error *err);
 
 /*
- * Creates the cgroup `name` of a job below <base>, and that of its account, as far as they do not
- * exist, and sets the limits. With `is_new`, that of the job must not exist; after a failure, it
- * does not, unless it did before. An error is about the key of a limit, or about CGROUP_KEY.
+ * Creates the cgroup `name` of a job below <base>, and that of its account, unless they exist, and
+ * sets the limits. With `is_new`, the job's cgroup must not exist yet, and is removed again after a
+ * failure. An error is about the key of a limit, or about CGROUP_KEY.
  */
 int cgroup_tree_make(int base, const char *name, bool is_new,
 		     const struct cgroup_settings *settings, struct error *err);

@@ -53,10 +53,11 @@ static bool is_user_side(pid_t pid)
 }
 
 /*
- * Adds the user's side that is the parent of a found process: all processes of its stage are below
- * it. Its own environment is unreadable, and after sudo it has no cookie. If it is stopped, sudo is
- * stopped as well, and must be woken to notice its end. This process and its parent, which asked
- * for the search, are not added.
+ * Adds the user's side that is the parent of a found process: all processes of its stage are its
+ * descendants. The search cannot find it: its own environment is unreadable, and after sudo it has
+ * no cookie. If it is stopped, sudo has stopped itself as well, and needs SIGCONT to notice that
+ * the user's side has ended. This process and its parent, which asked for the search, are not
+ * added.
  */
 static void add_user_side(struct job_processes *processes, pid_t child)
 {
@@ -111,7 +112,9 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 		int64_t waited = io_now_ms() - start;
 		bool kills = waited >= search->grace_ms;
 		size_t killed = 0;
-		/* During the search: a process that keeps forking and exiting has a new pid soon.
+		/*
+		 * Stopped during the search: a process that keeps forking and exiting has a new pid
+		 * soon.
 		 */
 		mark.signal_number = kills ? SIGSTOP : 0;
 		int result = find(&mark, search->scripts_dir, &processes,

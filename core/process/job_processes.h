@@ -29,9 +29,9 @@
 /*
  * Finds processes by the cookie and by the list in `scripts_dir` (each may be NULL), and kills them
  * and their descendants: by SIGTERM, and by SIGKILL after `grace_ms`; with a grace of 0 by SIGKILL
- * alone. Returns 0 if none is found any more; -1 if some are alive after `limit_ms`, if /proc
- * cannot be searched, or if the search does not end. `names`, of JOB_PROCESSES_NAMES_SIZE, is the
- * list of those that the first successful search found; "" if there were none.
+ * alone. Returns 0 once a search finds none; -1 if some are alive after `limit_ms`, if /proc cannot
+ * be searched, or if the search does not end. `names`, of JOB_PROCESSES_NAMES_SIZE, gets those that
+ * the first successful search found; "" if there were none.
  */
 int job_processes_end(const char *cookie, const char *scripts_dir, int64_t grace_ms,
 		      int64_t limit_ms, char *names, struct error *err);

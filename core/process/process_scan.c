@@ -84,7 +84,7 @@ void process_scan_add_name(pid_t pid, char *names, size_t size)
 	(void)io_read_text(AT_FDCWD, path, name, sizeof(name));
 	name[strcspn(name, "\n")] = '\0';
 	text_make_printable(name);
-	/* Never a part of an entry: half a pid would be another process's. */
+	/* Never a part of an entry: the first digits of a pid are the pid of another process. */
 	char entry[64];
 	snprintf(entry, sizeof(entry), "%s%d (%s)", used > 0 ? ", " : "", (int)pid, name);
 	if (strlen(entry) < size - used)

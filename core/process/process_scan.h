@@ -11,7 +11,7 @@
 
 #include "core/process/process_tree.h"
 
-/* What process_scan looks for; all that is set must apply. */
+/* What process_scan looks for. A process must match all members that are set. */
 struct process_scan_mark {
 	ino_t pipes[2];	      /* it can write to one of these pipes, by inode; 0: none */
 	const char *variable; /* it has this "NAME=value" in its environment; NULL: any */

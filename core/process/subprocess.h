@@ -28,8 +28,8 @@ struct subprocess_program {
 };
 
 /*
- * The child's pid, or -1. It leads a session of its own, has umask 0022, and signals as a login
- * has them. All other descriptors must close on exec.
+ * The child's pid, or -1. The child leads a session of its own, and has umask 0022 and the signal
+ * mask and dispositions of a login. All other descriptors must close on exec.
  */
 pid_t subprocess_spawn(const struct subprocess_program *program, struct error *err);
 
