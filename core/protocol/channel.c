@@ -130,7 +130,7 @@ static char *read_line(struct channel_reader *reader, size_t *size)
 	return NULL;
 }
 
-/* Called by hand, standard input may be anything else. */
+/* If somebody calls jacamar by hand, standard input may be anything. */
 static bool is_socket(int fd)
 {
 	struct stat found;
@@ -143,7 +143,7 @@ int channel_read_header(struct channel_reader *reader, struct channel_header *he
 	size_t size;
 	memset(header, 0, sizeof(*header));
 	cleanup_free char *line = read_line(reader, &size);
-	/* jacamar-auth has ended the stage at its begin. */
+	/* jacamar-auth has cancelled the stage at its beginning. */
 	if (line == NULL && reader->start == reader->end && is_socket(reader->fd))
 		return error_cancelled(err);
 	if (line == NULL)

@@ -31,13 +31,13 @@ struct channel_header {
 	uint64_t script_size;
 	enum profile_choice profile;
 	json_t *environment;  /* array of "NAME=value": environment.h */
-	const char *data_dir; /* config alone: what the user's shell must resolve; else NULL */
-	/* cleanup alone: kill these processes, and what is below the first one; else NULL */
+	const char *data_dir; /* of config: what the user's shell must resolve; else NULL */
+	/* of cleanup: kill these processes, and the descendants of the first one; else NULL */
 	json_t *kill_list; /* array of pids, the first one jacamar-auth's: kill_leftovers.h */
 	json_t *arguments; /* array of strings, the author's for the scheduler; NULL: none */
 	/* The author's choice of an allocation (allocation.h): any printable text; NULL: none. */
 	const char *allocation;
-	bool release; /* and that it ends with the job */
+	bool release; /* the allocation ends with this job */
 	/* The path of the job's cgroup, whose processes jacamar-auth kills: cgroup.h; NULL: none */
 	const char *cgroup;
 	struct state state;
@@ -47,7 +47,7 @@ struct channel_header {
 /* The header's line, its newline included, in new memory; NULL without memory. */
 char *channel_encode_header(const struct channel_header *header);
 
-/* The reading end, with what was read beyond the part asked for. */
+/* The reading end, with bytes that were read but not yet used. */
 struct channel_reader {
 	int fd;
 	size_t start;
@@ -80,14 +80,14 @@ struct channel_answer {
 int channel_send_number(int fd, int number, struct error *err);
 
 /*
- * Adds what has come to `answer`, which has `held` bytes already; returns how many it has now. It
- * does not wait.
+ * Adds the bytes that have arrived to `answer`, which has `held` bytes already. Returns how many it
+ * has now. Does not wait.
  */
 size_t channel_receive_answer(int fd, struct channel_answer *answer, size_t held);
 
 /*
- * True if there was something after the script. Only the end of the job is ever sent there;
- * anything that makes the descriptor readable later means the same.
+ * True if bytes came after the script. jacamar-auth sends nothing there except the end of the job.
+ * If the descriptor becomes readable later, that means the same.
  */
 bool channel_was_ended(const struct channel_reader *reader);
 

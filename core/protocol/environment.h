@@ -24,8 +24,8 @@ json_t *environment_of_login(const struct account *account);
 int environment_set(json_t *list, const char *setting);
 
 /*
- * environment_of_login, with the variables `names` from this process, those of `settings`, each
- * NAME=value, which come before all others, and the cookie.
+ * environment_of_login, with the variables `names` from this process, those of `settings` (each
+ * NAME=value; they replace all others of that name), and the cookie.
  */
 json_t *environment_of_user(const struct account *account, const struct string_list *names,
 			    const struct string_list *settings, const char *cookie);
@@ -36,8 +36,7 @@ json_t *environment_of_user(const struct account *account, const struct string_l
  */
 char **environment_vector(const json_t *environment);
 
-/* Makes a copy of that array this process's own environment, and nothing else. -1 without memory.
- */
+/* Replaces this process's environment by a copy of that array. -1 without memory. */
 int environment_adopt(const json_t *environment);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define STATE_VERSION 6
 
-/* No account has the largest id: the identity calls take it for "leave as it is". */
+/* No account has the largest id: setresuid(2) and its like take it for "do not change". */
 #define ID_MOST INT64_C(0xfffffffe)
 
 #define AT(member)   .later = true, .offset = offsetof(struct state, member)
@@ -160,7 +160,7 @@ void state_decode_groups(const json_t *list, struct account_groups *groups)
 		groups->gids[i] = (gid_t)json_integer_value(json_array_get(list, i));
 }
 
-/* Where the account changes, its primary group is one of its groups. */
+/* False if the account changes, but its primary group is not one of its groups. */
 static bool has_own_group(const struct state *state)
 {
 	struct account_groups groups;

@@ -34,16 +34,16 @@ struct state {
 	const char *project_path;
 	const char *short_token; /* of the runner */
 	const char *concurrent;
-	const char *login;     /* of who triggered the job; "" where no token says it */
+	const char *login;     /* of the person who triggered the job; "" if no token says it */
 	const char *reference; /* ties the job's log to the audit log */
 	const char *cookie;    /* marks the job's processes, in their environment */
 
 	struct account account;
-	const json_t *groups; /* array of gids; empty where the account does not change */
+	const json_t *groups; /* array of gids; empty if the account does not change */
 
-	/* Absolute; the others are in base, but for the builds where custom_builds is set. */
+	/* Absolute paths. All are below base, except the builds if custom_builds is set. */
 	const char *base;
-	const char *custom_builds; /* NULL where the job has none */
+	const char *custom_builds; /* NULL: the job has none */
 	const char *builds_dir;
 	const char *checkout; /* where the runner puts the project, in builds_dir; NULL: unknown */
 	const char *cache_dir;
@@ -57,7 +57,7 @@ struct state {
 
 	struct settings settings; /* auth.downscope is never DOWNSCOPE_UNSET */
 
-	/* Of config alone, for its records; it is not handed on. NULL: unknown. */
+	/* Only in config, for its audit records; later stages do not get it. NULL: unknown. */
 	const struct applicant *applicant;
 
 	/*
