@@ -16,7 +16,7 @@
 #include "core/workspace/builds_lock.h"
 #include "core/workspace/workspace_directories.h"
 
-/* How often a lock or a file is looked at that another process holds. */
+/* How often a lock or a file of another process is checked. */
 #define LOOK_MS 200
 
 /* How long the scheduler may take to say whether an allocation still exists. */
@@ -122,7 +122,7 @@ static int lock_allocation(struct allocation *a, int64_t deadline, struct error 
 						   &a->lock, err);
 		if (result <= 0)
 			return result;
-		/* No other stage of that job continues what it has begun here. */
+		/* The holder has died, and no other stage of its job continues its work here. */
 		impatient = a->lock.holder.interrupted;
 		builds_lock_close(&a->lock);
 		if (deadline < 0 && a->client->cancelled)
@@ -201,7 +201,7 @@ static int write_keeper(const void *context, struct error *err)
 				      KEEPER_BODY);
 	if (text == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
-	/* Others take an old lock for that of a dead job. */
+	/* Other jobs take an old lock for that of a dead job: renew it. */
 	(void)futimens(a->lock.fd, NULL);
 	return batch_files_put_wrapper(&a->keeper, text, "", err);
 }

@@ -9,7 +9,7 @@
 # Some schedulers feed this text to a shell on its standard input. With the braces, that shell reads
 # all of it before the standard input is replaced.
 {
-	# Ends if one of them is not set; and shellcheck then reports every other that is not.
+	# Ends if one of these variables is not set. shellcheck reports any other unset variable.
 	: "${here?}" "${feed?}" "${node?}" "${idle?}" "${patience?}"
 	# Schedulers end jobs with these signals. They reach the scripts, too.
 	ended=
@@ -18,8 +18,8 @@
 	exec >/dev/null 2>&1 </dev/null
 	shopt -s nullglob
 	# Without its feed, this attempt to submit the allocation was given up, and another one holds it.
-	# By the rename, either this job or who gives up the attempt has the feed. A job that the scheduler
-	# starts again has taken it before.
+	# Because of the rename, only one process gets the feed: this job, or the one that gives up the
+	# attempt. A job that the scheduler starts again has taken it before.
 	command -p mv -f "$feed" "$feed.taken"
 	[ -e "$feed.taken" ] || exit 1
 	printf '%s %(%s)T.%s\n' "$node" -1 "$$" >"$here/keeper.start.new"
@@ -47,8 +47,8 @@
 		return "$found"
 	}
 
-	# Looks after a script that was started. When it has ended, or is no longer asked for, what is
-	# left of it gets SIGTERM, and SIGKILL after the patience.
+	# Watches a script that was started. When it has ended, or is no longer asked for, its remaining
+	# processes get SIGTERM, and SIGKILL after the patience.
 	look_after() {
 		local signal=TERM
 		read_request "$1"
@@ -65,8 +65,8 @@
 		signal_job "$1" "$signal" || unset "wrapper[$1]" "ending[$1]"
 	}
 
-	# Starts the script that a job asks for, or confirms that nothing of a job is left that has left
-	# the allocation.
+	# Starts the script that a job asks for. If the job has left the allocation, confirms that no
+	# process of it is left.
 	answer() {
 		read_request "$1"
 		if [ "$request" = end ]; then

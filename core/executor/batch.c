@@ -19,7 +19,9 @@
 #define LOOK_LATER_MS 400
 #define FIRST_MS      60000
 
-/* After the script's end: when the scheduler is asked, which hears of the end from the node. */
+/*
+ * How long after the script's end the scheduler is asked: the node must report the end to it first.
+ */
 #define ASK_AFTER_MS 200
 
 /* A log of unknown length is complete when it has not grown for this time. */
@@ -79,7 +81,7 @@ static int submit_with(struct batch_job *batch, const struct arguments *argument
 	return 0;
 }
 
-/* 0 with the phase DONE: what the job's author asks for was refused, and that was reported. */
+/* If the author's request was refused, reports that, and returns 0 with the phase DONE. */
 static int submit(struct batch_job *batch, struct error *err)
 {
 	const struct scheduler *scheduler = batch->client.scheduler;
@@ -110,7 +112,10 @@ static int submit(struct batch_job *batch, struct error *err)
 /* Reads what the node has written into the files, and copies what is new in the log. */
 static enum log_follower_result look(struct batch_job *batch)
 {
-	/* Read before the start, which is thus reported before anything that follows it. */
+	/*
+	 * The log is checked before the start file, so that the start is reported before any
+	 * output.
+	 */
 	bool has_begun = batch->follower->position > 0 || log_follower_size(batch->follower) > 0;
 	/* Processes that an ended job has left may write there, too, but they start nothing. */
 	if (batch->status.answer.meaning < BATCH_ENDED &&
@@ -172,7 +177,7 @@ static int end_script(struct batch_job *batch, enum allocation_leave how, struct
 					 err);
 }
 
-/* Cancels the job in the scheduler, and copies what it has still written. */
+/* Cancels the job in the scheduler, and copies the rest of its log. */
 static int leave_queue(struct batch_job *batch, struct error *err)
 {
 	int gone = end_script(batch, ALLOCATION_END, err);
@@ -184,7 +189,7 @@ static int leave_queue(struct batch_job *batch, struct error *err)
 	return gone;
 }
 
-/* Because the CI job was cancelled. */
+/* Cancels the batch job because the CI job was cancelled. */
 static int withdraw(struct batch_job *batch, struct error *err)
 {
 	if (leave_queue(batch, err) != 0)
@@ -199,7 +204,7 @@ static int withdraw(struct batch_job *batch, struct error *err)
 	return error_cancelled(err);
 }
 
-/* Because the job must not wait any longer. */
+/* Cancels the batch job because it must not wait in the queue any longer. */
 static int stop_waiting(struct batch_job *batch, int *exit_code, struct error *err)
 {
 	struct error why;
@@ -264,7 +269,7 @@ static int watch(struct batch_job *batch, int *exit_code, struct error *err)
 	return withdraw(batch, err);
 }
 
-/* A sub-stage that is tried again: its first attempt would write into the same files. */
+/* If a sub-stage is repeated: the job of its first attempt would write into the same files. */
 static int end_first_attempt(struct batch_job *batch, struct error *err)
 {
 	int result = 0;
@@ -328,7 +333,7 @@ int batch_run(const struct batch_call *call, int *exit_code, struct error *err)
 	/* The caller reports the error next. */
 	if (result != 0)
 		log_follower_end_line(&follower);
-	/* Else `jacamar cleanup` finds the job by them. */
+	/* Otherwise `jacamar cleanup` finds the job by these files. */
 	if (batch.phase == DONE)
 		batch_files_close(&batch.files, state->settings.general.retain_logs);
 	scheduler_client_close(&batch.client);

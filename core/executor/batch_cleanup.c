@@ -1,5 +1,5 @@
 /*
- * Cancels the batch jobs that a CI job has left, also if the process that watched them was killed.
+ * Cancels the batch jobs that a CI job has left, even if the process that watched them was killed.
  */
 #include "core/executor/batch.h"
 

@@ -34,7 +34,7 @@ struct batch_files {
 	bool silent;			  /* the job prints nothing, and has no log */
 	unsigned int attempt;		  /* to submit the job, the first one is 1 */
 	char number[BATCH_NUMBER_SIZE];	  /* "": not known */
-	char cluster[BATCH_CLUSTER_SIZE]; /* that has the job; "": this host's */
+	char cluster[BATCH_CLUSTER_SIZE]; /* the cluster that has the job; "": this host's */
 };
 
 /*
@@ -75,8 +75,8 @@ int batch_files_write(const struct batch_files *files, const struct scheduler *s
 int batch_files_give_up(const struct batch_files *files, struct error *err);
 
 /*
- * The next attempt has a wrapper and a feed of other names. After the last attempt that is made,
- * this fails, and adds that to *err, which has the words of the scheduler.
+ * Begins the next attempt, whose wrapper and feed have other names. Fails after the last attempt,
+ * and adds that to *err, which has the scheduler's message.
  */
 int batch_files_begin_next(struct batch_files *files, struct error *err);
 

@@ -10,14 +10,14 @@
 # Some schedulers feed this text to a shell on its standard input. With the braces, that shell reads
 # all of it before the standard input is replaced.
 {
-	# Ends if one of them is not set; and shellcheck then reports every other that is not.
+	# Ends if one of these variables is not set. shellcheck reports any other unset variable.
 	: "${here?}" "${feed?}" "${node?}" "${shell?}" "${login?}" "${patience?}"
 	# Without its feed, this attempt to submit the job was given up, and another one runs the script.
-	# By the rename, either this job or who gives up the attempt has the feed. A job that the scheduler
-	# starts again has taken it before.
+	# Because of the rename, only one process gets the feed: this job, or the one that gives up the
+	# attempt. A job that the scheduler starts again has taken it before.
 	command -p mv -f "$feed" "$feed.taken" 2>/dev/null
 	{ exec {input}<"$feed.taken"; } 2>/dev/null || exit 1
-	# Schedulers end jobs with these signals: the script has not ended by itself then.
+	# Schedulers end jobs with these signals: then the script was killed, and has not just exited.
 	terminated=
 	trap 'terminated=" terminated"' TERM USR2 XCPU
 	# The script decides what the others mean.

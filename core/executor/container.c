@@ -14,11 +14,12 @@
 #include "core/protocol/environment.h"
 
 /*
- * Before a command of podman, whose path is $1: if a job was killed with all that watched its
- * container, podman on this host fails until its records are put right, and says so. That command
- * stops every container in the records, also one of the user's own whose conmon was killed, or one
- * that another job has just started. So it is left out while a living process of the user is in
- * another user namespace, as those of containers are.
+ * Runs before a command of podman, whose path is $1. If a job was killed together with the
+ * processes that watch its container (conmon), podman's records on this host are wrong. Then every
+ * command fails with a message that names `podman system migrate`, which repairs the records. But
+ * that command also stops every container in them: one of the user's own whose conmon was killed,
+ * or one that another job has just started. So it is run only if no living process of the user is
+ * in another user namespace, as those of containers are.
  */
 #define PUT_RIGHT                                                                           \
 	"case $(\"$1\" unshare true 2>&1 </dev/null) in *'system migrate'*) "               \
@@ -41,11 +42,12 @@ static const char RUN_SCRIPT[] =
 	"if command -v bash >/dev/null 2>&1; then bash \"$1\"; else sh \"$1\"; fi; exit $?";
 
 /*
- * Without a privilege that only a container could give: no process of it gets another uid of the
- * user's range, so that the files in the builds directory are the user's, and cleanup can end the
- * processes and remove the files. The network is the host's: jobs reach the interconnect, license
- * servers and file servers as on the host. Limits and cgroup stay those of the job. Without a log
- * driver, podman does not keep the job's output. With SELinux, the directories keep their labels.
+ * These options give the container no right that the job does not have on the host. No process gets
+ * another uid of the user's range: so the files in the builds directory are the user's, and cleanup
+ * can end the processes and remove the files. The network is the host's: jobs reach the
+ * interconnect, license servers and file servers as on the host. Limits and cgroup stay those of
+ * the job. Without a log driver, podman does not keep the job's output. With SELinux, the
+ * directories keep their labels.
  */
 static const char *const PODMAN_RUN[] = {
 	"--rm",
@@ -103,7 +105,7 @@ static bool add_mounts(struct argv *words, const char *option, const struct stat
 
 static bool add_podman(struct argv *words, const struct state *state)
 {
-	/* In these, a * stands for all variables that begin so. */
+	/* A * stands for all variables with this prefix. */
 	static const char *const of_schedulers[] = {"SLURM_*", "FLUX_*", "PBS_*", "LSB_*",
 						    "COBALT_*"};
 	size_t count = state->settings.general.executor != EXECUTOR_SHELL ? 5 : 0;

@@ -23,12 +23,12 @@ const char *container_program(const struct container_settings *settings);
  */
 char *container_command(const struct state *state, const char *script);
 
-/* The command with which prepare gets the image; "" if there is nothing to get. Likewise. */
+/* The command with which prepare gets the image, likewise; "" if there is nothing to get. */
 char *container_pull_command(const struct state *state);
 
 /*
  * Kills what a command of the runtime has left running: podman keeps a process that holds the
- * user's namespaces. Only the children of this process in `others` are spared.
+ * user's namespaces. Spares the children of this process that are in `others`.
  */
 void container_end_helpers(const struct pid_list *others);
 

@@ -49,7 +49,7 @@ void job_log_close(struct job_log *log);
 void job_log_prepare(const struct job_log *log, struct pollfd sources[JOB_LOG_STREAMS]);
 void job_log_move(struct job_log *log, const struct pollfd sources[JOB_LOG_STREAMS]);
 
-/* From now on only the bytes that are in the pipes already are moved, then they are closed. */
+/* From now on, moves only the bytes that are already in the pipes, and then closes these. */
 void job_log_finish(struct job_log *log);
 
 /* True once all is moved: every writer has closed both pipes, or they are finished. */
@@ -58,10 +58,10 @@ bool job_log_is_at_end(const struct job_log *log);
 /* Fails if the log could not be written: `error` is the errno, or 0. */
 int job_log_check(int error, struct error *err);
 
-/* True where a process still has one of the pipes open for writing. */
+/* True if a process still has one of the pipes open for writing. */
 bool job_log_has_writers(const struct job_log *log);
 
-/* True where bytes wait for this process's own standard output or standard error to take them. */
+/* True if bytes wait until this process's own standard output or standard error takes them. */
 bool job_log_is_blocked(const struct job_log *log);
 
 #endif

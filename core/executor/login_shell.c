@@ -133,12 +133,12 @@ struct run {
 	struct login_shell_end *end;
 };
 
-/* One wait for whatever comes first; a limit of -1 is none. */
+/* Waits for the first event, or until the limit; -1: no limit. */
 static void wait_once(struct run *run, int64_t limit_ms)
 {
 	struct pollfd sources[2 + JOB_LOG_STREAMS] = {
 		{.fd = run->signals, .events = POLLIN},
-		/* At its end a channel stays readable. */
+		/* A channel that has ended stays readable. */
 		{.fd = run->end->cancelled ? -1 : run->channel, .events = POLLIN},
 	};
 	job_log_prepare(&run->log, sources + 2);
@@ -219,8 +219,9 @@ static void finish_log(struct run *run)
 }
 
 /*
- * Ends every descendant: SIGTERM, three quarters of the time, then SIGKILL until none is left. In a
- * cgroup jacamar-auth does the latter; if it has ended, this process does, a little later.
+ * Ends every descendant: sends SIGTERM, waits for three quarters of the kill timeout, and then
+ * sends SIGKILL until none is left. If the job has a cgroup, jacamar-auth kills it at that time; in
+ * case jacamar-auth has ended, this process sends SIGKILL a little later.
  */
 static int end_descendants(struct run *run, struct error *err)
 {

@@ -27,7 +27,7 @@ struct login_shell {
 struct login_shell_end {
 	bool cancelled;
 	int status;			      /* of the shell itself, as waitpid has it */
-	char report[LOGIN_SHELL_REPORT_SIZE]; /* the result; "": there was none */
+	char report[LOGIN_SHELL_REPORT_SIZE]; /* the result; "": the commands wrote none */
 	bool ended_forking;  /* processes that had the log open and kept forking were killed */
 	bool log_is_held;    /* other processes kept the log open longer than jacamar waits */
 	size_t holder_count; /* 0: none that could be examined */

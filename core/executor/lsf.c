@@ -24,10 +24,10 @@ static command_template LIST = {"bjobs", "-noheader",	   "-u", "{account}",
 static command_template CANCEL = {"bkill", "{number}", NULL};
 
 /*
- * As for Slurm (slurm.c), by the description of the job, which has no other use. A job with a
- * description of its own keeps it, and bsub takes no other option beside -pack. Job groups
- * (LSB_DEFAULT_JOBGROUP) would need no function, but some clusters never remove an empty group, and
- * a group binds its jobs to one service class.
+ * Marks batch jobs as slurm.c does, but in the job's description, which LSF uses for nothing else.
+ * A job with its own description is not marked, nor is one with -pack, which allows no other
+ * option. Job groups (LSB_DEFAULT_JOBGROUP) would need no function, but some clusters never remove
+ * an empty group, and a group binds its jobs to one service class.
  */
 static const char MARK[] =
 	"[ \"$(builtin type -t bsub)\" = file ] && bsub() { case \" $* \" in *\" -Jd \"* | *\" "

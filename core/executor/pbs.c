@@ -241,7 +241,10 @@ static void find_special(struct batch_answer *answer, const struct special_end *
 	set(answer, end->meaning, end->why);
 }
 
-/* By qdel. Torque only has the signal, and no exit status for a job that had not started. */
+/*
+ * True if qdel has ended the job. Torque reports only the signal, and no exit status for a job that
+ * had not started.
+ */
 static bool was_deleted(const struct job *job, bool is_torque, const char *status)
 {
 	char substate[16];

@@ -73,7 +73,7 @@ void scheduler_client_wait(struct scheduler_client *client, int64_t timeout_ms, 
 {
 	struct pollfd sources[] = {
 		{.fd = client->signals, .events = POLLIN},
-		/* At its end a channel stays readable. */
+		/* A channel that has ended stays readable. */
 		{.fd = client->cancelled ? -1 : client->channel, .events = POLLIN},
 		{.fd = for_output ? STDOUT_FILENO : -1, .events = POLLOUT},
 		{.fd = -1},

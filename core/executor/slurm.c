@@ -25,9 +25,9 @@ static command_template LIST = {
 static command_template CANCEL = {"scancel", "{cluster}", "{number}", NULL};
 
 /*
- * sbatch has no variable for a comment before release 23. The function reaches every bash, also in
- * the jobs that it submits; a later --comment replaces this one. Not if the profiles have replaced
- * sbatch themselves.
+ * Before release 23, no variable sets a comment for sbatch. This function reaches every bash, even
+ * in the jobs that the script submits. A --comment of the script replaces this one. If the profiles
+ * define an sbatch themselves, theirs is kept.
  */
 static const char MARK[] =
 	"[ \"$(builtin type -t sbatch)\" = file ] && "

@@ -1,6 +1,7 @@
 /*
  * Submits a batch job until the scheduler has judged the request. A scheduler that is busy or does
- * not answer is asked again, until [batch] submit_timeout; one line in the job's log has its words.
+ * not answer is asked again, until [batch] submit_timeout; one line in the job's log has its
+ * message.
  *
  * The answer may be lost although the scheduler has taken the job. So nothing is submitted again
  * before the scheduler has listed the jobs of the account, and this one is not among them. If it
