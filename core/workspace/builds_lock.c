@@ -23,7 +23,7 @@
 #define TRIES	 100
 #define PAUSE_US 20000
 
-/* For so long, the process that made an empty file may still be about to write its line. */
+/* How many tries the process that made an empty file has to write its line. */
 #define UNWRITTEN_TRIES 50
 
 enum lock_owner { OURS, OTHERS, BUSY, GONE, FAILED };
@@ -51,7 +51,7 @@ static int write_phase(const struct builds_lock *lock, const char *phase)
 	return written == size ? 0 : -1;
 }
 
-/* How much of the path of the builds directory is that of the lock file's directory. */
+/* The length of the part of the builds directory's path that is the lock file's directory. */
 static int above(const struct state *state)
 {
 	return (int)(strrchr(state->builds_dir, '/') - state->builds_dir) + 1;
@@ -172,8 +172,8 @@ static int explain_busy(const struct builds_lock *lock, const struct state *stat
 }
 
 /*
- * Makes the file, and writes its line. A job that finds the file without its line may lock and
- * remove it, if that takes long: then this one has not got the file (GONE).
+ * Makes the file, and writes its line. If that takes long, a job that finds the file empty may lock
+ * and remove it: then this job does not have the file (GONE).
  */
 static enum lock_owner create(struct builds_lock *lock, const struct state *state,
 			      struct error *err)
@@ -240,8 +240,9 @@ int builds_lock_take(const struct state *state, bool impatient, struct builds_lo
 }
 
 /*
- * Records that this job has used its project's directory. A new file replaces the one of earlier
- * jobs, whatever that is by now. If this fails, the directory is removed later, or not at all.
+ * Records that this job has used its project's directory. A new file replaces that of earlier jobs,
+ * even if the user has put something else in its place. If this fails, an older file makes the
+ * directory look older than it is; without any file, the directory is never removed.
  */
 static void mark_checkout(const struct state *state, int directory)
 {
@@ -259,7 +260,7 @@ static void mark_checkout(const struct state *state, int directory)
 		(void)unlinkat(directory, new_name, 0);
 }
 
-/* static_builds_clean removes directories by this time. */
+/* Renews the directory's time of modification, by which static_builds_clean removes directories. */
 static void touch_builds(const struct state *state, int directory)
 {
 	const struct general_settings *general = &state->settings.general;

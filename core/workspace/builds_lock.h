@@ -11,9 +11,9 @@
  * While a stage runs, its time of modification is renewed. A file that has not changed for 10
  * minutes is left over from a job that did not end properly, and another job may remove it.
  *
- * A running stage also locks the file with flock(2), if the file system supports it. By that,
- * another job on the same host notices at once that the stage's process has died, and removes an
- * empty file whose process was killed before it wrote the line; nothing else depends on it.
+ * A running stage also locks the file with flock(2), if the file system supports it. With this
+ * lock, another job on the same host notices at once that the stage's process has died, and removes
+ * an empty file whose process was killed before it wrote the line. Nothing else depends on it.
  *
  * All of this is on the user's side. The files are the user's own: a user who changes them harms
  * only their own jobs.
@@ -30,8 +30,8 @@
 /*
  *   <builds>/<short token>/<number>-<project id>.used
  *
- * Where the site removes old builds (static_builds.h): the project's path in <number>. The file is
- * as old as the last stage of the last job.
+ * Only if the site removes old builds (static_builds.h): a file with the project's path in
+ * <number>. Its time of modification is that of the last stage of the last job.
  */
 #define BUILDS_LOCK_USED ".used"
 

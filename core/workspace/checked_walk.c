@@ -266,7 +266,7 @@ int checked_walk_open(const struct checked_walk *walk, struct error *err)
 	followed.link = walk->root;
 	if (target == NULL)
 		return explain_fault(&followed, &fault, err);
-	/* A component of / would pass for one below the root. */
+	/* With the root "/", every directory would count as one below the root. */
 	if (strcmp(target, "/") == 0)
 		return error_set(err, ERROR_SYSTEM, "%s is a link to /; run: rm %s", walk->root,
 				 walk->root);

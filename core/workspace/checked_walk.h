@@ -17,7 +17,7 @@
 /* A path to follow, which must be the user's own from `root` on. */
 struct checked_walk {
 	const struct state *state;
-	const char *link; /* the user's, which has led to the root; else NULL */
+	const char *link; /* the user's link that has led to the root; NULL: none */
 	const char *root;
 	const char *path; /* below the root, or the same */
 	int leave;	  /* how many of its last components are not opened */
@@ -29,7 +29,7 @@ struct checked_walk {
 /* Opens the path; the root may be a link of the user. Returns a descriptor, or -1. */
 int checked_walk_open(const struct checked_walk *walk, struct error *err);
 
-/* The same where the path may be missing: 0, and *fd is -1. */
+/* The same, but a path that does not exist is no error: 0, and *fd is -1. */
 int checked_walk_open_existing(const struct checked_walk *walk, int *fd, struct error *err);
 
 /*
@@ -41,9 +41,11 @@ char *checked_walk_examine_above(const char *path, const struct account *user,
 				 struct secure_path_fault *fault, struct error *err);
 
 /*
- * The directory to which a base leads that is a link of the user, as a path without links, in new
- * memory. NULL: the base is no such link, and *err is empty; or it leads to no directory that only
- * the user can replace, with *fault and *err as of checked_walk_examine_above.
+ * If the base is a link of the user: the directory to which it leads, as a path without links, in
+ * new memory.
+ *
+ * NULL with an empty *err if the base is no such link. NULL with *fault and *err, as from
+ * checked_walk_examine_above, if an account other than the user could replace the directory.
  */
 char *checked_walk_follow_base(const char *base, const struct account *user,
 			       struct secure_path_fault *fault, struct error *err);

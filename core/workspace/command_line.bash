@@ -1,27 +1,28 @@
 # shellcheck shell=bash
 #
-# Ahead of the runner's script: functions in the place of the commands that it gives the job's
-# token to. Their arguments are on no command line; they run the same commands with the token in
-# the environment. What the script's author calls by these names in hooks is left as it is, but for
-# the same token.
+# These functions come before the runner's script. They replace the commands to which the runner
+# passes the job's token. The arguments of a function are on no command line; it runs the same
+# command with the token in the environment. Commands of the same names in the author's hooks run
+# unchanged, except that the token is removed from their arguments, too.
 #
-# All of it runs as the user, with variables of the author's: words are always quoted, and no name
-# of ours hides a variable from what is run.
+# All of this runs as the user, with variables of the author. So words are always quoted, and our
+# own variables have names that hide no variable from the commands.
 
-# Git is given the token as the password of URLs: https://gitlab-ci-token:TOKEN@host/group/... They
-# lose it, and keep the name. By a file of settings, beside the script, a credential helper answers
-# for that name on that host. The configuration that keeps the URL includes the file, so that git
-# works in later scripts, too: the runner's all export CI_JOB_TOKEN.
+# The runner passes git the token as the password in URLs:
+# https://gitlab-ci-token:TOKEN@host/group/... The function removes the token and keeps the name. A
+# settings file beside the script adds a credential helper, which gives git the token for that name
+# on that host. The git configuration that stores the URL includes this file, so that git works in
+# later scripts, too: all scripts of the runner export CI_JOB_TOKEN.
 _jacamar_settings=${0%/*}/jacamar-git.config
-_jacamar_hosts=  # that the settings are for, a line each
-_jacamar_remote= # yes: a remote's URL has lost the token
+_jacamar_hosts=  # the hosts that the settings are for, a line each
+_jacamar_remote= # yes: the token was removed from a remote's URL
 _jacamar_token=
 
 git() {
 	{ local - && set +x; } 2>/dev/null # CI_DEBUG_TRACE is for the script's own lines
 	local _jacamar_word _jacamar_found='' _jacamar_learn='' _jacamar_options=()
 
-	# The runner's own commands tell what the token is, whatever CI_JOB_TOKEN says.
+	# These commands of the runner have the real token, even if CI_JOB_TOKEN has another value.
 	case "${1-} ${2-} ${3-}" in
 	'remote add origin' | 'remote set-url origin') _jacamar_learn=yes ;;
 	'config --file '* | '-c url.'* | '-c http.userAgent='*) _jacamar_learn=yes ;;
@@ -56,7 +57,7 @@ git() {
 	_jacamar_keep "$@"
 }
 
-# Takes the token out of _jacamar_word: a URL, or url.URL.insteadOf, with =... behind it or not.
+# Removes the token from _jacamar_word: a URL, or url.URL.insteadOf, perhaps with =... after it.
 _jacamar_strip() {
 	local _jacamar_left=${_jacamar_word%%://gitlab-ci-token:*}
 	local _jacamar_right=${_jacamar_word#*://gitlab-ci-token:}
@@ -75,10 +76,10 @@ _jacamar_strip() {
 	_jacamar_set "${_jacamar_left##*[![:alpha:]]}" "${_jacamar_right%%.insteadOf*}"
 }
 
-# Makes the settings for a scheme and a host. For the token's name, the empty helper keeps off the
-# user's own, which might store the token, and emptyAuth has git ask before its first request, which
-# would else try a password of the user's ~/.netrc. Git LFS asks without a name; then the user's own
-# helpers come first, and ours says nothing about other names.
+# Adds the settings for a scheme and a host. For the name gitlab-ci-token, the empty helper turns off
+# the user's own helpers, which might store the token; emptyAuth makes git ask for the token before
+# its first request, which would otherwise try a password of the user's ~/.netrc. Git LFS asks
+# without a name: then the user's own helpers come first, and ours does not answer for other names.
 # shellcheck disable=SC2016 # for git's shell to expand
 _jacamar_set() {
 	local _jacamar_helper='"!f() { test \"$1\" = get || return 0; while read -r l; do case $l in'
@@ -95,7 +96,8 @@ _jacamar_set() {
 		"[http \"$1://gitlab-ci-token@$2\"]" 'emptyAuth = true' >>"$_jacamar_settings"
 }
 
-# Has the configuration that keeps the URL include them: a file, the repository, the submodules.
+# Makes the git configuration that stores the URL include the settings: that of a file, of the
+# repository, or of the submodules.
 _jacamar_keep() {
 	local _jacamar_where=()
 
@@ -111,7 +113,7 @@ _jacamar_keep() {
 				;;
 			esac
 		done
-		# Without one of these words, what has succeeded outside of a repository keeps nothing.
+		# Without one of these options, a command outside of a repository stores nothing.
 		((${#_jacamar_where[@]} > 1)) ||
 			command git "${_jacamar_options[@]}" rev-parse --git-dir >/dev/null 2>&1 || return 0
 		;;
@@ -127,10 +129,11 @@ _jacamar_keep() {
 	fi
 }
 
-# For artifacts gitlab-runner is given the token as --token, and takes it from CI_JOB_TOKEN as well.
-# Only the first one is the runner's: behind it come paths of the author's. The signed URLs of
-# caches it takes as arguments alone. In POSIX mode, which a variable of the author's may have turned
-# on, bash calls a function of such a name, but makes none.
+# For artifacts, the runner passes gitlab-runner the token as --token; the command also accepts it
+# in CI_JOB_TOKEN. Only the first --token is the runner's: paths of the author follow it. The signed
+# URLs of caches can only be arguments, so they stay on the command line. A variable of the author
+# may have turned on POSIX mode, in which bash can call a function with a dash in its name, but not
+# define it.
 _jacamar_posix=
 case :$SHELLOPTS: in
 *:posix:*) _jacamar_posix=-${POSIXLY_CORRECT@a} && set +o posix ;;

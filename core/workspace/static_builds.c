@@ -55,7 +55,7 @@ static bool is_own_directory(const struct cleaning *cleaning, const char *name)
 	       S_ISDIR(found.st_mode) && found.st_uid == geteuid();
 }
 
-/* Records the first failure; the cleaning goes on. */
+/* Records the first failure. The caller continues after it. */
 static void note_failure(struct cleaning *cleaning, const char *name)
 {
 	const struct state *state = cleaning->state;
@@ -86,8 +86,8 @@ static bool is_old(const struct cleaning *cleaning, const char *name)
 }
 
 /*
- * Locks what `lock_name` locks, unless a job has it, or has used `name` since; 0 if it is locked.
- * The caller calls builds_lock_remove in any case.
+ * Takes the lock `lock_name`; 0 if no job has it, or has used `name` meanwhile. The caller calls
+ * builds_lock_remove in any case.
  */
 static int lock_unused(struct cleaning *cleaning, const char *name, const char *lock_name,
 		       struct builds_lock *lock)
@@ -119,9 +119,9 @@ static bool read_mark(const struct cleaning *cleaning, const char *mark, char pa
 }
 
 /*
- * Opens the directory above the project in `number`, where it is a directory of the user, as all
- * above it, without links. Cuts the path there: *project is its last component. -1 if there is
- * none.
+ * Opens the directory above the project in `number`. All directories above that must be the user's,
+ * and none may be a link. Cuts `path` before the project's directory, and *project is that name. -1
+ * if there is no such directory.
  */
 static int open_above_project(const struct cleaning *cleaning, const char *number, char *path,
 			      const char **project)
@@ -185,7 +185,7 @@ static bool is_mark(const char *name)
 	return is_named(stem, "", true);
 }
 
-/* True if the path is what move_checkout moves for `project`, or in it. */
+/* True if move_checkout moves this path for `project`: its directory, or something in it. */
 static bool is_part_of(const char *path, const char *project)
 {
 	size_t length = strlen(project);

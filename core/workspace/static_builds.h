@@ -3,8 +3,10 @@
  *
  *   <base>/builds/<short token>/project-<id>
  *
- * Jobs build in it one at a time: builds_lock.h. And the removal of old builds, of these
- * directories and of the others:
+ * Jobs build in it one at a time: builds_lock.h.
+ *
+ * This file also removes old builds: static builds directories, and the projects' directories in
+ * others:
  *
  *   <base>/builds/<short token>/<number>/<group>/<project>
  *
