@@ -132,7 +132,7 @@ static int fetch(const void *argument, void *out, struct error *err)
 	return http_get(&get, request->authorities, out, err);
 }
 
-/* In another one, which has neither. */
+/* In another confined child, which has neither. */
 static int parse(const void *argument, void *out, struct error *err)
 {
 	const struct http_answer *answer = argument;

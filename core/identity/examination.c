@@ -30,7 +30,7 @@ static void check_signature(const struct jose_library *jose, const struct jwt *t
 			  token->key_id);
 }
 
-/* The second before the token expires: then it is valid, if it is at any time. */
+/* The last second before the token expires. If the token is ever valid, it is valid then. */
 static time_t last_second(const struct jwt *token)
 {
 	double expires = json_number_value(json_object_get(token->claims, "exp"));
@@ -50,7 +50,7 @@ static void check_content(const struct examination_terms *terms, const struct jw
 	};
 	struct error ignored;
 	const char *said = json_string_value(json_object_get(token->claims, "iss"));
-	/* What there is nothing to compare with is compared with what the token itself says. */
+	/* A claim that there is nothing to compare with is compared with itself. */
 	if (rules.issuer == NULL) {
 		if (said != NULL && url_server(said, &issuer, &ignored) != 0)
 			snprintf(issuer.host, sizeof(issuer.host), "%s", said);
@@ -63,7 +63,7 @@ static void check_content(const struct examination_terms *terms, const struct jw
 	}
 	if (jwt_read_claims(token, &rules, &found->claims, &found->times) == 0)
 		return;
-	/* What does not fail at that time failed because of the time only. */
+	/* A check that fails only now, and not at that time, fails because of the time alone. */
 	rules.now = last_second(token);
 	if (jwt_read_claims(token, &rules, &found->claims, &found->content) != 0 &&
 	    strcmp(found->times.detail, found->content.detail) == 0)

@@ -25,10 +25,10 @@ struct examination_terms {
 
 /* Each error is of the kind ERROR_NONE if that check has found no fault. */
 struct examination {
-	struct error form;	/* without it, nothing else is checked */
+	struct error form;	/* if it has a fault, nothing else is checked */
 	struct error signature; /* or of the key set */
-	struct error times;	/* only they: the rest was checked as if the token were valid now */
-	struct error content;	/* without it, there are no claims */
+	struct error times;   /* only these: the rest was checked as if the token were valid now */
+	struct error content; /* if it has a fault, there are no claims */
 	struct claims claims;
 };
 

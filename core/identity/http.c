@@ -64,8 +64,8 @@ static size_t note_date(char *bytes, size_t one, size_t size, void *user)
 
 /*
  * Codes of <openssl/x509_vfy.h>; libcurl.so.4 uses OpenSSL. libcurl compares the host name before
- * it reads the code, so that after another name it is its initial value, or "good" in other
- * versions.
+ * it reads the code. So if the name is wrong, the code is still its initial value or, in other
+ * versions, "good".
  */
 #define VERIFIED_GOOD	       0
 #define VERIFIED_NOT_ASKED     1
@@ -166,7 +166,7 @@ static struct advice advice_on(CURLcode code, enum http_distrust distrust)
 	}
 }
 
-/* libcurl needs a path, and this account may not be able to open the file's own. */
+/* libcurl needs a path, but this process's uid may not be able to open the file by its own path. */
 static int copy_authorities(int from, char *path, size_t size, struct error *err)
 {
 	size_t length;
@@ -200,7 +200,7 @@ static int get_one(struct transfer *what, struct error *err)
 		what->reason[0] = '\0';
 		code = transfer(what, left);
 		answer->distrust = distrust_of(code, what);
-		/* Other authorities cannot repair another fault of the certificate. */
+		/* Other authorities do not help if the certificate has another fault. */
 		if (answer->distrust != HTTP_UNKNOWN_AUTHORITY)
 			break;
 	}

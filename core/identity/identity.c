@@ -131,7 +131,8 @@ static int fetch(const void *argument, void *out, struct error *err)
 	return jwks_fetch(&request->server, request->authorities, out, err);
 }
 
-/* Refuses a token for which the keys were of no use. `key` of the configuration names them, or "".
+/*
+ * Refuses a token that the keys could not verify. `key` is the setting that names them; "": none.
  */
 static int explain(const struct answer *answer, const char *key, const char *whose,
 		   const char *advice, struct error *err)
@@ -156,7 +157,7 @@ static int verify_by_file(const struct request *request, struct answer *answer, 
 		       ": get the server's present keys", err);
 }
 
-/* The server has sent no keys, for the reason in *err: uses kept ones that are no longer fresh. */
+/* Called if the server has sent no keys, for the reason in *err: uses older kept ones. */
 static int verify_by_stale_keys(const struct request *request, struct identity *identity,
 				struct answer *answer, struct error *err)
 {
@@ -201,7 +202,7 @@ static int verify_by_server(struct request *request, struct identity *identity,
 	if (result != 0 || explain(answer, "", request->server.url, "", err) != 0)
 		return -1;
 
-	/* Without a cache the next job asks the server again; this one need not fail. */
+	/* If they cannot be kept, the next job asks the server again; this one need not fail. */
 	struct error not_kept;
 	if (jwks_cache_store(&request->server, keys->bytes, keys->size, &not_kept) != 0)
 		snprintf(identity->warning, sizeof(identity->warning), "%.900s", not_kept.detail);
@@ -256,7 +257,7 @@ int identity_establish(const struct general_settings *settings, const struct job
 	cleanup_close_fd(&request.authorities);
 	if (result == 0)
 		identity->claims = answer.claims;
-	/* Whatever is refused here, it is the token. */
+	/* A refusal without another reason is about the token. */
 	else if (err->refusal == REFUSED_HERE)
 		err->refusal = REFUSED_TOKEN;
 	return result;

@@ -21,7 +21,8 @@ int identity_server(const struct general_settings *settings, const struct job *j
 
 /*
  * Verifies `token` with the keys of that server, or of general.jwks_file. One confined child
- * fetches keys and never has the token; another parses token and keys and has no network.
+ * fetches the keys, and never has the token. Another one parses the token and the keys, and has no
+ * network.
  */
 int identity_establish(const struct general_settings *settings, const struct job *job,
 		       const char *token, struct identity *identity, struct error *err);

@@ -31,7 +31,7 @@ static const char *variable(const json_t *variables, const char *name)
 	return value;
 }
 
-/* The first of the variables `names` that the response has, else that the environment has. */
+/* The first of these variables that the response has; if it has none, that the environment has. */
 static int find_token(const json_t *variables, bool in_environment, const struct string_list *names,
 		      char token[JOB_TOKEN_SIZE], struct error *err)
 {
@@ -241,7 +241,7 @@ int job_read(int fd, const struct string_list *token_names, struct job *job,
 		(void)text_copy(token, JOB_TOKEN_SIZE, reply->token);
 		result = accept_job(job, err);
 	}
-	/* Only the caller keeps a copy of the token (confine_keep_secret). */
+	/* Now only the caller has a copy of the token (confine_keep_secret). */
 	explicit_bzero(reply, sizeof(*reply));
 	return result;
 }
