@@ -95,7 +95,7 @@ static const struct {
 	{"identity_providers", "user_identities", has_identity},
 };
 
-/* Whether the claims meet all conditions. If that is UNKNOWN, *missing is a claim that it needs. */
+/* YES if the claims meet all conditions. If UNKNOWN, *missing is a claim that a condition needs. */
 static enum answer match_claims(const struct auth_rule *rule, const struct claims *claims,
 				const char **missing)
 {
@@ -114,8 +114,8 @@ static enum answer match_claims(const struct auth_rule *rule, const struct claim
 }
 
 /*
- * Sets *found to whether the rule is for this person. People can change the case of their login, so
- * where a rule denies somebody by name, there must be an account of exactly that name.
+ * Sets *found to true if the rule is for this person. People can change the case of their login. So
+ * if a rule denies somebody by name, there must be an account of exactly that name.
  */
 static int match_person(struct applicant *applicant, const struct auth_rule *rule, bool *found,
 			struct error *err)
@@ -133,7 +133,9 @@ static int match_person(struct applicant *applicant, const struct auth_rule *rul
 	return 0;
 }
 
-/* `missing` and `skipped` are claims that this rule, and one before it, needed; NULL: none. */
+/*
+ * `missing`: a claim that this rule needs; `skipped`: one that an earlier rule needed; NULL: none.
+ */
 static int decide(struct applicant *applicant, const struct auth_rule *rule, const char *missing,
 		  const char *skipped, struct error *err)
 {
@@ -175,7 +177,7 @@ int policy_check_auth_rules(struct applicant *applicant, struct error *err)
 			return decide(applicant, rule, missing, skipped, err);
 	}
 	applicant->auth_rule = NULL;
-	/* The last rule matches every job, as the configuration is checked for. */
+	/* The check of the configuration ensures that the last rule matches every job. */
 	if (settings->rule_count > 0)
 		return error_set(err, ERROR_DENIED, "no rule allows the job");
 	snprintf(applicant->admitted, POLICY_TEXT_SIZE, "no rule is set");

@@ -10,7 +10,7 @@ const char *policy_nologin_file(char *text, size_t size)
 	static const char *const files[] = {"/var/run/nologin", "/etc/nologin"};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		cleanup_close int fd = open(files[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		/* A file that cannot be read closes the host, too. */
+		/* A file that exists but cannot be read closes the host, too. */
 		if (fd < 0 && errno == ENOENT)
 			continue;
 		ssize_t got = fd < 0 ? -1 : io_read_full(fd, text, size - 1);

@@ -132,8 +132,8 @@ static bool needs_account(const struct auth_settings *settings)
 }
 
 /*
- * The name that the lists judge: that of who triggered the job, until the RunAs script gives
- * another account. Without downscoping it remains the person's.
+ * The account name that is looked up in the lists: that of the person who triggered the job, until
+ * the RunAs script gives another account. Without downscoping it remains the person's.
  */
 static const char *name_of(const struct applicant *applicant)
 {

@@ -1,6 +1,4 @@
-/*
- * Whether the person whom the token names may have a job here, and as which account.
- */
+/* Decides whether the person whom the token names may run jobs here, and as which account. */
 #ifndef JACAMAR_CORE_POLICY_POLICY_H
 #define JACAMAR_CORE_POLICY_POLICY_H
 
@@ -49,18 +47,18 @@ struct applicant {
 	const char *target;	     /* the account that the job asks for; NULL or "": none */
 	uint64_t scoped_user_id;     /* of struct job */
 
-	/* Output; after a refusal only what was found before it. */
+	/* Output. After a refusal it is complete only up to the rule that refused. */
 	const struct claims_identity
 		*identity;	      /* the one that names the account; NULL: the login */
 	char name[ACCOUNT_NAME_SIZE]; /* of the person's own account, by the token */
-	bool asked;		      /* true if the RunAs script was run */
+	bool asked;		      /* the RunAs script was run */
 	struct runas_answer runas;
-	struct account person;		   /* the account that the lists judge */
-	struct account_groups groups;	   /* of `person` */
-	struct account account;		   /* the job runs as this one */
-	char admitted[POLICY_TEXT_SIZE];   /* why the lists admit the person */
-	const char *admitted_by;	   /* the key of the list or rule that does; NULL: none */
-	const struct auth_rule *auth_rule; /* that decided, or failed; NULL: none has */
+	struct account person;		 /* the account that the lists judge */
+	struct account_groups groups;	 /* of `person` */
+	struct account account;		 /* the job runs as this one */
+	char admitted[POLICY_TEXT_SIZE]; /* why the lists admit the person */
+	const char *admitted_by; /* the key of the list or rule that admits them; NULL: none */
+	const struct auth_rule *auth_rule; /* the rule that decided, or could not; NULL: none */
 	const char *rule;		   /* the name of the rule that failed; NULL: none has */
 };
 
@@ -72,18 +70,19 @@ struct applicant {
 
 struct policy_rule {
 	const char *name; /* for the audit log and `jacamar explain` */
-	const char *key;  /* of the configuration, on which it depends; "": see the error's key */
+	const char
+		*key; /* the key of the configuration that turns it on; "": see the error's key */
 	int (*check)(struct applicant *applicant, struct error *err);
 	bool needed; /* the rules after it use its result */
 };
 
-/* In their order. */
+/* In the order in which they are checked. */
 extern const struct policy_rule POLICY_RULES[];
 extern const size_t POLICY_RULE_COUNT;
 
 /*
- * Checks the rules in their order; the first failure ends it. Returns 0, or -1 with ERROR_DENIED
- * and the reason, or with ERROR_SYSTEM if that could not be found out.
+ * Checks the rules in their order, up to the first failure. Returns 0; -1 with ERROR_DENIED and the
+ * reason; or -1 with ERROR_SYSTEM if that could not be found out.
  */
 int policy_apply(struct applicant *applicant, struct error *err);
 
@@ -126,7 +125,7 @@ int policy_find_person(struct applicant *applicant, struct error *err);
 int policy_find_group(const struct applicant *applicant, const struct string_list *list,
 		      const char *key, bool blocks, const char **found, struct error *err);
 
-/* Every stage checks this one again. */
+/* Every stage checks this rule again. */
 int policy_check_uid(const struct account *account, const struct account *service,
 		     enum downscope_kind downscope, int64_t min_uid, struct error *err);
 

@@ -22,12 +22,12 @@
 #define SCRIPT_LIMIT_MS	 60000
 #define CONFINE_LIMIT_MS 30000
 
-/* Of a script with a digest, which is read whole. */
+/* The limit for a script with a digest: it is read as a whole. */
 #define SCRIPT_MOST_SIZE (64 * 1024 * 1024)
 
 #define DIGEST_SIZE 32
 
-/* In a confined child: no other process needs the library that has SHA-256. */
+/* In a confined child: only such a child loads the library that has SHA-256. */
 static int digest_file(const void *argument, void *reply, struct error *err)
 {
 	struct jose_library jose;
@@ -138,8 +138,8 @@ static int parse_captured(const void *argument, void *reply, struct error *err)
 }
 
 /*
- * Checks it by the rules of general.data_dir, and allows no variable but HOME; "~/rest" becomes
- * "$HOME/rest". Returns NULL, or the rule that it breaks.
+ * Checks data_dir by the rules of general.data_dir; the only variable that it may have is HOME.
+ * "~/rest" becomes "$HOME/rest". Returns NULL, or the rule that it breaks.
  */
 static const char *take_data_dir(char data_dir[ACCOUNT_PATH_SIZE])
 {
@@ -235,7 +235,9 @@ static int ask(const struct runas_settings *settings, const struct runas_questio
 	       struct runas_answer *answer, struct error *err)
 {
 	const char *target = question->target;
-	/* The job's author chose it: only a plain login, which the script can map to any account.
+	/*
+	 * The job's author chose the target. It must be a plain login; the script can map it to any
+	 * account.
 	 */
 	if (target != NULL && target[0] != '\0' && !account_login_is_valid(target))
 		return error_set(err, ERROR_DENIED,

@@ -34,7 +34,7 @@ struct runas_question {
 	uint64_t scoped_user_id; /* of struct job; 0: none */
 };
 
-/* Runs the script. The account that it answers still has to pass all rules. */
+/* Runs the script. The other rules still apply to the account that it returns. */
 int runas_ask(const struct runas_settings *settings, const struct runas_question *question,
 	      struct runas_answer *answer, struct error *err);
 
