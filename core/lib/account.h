@@ -51,15 +51,15 @@ int account_by_name(const char *name, struct account *account, struct error *err
 /* The account that the system returns for the uid, whatever its name. */
 int account_by_uid(uid_t uid, struct account *account, struct error *err);
 
-/* Whether any account has the uid: 0; 1 if none has; -1 with *err. */
+/* 0 if an account has the uid; 1 if none has; -1 with *err. */
 int account_find_uid(uid_t uid, struct error *err);
 
 /* The account that this process runs as. */
 int account_of_process(struct account *account, struct error *err);
 
 /*
- * Its name, for the last message of this process: `name` stays unchanged if it cannot be found out,
- * or if a signal ends the wait.
+ * The name of that account, for the last message of this process. `name` stays unchanged if it
+ * cannot be found out, or if a signal ends the wait.
  */
 void account_name_of_process(char name[ACCOUNT_NAME_SIZE]);
 
@@ -82,7 +82,7 @@ struct account_groups {
  */
 int account_groups(const struct account *account, struct account_groups *groups, struct error *err);
 
-/* Brings gids into that order. */
+/* Sorts the gids in ascending order. */
 void account_groups_sort(struct account_groups *groups);
 bool account_groups_have(const struct account_groups *groups, gid_t gid);
 
@@ -91,10 +91,10 @@ bool account_groups_are_held(const struct account *account, const struct account
 
 struct account_group {
 	gid_t gid;
-	char name[ACCOUNT_NAME_SIZE]; /* "" where it is too long */
-	bool has_member;	      /* its list of members has the one that was asked for */
-	bool has_others;	      /* and another one */
-	bool has_password;	      /* with which other accounts can join it: newgrp(1) */
+	char name[ACCOUNT_NAME_SIZE]; /* "" if it is too long */
+	bool has_member;	      /* its list of members has `member` */
+	bool has_others;	      /* its list of members has somebody else */
+	bool has_password;	      /* other accounts can join it with a password: newgrp(1) */
 };
 
 /*
@@ -108,10 +108,10 @@ int account_group_by_gid(gid_t gid, const char *member, struct account_group *gr
 			 struct error *err);
 
 /*
- * Whether no account but `account` and root is in the group, neither by its list of members nor as
- * its primary group. Returns 1 if so, 0 if another account is in it, or -1 with *err if that is not
- * known: a source has not answered, does not list its accounts, or hides the members of groups, or
- * the group has a password. One in gshadow(5), which only root can read, is not seen.
+ * Returns 1 if no account but `account` and root is in the group, neither by its list of members
+ * nor as its primary group; 0 if another account is in it; -1 with *err if that is not known: a
+ * source has not answered, does not list its accounts, or hides the members of groups, or the group
+ * has a password. (A password in gshadow(5) is not seen: only root can read that file.)
  */
 int account_is_alone_in_group(const struct account *account, gid_t gid, struct error *err);
 

@@ -149,8 +149,9 @@ int account_group_by_gid(gid_t gid, const char *member, struct account_group *gr
 }
 
 /*
- * Whether an account other than query->whose and root is in the group query->id, by all entries
- * that the sources list: several groups may have one gid, of which getgrgid(3) finds the first.
+ * Finds out whether an account other than query->whose and root is in the group query->id. Reads
+ * all entries that the sources list: several groups may have the same gid, and getgrgid(3) finds
+ * only the first.
  */
 static enum name_answer ask_for_others(struct name_query *query)
 {
@@ -186,7 +187,9 @@ static enum name_answer ask_for_others(struct name_query *query)
 	return LOOK_UP_FAILED;
 }
 
-/* The list of members may be hidden: then it lacks also an account that is in the group. */
+/*
+ * A source may hide the list of members: then the list lacks even an account that is in the group.
+ */
 static int check_members_are_listed(const struct account *account, gid_t gid, struct error *err)
 {
 	struct account_groups groups;

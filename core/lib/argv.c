@@ -17,7 +17,7 @@ void argv_free(struct argv *words)
 
 bool argv_add(struct argv *words, const char *word)
 {
-	/* One more than the words: the NULL behind them. */
+	/* One more than the words, for the NULL after them. */
 	if (words->count + 1 >= words->room) {
 		size_t room = words->room > 0 ? 2 * words->room : 16;
 		char **grown = realloc(words->items, room * sizeof(*grown));
@@ -34,7 +34,7 @@ bool argv_add(struct argv *words, const char *word)
 	return true;
 }
 
-/* Copies what stands behind an opening quote; moves *text behind the closing one. */
+/* Copies the text after an opening quote, and moves *text past the closing quote. */
 static const char *take_quoted(const char **text, char quote, char **out)
 {
 	const char *at = *text;
@@ -51,7 +51,7 @@ static const char *take_quoted(const char **text, char quote, char **out)
 	return NULL;
 }
 
-/* Copies one word to `out`, which it fits; moves *text behind it. */
+/* Copies one word to `out`, which has room for it, and moves *text past the word. */
 static const char *take_word(const char **text, char *out)
 {
 	const char *at = *text;
@@ -81,7 +81,7 @@ const char *argv_split(struct argv *words, const char *text)
 		return "out of memory";
 	for (;;) {
 		text += strspn(text, BLANKS);
-		/* A line that goes on behind its end is no word. */
+		/* A backslash before a newline continues the line. */
 		if (text[0] == '\\' && text[1] == '\n') {
 			text += 2;
 			continue;

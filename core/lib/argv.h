@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Zeroed, it is empty. `items` ends with NULL once it is not, as execve(2) takes it. */
+/* An empty list is all zero. Otherwise `items` ends with NULL, as execve(2) needs it. */
 struct argv {
 	char **items;
 	size_t count;
@@ -21,10 +21,13 @@ void argv_free(struct argv *words);
 bool argv_add(struct argv *words, const char *word);
 
 /*
- * Adds the words of `text`, split as a POSIX shell does it, but without any expansion: spaces,
- * tabs and newlines part words; '...' keeps all of it, "..." all but a backslash before one of
- * $ ` " \ or a newline, a backslash elsewhere keeps the byte behind it. Everything else, such as
- * $ * ~ ; # (, is a byte as any other. NULL, or what is wrong with the text.
+ * Adds the words of `text`. They are split as by a POSIX shell, but nothing is expanded:
+ *   - spaces, tabs and newlines separate words;
+ *   - '...' keeps everything;
+ *   - "..." keeps everything except a backslash before one of $ ` " \ or a newline;
+ *   - outside of quotes, a backslash keeps the byte after it.
+ * All other bytes, such as $ * ~ ; # (, have no special meaning. Returns NULL, or what is wrong
+ * with the text.
  */
 const char *argv_split(struct argv *words, const char *text);
 

@@ -47,7 +47,7 @@ static const struct symbol pam_symbols[] = {
 	{NULL, 0},
 };
 
-/* Stays open until the process ends. */
+/* The library stays open until the process ends. */
 static int open_library(const char *soname, const struct symbol *symbols, void *table,
 			struct error *err)
 {

@@ -2,8 +2,8 @@
  * Libraries that are opened at run time: cryptography, HTTP, filters of system calls, and PAM.
  *
  * Only confined children (core/privilege/confine.h) and the stage config need them. If the program
- * were linked with them, every process that waits for a job would have them in its memory. Each
- * soname names a major version, whose interface is stable; rpm.spec requires the packages.
+ * were linked with them, every process of a waiting job would have them in its memory. Each soname
+ * has a major version, whose interface is stable; rpm.spec requires the packages.
  */
 #ifndef JACAMAR_CORE_LIB_DYNAMIC_LIBRARIES_H
 #define JACAMAR_CORE_LIB_DYNAMIC_LIBRARIES_H

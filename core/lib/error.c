@@ -88,7 +88,7 @@ int error_accept(struct error *err, const struct error *said)
 	text_make_printable(err->detail);
 	text_make_printable(err->key);
 	err->place[0] = '\0';
-	err->notice[0] = '\0'; /* nobody has anything to say to an attacker */
+	err->notice[0] = '\0'; /* the other process must not choose a text for the author */
 	if (err->kind != ERROR_DENIED)
 		err->kind = ERROR_SYSTEM;
 	if (err->refusal != REFUSED_TOKEN && err->refusal != REFUSED_EXPIRED &&

@@ -11,19 +11,20 @@
 
 enum error_kind {
 	ERROR_NONE,
-	ERROR_USAGE,	 /* a wrong call of the program */
-	ERROR_DENIED,	 /* who asked may not; the reason is for the site's staff, not for the job's
-			    log */
+	ERROR_USAGE,  /* a wrong call of the program */
+	ERROR_DENIED, /* not permitted; the reason is for the site's staff, not for the job's log */
 	ERROR_CANCELLED, /* the runner ended the stage; only jacamar-auth reports that */
-	ERROR_SYSTEM,	 /* anything else that kept the job from running */
+	ERROR_SYSTEM,	 /* any other failure */
 };
 
-/* Of ERROR_DENIED: what the job's author may know of a refusal that another process reports. */
+/*
+ * For ERROR_DENIED: what the job's author may learn about a refusal that another process reports.
+ */
 enum error_refusal {
-	REFUSED_HERE,	  /* nothing: the job is not permitted here */
+	REFUSED_HERE,	  /* only that the job is not permitted here */
 	REFUSED_TOKEN,	  /* the id token could not be verified */
-	REFUSED_EXPIRED,  /* it was issued for this site, and has expired */
-	REFUSED_AUDIENCE, /* it was issued for another audience */
+	REFUSED_EXPIRED,  /* the token was issued for this site, and has expired */
+	REFUSED_AUDIENCE, /* the token was issued for another audience */
 };
 
 #define ERROR_TEXT_SIZE	  1024
@@ -31,23 +32,23 @@ enum error_refusal {
 #define ERROR_KEY_SIZE	  48
 #define ERROR_PLACE_SIZE  256
 
-/* A plain value, no memory of its own: it crosses from a confined child as bytes. */
+/* A plain value that owns no memory: a confined child sends it to its parent as bytes. */
 struct error {
 	enum error_kind kind;
 	enum error_refusal refusal;
 	/*
-	 * The key of the configuration that it is about, such as "auth.min_uid"; or another part of
-	 * the site's setup, such as "jacamar-auth"; "" if it is about neither. Then ERROR_SYSTEM is
-	 * for the site's staff, not for the job's log.
+	 * The key of the configuration that caused the error, such as "auth.min_uid", or another
+	 * part of the site's setup, such as "jacamar-auth"; "": neither. With a key, an
+	 * ERROR_SYSTEM is for the site's staff, not for the job's log.
 	 */
 	char key[ERROR_KEY_SIZE];
 	char detail[ERROR_TEXT_SIZE]; /* one line; control characters are already escaped */
-	/* Where the configuration sets the key, which is for the site's staff alone; "": nowhere.
-	 */
+	/* Where the configuration sets the key: only for the site's staff. "": nowhere. */
 	char place[ERROR_PLACE_SIZE];
 	/*
-	 * Of ERROR_DENIED: what is said to the job's author, who may be an attacker: nothing of the
-	 * lists of the site, and nothing of another account. "": the job is not permitted here.
+	 * For ERROR_DENIED: the text for the job's author, who may be an attacker. It says nothing
+	 * about the site's lists, and nothing about another account. "": only that the job is not
+	 * permitted here.
 	 */
 	char notice[ERROR_NOTICE_SIZE];
 };
@@ -70,23 +71,30 @@ int error_set_key(struct error *err, const char *key, enum error_kind kind, cons
 	__attribute__((format(printf, 4, 5)));
 
 /*
- * `what` is not in effect, although its system call reported success, as a filter of system calls
- * can have it. If it is a key of the configuration, the error is about that. Returns -1.
+ * Sets the error that `what` is not in effect, although its system call reported success: a filter
+ * of system calls can cause that. If `what` is a key of the configuration, the error is about that
+ * key. Returns -1.
  */
 int error_faked(struct error *err, const char *what);
 
-/* The runner has cancelled the job, or the job is out of time: nobody here knows which. */
+/*
+ * Sets the error that the runner ended the stage: it has cancelled the job, or the job is out of
+ * time. This process cannot know which.
+ */
 int error_cancelled(struct error *err);
 
-/* Adds what is said to the job's author, and returns -1. */
+/* Adds the text for the job's author, and returns -1. */
 int error_notify(struct error *err, const char *notice);
 
-/* Adds what the job's author may know, and returns -1. Unlike a notice, error_accept keeps it. */
+/*
+ * Sets what the job's author may learn, and returns -1. error_accept keeps this, unlike a notice.
+ */
 int error_refuse(struct error *err, enum error_refusal refusal);
 
 /*
- * Hands on what another process says went wrong, and returns -1. That process may have been taken
- * over by what it parsed: the text is ended and made printable, the kind one that it may report.
+ * Passes on an error that another process has reported, and returns -1. That process may have been
+ * taken over by what it parsed: the text is terminated and made printable, and the kind is
+ * restricted to those that it may report.
  */
 int error_accept(struct error *err, const struct error *said);
 

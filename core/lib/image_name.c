@@ -8,12 +8,12 @@
 #define LETTERS_SMALL "abcdefghijklmnopqrstuvwxyz"
 #define ALPHANUMERIC  "ABCDEFGHIJKLMNOPQRSTUVWXYZ" LETTERS_SMALL TEXT_DIGIT
 
-/* A name, in parts that point into a copy of it. */
+/* The parts of a name, as pointers into a copy of it. */
 struct parts {
 	const char *scheme; /* "", "oras://" or "library://" */
 	const char *path;   /* with the registry, if the name has it */
 	const char *tag;    /* NULL: none */
-	const char *digest; /* likewise */
+	const char *digest; /* NULL: none */
 };
 
 static bool is_digest(const char *text)
@@ -52,7 +52,7 @@ static size_t registry_length(const char *path)
 		       : 0;
 }
 
-/* Whether all parts of the path, from its first byte to its end, are valid. */
+/* True if all parts of the path, from its first byte to its end, are valid. */
 static bool is_path(const char *path)
 {
 	for (;; path++) {
@@ -72,7 +72,7 @@ static bool is_file(const char *path)
 	       strcmp(path + length - 4, ".sif") == 0 && !text_has_parent_component(path);
 }
 
-/* Cuts off the scheme, if it may have one, the digest and the tag. */
+/* Splits a name into scheme (if it may have one), path, tag and digest. */
 static void take_apart(char *name, bool any_source, struct parts *parts)
 {
 	static const char *const schemes[] = {"oras://", "library://"};
@@ -139,7 +139,10 @@ bool image_name_is_entry(const char *entry)
 	int size = snprintf(name, sizeof(name), "%s%s", entry, is_prefix ? "x.sif" : "");
 	if (is_digest(entry))
 		return true;
-	/* Something is added at the beginning if the entry does not name its registry. */
+	/*
+	 * If the entry does not name its registry, image_name_complete() has added one at the
+	 * beginning.
+	 */
 	return size < (int)sizeof(name) && image_name_complete(name, true, full) &&
 	       strncmp(full, entry, length) == 0 &&
 	       (is_prefix || full[length] == ':' || full[length] == '\0');
@@ -151,7 +154,7 @@ bool image_name_matches(const char *full, const char *entry)
 	const char *digest = strchr(full, '@');
 	if (is_digest(entry))
 		return digest != NULL && strcmp(digest + 1, entry) == 0;
-	/* After a name without a tag come a tag or a digest, which no path has; else nothing. */
+	/* After a name without a tag, only a tag or a digest may follow: no path has ':' or '@'. */
 	return length > 0 && strncmp(full, entry, length) == 0 &&
 	       (entry[length - 1] == '/' || strchr(":@", full[length]) != NULL);
 }

@@ -10,12 +10,12 @@
 #define IMAGE_NAME_SIZE 512
 
 /*
- * Writes the full name of an image to `full`: REGISTRY/PATH:TAG or REGISTRY/PATH@DIGEST. As for
+ * Writes the full name of an image to `full`: REGISTRY/PATH:TAG or REGISTRY/PATH@DIGEST. As with
  * Docker, the registry is docker.io and the tag is latest if the name has none, and a digest makes
- * a tag meaningless. With `any_source`, a name may also begin with docker:// (which is left out),
+ * a tag meaningless. With `any_source`, a name may also begin with docker:// (which is removed),
  * oras:// or library://, or be the absolute path of a file *.sif. False if it is not such a name.
- * The full name begins with a letter, a digit or a slash, and no byte of it means anything to a
- * shell, or parts the words of a list of mounts.
+ * The full name begins with a letter, a digit or a slash. It has no byte that is special for a
+ * shell, or that separates the entries of a list of mounts.
  */
 bool image_name_complete(const char *name, bool any_source, char full[IMAGE_NAME_SIZE]);
 

@@ -42,14 +42,14 @@ int io_write_all(int fd, const void *bytes, size_t size);
 ssize_t io_read_full(int fd, void *bytes, size_t size);
 
 /*
- * Reads to the end of file into new memory (the caller frees it), with a NUL after the last
- * byte. NULL with errno; EFBIG where there are more than `most` bytes.
+ * Reads to the end of file into new memory (the caller frees it), with a NUL after the last byte.
+ * NULL with errno; EFBIG if there are more than `most` bytes.
  */
 char *io_read_to_end(int fd, size_t most, size_t *size);
 
 /*
  * Reads the beginning of a file below an open directory, and ends it with a NUL: at most `size`
- * bytes with that. The number read, or -1 with errno and "" in `text`.
+ * bytes, the NUL included. The number of bytes read, or -1 with errno and "" in `text`.
  */
 ssize_t io_read_text(int directory, const char *path, char *text, size_t size);
 

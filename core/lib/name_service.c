@@ -12,7 +12,7 @@
 #define ENTRY_FIRST_SIZE 1024
 #define ENTRY_MOST_SIZE	 (16 * 1024 * 1024)
 
-/* How long a process repeats its look-ups, all together, and the pause between two tries. */
+/* The total time for which a process repeats its look-ups, and the pause between two tries. */
 #define PATIENCE_MS 10000
 #define PAUSE_US    100000
 

@@ -11,21 +11,21 @@
 
 #include "core/lib/io.h"
 
-/* Each level holds a descriptor while it is removed; a site may leave a job but a few of them. */
+/* Each level needs a descriptor while it is removed; a site may limit a job to few of them. */
 #define MOST_DEPTH 32
 
 struct removal {
 	dev_t device;
 	int64_t deadline;
 	int top;	/* the tree's own directory */
-	uint64_t names; /* tried there, for what lay too deep */
-	bool moved;	/* something was, since the last pass over it */
+	uint64_t names; /* how many names were tried there, for directories that were too deep */
+	bool moved;	/* a directory was moved there since the last pass over it */
 };
 
 /*
- * A directory without rights for its own owner is no reason to leave it behind. By way of /proc,
- * so that what was looked at is what is changed and opened: glibc before 2.32 has no fchmodat()
- * that does not follow links.
+ * Makes the directory readable if its owner has no rights, and opens it. Both go through /proc, so
+ * that they apply to the directory that was examined: glibc before 2.32 has no fchmodat() that does
+ * not follow links.
  */
 static int open_to_remove(const struct removal *removal, int parent, const char *name)
 {
@@ -46,8 +46,8 @@ static int open_to_remove(const struct removal *removal, int parent, const char 
 }
 
 /*
- * What lies too deep comes to lie in the tree's own directory, so that no depth is out of reach.
- * Names that are taken there are tried but once, and are as many as the job has made.
+ * Moves a directory that is too deep to the top of the tree, so that any depth can be removed. A
+ * name that is taken there is tried only once; there are at most as many as the job has made.
  */
 static int move_up(struct removal *removal, int parent, const char *name)
 {
@@ -63,7 +63,7 @@ static int move_up(struct removal *removal, int parent, const char *name)
 
 static int remove_entry(struct removal *removal, int parent, const char *name, int depth);
 
-/* What is in the directory; 0, or errno of the last that stays. */
+/* Removes the directory's entries; 0, or the errno of the last one that could not be removed. */
 static int remove_entries(struct removal *removal, DIR *listing, int depth)
 {
 	int failed = 0;

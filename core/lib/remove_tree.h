@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 /*
- * Removes `name` in the directory `parent`, with all that is in it where it is a directory. No
- * link is followed, and no other file system entered (EXDEV). What cannot be removed stays, if not
- * always as deep in it as it was, and the rest goes. 0, or -1 with errno; ETIME where io_now_ms()
- * came to `deadline` (-1: none) before the end.
+ * Removes `name` in the directory `parent`; if it is a directory, with its contents. Follows no
+ * link, and enters no other file system (EXDEV). What cannot be removed stays, perhaps nearer to
+ * the top of the tree; all else is removed. 0, or -1 with errno; ETIME if `deadline`, on
+ * io_now_ms()'s clock (-1: none), passed before the end.
  */
 int remove_tree(int parent, const char *name, int64_t deadline);
 

@@ -14,18 +14,18 @@
 #include "core/lib/text.h"
 #include "core/lib/writers.h"
 
-/* As many as the kernel follows. */
+/* The limit of links in a path, which is the kernel's. */
 #define LINKS_MOST 40
 
 /* A path that is being resolved, one component after the other. */
 struct walk {
 	const char *path; /* as the caller gave it */
 	const struct secure_path_terms *terms;
-	char done[PATH_MAX]; /* what is resolved, without links; "" is the root */
-	char rest[PATH_MAX]; /* what is not */
+	char done[PATH_MAX]; /* the part that is resolved, without links; "": the root */
+	char rest[PATH_MAX]; /* the part that is not resolved yet */
 	int links;	     /* followed so far */
 	bool faulty;	     /* another account can change an entry; *err names the last such one */
-	struct secure_path_fault *first; /* and this is the first */
+	struct secure_path_fault *first; /* gets the first such one */
 };
 
 bool secure_path_others_write(mode_t mode)

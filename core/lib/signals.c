@@ -15,7 +15,10 @@ static int hold(sigset_t *mask)
 	sigemptyset(mask);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		sigaddset(mask, numbers[i]);
-		/* An ignored SIGCHLD would reap our children for us, an ignored SIGTERM be lost. */
+		/*
+		 * If SIGCHLD were ignored, the kernel would reap our children; an ignored SIGTERM
+		 * would be lost.
+		 */
 		signal(numbers[i], SIG_DFL);
 	}
 	return sigprocmask(SIG_SETMASK, mask, NULL);
@@ -75,8 +78,9 @@ const char *signals_name(int number)
 void signals_reset(void)
 {
 	/*
-	 * GitLab Runner is a Go program; a job would inherit what it ignores. The kernel is asked
-	 * directly, because glibc reserves 32 and 33. All zero is SIG_DFL in the kernel's struct.
+	 * GitLab Runner is a Go program, and a job would inherit the signals that it ignores. The
+	 * system call is used directly, because glibc reserves 32 and 33. All zero is SIG_DFL in
+	 * the kernel's struct.
 	 */
 	static const unsigned long default_action[8] = {0};
 	for (int number = 1; number < NSIG; number++)

@@ -9,24 +9,24 @@
 
 #include "core/lib/error.h"
 
-/* Blocks these signals, so that one which comes before signals_open is not lost. */
+/* Blocks these signals, so that a signal that arrives before signals_open() is not lost. */
 int signals_hold(struct error *err);
 
 /*
- * Blocks these signals and returns a descriptor that is readable when one has come; the caller
- * closes it. SIGPIPE is ignored from here on. -1 with *err filled where it fails.
+ * Blocks these signals, and returns a descriptor that is readable when one has arrived; the caller
+ * closes it. From then on SIGPIPE is ignored. -1 with *err if that fails.
  */
 int signals_open(struct error *err);
 
 struct signals {
 	bool child; /* a child has changed its state */
-	bool end;   /* we were told to end */
+	bool end;   /* a signal told this process to end */
 };
 
-/* Takes what has come on that descriptor. Does not wait. */
+/* Reads the signals that have arrived on that descriptor. Does not wait. */
 struct signals signals_read(int signal_fd);
 
-/* "SIGKILL"; strsignal's text for those that have no number below 32. */
+/* A name such as "SIGKILL"; for signals from 32 on, strsignal(3)'s text. */
 const char *signals_name(int number);
 
 /* Gives every signal its default disposition and empties the mask, as at a login. */

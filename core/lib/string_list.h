@@ -8,17 +8,17 @@
 #include <stddef.h>
 
 struct string_list {
-	char **items; /* NULL where count is 0 */
+	char **items; /* NULL if count is 0 */
 	size_t count;
 };
 
-/* True where one of the strings is `text`. */
+/* True if one of the strings is `text`. */
 bool string_list_has(const struct string_list *list, const char *text);
 
 /* Adds a copy of `text`. False where memory is short. */
 bool string_list_add(struct string_list *list, const char *text);
 
-/* Frees the strings, too. The list is empty then. */
+/* Frees the list and its strings, and makes it empty. */
 void string_list_free(struct string_list *list);
 
 #endif

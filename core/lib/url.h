@@ -13,7 +13,7 @@
 #define URL_SIZE 512
 
 struct server {
-	char url[URL_SIZE];  /* the whole of it */
+	char url[URL_SIZE];  /* the normal form */
 	char host[URL_SIZE]; /* host[:port], the issuer in old tokens */
 };
 

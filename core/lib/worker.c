@@ -12,7 +12,7 @@
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
 
-/* For what the child itself has started, and kills then: run_unprivileged.c. */
+/* Time for the child to kill what it has started: run_unprivileged.c. */
 #define GRACE_MS 6000
 
 static void run_child(const struct worker *worker, pid_t parent, int answer)
@@ -52,7 +52,7 @@ int worker_start(struct worker *worker, struct error *err)
 	return error_errno(err, ERROR_SYSTEM, "cannot fork");
 }
 
-/* A signal has come. False where the work is not waited for any more. */
+/* Handles a signal that has arrived. False if this process no longer waits for the work. */
 static bool handle_signal(struct worker *worker)
 {
 	if (!signals_read(worker->signals).end || worker->told)
@@ -138,7 +138,7 @@ int worker_run(int (*work)(const void *argument, void *reply, struct error *err)
 	if (received) {
 		worker_close(&worker, false);
 	} else {
-		/* One that hangs in the kernel is not waited for: this process ends soon. */
+		/* Does not wait for a child that hangs in the kernel: this process ends soon. */
 		close(worker.answer);
 		kill(worker.child, SIGKILL);
 		(void)waitpid(worker.child, NULL, WNOHANG);

@@ -18,27 +18,28 @@
 struct worker {
 	int (*work)(const void *argument, void *reply, struct error *err);
 	const void *argument;
-	void *reply; /* a plain value: what the work starts from, and what it has made of it */
+	void *reply; /* a plain value: input and output of the work */
 	size_t reply_size;
 	bool keeps_reply; /* it comes back also where the work has failed */
 	/*
-	 * In the child, before the work; it must leave the descriptor `answer` open. NULL: the
+	 * Called in the child before the work; must leave the descriptor `answer` open. NULL: the
 	 * child is killed when this process ends.
 	 */
 	int (*prepare)(const void *context, int answer, struct error *err);
 	const void *context;
-	int signals;	  /* signals.h: an end of this process ends the work; -1: it does not */
-	int64_t grace_ms; /* how long the child may take after SIGTERM; 0: nobody waits for it */
+	int signals;	  /* signals.h: a signal to end also ends the work; -1: it does not */
+	int64_t grace_ms; /* how long the child may take after SIGTERM; 0: this process does not
+			     wait */
 	int64_t deadline; /* on io_now_ms's clock; -1: none */
 
 	/* Set by worker_start: */
 	pid_t child;
 	int answer;
-	bool told; /* by a signal: this process, to end */
+	bool told; /* a signal has told this process to end */
 };
 
 struct worker_verdict {
-	int result; /* of the work, or of `prepare` where that failed */
+	int result; /* of the work, or of `prepare` if that failed */
 	struct error error;
 };
 
@@ -52,7 +53,7 @@ int worker_start(struct worker *worker, struct error *err);
  */
 int worker_receive(struct worker *worker, struct worker_verdict *verdict);
 
-/* Closes the pipe and reaps the child; `kills`: it is killed before. */
+/* Closes the pipe and reaps the child; with `kills`, kills it first. */
 void worker_close(struct worker *worker, bool kills);
 
 /*

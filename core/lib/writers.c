@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-/* What a list of NFS version 4 is made of. */
+/* The size of the units of an NFS version 4 access control list. */
 #define WORD 4
 
 /* An access control list of the file; -1 with errno if it has none, or none can be read. */

@@ -13,8 +13,9 @@
 
 /*
  * Fails if an account other than root, the owner and `user` can write to the directory `path`, or
- * if that is not known; *err says who can. Its group may be able to write if no account but `user`
- * is in the group, and no access control list names others. `fd` is the directory, or -1.
+ * if that is not known; *err names who can. The directory's group may be able to write if no
+ * account but `user` is in it, and no access control list names others. `fd` is the directory, or
+ * -1.
  */
 int writers_check(const char *path, int fd, const struct stat *found, const struct account *user,
 		  struct error *err);
