@@ -15,7 +15,7 @@
 static const struct {
 	const char *name;
 	enum log_level level;
-	bool always; /* also if the audit log is not enabled */
+	bool always; /* written even if the audit log is not enabled */
 } DECISIONS[] = {
 	[AUDIT_STARTED] = {"started", LOG_LEVEL_DEBUG, false},
 	[AUDIT_ALLOWED] = {"allowed", LOG_LEVEL_INFO, true},
@@ -37,7 +37,7 @@ static const int PRIORITIES[] = {
 
 static const struct logging_settings LOCAL_SYSLOG = {.location = (char *)"syslog"};
 
-/* These leave out what is not known, and return false if memory is short. */
+/* These leave out values that are not known. They return false if memory is short. */
 
 static bool add_text(json_t *line, const char *name, const char *text)
 {
@@ -101,7 +101,7 @@ static bool add_claims(json_t *line, const struct claims *claims)
 	       add_text(line, "job_project_path", claims->job_project_path);
 }
 
-/* What config decided by. */
+/* The facts by which config decided. */
 static bool add_applicant(json_t *line, const struct applicant *applicant)
 {
 	if (applicant == NULL)

@@ -53,11 +53,11 @@ enum audit_decision {
 	AUDIT_FAILED,	  /* "failed": for any other reason */
 };
 
-/* Everything is borrowed. */
+/* All pointers are borrowed. */
 struct audit_record {
 	enum audit_decision decision;
 	const char *program;	 /* the name in syslog */
-	const struct state *job; /* as far as known; its `logging` says where the record goes */
+	const struct state *job; /* as far as it is known; its settings say where the record goes */
 	const char *stage;
 	const char *substage; /* of run, else NULL */
 	const char *reason;   /* NULL or "": none */
@@ -78,12 +78,12 @@ struct audit_record {
 
 /*
  * Writes the record, unless its level is below that of the settings. If the audit log is not
- * enabled, records of what was allowed, warned of, refused or failed go to the local syslog; the
- * result is 0 even if they do not get there.
+ * enabled, records of decisions, warnings and failures go to the local syslog (allowed, warning,
+ * refused, failed), and the result is 0 even if they do not arrive there.
  */
 int audit_write(const struct audit_record *record, struct error *err);
 
-/* The same for a stage that begins; also fails if the log cannot be opened or reached. */
+/* The same at the beginning of a stage. Also fails if the log cannot be opened or reached. */
 int audit_begin(const struct audit_record *record, struct error *err);
 
 #endif

@@ -20,7 +20,10 @@
 #include "core/lib/text.h"
 #include "core/privilege/confine.h"
 
-/* For the network longer than for one address, so that the child can report its own error. */
+/*
+ * The limit for the network is longer than that for one address, so that the child can report its
+ * own error.
+ */
 #define SEND_LIMIT_SECONDS 5
 #define NETWORK_LIMIT_MS   6000
 #define LOCK_PAUSE_US	   1000
@@ -58,8 +61,8 @@ static int open_file(const char *path, struct error *err)
 }
 
 /*
- * One writer at a time, so that no lines are mixed. If the file system has no locks, or somebody
- * keeps the lock, O_APPEND must be enough: a record is not lost because of that.
+ * Locks the file, so that no lines are mixed. If the file system has no locks, or another process
+ * keeps the lock, O_APPEND must be enough: a record must not be lost because of that.
  */
 static void lock_file(int fd)
 {

@@ -20,7 +20,7 @@
 #include "config/settings.h"
 #include "core/lib/error.h"
 
-/* Everything is borrowed. */
+/* All pointers are borrowed. */
 struct audit_message {
 	const char *program;
 	int priority;	  /* of syslog: facility and severity */
@@ -35,7 +35,7 @@ struct audit_message {
 int audit_sink_write(const struct logging_settings *log, const struct audit_message *message,
 		     struct error *err);
 
-/* Why a file cannot be the log; NULL if it can. */
+/* NULL if the file can be the log; otherwise the reason why not. */
 const char *audit_sink_file_fault(const struct stat *found);
 
 /* Opens the log, or connects to it, and writes nothing. */
