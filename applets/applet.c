@@ -198,7 +198,7 @@ static int arrive(const struct invocation *call, const struct channel_header *he
 		downscope_rules_of(state, strcmp(call->stage, "cleanup") == 0);
 	if (downscope_arrive(&state->account, &rules, err) != 0)
 		return -1;
-	/* PAM may have moved this process. */
+	/* PAM may have moved this process to another cgroup. */
 	if (header->cgroup != NULL && cgroup_check_own(header->cgroup, err) != 0)
 		return -1;
 	if (environment_adopt(header->environment) != 0)
@@ -227,8 +227,8 @@ static int open_channel(const struct invocation *call, struct channel_reader *ch
 		return -1;
 	umask(0077);
 	/*
-	 * stage_process.c has set it, and without a change of account it remains. We end the job
-	 * first.
+	 * stage_process.c has set this signal, and the kernel clears it only if the account
+	 * changes. If jacamar-auth dies, this process must first end the job.
 	 */
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	wake_at_end_of_channel();

@@ -1,6 +1,4 @@
-/*
- * What main() hands to an applet, and how applets report to the runner.
- */
+/* What main() passes to an applet, and how applets report to the runner. */
 #ifndef JACAMAR_APPLETS_APPLET_H
 #define JACAMAR_APPLETS_APPLET_H
 
@@ -25,7 +23,7 @@ struct invocation {
 	char **operands;   /* after the stage; ends in NULL */
 	int build_failure; /* the runner's exit codes */
 	int system_failure;
-	/* auth alone: */
+	/* Only for auth: */
 	int64_t started;	   /* on io_now_ms's clock */
 	struct cgroup_usage usage; /* of the job; CGROUP_USAGE_UNKNOWN before a stage has run */
 };
@@ -70,7 +68,7 @@ int applet_check_substage(const char *name, struct error *err);
 
 /*
  * Reports what a shell has left running, and records it for cleanup in the open directory of the
- * job's scripts. The shell has ended as it has: failures are only reported.
+ * job's scripts. Failures are only reported: they do not change the result of the shell.
  */
 void applet_note_leftovers(const struct invocation *call, const struct login_shell_end *end,
 			   int scripts);

@@ -39,7 +39,9 @@ static int check_downscope(const struct invocation *call, enum downscope_kind do
 			err, "auth.downscope", ERROR_SYSTEM,
 			"the configuration lacks auth.downscope: set it to \"setuid\", "
 			"\"sudo\" or \"none\"");
-	/* The state of another program's config; this one's has "none". */
+	/*
+	 * Then the state is from config of another program: that of jacamar --no-auth has "none".
+	 */
 	if (downscope != DOWNSCOPE_NONE && call->no_auth)
 		return error_set(err, ERROR_SYSTEM,
 				 "config was run by jacamar-auth, but %s by jacamar --no-auth: the "
@@ -108,8 +110,10 @@ static int decide(const struct invocation *call, struct plan *plan, struct error
 	plan->settings = load_settings(call, err);
 	if (plan->settings == NULL)
 		return -1;
-	/* Read first, because the audit record of the begin names the job; a failure is reported
-	   after it. */
+	/*
+	 * Read first, because the first audit record names the job. A failure is reported after
+	 * that record.
+	 */
 	int read = plan_read_job(plan, &unread);
 	struct state job = plan_state(plan);
 	if (outcome_begin(call, &job, err) != 0 ||
@@ -146,8 +150,8 @@ static void warn_of_ignored_variable(const struct invocation *call, const struct
 }
 
 /*
- * `image` and `services` of .gitlab-ci.yml, where they have no effect. The runner sets the second
- * variable also without services. The author of the job chooses the name of the image.
+ * Warns if `image` or `services` of .gitlab-ci.yml have no effect. The runner sets the second
+ * variable even without services. The author of the job chooses the name of the image.
  */
 static void warn_of_ignored_image(const struct invocation *call, const struct state *job)
 {

@@ -40,8 +40,8 @@ static int resolve(const struct channel_reader *channel, const struct channel_he
 }
 
 /*
- * True if root must make the base before prepare, or refuse to. No other job builds in it yet, and
- * prepare locks the directory.
+ * True if prepare must begin with root, which makes the base or refuses to. No other job builds in
+ * it yet, and prepare locks the directory.
  */
 static bool is_for_prepare(const struct state *state)
 {
@@ -89,7 +89,7 @@ static int choose_builds(const struct invocation *call, const struct state *stat
 	if (result == 0 &&
 	    (printf("%llu\n", (unsigned long long)number) < 0 || fflush(stdout) != 0)) {
 		result = error_errno(err, ERROR_SYSTEM, "standard output");
-		/* jacamar-auth does not get to know of it. */
+		/* jacamar-auth does not learn that the directory is locked. */
 		builds_lock_remove(&lock);
 	}
 	builds_lock_pause(&lock);

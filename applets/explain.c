@@ -143,7 +143,7 @@ static int load_settings(struct explain *explain, struct error *err)
 
 static int run(struct explain *explain, struct error *err)
 {
-	/* It will have a token. */
+	/* This process will have the token in its memory. */
 	if (privilege_hide_memory(err) != 0 || find_service(explain, err) != 0)
 		return -1;
 	bool is_service = explain->service.uid == geteuid();

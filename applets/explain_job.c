@@ -27,7 +27,7 @@ enum outcome { PASS, REFUSE, ERROR, EXPIRED, NOT_CHECKED, NOT_REACHED, OUTCOMES 
 static const char *const OUTCOME_NAMES[OUTCOMES] = {"pass",    "refuse",      "error",
 						    "expired", "not checked", "not reached"};
 
-/* One job, and the first failure of its checks: that decides. */
+/* One job, and the first failure of its checks, which decides. */
 struct explanation {
 	const struct explain *explain;
 	struct plan plan; /* without cookie and reference; does not own the settings */
@@ -127,7 +127,7 @@ static int read_job(struct explanation *job, struct error *err)
 
 /*
  * The key set of --jwks, else that of general.jwks_file; -1 without *err if there is neither. Only
- * for the service account can be checked who else may change that file.
+ * the service account can check who else may change that file.
  */
 static int open_keys(const struct explain *explain, struct error *err)
 {
@@ -225,7 +225,7 @@ static bool explain_token(struct explanation *job)
 	return found->content.kind == ERROR_NONE;
 }
 
-/* In place of the script, which may refuse the job or answer another account. */
+/* Called instead of the script, which could refuse the job or return another account. */
 static int assume_accepted(const struct runas_settings *settings,
 			   const struct runas_question *question, struct runas_answer *answer,
 			   struct error *err)

@@ -71,8 +71,9 @@ static void print_help(const struct invocation *call)
 }
 
 /*
- * The caller may have closed them, and a file that is opened later would take their place. They are
- * opened for reading, so that writing to them fails: a message must not seem to be written.
+ * The caller may have closed the standard descriptors, and a file that is opened later would take
+ * their place. They are opened for reading, so that writing to them fails: a message must not seem
+ * to be written.
  */
 static int open_standard_descriptors(struct error *err)
 {

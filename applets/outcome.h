@@ -1,6 +1,6 @@
 /*
- * How a stage reports its begin and end: in the job's log, in the audit log, and to the runner by
- * its exit code. `job` is what is known of the job; its `logging` says where records go.
+ * How a stage reports its beginning and its end: in the job's log, in the audit log, and to the
+ * runner by its exit code. `job` is what is known of the job; its settings say where records go.
  */
 #ifndef JACAMAR_APPLETS_OUTCOME_H
 #define JACAMAR_APPLETS_OUTCOME_H
@@ -16,13 +16,13 @@ void outcome_say_lines(const struct invocation *call, const char *lines);
 int outcome_begin(const struct invocation *call, const struct state *job, struct error *err);
 
 /*
- * The ends of a stage. Each returns the exit code for the runner, which is that of a system failure
- * also if the end cannot be recorded.
+ * The ends of a stage. Each returns the exit code for the runner. If the end cannot be recorded,
+ * that is the code of a system failure.
  *
  * A failure is reported in the job's log. For a refusal, the line there has a reference, whom to
- * ask, and the error's notice, with -u its detail; the reason is in the audit log. The same holds
- * for a fault of the site's setup, which has no notice. If config refuses a job, that is a build
- * failure: the runner then calls config no further time.
+ * ask, and the error's notice (with -u its detail); the reason is in the audit log. A fault of the
+ * site's setup is reported in the same way, without a notice. If config refuses a job, that is a
+ * build failure: then the runner does not call config again.
  */
 int outcome_failure(const struct invocation *call, const struct state *job,
 		    const struct error *err);

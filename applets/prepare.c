@@ -81,7 +81,7 @@ static void greet(const struct state *state)
 	fflush(stdout);
 }
 
-/* What the hook has left running stays; what the runtime of containers leaves does not. */
+/* Processes that the hook has left running may stay. Those of the container runtime are ended. */
 static int pull_image(const struct invocation *call, const struct channel_reader *channel,
 		      const struct channel_header *header, int scripts, struct error *err)
 {

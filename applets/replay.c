@@ -82,7 +82,7 @@ static const struct {
 
 #define MEMBER_COUNT (sizeof(MEMBERS) / sizeof(MEMBERS[0]))
 
-/* What becomes of a record. The last two are not replayed. */
+/* The result for a record. The last two are not replayed. */
 enum verdict {
 	SAME,
 	DIFFERS,
@@ -92,7 +92,10 @@ enum verdict {
 	VERDICTS
 };
 
-/* The sources of facts of policy.h have no argument for it. */
+/*
+ * The record that is replayed. It is global, because the functions of struct policy_sources have no
+ * argument for it.
+ */
 static const struct record *replayed;
 
 static bool is_member(const json_t *line, const char *name, const char *value)
@@ -164,7 +167,7 @@ static int read_record(const char *line, struct record *record, struct error *er
 	return accept_record(record, err);
 }
 
-/* Whether the host was closed then. */
+/* Finds the host closed if it was closed then. */
 static const char *nologin_then(char *text, size_t size)
 {
 	snprintf(text, size, "%s", "as it was then");

@@ -124,7 +124,7 @@ static void print_features(void)
 	}
 }
 
-/* By what this process could change its account. The configuration is not known here. */
+/* How this process could change its account. The configuration is not known here. */
 static const char *account_change(void)
 {
 	if (privilege_is_reserved())

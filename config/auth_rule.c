@@ -63,7 +63,7 @@ void auth_rule_take(struct settings *settings, const struct schema_row *row,
 /* True if every project that `narrow` fits also fits `wide`. */
 static bool glob_covers(const char *wide, const char *narrow)
 {
-	/* A star of `narrow` fits, as a letter, only a star of `wide`. */
+	/* A star of `narrow` is compared like a letter, so only a star of `wide` matches it. */
 	bool is_deep = strstr(narrow, "**") != NULL;
 	return project_glob_matches(wide, narrow) && (!is_deep || strstr(wide, "**") != NULL);
 }

@@ -23,8 +23,8 @@ void auth_rule_take(struct settings *settings, const struct schema_row *row,
 		    const struct toml_entry *entry, struct report *report);
 
 /*
- * Reports a rule without a name or an action, and rules that can never match. Where the file has
- * other errors, the latter is not known.
+ * Reports a rule without a name or an action, and rules that can never match. The latter are not
+ * reported if the file has other errors.
  */
 void auth_rule_check_all(const struct settings *settings, struct report *report);
 

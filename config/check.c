@@ -20,7 +20,7 @@
 #define OVERFLOW_FIRST 65534
 #define OVERFLOW_LAST  65535
 
-/* True where the text has a control character (C0, DEL, C1) that is not in `allowed`. */
+/* True if the text has a control character (C0, DEL, C1) that is not in `allowed`. */
 static bool has_control(const char *text, const char *allowed)
 {
 	for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
@@ -52,7 +52,7 @@ const char *check_account(const char *text)
 	return NULL;
 }
 
-/* podman and apptainer part the paths by colons and commas. */
+/* podman and apptainer separate the paths by colons and commas. */
 const char *check_bind(const char *text)
 {
 	static const char rule[] =
@@ -76,7 +76,7 @@ const char *check_image(const char *text)
 			 "with a slash, or a digest, \"sha256:...\"";
 }
 
-/* Less memory, or fewer processes, do not suffice for a login shell and the process above it. */
+/* The minimum of memory and processes for a login shell and the process above it. */
 #define JOB_MEMORY_MIN	  (UINT64_C(16) << 20)
 #define JOB_PROCESSES_MIN 16
 
@@ -224,7 +224,7 @@ const char *check_protected_path(const char *text)
 	return NULL;
 }
 
-/* The line of a refused job must have room for it. */
+/* It must fit into the line that reports a refused job. */
 const char *check_support(const char *text)
 {
 	return strlen(text) > 200 ? "must be at most 200 bytes long" : check_line(text);
@@ -348,7 +348,7 @@ const char *check_server_url(const char *text)
 
 bool project_glob_matches(const char *glob, const char *path)
 {
-	const char *after = NULL; /* in the glob: behind the last star */
+	const char *after = NULL; /* in the glob: after the last star */
 	const char *next = NULL;  /* in the path: where its part ends */
 
 	while (strncmp(glob, "**", 2) != 0) {

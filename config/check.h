@@ -48,9 +48,9 @@ bool check_is_host_port(const char *text); /* or [IPv6 address]:port */
 bool check_is_socket_path(const char *text);
 
 /*
- * True if the glob fits the path of a project. `*` is any part of one name. Two of them, which can
- * only be the last name, are that name and any others below it. As in GitLab, the case of letters
- * makes no difference.
+ * True if the glob matches the path of a project. `*` matches any part of one name. `**`, which can
+ * only be the last name, matches one name and any others below it. As in GitLab, the case of
+ * letters makes no difference.
  */
 bool project_glob_matches(const char *glob, const char *path);
 

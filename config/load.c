@@ -105,7 +105,7 @@ static void take_key(struct loading *loading, const struct schema_row *row,
 {
 	size_t *line = &loading->settings->lines[row - SCHEMA];
 
-	/* Under its alias: for TOML these are two keys. */
+	/* The key and its alias are both set: for TOML these are two keys. */
 	if (*line != 0) {
 		report_add(&loading->report, entry->line, "%s.%s is set already, on line %zu",
 			   row->table, row->name, *line);
@@ -144,7 +144,7 @@ static void take_entry(void *context, const struct toml_entry *entry)
 		report_unknown_key(&loading->report, entry);
 	else if (entry->dotted)
 		report_unknown_table(&loading->report, entry);
-	/* Else the table's header has been reported, which is enough. */
+	/* Otherwise the table's header has been reported, which is enough. */
 }
 
 /* Sets the defaults of keys that the file does not set; reports those that it must set. */
@@ -213,8 +213,8 @@ static const char *file_fault(int descriptor, uid_t owner)
 struct settings *settings_load(const char *path, uid_t owner, char **messages)
 {
 	/*
-	 * A symbolic link may be the path: what counts is whose file it leads to, which is asked
-	 * of the file that is open. O_NONBLOCK, because else a FIFO would be waited for.
+	 * The path may be a symbolic link: the checks are made on the open file, to which it leads.
+	 * With O_NONBLOCK, open(2) does not wait for a FIFO.
 	 */
 	cleanup_close int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 

@@ -43,8 +43,8 @@ bool report_is_clean(const struct report *report);
 bool report_has_line(const struct report *report, size_t line);
 
 /*
- * All findings as `path:line: text`, one a line, without a newline after the last. The caller
- * frees it; NULL where memory is short.
+ * All findings as `path:line: text`, one a line, without a newline after the last. The caller frees
+ * it; NULL if memory is short.
  */
 char *report_text(const struct report *report);
 

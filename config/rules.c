@@ -6,7 +6,7 @@
 
 #include "config/schema.h"
 
-/* When builds of general.static_builds_dir are removed, where the file does not say it. */
+/* When builds of general.static_builds_dir are removed, if the file does not set it. */
 #define STATIC_BUILDS_DAYS 7
 
 enum relation { NEEDS, EXCLUDES, IS_WRONG };
@@ -55,7 +55,7 @@ static bool filters_calls(const struct settings *settings)
 	return !settings->auth.seccomp.disabled;
 }
 
-/* A filter needs no_new_privs, which is set with it, but not against the file's own words. */
+/* A filter needs no_new_privs, and turns it on, unless the file itself sets that key. */
 static bool keeps_privileges(const struct settings *settings)
 {
 	return filters_calls(settings) && schema_line(settings, "auth.no_new_privs") != 0;
@@ -81,7 +81,7 @@ static bool disables_no_new_privs(const struct settings *settings)
 	       (settings->auth.no_new_privs || asks_for_filters(settings));
 }
 
-/* root makes no directories in a home, or where the user's own shell says what $NAME is. */
+/* root makes no directories in a home, or in a $NAME that the user's own shell resolves. */
 static bool root_follows_user(const struct settings *settings)
 {
 	const char *data_dir = settings->general.data_dir;

@@ -38,7 +38,7 @@ struct schema_row {
 	const char *alias;
 	const char *also_in; /* another table in which the key means the same */
 	bool required;
-	bool later; /* stages after config need it, too: core/protocol/state.c hands it on */
+	bool later; /* stages after config need it, too: core/protocol/state.c passes it on */
 	value_check *check;
 	const struct schema_choice *choices;
 	/*
@@ -61,7 +61,7 @@ extern const size_t SCHEMA_ROWS;
 extern const struct schema_row RULE_SCHEMA[];
 extern const size_t RULE_SCHEMA_ROWS;
 
-/* Of min_access_level, from the lowest. */
+/* The choices of min_access_level, from the lowest. */
 extern const struct schema_choice ACCESS_LEVELS[];
 
 /* The row of the key `name` in `table`, which may be RULE_TABLE, or NULL. */

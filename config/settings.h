@@ -24,7 +24,7 @@ enum executor_kind {
 };
 
 enum downscope_kind {
-	DOWNSCOPE_UNSET, /* the file does not say */
+	DOWNSCOPE_UNSET, /* the file does not set it */
 	DOWNSCOPE_SETUID,
 	DOWNSCOPE_SUDO,
 	DOWNSCOPE_NONE,
@@ -47,7 +47,7 @@ struct container_settings {
 struct general_settings {
 	enum executor_kind executor;
 	char *data_dir;
-	/* NULL where the file does not set them: */
+	/* NULL if the file does not set them: */
 	char *name;
 	char *job_message;
 	char *support;
@@ -68,7 +68,7 @@ struct general_settings {
 	int64_t static_builds_days;
 	struct string_list user_bash_env;
 	struct container_settings container;
-	/* Read, without effect: IDLE in rules.c says why. */
+	/* Read, but without effect: IDLE in notes.c has the reasons. */
 	bool variable_data_dir;
 	bool limit_build_dir;
 	int64_t max_build_dir;
@@ -239,9 +239,9 @@ struct settings {
  * not writable by group or others, and at most 1 MiB.
  *
  * Returns the settings (the caller frees them with settings_free), or NULL with *messages set to
- * every error found, one a line, each `path:line: what is wrong, and what to do`, without a
- * newline after the last (the caller frees it with free). What is wrong with the file as a whole
- * has no line: `path: what is wrong`. Where memory is short, *messages is NULL too.
+ * every error found, one a line, each `path:line: what is wrong, and what to do`, without a newline
+ * after the last (the caller frees it with free). An error about the whole file has no line: `path:
+ * what is wrong`. If memory is short, *messages is NULL too.
  */
 struct settings *settings_load(const char *path, uid_t owner, char **messages);
 

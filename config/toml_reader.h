@@ -1,11 +1,11 @@
 /*
- * A TOML file through inih, one statement at a time.
+ * Reads a TOML file with inih, one statement at a time.
  *
- * inih alone misreads TOML: it takes an indented key for the rest of the value before it, cuts
- * lines, names and text behind a semicolon, and does so differently from build to build. So the
- * adapter joins the lines of a statement and reads its value; inih gets one line for each header
- * and key, without a value, and hands on each key with its section. A name that inih could not
- * carry is replaced by a sign on that way. What comes back is compared with what was given.
+ * inih alone misreads TOML: it takes an indented key for the rest of the value before it, and it
+ * cuts lines, names, and text after a semicolon. This differs between its builds. So this adapter
+ * joins the lines of a statement, and reads its value itself. inih gets one line for each header
+ * and key, without a value, and returns each key with its section. A name that inih cannot carry is
+ * replaced by a placeholder. What inih returns is compared with what it was given.
  */
 #ifndef JACAMAR_CONFIG_TOML_READER_H
 #define JACAMAR_CONFIG_TOML_READER_H

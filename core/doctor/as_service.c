@@ -16,7 +16,10 @@
 
 static const char SETPRIV[] = "/usr/bin/setpriv";
 
-/* How the connection to the server is made. Nothing else of root's environment is handed on. */
+/*
+ * These variables decide how the server is reached. The rest of root's environment is not passed
+ * on.
+ */
 static const char *const PROXIES[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
 				      "ALL_PROXY",  "no_proxy",	   "NO_PROXY"};
 
@@ -106,7 +109,7 @@ static bool add_finding(struct doctor *doctor, json_t *row)
 	return true;
 }
 
-/* The findings, or none of them. */
+/* Adds all findings of the answer, or none. */
 static int read_answer(struct doctor *doctor, const struct unprivileged_output *captured,
 		       struct error *err)
 {

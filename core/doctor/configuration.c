@@ -134,7 +134,7 @@ static void check_downscope(struct doctor *doctor)
 	doctor_mend(doctor, "set auth.downscope = \"none\" in %s", doctor->configuration);
 }
 
-/* A login is only as trustworthy as the rules of GitLab, which cannot be seen from here. */
+/* A login is only as trustworthy as GitLab's rules for changing it, which doctor cannot see. */
 static void check_logins(struct doctor *doctor)
 {
 	const char *provider = doctor->settings->auth.identity_provider;

@@ -36,7 +36,7 @@ static void check_runtime(struct doctor *doctor)
 		doctor_mend_key(doctor, "general.container.path", NULL);
 }
 
-/* Either of these closes user namespaces for users; the second one is a patch of Debian's. */
+/* Each of these can turn off user namespaces for users; the second one is a patch of Debian's. */
 static void check_namespaces(struct doctor *doctor)
 {
 	static const char *const names[] = {"user/max_user_namespaces",
@@ -76,7 +76,7 @@ static void check_ranges(struct doctor *doctor)
 	bool none = doctor->downscope == DOWNSCOPE_NONE;
 	const struct account *account = none ? &doctor->service : &doctor->account;
 	if (!none && !doctor->has_account)
-		return; /* doctor_check_user says so */
+		return; /* doctor_check_user reports that */
 	if (has_range("/etc/subuid", account) && has_range("/etc/subgid", account)) {
 		doctor_pass(doctor, "subordinate ids",
 			    "/etc/subuid and /etc/subgid have ranges of %s", account->name);

@@ -17,7 +17,7 @@
 #include "core/workspace/workspace.h"
 #include "core/workspace/checked_walk.h"
 
-/* The path of a user to the base of a workspace. */
+/* The base of a user's workspace, and the path to it. */
 struct place {
 	struct doctor *doctor;
 	const struct account *account;
@@ -237,7 +237,7 @@ static void check_parent(const struct place *place)
 	bool fixed = statvfs(place->parent, &system) == 0 && (system.f_flag & ST_RDONLY) != 0;
 	bool open = stat(place->parent, &found) == 0 &&
 		    (doctor_permissions(&found, place->account) & 3) == 3;
-	/* An access control list may say more than the mode. */
+	/* An access control list may permit more than the mode. */
 	bool listed = !open && getxattr(place->parent, "system.posix_acl_access", NULL, 0) > 0;
 	if (fixed) {
 		doctor_fail(doctor, "data_dir", "%s is mounted read-only", place->parent);

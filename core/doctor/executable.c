@@ -24,7 +24,7 @@
 struct examined {
 	struct doctor *doctor;
 	const char *path; /* as the runner names it */
-	char *real;	  /* the file behind that */
+	char *real;	  /* the file to which `path` leads */
 	struct stat file;
 	struct file_capabilities capabilities;
 	bool by_file; /* it changes accounts with the capabilities of its file */
@@ -33,7 +33,7 @@ struct examined {
 };
 
 /*
- * The remedy that is right whatever the file was: a copy of this program replaces it, with the two
+ * The remedy that is safe whatever the file was: a copy of this program replaces it, with the two
  * capabilities if it needs them. The old file loses its capabilities, because it may have another
  * name.
  */
@@ -214,7 +214,7 @@ static void check_inode(const struct examined *it, const char *jacamar)
 	}
 }
 
-/* The mount point of `path`: the longest one above it, and of several, the last. */
+/* The mount point of `path`: the longest one above it; if that has several mounts, the last one. */
 static void find_mount(const char *path, char *mount, size_t size)
 {
 	char room[PATH_MAX * 2];

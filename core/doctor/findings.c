@@ -229,7 +229,7 @@ void doctor_leave_to_service(struct doctor *doctor, const char *check, const cha
 	doctor_mend_as_service(doctor);
 }
 
-/* A directory that users live or work in is right as it is: the file is in the wrong place. */
+/* A directory that users live or work in needs no change: the file is in the wrong place. */
 static bool is_of_users(const struct secure_path_fault *fault)
 {
 	struct account owner;

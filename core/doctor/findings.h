@@ -65,14 +65,15 @@ struct doctor {
 	char group[ACCOUNT_NAME_SIZE]; /* the name of its own group, or the gid */
 	bool has_service;	       /* it is known, and it exists */
 	bool as_service;	       /* it is the caller */
-	struct settings *settings;     /* NULL where they cannot be read */
-	char *settings_error;	       /* why not, as settings_load says it, or NULL */
+	struct settings *settings;     /* NULL if they cannot be read */
+	char *settings_error;	       /* the reason, from settings_load; or NULL */
 	enum downscope_kind downscope; /* DOWNSCOPE_UNSET: not known */
 	bool ignores_downscope; /* the file asks for accounts, but the runner has --no-auth */
-	char *program;		/* that the runner executes, as it names it */
+	char *program; /* the runner executes this program; its path as the runner has it */
 	struct account account; /* of `user` */
 	bool has_account;
-	char service_error[ERROR_TEXT_SIZE]; /* why no process of it has made the checks, or "" */
+	char service_error[ERROR_TEXT_SIZE]; /* why no process of the service account has made the
+						checks; or "" */
 
 	json_t *answer; /* of such a process: the findings borrow their names from it */
 	struct doctor_finding findings[DOCTOR_FINDINGS_MAX];
@@ -160,7 +161,7 @@ char *doctor_find_jacamar(const struct doctor *doctor);
  */
 char *doctor_find_own(const struct doctor *doctor);
 
-/* Who can write to it, as the mode says: "its group", "others" or "its group and others". */
+/* Who can write to a file, by its mode: "its group", "others" or "its group and others". */
 const char *doctor_writers(mode_t mode);
 
 /* True if both paths lead to the same file. */

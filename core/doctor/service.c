@@ -23,7 +23,10 @@ enum service_source service_choose(const struct service_clues *clues)
 		return SERVICE_OF_CALLER;
 	if (clues->has_runner_file)
 		return SERVICE_OF_RUNNER_FILE;
-	/* It is for another account, unless only root can execute it and it has no capabilities. */
+	/*
+	 * The program is for another account, unless only root can execute it and it has no
+	 * capabilities.
+	 */
 	if (is_reserved && !(is_root && clues->is_of_root && !clues->is_capable))
 		return SERVICE_UNKNOWN;
 	if (clues->configuration_owner != 0 && clues->configuration_owner != clues->caller)

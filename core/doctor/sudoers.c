@@ -17,7 +17,7 @@
 
 #define SUDO_LIMIT_MS 20000
 
-/* What follows each stage, in sudoers and in a call. */
+/* For each stage: the end of its rule in sudoers, and the sub-stage of a call. */
 static const struct {
 	const char *stage;
 	const char *rule;

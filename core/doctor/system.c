@@ -110,7 +110,7 @@ static void check_seccomp(struct doctor *doctor)
 		doctor_mend_key(doctor, "auth.seccomp.disabled", "true");
 }
 
-/* Only where jobs are to be isolated: another site needs no such kernel. */
+/* Only if jobs are to be isolated: other sites do not need such a kernel. */
 static void check_isolation(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};

@@ -160,7 +160,7 @@ check 'a check that needs what another one could not find is not reached' '
 rules
 check 'a token that has expired says so, and the rest is explained as of before' '
 	of_token iat@=-90000 nbf@=-90000 exp@=-86400 && exits 0 && has expired validity " seconds ago" &&
-	concludes "it runs as" && concludes "This is as of a time when its token was valid."'
+	concludes "it runs as" && concludes "The token has expired: this is the result while it was valid."'
 check 'a fault of a token that has expired is found' '
 	rules "pipeline_source_allowlist = [\"web\"]"; of_token iat@=-90000 nbf@=-90000 exp@=-86400 && exits 1 &&
 	has expired validity "" && concludes "refused (pipeline source)"'
