@@ -791,6 +791,11 @@ if [ "$flavour" = sudo ]; then
 	check 'or it is not for this user' '
 		sed -i "/config env-script/s/($usr, $two)/($two)/" "$sudoers" && examine &&
 		finds fail sudoers "may not run the stage config as $usr" "$(rule "config env-script")" && mend_sudoers'
+	check 'the line for a program that does not exist names jacamar beside it' '
+		sed -i "s|_exec = .*|_exec = \"$prefix/none/jacamar-auth\"|" "$runner_config" && examine &&
+		finds fail sudoers "may not run the stage run as $usr" \
+			"$(rule "run env-script *" | sed "s|/bin/jacamar |/none/jacamar |")"
+		result=$?; eval "$good_runner_config"; return $result'
 	check 'nothing is allowed' 'mv "$sudoers" "$box/sudoers.away" && examine; mv "$box/sudoers.away" "$sudoers"
 		finds fail sudoers "may not use sudo" "$(rule "run env-script *")"'
 	for option in log_input stay_setuid preserve_groups; do
