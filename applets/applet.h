@@ -58,8 +58,8 @@ user_stage cleanup_applet;
 /*
  * On the user's side: gives up what a service may have and a login has not, reads the channel's
  * header and, after sudo, proves that the account has changed completely. Then runs the stage,
- * sends its exit code over the channel, and returns it. A failure does not return: it
- * ends by a signal.
+ * sends its exit code over the channel, and returns it. If anything fails, this process ends by a
+ * signal.
  */
 int applet_run_as_user(const struct invocation *call, user_stage *stage);
 
@@ -112,8 +112,8 @@ void applet_add_place(const char *path, const struct settings *settings, struct 
 int applet_printed(const struct invocation *call);
 
 /*
- * On the user's side: true if jacamar-auth has ended the stage, or has ended itself; waits for that
- * as long. The runner may then have ended as well.
+ * On the user's side: true if jacamar-auth has ended the stage, or has ended itself, which this
+ * function waits `wait_ms` for. The runner may then have ended as well.
  */
 bool applet_is_ended(const struct channel_reader *channel, int wait_ms);
 

@@ -26,10 +26,7 @@ struct explain {
 	int input;		/* a descriptor of `path` */
 };
 
-/*
- * --token and --response: explain_job.c, --replay: replay.c. Both return the exit code, or -1 with
- * *err.
- */
+/* --token, --response: explain_job.c, --replay: replay.c. Return the exit code, or -1 with *err. */
 int explain_job(const struct explain *explain, struct error *err);
 int explain_replay(const struct explain *explain, struct error *err);
 

@@ -27,7 +27,7 @@ enum doctor_result doctor_verdict(const struct doctor *doctor);
 /* Finds the service account (service.c), from the program and the files that are named. */
 void doctor_find_service(struct doctor *doctor);
 
-/* Which account that is, or SERVICE_UNKNOWN. */
+/* What points to that account. */
 struct service_clues {
 	uid_t caller;
 	/* About the program that the runner executes; all are false without a program. */
@@ -41,6 +41,7 @@ struct service_clues {
 	uid_t configuration_owner; /* root if the file does not exist */
 };
 
+/* How the account is known by them, or SERVICE_UNKNOWN. */
 enum service_source service_choose(const struct service_clues *clues);
 
 /*

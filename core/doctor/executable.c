@@ -42,7 +42,7 @@ static void mend_anew(const struct examined *it)
 	struct doctor *doctor = it->doctor;
 	struct secure_path_fault fault;
 	struct error err;
-	/* Only root may have been able to put this program where it is. */
+	/* This program is the source only if nobody but root could have put it there. */
 	const struct secure_path_terms terms = {.what = "a program", .owner = 0, .sticky = true};
 	cleanup_free char *own = realpath("/proc/self/exe", NULL);
 	cleanup_free char *trusted =
