@@ -33,19 +33,28 @@ struct cleaning {
 	struct error *err; /* of the first failure */
 };
 
-/* True for `prefix` and a number; with `two` a '-' and a second number must follow. */
-static bool is_named(const char *name, const char *prefix, bool two)
+/* True for `prefix`, as many numbers, which are separated by '-', and `end`. */
+static bool is_named(const char *name, const char *prefix, int numbers, const char *end)
 {
 	size_t length = strlen(prefix);
 	if (strncmp(name, prefix, length) != 0)
 		return false;
 	const char *rest = name + length;
-	size_t digits = strspn(rest, TEXT_DIGIT);
-	if (digits == 0 || digits > 20)
-		return false;
-	if (two && rest[digits] == '-')
-		return text_is_made_of(rest + digits + 1, TEXT_DIGIT, 20);
-	return !two && rest[digits] == '\0';
+	for (int i = 0; i < numbers; i++) {
+		if (i > 0 && *rest++ != '-')
+			return false;
+		size_t digits = strspn(rest, TEXT_DIGIT);
+		if (digits == 0 || digits > 20)
+			return false;
+		rest += digits;
+	}
+	return strcmp(rest, end) == 0;
+}
+
+/* True for `<number>-<project id>.used`. */
+static bool is_mark(const char *name)
+{
+	return is_named(name, "", 2, BUILDS_LOCK_USED);
 }
 
 static bool is_own_directory(const struct cleaning *cleaning, const char *name)
@@ -292,9 +301,9 @@ static bool clean_entry(struct cleaning *cleaning, const char *name)
 	}
 	if (is_mark(name))
 		clean(cleaning, name, take_checkout);
-	else if (is_named(name, WORKSPACE_PROJECT, false) && is_own_directory(cleaning, name))
+	else if (is_named(name, WORKSPACE_PROJECT, 1, "") && is_own_directory(cleaning, name))
 		clean(cleaning, name, take_project);
-	else if (is_named(name, REMOVED, true) && is_own_directory(cleaning, name))
+	else if (is_named(name, REMOVED, 2, "") && is_own_directory(cleaning, name))
 		remove_renamed(cleaning, name);
 	return true;
 }
