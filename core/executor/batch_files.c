@@ -50,7 +50,7 @@ static struct suffix of_attempt(const struct batch_files *files, const char *suf
 static const char *name_of(const struct batch_files *files, const char *suffix,
 			   char name[NAME_SIZE])
 {
-	snprintf(name, NAME_SIZE, "%s.%s", files->name, suffix);
+	snprintf(name, NAME_SIZE, "%s.%s", strrchr(files->here, '/') + 1, suffix);
 	return name;
 }
 
@@ -64,10 +64,9 @@ int batch_files_init(struct batch_files *files, int directory, const char *scrip
 		     const char *substage, struct error *err)
 {
 	*files = (struct batch_files){.directory = directory, .attempt = 1};
-	files->name = strdup(substage);
 	files->here = text_format("%s/%s", scripts_dir, substage);
 	files->wrapper = text_format("%s/%s.batch", scripts_dir, substage);
-	if (files->name == NULL || files->here == NULL || files->wrapper == NULL)
+	if (files->here == NULL || files->wrapper == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* Schedulers replace such characters in paths. */
 	if (strpbrk(scripts_dir, "%\\") != NULL)
@@ -80,7 +79,6 @@ int batch_files_init(struct batch_files *files, int directory, const char *scrip
 
 void batch_files_free(struct batch_files *files)
 {
-	free(files->name);
 	free(files->here);
 	free(files->wrapper);
 }

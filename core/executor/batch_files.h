@@ -27,10 +27,9 @@
 #include "core/workspace/script.h"
 
 struct batch_files {
-	int directory; /* borrowed */
-	char *here;    /* the path of the files without a suffix; owned, as are the others: */
-	char *name;    /* of the sub-stage */
-	char *wrapper;
+	int directory;			  /* borrowed */
+	char *here;			  /* the path of the files without a suffix; owned */
+	char *wrapper;			  /* its path; owned */
 	bool silent;			  /* the job prints nothing, and has no log */
 	unsigned int attempt;		  /* to submit the job, the first one is 1 */
 	char number[BATCH_NUMBER_SIZE];	  /* "": not known */
