@@ -31,16 +31,11 @@ struct job_log {
 	int64_t last_byte;	      /* when the last byte was moved, on io_now_ms's clock */
 };
 
-/* For job_log_close before job_log_open. */
-#define JOB_LOG_NONE                                      \
-	{                                                 \
-		.streams = { {.from = -1}, {.from = -1} } \
-	}
-
 /*
  * Makes the pipes. writers[0] and writers[1] become the script's standard output and standard
  * error; the caller closes its copies once the script has them. What comes from the script's
- * standard output goes to the descriptor `output`. The caller calls job_log_close in any case.
+ * standard output goes to the descriptor `output`. The caller calls job_log_close also after a
+ * failure.
  */
 int job_log_open(struct job_log *log, int output, int writers[JOB_LOG_STREAMS], struct error *err);
 void job_log_close(struct job_log *log);

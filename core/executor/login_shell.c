@@ -294,7 +294,6 @@ int login_shell_run(const struct login_shell *shell, const struct channel_reader
 		.channel = channel->fd,
 		.kill_timeout_ms = shell->header->state.settings.general.kill_timeout_ms,
 		.in_cgroup = shell->header->cgroup != NULL,
-		.log = JOB_LOG_NONE,
 		.end = end,
 	};
 	end->cancelled = channel_was_ended(channel);
