@@ -290,7 +290,7 @@ enum toml_extent toml_read(const char *text, size_t size, bool any, struct repor
 			   "the inih library did not return the key before this line; nothing of "
 			   "the file is used");
 	free_entry(&reading.entry);
-	toml_path_free(&reading.path);
+	free(reading.path.text);
 	toml_tree_free(&reading.tree);
 	return whole && !reading.lost ? TOML_WHOLE : TOML_PARTLY;
 }

@@ -37,12 +37,6 @@ void toml_path_cut(struct toml_path *path, size_t count)
 		path->text[count > 0 ? path->ends[count - 1] : 0] = '\0';
 }
 
-void toml_path_free(struct toml_path *path)
-{
-	free(path->text);
-	*path = (struct toml_path){0};
-}
-
 /* The node of the first `depth` names of `path`, or NULL. */
 static struct toml_node *find_node(struct toml_tree *tree, const struct toml_path *path,
 				   size_t depth)
@@ -157,5 +151,4 @@ void toml_tree_free(struct toml_tree *tree)
 	for (size_t i = 0; i < tree->count; i++)
 		free(tree->nodes[i].path);
 	free(tree->nodes);
-	*tree = (struct toml_tree){0};
 }

@@ -21,14 +21,13 @@
  * in quotes and escaped. So equal texts are equal paths, and all are printable.
  */
 struct toml_path {
-	char *text; /* NULL where count is 0 */
+	char *text; /* NULL where count is 0; the caller frees it */
 	size_t ends[TOML_DEPTH_MAX];
 	size_t count;
 };
 
 int toml_path_append(struct toml_path *path, const char *name, struct toml_cursor *cursor);
 void toml_path_cut(struct toml_path *path, size_t count); /* to its first `count` names */
-void toml_path_free(struct toml_path *path);
 
 enum toml_node_kind {
 	TOML_NODE_PASSED, /* a table that only the header of one of its sub-tables names */
