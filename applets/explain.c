@@ -95,6 +95,20 @@ static bool make_arguments(const struct explain *explain, struct argv *arguments
 	       (!explain->no_auth || argv_add(arguments, "--no-auth"));
 }
 
+/*
+ * What messages call the input. The process that root starts as the service account has only a
+ * descriptor of it, whose file the kernel names.
+ */
+static void name_input(struct explain *explain)
+{
+	char target[sizeof(explain->name)];
+	bool is_standard = strcmp(explain->path, "-") == 0;
+	ssize_t size = is_standard ? readlink("/proc/self/fd/0", target, sizeof(target) - 1) : -1;
+	target[size > 0 ? size : 0] = '\0';
+	const char *name = target[0] == '/' ? target : "standard input";
+	snprintf(explain->name, sizeof(explain->name), "%s", is_standard ? name : explain->path);
+}
+
 /* For root: the service account's own process sees what a job would see. */
 static int run_as_service(const struct explain *explain, struct error *err)
 {
@@ -153,7 +167,7 @@ static int run(struct explain *explain, struct error *err)
 				 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
 				 : open(explain->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (explain->input < 0 && !(delegates && errno == EACCES))
-		return error_errno(err, ERROR_SYSTEM, "cannot open %s", explain->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot open %s", explain->name);
 	if (delegates)
 		return run_as_service(explain, err);
 	if (explain->runs_script && !is_service)

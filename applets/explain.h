@@ -24,6 +24,7 @@ struct explain {
 	struct account service; /* GitLab Runner runs as this account */
 	char *program;		/* the path of jacamar-auth */
 	int input;		/* a descriptor of `path` */
+	char name[1024];	/* what messages call it */
 };
 
 /* --token, --response: explain_job.c, --replay: replay.c. Return the exit code, or -1 with *err. */

@@ -84,7 +84,7 @@ static int read_token(struct explanation *job, struct error *err)
 	cleanup_free char *bytes = io_read_to_end(job->explain->input, JOB_TOKEN_SIZE, &size);
 	if (bytes == NULL)
 		return error_errno(err, ERROR_USAGE, "cannot read the id token from %s",
-				   job->explain->path);
+				   job->explain->name);
 	bytes[strcspn(bytes, " \t\r\n")] = '\0';
 	bool fits = text_copy(job->plan.token, JOB_TOKEN_SIZE, bytes);
 	explicit_bzero(bytes, size);
@@ -92,7 +92,7 @@ static int read_token(struct explanation *job, struct error *err)
 		return error_set(err, ERROR_DENIED, "the id token is larger than 64 KiB");
 	return job->plan.token[0] != '\0'
 		       ? 0
-		       : error_set(err, ERROR_USAGE, "%s has no id token", job->explain->path);
+		       : error_set(err, ERROR_USAGE, "%s has no id token", job->explain->name);
 }
 
 /* The variable by which a job asks for an account is found in the same way as the token. */

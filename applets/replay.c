@@ -306,7 +306,6 @@ static bool read_line(FILE *file, char *line, size_t *length)
 static int replay_file(const struct explain *explain, FILE *file, size_t counts[VERDICTS],
 		       struct error *err)
 {
-	const char *name = strcmp(explain->path, "-") == 0 ? "standard input" : explain->path;
 	cleanup_free char *line = malloc(LINE_MOST_SIZE + 1);
 	cleanup_free struct record *record = calloc(1, sizeof(*record));
 	size_t number = 0;
@@ -320,13 +319,14 @@ static int replay_file(const struct explain *explain, FILE *file, size_t counts[
 			applet_say(explain->call,
 				   "%s:%zu: not replayed: the line has more than %d bytes, which "
 				   "no record has; remove it, and find out what wrote it",
-				   name, number, LINE_MOST_SIZE);
+				   explain->name, number, LINE_MOST_SIZE);
 		else if (text == NULL)
 			continue;
 		bool is_read = length <= LINE_MOST_SIZE && read_record(text, record, &unread) == 0;
 		counts[is_read ? replay_record(explain, record) : UNREADABLE]++;
 	}
-	return ferror(file) == 0 ? 0 : error_errno(err, ERROR_SYSTEM, "cannot read %s", name);
+	return ferror(file) == 0 ? 0
+				 : error_errno(err, ERROR_SYSTEM, "cannot read %s", explain->name);
 }
 
 int explain_replay(const struct explain *explain, struct error *err)

@@ -260,6 +260,15 @@ if [ "$flavour" = caps ]; then
 		"$jacamar" explain --configuration jacamar-config.toml --token "$box/token" >"$box/out" 2>"$box/err"
 		[ $? = 1 ] && sed "s|($config|(|; s|($etc/|(|" "$box/out" | diff - "$box/expected.short"'
 	cd "$top" || exit 1
+	check 'root is told which file has no token, and which log has no decision' '
+		: >"$box/empty"; chmod 600 "$box/empty"; rules
+		"$jacamar" explain --configuration "$config" --token "$box/empty" >"$box/out" 2>"$box/err"
+		[ $? = 2 ] && concludes "$box/empty has no id token" || show
+		"$jacamar" explain --configuration "$config" --replay "$box/empty" >"$box/out" 2>"$box/err"
+		[ $? = 2 ] && grep -F "$box/empty has no record" "$box/err" || show'
+	check 'an input that is no file is standard input' '
+		: | as "$runner" "$jacamar" explain --configuration "$config" --token - >"$box/out" 2>"$box/err"
+		[ $? = 2 ] && concludes "standard input has no id token" || show'
 	check 'another account cannot read the configuration, and learns nothing' '
 		cp "$etc/token" "$box/token"; chmod 644 "$box/token"; explain "$two" --token "$box/token"; exits 2 && [ ! -s "$box/out" ] &&
 		grep "the configuration cannot be used" "$box/err"'
@@ -370,7 +379,7 @@ check 'a line that is longer than any record is named, and the rest is replayed'
 		printf "%70000d" 0; } >"$box/syslog"
 	explain "$runner" --replay - <"$box/syslog" && exits 2 && count "$replayed the same, 0 different, 0 not known" && count ", 3 lines" &&
 	[ "$(wc -l <"$box/err")" = 3 ] && for line in 2 4 $((decisions + 4)); do
-		grep "^jacamar: standard input:$line: not replayed: the line has more than [0-9]* bytes, which no record has; remove it" "$box/err" ||
+		grep "^jacamar: $box/syslog:$line: not replayed: the line has more than [0-9]* bytes, which no record has; remove it" "$box/err" ||
 			exit 1
 	done'
 check 'a log without a decision is an error' '
