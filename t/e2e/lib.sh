@@ -538,10 +538,8 @@ job_is_over() {
 	! auth_pid && ! pgrep -f "^sudo -n -u $usr " && ! living
 }
 
-# start_silent_server: $box/job.json's token is to be checked with the keys of a server that never
-# answers. It is ended by kill $silent.
-start_silent_server() {
-	local port
+# start_silence: a server on $port of this host that never answers. It is ended by kill $silent.
+start_silence() {
 	cat >"$box/silent.c" <<-'SOURCE'
 	#include <arpa/inet.h>
 	#include <stdio.h>
@@ -568,6 +566,12 @@ start_silent_server() {
 	silent=$!
 	wait_until '[ -s "$box/port" ]' || return 1
 	port=$(cat "$box/port")
+}
+
+# start_silent_server: $box/job.json's token is to be checked with the keys of such a server.
+start_silent_server() {
+	local port
+	start_silence || return 1
 	write_config
 	sed -i "s|^jwks_file.*|gitlab_server = \"http://127.0.0.1:$port\"|" "$etc/jacamar-config.toml"
 	job "$(token iss="http://127.0.0.1:$port")" </dev/null

@@ -276,6 +276,24 @@ $real 'after SIGKILL of podman nothing is left' 'killed "pgrep -U $usr -f \"podm
 $real 'after SIGKILL of all that supervises the container nothing is left' '
 	killed "user_side_pid; auth_pid; pgrep -U $usr podman; pgrep -U $usr conmon"'
 
+# --- the end of a pull ---
+
+# A registry that accepts the connection and says nothing, as one that is overloaded.
+is_pulled() { grep " 0100007F:$(printf %04X "$port") 01 " /proc/net/tcp; }
+start_silence
+container_config "runtime = \"podman\"
+images = [\"127.0.0.1:$port/\"]"
+asks "127.0.0.1:$port/app:1"
+echo true | job
+$real 'a job that is cancelled while its image is pulled leaves no process and no container' '
+	bounded_play & waited=$!
+	wait_until is_pulled && kill -TERM "$(runner_pid)"; ended
+	[ "$played" -eq 4 ] && logged "$cancelled_line" && [ "$(stage_exit prepare)" = 2 ] && over && ! is_pulled'
+kill "$silent"
+container_config "runtime = \"podman\"
+images = [\"localhost/site/\"]"
+asks localhost/site/app:1
+
 # --- containers of the user's own ---
 
 # own_is_kept: where podman fails because the conmon of the user's own container was killed, a job does not stop it.
