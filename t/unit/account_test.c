@@ -11,8 +11,8 @@
 #define SIXTEEN "abcdefghijklmnop"
 
 enum form {
-	LOGIN, /* and an account's name as well */
-	NAME,  /* that NSS alone may know */
+	LOGIN, /* and a valid account's name */
+	NAME,  /* only a valid account's name */
 	NONE,
 };
 

@@ -45,7 +45,7 @@ void expect_history(const struct scheduler *scheduler, const struct history_row 
 	if (!read)
 		return;
 	ck_assert_int_eq(answer.meaning, row->meaning);
-	/* What is no end of the script's own is explained. */
+	/* An end other than that of the script itself has an explanation. */
 	ck_assert_int_eq(answer.why != NULL,
 			 answer.meaning == BATCH_KILLED || answer.meaning == BATCH_LOST);
 }

@@ -11,7 +11,7 @@ struct number_row {
 };
 void expect_number(const struct scheduler *scheduler, const struct number_row *row);
 
-/* In a list: the number of the job that is ci-7 and executes /s/x.batch. */
+/* Expects the number of the job in a list that is named ci-7 and executes /s/x.batch. */
 void expect_in_list(const struct scheduler *scheduler, const struct number_row *row);
 
 struct garbage_row {
@@ -33,7 +33,7 @@ struct failure_row {
 };
 void expect_failure(const struct scheduler *scheduler, const struct failure_row *row);
 
-/* A job's arguments: taken, or refused by name. */
+/* Expects that a job's arguments are accepted, or refused by name. */
 void expect_taken(const struct scheduler *scheduler, const char *arguments);
 void expect_refused(const struct scheduler *scheduler, const char *arguments);
 

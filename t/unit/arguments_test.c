@@ -9,8 +9,8 @@
 static const struct {
 	const char *site, *author; /* NULL: none */
 	bool illegal;		   /* allow_illegal_args */
-	const char *words;	   /* each behind a space; NULL: the site's cannot be used */
-	const char *fault;	   /* of whichever cannot; "": none */
+	const char *words;	   /* each after a space; NULL: the site's cannot be used */
+	const char *fault;	   /* of the argument that cannot be used; "": none */
 	size_t of_author;
 } CASES[] = {
 	{NULL, NULL, false, "", "", 0},
@@ -40,7 +40,7 @@ static const struct {
 	{NULL, "--own-flag id", false, " --own-flag id", "id is refused: it is not an option", 2},
 	{NULL, "-y -N 1", false, " -y -N 1", "", 3},
 	{NULL, "-z -N 1", false, " -z -N 1", "-z is refused: ", 3},
-	/* A flag of the site does not admit what is refused. */
+	/* A flag of the site does not allow an option that is refused. */
 	{NULL, "--output -N 1", false, " --output -N 1", "--output is refused: ", 3},
 	{"'a", NULL, true, NULL,
 	 "batch.default_args cannot be used for sbatch: a single quote is not closed", 0},

@@ -80,7 +80,7 @@ static const char *const GOOD[] = {
 	"--wait-all-nodes=1",
 	"--error-is-none=1", /* for sbatch to refuse */
 	"-J wave",
-	"-pwave", /* letters behind a value's option are the value */
+	"-pwave", /* letters after an option with a value are the value */
 	"--gres=gpu:2 -C 'a&b'",
 	"--signal=B:USR1@60",
 	"-d afterok:12 --nice=5 --nice",

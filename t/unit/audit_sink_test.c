@@ -1,6 +1,6 @@
 /*
- * Where the audit log goes: files that are fit and files that are not, and sockets at the other end
- * of which somebody listens, or does not.
+ * Where the audit log goes: files that can be the log and files that cannot, and sockets with and
+ * without a listener.
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -79,7 +79,7 @@ START_TEST(a_file_that_is_there_keeps_what_it_has)
 	scratch_write(path.text, "old\n", 0660);
 	ck_assert_msg(write_text(&log, "new") == 0, "%s", err.detail);
 	expect_content(path.text, "old\nnew\n");
-	/* A file that was renamed is out of the way at once. */
+	/* After a rename, the next record goes to a new file at once. */
 	struct path old = path_of("%s.1", path.text);
 	ck_assert_int_eq(rename(path.text, old.text), 0);
 	ck_assert_int_eq(write_text(&log, "newer"), 0);
@@ -171,7 +171,7 @@ START_TEST(an_unfit_file_is_refused)
 }
 END_TEST
 
-/* In a child: of a file's owner the service account is one, root the other, nobody else a third. */
+/* In a child: the owner of a file may be the service account, root, or a third account. */
 static void write_as_another(const void *argument)
 {
 	struct path path = path_of("%s", (const char *)argument);
@@ -209,7 +209,7 @@ START_TEST(a_file_of_another_account_is_refused)
 	scratch_write(path.text, "", 0660);
 	ck_assert_int_eq(chown(path.text, 54321, 54321), 0);
 	ck_assert_int_eq(process_run(write_as_owner, path.text), 0);
-	/* Whom the group lets write is not enough. */
+	/* Being able to write by the group is not enough. */
 	ck_assert_int_eq(chown(path.text, 54321, 0), 0);
 	ck_assert_int_eq(process_run(write_as_another, path.text), 0);
 	ck_assert_int_eq(chown(path.text, 0, 54321), 0);
@@ -512,7 +512,7 @@ START_TEST(a_daemon_on_the_network_gets_what_syslog_daemons_read)
 				       .address = address};
 	if (type == SOCK_STREAM)
 		ck_assert_int_eq(listen(fd, 5), 0);
-	/* What is only tried leaves an empty connection, or nothing. */
+	/* A check leaves an empty connection, or nothing. */
 	ck_assert_msg(audit_sink_check(&log, &err) == 0, "%s", err.detail);
 	if (type == SOCK_STREAM) {
 		receive(fd, type, got, sizeof(got));
@@ -584,7 +584,7 @@ START_TEST(a_server_that_accepts_and_does_not_read_holds_nobody_up)
 }
 END_TEST
 
-/* Connects until nobody is let in any more. */
+/* Connects until no further connection is accepted. */
 static void fill_backlog(const char *address)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET,

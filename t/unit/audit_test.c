@@ -1,5 +1,6 @@
 /*
- * A record of the audit log: what its line says, whatever is in it, and which ones are written.
+ * A record of the audit log: the contents of its line, with any texts, and which records are
+ * written.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -381,7 +382,7 @@ START_TEST(a_log_that_is_not_enabled_fails_nobody)
 	struct state job = full_job();
 	struct audit_record record = full_record(&job);
 	struct error err;
-	/* Nothing for the machine's own log: its level is of no use here. */
+	/* Nothing for the local syslog: its level has no effect here. */
 	record.decision = AUDIT_OK;
 	job.settings.auth.logging =
 		(struct logging_settings){.level = LOG_LEVEL_DEBUG, .location = path.text};

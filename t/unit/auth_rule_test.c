@@ -361,8 +361,8 @@ static const struct {
 };
 
 /*
- * What is not known never allows a job, and always denies it. Where the project of the job is not
- * named, it is that of the code.
+ * A claim that is not known never allows a job, and always denies it. If the project of the job is
+ * not named, it is that of the code.
  */
 START_TEST(a_condition_matches_or_not_or_is_not_known)
 {

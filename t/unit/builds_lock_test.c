@@ -1,6 +1,6 @@
 /*
- * The file that says which job has a builds directory: one job has it, until it ends or gives way,
- * also where flock(2) is missing, or keeps nobody out.
+ * The lock file of a builds directory: one job has the directory until it ends or its lock expires,
+ * even if flock(2) is missing or locks nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static struct {
 	int removals;	/* how often the file goes away just before */
 } flock_of_test;
 
-/* In place of the C library's. */
+/* Replaces the C library's function. */
 int flock(int fd, int operation)
 {
 	if (flock_of_test.removals-- > 0)
@@ -65,7 +65,7 @@ static void teardown(void)
 	test_header_free(&made);
 }
 
-/* Takes it as a stage does that comes to its end. */
+/* Takes the lock like a stage that comes to its end. */
 static void take(const struct state *job)
 {
 	ck_assert_msg(builds_lock_take(job, false, &lock, &err) == 0, "%s", err.detail);
@@ -73,7 +73,7 @@ static void take(const struct state *job)
 	builds_lock_close(&lock);
 }
 
-/* As a stage whose process dies. */
+/* Takes the lock like a stage whose process dies. */
 static void die_in_stage_of(const struct state *job)
 {
 	ck_assert_int_eq(builds_lock_take(job, false, &lock, &err), 0);
@@ -120,7 +120,7 @@ static void expect_phase(const char *phase)
 	free(text);
 }
 
-/* With flock(2), without it (Lustre), and where it is not to be had (NFS without its daemon). */
+/* With flock(2), without it (Lustre), and if it fails (NFS without its daemon). */
 static const int FLOCKS[] = {0, ENOSYS, ENOLCK};
 
 START_TEST(one_job_has_it_until_its_end)
@@ -196,7 +196,7 @@ START_TEST(a_stage_without_the_directory_fails)
 	take(&other);
 	ck_assert_int_eq(keep_as(state), -1);
 	ck_assert_ptr_nonnull(strstr(err.detail, "it has passed to job 981626 on "));
-	/* Nor does its cleanup take it from the other. */
+	/* Its cleanup does not take it from the other job, either. */
 	ck_assert_int_eq(builds_lock_leave(state, &err), 0);
 	ck_assert_int_eq(keep_as(&other), 0);
 }
@@ -270,7 +270,7 @@ START_TEST(only_a_dead_stage_of_this_host_is_interrupted)
 	ck_assert_int_eq(try_as(state, true), 1);
 	ck_assert(!second.holder.interrupted);
 	ck_assert_str_eq(second.holder.host, "login2");
-	/* Between two stages no process has to be there. */
+	/* Between two stages no process needs to run. */
 	unlink(file.text);
 	take(&other);
 	ck_assert_int_eq(try_as(state, true), 1);
@@ -301,7 +301,7 @@ START_TEST(a_file_that_says_something_else_is_another_jobs)
 }
 END_TEST
 
-/* As of a process that was killed after it had made the file. */
+/* As if a process was killed after it had made the file. */
 START_TEST(an_empty_file_is_removed_once_nobody_locks_it)
 {
 	scratch_write(file.text, "", 0600);

@@ -1,5 +1,6 @@
 /*
- * The channel: the header's line, the script's exact bytes behind it, and the word of the end.
+ * The channel: the header's line, the script's exact bytes after it, and the message that ends the
+ * job.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@ static void teardown(void)
 	reap_senders();
 }
 
-/* Every byte there is, newlines and NULs in all places. */
+/* Every possible byte, with newlines and NULs in all places. */
 static char *make_script(size_t size)
 {
 	char *script = malloc(size + 1);
@@ -45,7 +46,7 @@ static char *make_script(size_t size)
 	return script;
 }
 
-/* A child writes it all in parts of `part` bytes, then closes; the reading end. */
+/* A child writes all of it in parts of `part` bytes, and closes it. Returns the reading end. */
 static int send_in_parts(const char *bytes, size_t size, size_t part)
 {
 	int ends[2];
@@ -97,7 +98,7 @@ START_TEST(a_header_comes_back_as_it_was)
 }
 END_TEST
 
-/* One member is put in the place of a good one; NULL: it is taken out. */
+/* One member replaces a good one; NULL: it is removed. */
 static const struct {
 	const char *name;
 	const char *value;
@@ -341,20 +342,20 @@ START_TEST(two_numbers_come_back)
 	struct error err;
 	struct channel_answer answer;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	/* Nothing yet, and nobody is waited for. */
+	/* No answer has come yet, and the function does not wait. */
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), 0);
 	ck_assert_int_eq(channel_send_number(ends[1], 12345, &err), 0);
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), sizeof(int));
 	ck_assert_int_eq(answer.pid, 12345);
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, sizeof(int)), sizeof(int));
 	ck_assert_int_eq(channel_send_number(ends[1], 255, &err), 0);
-	/* What is said beyond them is of no interest. */
+	/* Further numbers are ignored. */
 	ck_assert_int_eq(channel_send_number(ends[1], 7, &err), 0);
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, sizeof(int)), sizeof(answer));
 	ck_assert_int_eq(answer.pid, 12345);
 	ck_assert_int_eq(answer.exit_code, 255);
 	close(ends[1]);
-	/* Who has ended says nothing more. */
+	/* A process that has ended sends nothing more. */
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), sizeof(int));
 	ck_assert_uint_eq(channel_receive_answer(ends[0], &answer, 0), 0);
 	close(ends[0]);

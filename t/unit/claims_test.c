@@ -1,5 +1,6 @@
 /*
- * The claims of a token: bounded, checked again behind the wall, and as a script finds them.
+ * The claims of a token: their limits, the second check by the parent process, and the environment
+ * of the script.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * What goes ahead of the runner's scripts, with a real bash, and with stand-ins in the place of git
- * and gitlab-runner that note their arguments: where the token is, and what is left as it was.
+ * The functions that come before the runner's scripts, with a real bash. Stand-ins for git and
+ * gitlab-runner record their arguments: where the token is, and what is unchanged.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@
 #define NAME  "https://gitlab-ci-token@host:8443"
 #define URL   "https://gitlab-ci-token:" TOKEN "@host:8443"
 
-/* What git is given for itself, and what is kept. */
+/* The options for this call of git, and those that are stored. */
 #define FOR_ONE "[-c] [include.path=HOME/jacamar-git.config]"
 #define INCLUDE \
 	"[--replace-all] [include.path] [HOME/jacamar-git.config] [/jacamar-git\\.config$]\n"
@@ -366,7 +366,7 @@ static const struct {
 	{"if FAILS=fetch git fetch; then echo yes; else echo \"no $?\"; fi", 0, "no 7\n"},
 	{"export FAILS=remote; git remote add origin " URL "; echo on", 7, ""},
 	{"export FAILS=remote; if ! git remote add origin " URL "; then echo no; fi", 0, "no\n"},
-	/* What cannot be kept is a failure. */
+	/* If the settings cannot be stored, the command fails. */
 	{"export FAILS=config; git remote add origin " URL "; echo on", 7, ""},
 	{"git remote add origin " URL "; export FAILS=foreach; git submodule update; echo on", 7,
 	 ""},
@@ -396,7 +396,7 @@ START_TEST(results_and_input_pass_through)
 }
 END_TEST
 
-/* Each is a line of the script ahead of the commands; what they say must stay what it is. */
+/* Each is a line of the script before the commands; what these print must stay the same. */
 static const char *const HOSTILE[] = {
 	"IFS=0123456789; export IFS",
 	"IFS='/:@ '",
@@ -424,7 +424,7 @@ START_TEST(nothing_of_the_scripts_own_changes_it)
 }
 END_TEST
 
-/* The second is in the environment of what is run, too. */
+/* The second one is in the environment of the commands, too. */
 static const struct {
 	char *variable;
 	const char *output;
@@ -451,7 +451,7 @@ START_TEST(posix_mode_is_what_it_was)
 }
 END_TEST
 
-/* None is a token of GitLab's; none may be more than text, or stand for another. */
+/* None is a token of GitLab's. Each must be treated as plain text, and not match another token. */
 static const char *const TOKENS[] = {
 	"*",   "[a-z]*", "?",  "$(touch made)", "`touch made`", "a b", "\\",
 	"a'b", "a\"b",	 "-n", "%s&#",

@@ -1,6 +1,6 @@
 /*
- * The confined child: what comes out of it, and what it cannot do any more. Some of the workers
- * here behave as a parser would that was taken over by what it parsed.
+ * The confined child: what it returns, and what it can no longer do. Some of the workers here
+ * behave like a parser that was taken over by the bytes that it parsed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 
-/* Against a hang alone. */
+/* Only against a hang. */
 #define LIMIT_MS 600000
 
 struct reply {
@@ -257,7 +257,7 @@ static void remember_files(void)
 		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
-/* The child's way out: a pipe to write to that was not there before. */
+/* The child's answer pipe: a pipe for writing that did not exist before. */
 static int find_way_out(void)
 {
 	for (int fd = MOST_FILES - 1; fd >= 0; fd--) {
@@ -269,7 +269,7 @@ static int find_way_out(void)
 	return -1;
 }
 
-/* Says that all is well, and then less, or more, than the whole reply. */
+/* Reports success, and then writes less, or more, than the whole reply. */
 static int write_other_than_all(const void *argument, void *out, struct error *error)
 {
 	static char zeros[sizeof(struct error) + 16];
@@ -301,7 +301,7 @@ START_TEST(a_child_that_writes_too_little_is_an_error_without_a_reply)
 		ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 		ck_assert_int_eq(reply.text[0], '\0');
 	}
-	/* The measure itself is right: one byte more is a whole reply. */
+	/* To test the test: one byte more is a whole reply. */
 	size_t whole = sizes[5] + 1;
 	ck_assert_int_eq(run(write_other_than_all, &whole), 0);
 }
@@ -327,7 +327,7 @@ START_TEST(a_child_that_never_stops_writing_is_ended)
 }
 END_TEST
 
-/* What the child finds of itself. */
+/* What the child finds out about itself. */
 struct found {
 	uid_t uid;
 	gid_t gid;
@@ -389,7 +389,7 @@ START_TEST(the_child_has_no_privilege_and_no_way_to_one)
 }
 END_TEST
 
-/* What code may try that has taken the child over. Each returns true where it has worked. */
+/* What an attacker in the child may try. Each returns true if it has worked. */
 
 static bool forks(pid_t parent)
 {
@@ -592,7 +592,7 @@ START_TEST(a_child_with_the_network_knows_no_secret)
 }
 END_TEST
 
-/* Answers with more than a pipe takes, once it has said who it is. */
+/* Reports its pid, and then answers with more than a pipe can hold. */
 static int answer_slowly(const void *argument, void *out, struct error *error)
 {
 	int number = 1;
@@ -656,7 +656,7 @@ START_TEST(the_child_dies_with_its_parent)
 	}
 	kill(parent, SIGKILL);
 	ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
-	/* The test hangs where it lives on. */
+	/* If it lives on, the test hangs. */
 	process_wait_until_dead(child);
 }
 END_TEST
@@ -670,7 +670,7 @@ static void take_the_place(const void *argument)
 		pause();
 }
 
-/* Each restriction by its system call, of which the argument is not 0 where it is asked for. */
+/* Each restriction, by its system call and the argument that is not 0 if it is requested. */
 static const struct {
 	unsigned int call;
 	int argument;

@@ -1,6 +1,4 @@
-/*
- * What a GitLab server says about a job, from its bytes to a verdict. t/e2e has a server say it.
- */
+/* The answer of a GitLab server about a job, from its bytes to the verdict. t/e2e asks a server. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +23,7 @@ static void setup(void)
 		.user_login = "kim", .job_id = 7, .user_id = 3, .project_id = 20, .pipeline_id = 5};
 }
 
-/* The answer with its first `from` replaced by `to`, judged; *err is filled where it is refused. */
+/* Checks the answer with its first `from` replaced by `to`; *err is filled if it is refused. */
 static int judge(const char *from, const char *to, bool allow_bots, struct error *err)
 {
 	struct confirmation said;
@@ -116,7 +114,7 @@ START_TEST(a_bot_is_admitted_where_bots_are)
 }
 END_TEST
 
-/* What is wrong with what the token says, where the response does not say it. */
+/* Faults of the token's claims that the response does not show. */
 static const struct {
 	size_t offset;
 	const char *reason;
@@ -175,7 +173,7 @@ static const char *const NO_OBJECTS[] = {
 	"{\"user\":{\"bot\":true,\"bot\":false}}",
 };
 
-/* A proxy's page is no answer of the server's. */
+/* The page of a proxy is not an answer of the server. */
 START_TEST(what_is_no_json_object_is_no_answer)
 {
 	struct confirmation said;
@@ -197,7 +195,7 @@ START_TEST(an_answer_of_the_largest_size_is_read)
 	memcpy(text, ANSWER, strlen(ANSWER));
 	ck_assert_int_eq(confirmation_parse(text, HTTP_MOST_SIZE, &said, &err), 0);
 	ck_assert_str_eq(said.username, "kim");
-	/* And nested more deeply than a stack is deep. */
+	/* Nested more deeply than the stack allows. */
 	memset(text, '[', HTTP_MOST_SIZE);
 	ck_assert_int_eq(confirmation_parse(text, HTTP_MOST_SIZE, &said, &err), -1);
 	free(text);

@@ -1,6 +1,6 @@
 /*
- * What doctor reads: the runner's file, the listing of sudo, modes, names for a shell; and whom it
- * takes for the service account.
+ * What doctor reads: the runner's file, the listing of sudo, modes, and words for a shell. Also:
+ * which account it chooses as the service account.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -76,7 +76,7 @@ static const char *const SPELLINGS[] = {
 	"[[\"runners\"]]\r\n\"executor\" = \"custom\"\r\n",
 	"\xef\xbb\xbf[[runners]]\nexecutor = \"\"\"custom\"\"\"",
 	"[[runners]]\nexecutor = \"custom\"\nexecutor = \"shell\"\n",
-	/* What is of no interest, whatever it is. */
+	/* Values of any type that doctor does not need. */
 	"[[runners]]\nx = 1.5\ny = 1979-05-27\nz = {a = 1}\nw = [[1], [2]]\nexecutor='custom'\n",
 	"[[runners]]\nw = [\n  {a = 1},\n  2,\n]\nexecutor = \"custom\"\n",
 	"[[runners]]\n'a.b'.\"c=d\" = \"]\"\nexecutor = 'custom'\n[[runners.x]]\nexecutor = 1\n",
@@ -93,7 +93,7 @@ START_TEST(what_is_of_no_interest_is_passed_over)
 }
 END_TEST
 
-/* Whatever the text, reading it ends, and what was read is freed. */
+/* For any text, reading it ends, and what was read is freed. */
 static const char *const ODD[] = {
 	"",
 	"[",
@@ -170,7 +170,7 @@ START_TEST(what_is_not_toml_is_told_with_its_line)
 }
 END_TEST
 
-/* Each with as many keys as a real one has: all together more than our own file may have. */
+/* Each with as many keys as a real one: more in all than our own file may have. */
 START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 {
 	struct error err = {.detail = ""};
@@ -197,12 +197,14 @@ START_TEST(more_runners_than_there_is_room_for_are_passed_over)
 }
 END_TEST
 
-/* --- whom the runner runs as --- */
+/* --- which account runs the runner --- */
 
 #define RUNNER 990
 #define OTHER  1001
 
-/* The program: of root's own, of a group that is an account's, of another group. */
+/*
+ * The program belongs to root's group, to a group with the name of an account, or to another group.
+ */
 #define CLOSED .is_private = true
 #define CAPS   CLOSED, .is_capable = true
 #define NAMED  .has_group = true
@@ -212,7 +214,9 @@ static const struct {
 	struct service_clues clues;
 	enum service_source source;
 } SERVICES[] = {
-	/* Root's program for a group that is an account's tells, whoever asks, whatever is named.
+	/*
+	 * If root's program is for a group with an account's name, that account is chosen, whoever
+	 * asks.
 	 */
 	{{.caller = 0, CAPS, NAMED}, SERVICE_OF_GROUP},
 	{{.caller = RUNNER, CAPS, NAMED, .is_let_in = true}, SERVICE_OF_GROUP},
@@ -222,23 +226,25 @@ static const struct {
 	{{.caller = 0, .is_capable = true, NAMED}, SERVICE_OF_GROUP},
 	{{.caller = 0, CAPS, NAMED, .has_runner_file = true}, SERVICE_OF_GROUP},
 	{{.caller = 0, CAPS, NAMED, .configuration_owner = OTHER}, SERVICE_OF_GROUP},
-	/* For everyone, and without capabilities, it is for nobody. */
+	/* A program for everyone, without capabilities, tells nothing. */
 	{{.caller = OTHER, NAMED}, SERVICE_OF_CALLER},
 	{{.caller = OTHER, NAMED, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
-	/* Who may execute what not everyone may is meant. */
+	/* An account that may execute a program that is not for everyone is chosen. */
 	{{.caller = RUNNER, CAPS, .is_let_in = true}, SERVICE_OF_CALLER},
 	{{.caller = RUNNER, CAPS, .is_let_in = true, .has_runner_file = true}, SERVICE_OF_CALLER},
 	{{.caller = RUNNER, CAPS, .is_let_in = true, .configuration_owner = OTHER},
 	 SERVICE_OF_CALLER},
 	{{.caller = RUNNER, .is_capable = true, .is_let_in = true}, SERVICE_UNKNOWN},
-	/* Where the program does not tell, the runner's file does. */
+	/* If the program tells nothing, the owner of the runner's file is chosen. */
 	{{.caller = 0, CAPS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
 	{{.caller = 0, CAPS, ROOTS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
 	{{.caller = RUNNER, CAPS, ROOTS, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
 	{{.caller = 0, .has_runner_file = true}, SERVICE_OF_RUNNER_FILE},
 	{{.caller = 0, .has_runner_file = true, .configuration_owner = OTHER},
 	 SERVICE_OF_RUNNER_FILE},
-	/* Without it, what is not for the caller is for somebody. */
+	/*
+	 * Without that file, a program that the caller may not execute is for an unknown account.
+	 */
 	{{.caller = 0, CAPS}, SERVICE_UNKNOWN},
 	{{.caller = 0, CAPS, .is_let_in = true}, SERVICE_UNKNOWN},
 	{{.caller = 0, CAPS, ROOTS}, SERVICE_UNKNOWN},
@@ -246,10 +252,13 @@ static const struct {
 	{{.caller = OTHER, CAPS}, SERVICE_UNKNOWN},
 	{{.caller = OTHER, CLOSED, ROOTS}, SERVICE_UNKNOWN},
 	{{.caller = 0, .is_capable = true, ROOTS}, SERVICE_UNKNOWN},
-	/* A root that keeps it to itself is the service account. */
+	/* If only root may execute the program, root is the service account. */
 	{{.caller = 0, CLOSED, ROOTS}, SERVICE_OF_CALLER},
 	{{.caller = 0, CLOSED, ROOTS, .configuration_owner = OTHER}, SERVICE_UNKNOWN},
-	/* It is for everyone: who asks, unless the configuration is another's. */
+	/*
+	 * A program for everyone: the caller is chosen, unless another account owns the
+	 * configuration.
+	 */
 	{{.caller = 0}, SERVICE_OF_CALLER},
 	{{.caller = RUNNER}, SERVICE_OF_CALLER},
 	{{.caller = 0, .configuration_owner = OTHER}, SERVICE_UNKNOWN},
@@ -304,10 +313,10 @@ static const struct {
 	{BEGIN "/bin/x, /bin/j config\n", false},
 	{BEGIN "/bin/x, PASSWD: /bin/j config\n", true},
 	{"    (usr) /bin/x, NOPASSWD: /bin/j config, /bin/y\n", false},
-	/* The last that fits is the one that counts. */
+	/* The last line that matches counts. */
 	{"    (usr) /bin/j config\n" BEGIN "/bin/j config\n", false},
 	{BEGIN "/bin/j config\n    (usr) /bin/j config\n", true},
-	/* Of other commands nothing is said here, nor by the tags of other lines. */
+	/* Lines about other commands, and the tags of other lines, have no effect. */
 	{BEGIN "/bin/j configure\n    (usr) /bin/x\n", false},
 	{BEGIN "/bin/x\n    (usr) /bin/j config\n", true},
 	{"    (usr) NOPASSWD: ALL\n", false},
@@ -427,7 +436,7 @@ START_TEST(the_owner_then_the_group_then_the_others)
 }
 END_TEST
 
-/* --- the first fault of a way --- */
+/* --- the first fault of a path --- */
 
 START_TEST(the_first_fault_of_a_way_is_told)
 {
@@ -442,7 +451,7 @@ START_TEST(the_first_fault_of_a_way_is_told)
 	struct path file = path_of("%s/file", inner.text);
 	scratch_write(file.text, "", 0666);
 	ck_assert_ptr_null(secure_path_examine(file.text, &terms, &fault, &err));
-	/* What is above the tests' own directory may be at fault already. */
+	/* A directory above the tests' own may already have a fault. */
 	if (strncmp(fault.entry, outer.text, strlen(outer.text)) == 0)
 		ck_assert_str_eq(fault.entry, inner.text);
 	ck_assert(!fault.foreign || fault.owner != 0);

@@ -1,5 +1,6 @@
 /*
- * Privilege given up, and the way to another account: in children, since nobody comes back.
+ * Giving up privilege, and changing to another account: in children, because no process can come
+ * back.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@
 #endif
 
 #define NOBODY	65534
-#define USER_ID 65532 /* nobody's, and not nobody */
+#define USER_ID 65532 /* of no account, and not that of nobody */
 
 static const struct account USER = {.name = "nobody",
 				    .uid = USER_ID,
@@ -65,7 +66,7 @@ static void drop(const void *argument)
 	child_require(privilege_drop(&err) == 0);
 	child_require(has_no_capability());
 	child_require(!privilege_is_reserved());
-	/* A second time is as good. */
+	/* A second call succeeds, too. */
 	child_require(privilege_drop(&err) == 0);
 	child_require(privilege_reserve(&err) == 0 && has_no_capability());
 }
@@ -103,7 +104,7 @@ START_TEST(reserved_privilege_is_of_no_use_until_raised)
 }
 END_TEST
 
-/* As in a flavour that is not root, but was given more than it needs. */
+/* As a service account that is not root, but has more capabilities than it needs. */
 static void reserve_as_service(const void *argument)
 {
 	struct error err;
@@ -133,7 +134,7 @@ static void give(const void *argument)
 	child_require(privilege_give(fd, USER_ID, (gid_t)-1, &err) == 0);
 	child_require(fstat(fd, &found) == 0);
 	child_require(found.st_uid == USER_ID && found.st_gid == getgid());
-	/* Once is all. */
+	/* The capability can be used only once. */
 	child_require(process_status("CapPrm", 16) == 0xc0);
 	child_require(process_status("CapEff", 16) == 0);
 	child_require(privilege_give(fd, 0, 0, &err) == -1);
@@ -204,7 +205,7 @@ START_TEST(hidden_memory_is_in_no_core_dump)
 	static const bool open = false;
 	struct rlimit core;
 	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &core), 0);
-	/* Where this one leaves none either, the host lets nobody have any. */
+	/* If this one leaves none either, the host allows no core dumps. */
 	if (core.rlim_max == 0 || !WCOREDUMP(process_run(abort_with, &open)))
 		process_skip(__func__, "needs core dumps");
 	else
@@ -322,7 +323,7 @@ START_TEST(without_a_home_the_job_starts_in_the_root)
 }
 END_TEST
 
-/* What the state may say of the groups, and the system do with them. */
+/* What the state may have as groups, and what the system may do with them. */
 static const struct {
 	const char *groups;
 	bool faked; /* setgroups reports success, and does nothing */
@@ -442,7 +443,7 @@ START_TEST(without_downscoping_privilege_goes_all_the_same)
 }
 END_TEST
 
-/* What keeps sudo from working is left out. */
+/* What would keep sudo from working is not done. */
 static void leave_to_sudo(const void *argument)
 {
 	struct downscope_rules rules = {
@@ -469,7 +470,8 @@ START_TEST(sudo_finds_the_service_account_without_privilege)
 }
 END_TEST
 
-/* Makes this process what sudo would make it: `account`, with one group more where `more` is set.
+/*
+ * Makes this process like one that sudo started: `account`, with one group more if `more` is set.
  */
 static void come_through_sudo(const struct account *account, gid_t more)
 {
@@ -517,7 +519,7 @@ START_TEST(who_came_through_sudo_gets_what_a_login_has)
 }
 END_TEST
 
-/* Each is one thing that sudo, or who set it up, could have done otherwise. */
+/* Each is a mistake of sudo or of its configuration. */
 static void drop_group(void)
 {
 	child_require(setgroups(0, NULL) == 0);
@@ -591,7 +593,7 @@ START_TEST(who_came_otherwise_is_refused)
 }
 END_TEST
 
-/* A member of one more group, who came without it. */
+/* The account is in one more group than the process has. */
 static void arrive_with_too_few_groups(const void *argument)
 {
 	const struct account_groups groups = {.count = 2, .gids = {12345, USER_ID}};
@@ -643,7 +645,7 @@ static void act(const void *argument)
 	child_require(getegid() == USER_ID && getgid() == group);
 	/* In reserve, for the user's side that comes next. */
 	child_require(process_status("CapEff", 16) == 0 && privilege_is_reserved());
-	/* The user's processes, and not the service account's. */
+	/* It can signal the user's processes, but not the service account's. */
 	child_require(kill(own, SIGKILL) == -1 && errno == EPERM);
 	child_require(kill(theirs, SIGKILL) == 0);
 	child_require(downscope_return(&back, &err) == 0);
@@ -703,7 +705,7 @@ START_TEST(descriptors_are_closed_from_one_on)
 }
 END_TEST
 
-/* As on a kernel that does not know the call, or in a container that does not let it be made. */
+/* As on a kernel that lacks the call, or in a container that blocks it. */
 static void take_away(unsigned int number, unsigned int reason)
 {
 	struct sock_filter code[] = {
@@ -737,7 +739,7 @@ END_TEST
 
 static const struct {
 	int reason;
-	const char *said; /* NULL: it is done without */
+	const char *said; /* it continues without a keyring */
 } KEYRINGS[] = {
 	{ENOSYS, NULL},
 	{EPERM, "leaves out keyctl?): Operation not permitted"},
@@ -853,7 +855,7 @@ START_TEST(who_parses_has_no_terminal)
 }
 END_TEST
 
-/* The call says that it was done, and did nothing. */
+/* The call reports success and does nothing. */
 static void keep_terminal(const void *argument)
 {
 	struct error err;
@@ -908,7 +910,7 @@ static void confine_with_key(const void *argument)
 	child_require(finds_key());
 	child_require(privilege_confine(USER_ID, &err) == 0);
 	child_require(!finds_key());
-	/* What a session keyring costs is the quota of who made it. */
+	/* A session keyring counts against the quota of the account that made it. */
 	child_require(syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, described,
 			      sizeof(described)) > 0 &&
 		      sscanf(described, "keyring;%u;", &owner) == 1 && owner == USER_ID);

@@ -103,7 +103,7 @@ START_TEST(bytes_that_are_not_utf8_do_not_cross)
 	ck_assert_ptr_nonnull(environment);
 	ck_assert_ptr_null(value_of(environment, "LC_CTYPE"));
 	json_decref(environment);
-	/* What was asked for by name is not left out in silence. */
+	/* A variable that is requested by name is not silently left out. */
 	setenv("SITE", "\xff", 1);
 	const struct string_list names = STRING_LIST("SITE");
 	ck_assert_ptr_null(environment_of_user(&USER, &names, &NOTHING, "c"));
@@ -145,7 +145,7 @@ START_TEST(an_adopted_environment_is_all_there_is)
 }
 END_TEST
 
-/* The site's own settings come before all others, but for the cookie, which none may name. */
+/* The site's own settings replace all others, except the cookie, which they cannot set. */
 START_TEST(a_setting_takes_the_place_of_what_was_there)
 {
 	const struct string_list names = STRING_LIST("SITE_A");

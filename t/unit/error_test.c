@@ -1,6 +1,4 @@
-/*
- * Errors: one printable line, whatever was put in.
- */
+/* Errors: one printable line, for any input. */
 #include <errno.h>
 #include <string.h>
 
@@ -22,7 +20,7 @@ START_TEST(an_error_about_a_key_names_it)
 	struct error err;
 	ck_assert_int_eq(error_set_key(&err, "auth.min_uid", ERROR_DENIED, "uid %d", 3), -1);
 	ck_assert_str_eq(err.key, "auth.min_uid");
-	/* It may be made of its own texts. */
+	/* The arguments may be the error's own texts. */
 	error_set_key(&err, err.key, err.kind, "%s; %s", err.detail, err.detail);
 	ck_assert_str_eq(err.key, "auth.min_uid");
 	ck_assert_str_eq(err.detail, "uid 3; uid 3");
@@ -82,7 +80,7 @@ START_TEST(what_another_process_says_is_only_text)
 	ck_assert_uint_eq(strlen(err.key), ERROR_KEY_SIZE - 1);
 	ck_assert_int_eq(err.refusal, REFUSED_HERE);
 
-	/* Of what the job's author may know, it can choose between our own texts. */
+	/* It can choose between our own texts about what the job's author may know. */
 	error_set_key(&said, "auth.min_uid", ERROR_DENIED, "no");
 	error_notify(&said, "a text of an attacker");
 	ck_assert_int_eq(error_refuse(&said, REFUSED_EXPIRED), -1);
@@ -92,7 +90,7 @@ START_TEST(what_another_process_says_is_only_text)
 	ck_assert_str_eq(err.key, "auth.min_uid");
 	ck_assert_str_eq(err.notice, "");
 	ck_assert_int_eq(err.refusal, REFUSED_EXPIRED);
-	/* Neither that all is well, nor that the caller was called in a wrong way. */
+	/* It can report neither success nor a wrong call of the program. */
 	said.kind = ERROR_NONE;
 	error_accept(&err, &said);
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);

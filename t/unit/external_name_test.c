@@ -73,7 +73,7 @@ static const struct {
 	{"cn=root,uid=kim,dc=x", ""},
 	{"cn=root,ou=x+UID=kim,dc=x", ""},
 
-	/* What breaks the grammar, be it at the end. */
+	/* Names that break the grammar anywhere, even at the end. */
 	{"=kim", ""},
 	{"uid=", ""},
 	{"uid=,dc=x", ""},

@@ -14,7 +14,7 @@ void test_header_init(struct test_header *made, const char *home)
 	memset(made, 0, sizeof(*made));
 	struct state *state = &made->header.state;
 	struct account *account = &state->account;
-	/* No other test's processes, and none of another run, have it. */
+	/* Unique among all tests and runs. */
 	snprintf(made->cookie, sizeof(made->cookie), "unit-%d-%u", (int)getpid(), count++);
 	snprintf(made->base, sizeof(made->base), "%s/.jacamar-ci", home);
 	snprintf(made->builds_dir, sizeof(made->builds_dir), "%s/builds/short/000", made->base);
@@ -52,7 +52,7 @@ void test_header_init(struct test_header *made, const char *home)
 		(struct string_list){.items = variables, .count = 1};
 	state->settings.auth.min_uid = 1000;
 	state->settings.batch.allocation_idle_ms = 600000;
-	/* Against a hang alone. */
+	/* Only against a hang. */
 	state->settings.general.kill_timeout_ms = 600000;
 	made->header.environment =
 		environment_of_user(account, &state->settings.auth.downscope_env,

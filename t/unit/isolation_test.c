@@ -1,6 +1,4 @@
-/*
- * Isolating a process, and what happens where the kernel does not.
- */
+/* Isolating a process, and what happens if the kernel cannot. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

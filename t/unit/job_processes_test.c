@@ -19,7 +19,7 @@
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 
-/* Against a hang alone. */
+/* Only against a hang. */
 #define LIMIT_MS 600000
 
 static char cookie[32];
@@ -79,7 +79,7 @@ static void end_by_cookie(const void *argument)
 	snprintf(expected, sizeof(expected), "%d (sh)", (int)plain);
 	child_require(strstr(names, expected) != NULL);
 	child_require(!process_is_alive(plain) && process_is_alive(other));
-	/* The next search has nothing to tell. */
+	/* The next search finds nothing. */
 	child_require(end(0) == 0 && names[0] == '\0');
 	child_require(process_tree_kill_descendants(LIMIT_MS));
 }
@@ -102,7 +102,7 @@ static void end_without_cookie(const void *argument)
 	child_require(process_tree_descendants(&below) == 0 && below.count >= 2);
 	child_require(end(0) == 0);
 	child_require(!process_is_alive(parent));
-	/* They have been sent SIGKILL, which needs a moment. The test hangs where one lives on. */
+	/* They have been sent SIGKILL, which needs a moment. If one lives on, the test hangs. */
 	for (size_t i = 0; i < below.count; i++)
 		process_wait_until_dead(below.pids[i]);
 	pid_list_free(&below);

@@ -51,7 +51,7 @@ START_TEST(a_response_is_read)
 }
 END_TEST
 
-/* The author of a job writes it, and most sites do not look at it: it is never an error. */
+/* The author of a job writes it, and most sites do not use it: it is never an error. */
 static const struct {
 	const char *image;
 	const char *name;
@@ -190,7 +190,7 @@ START_TEST(no_error_quotes_the_response)
 }
 END_TEST
 
-/* Members of another type than GitLab's are as good as absent. */
+/* Members of another type than GitLab's are treated as absent. */
 static const char *const ODD_TYPES[] = {
 	"{\"id\":5,\"job_info\":[],\"git_info\":7,\"variables\":{}}",
 	"{\"id\":5,\"job_info\":null,\"git_info\":null,\"variables\":null}",

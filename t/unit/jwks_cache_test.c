@@ -32,7 +32,7 @@ static bool write_text(const char *path, const char *text)
 	return written;
 }
 
-/* Any account may have a user namespace, where the kernel's administrator lets it. */
+/* Any account can create a user namespace, if the kernel's administrator allows it. */
 static bool unshare_mounts(void)
 {
 	char users[64];
@@ -101,7 +101,7 @@ static bool is_kept(const struct server *server, const char *text)
 
 static struct path only_file(const struct path *place)
 {
-	/* The server's URL, spelled so that no two servers meet. */
+	/* The server's URL, encoded so that no two servers have the same file. */
 	return path_of(CACHE "/https_3a_2f_2fgitlab.example.com_3a8443_2fsub_5fpath.json",
 		       place->text);
 }
@@ -170,7 +170,7 @@ static void refuse_files(const void *argument)
 	child_require(chmod(file.text, 0600) == 0 && is_kept(&SERVER, "keys"));
 	child_require(rename(file.text, moved.text) == 0);
 	child_require(symlink(moved.text, file.text) == 0 && !is_kept(&SERVER, ""));
-	/* What is kept next replaces the link, and not what it leads to. */
+	/* The next key set replaces the link, not its target. */
 	child_require(store(&SERVER, "new") && is_kept(&SERVER, "new"));
 	struct stat found;
 	child_require(lstat(file.text, &found) == 0 && S_ISREG(found.st_mode));

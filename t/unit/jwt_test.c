@@ -1,6 +1,4 @@
-/*
- * The id token: what is accepted, and each way in which one is forged, stolen or stretched.
- */
+/* The id token: what is accepted, and how it can be forged, stolen or used too long. */
 #include <jansson.h>
 #include <jose/b64.h>
 #include <stdlib.h>
@@ -92,7 +90,7 @@ static char *claims_with(const char *name, const char *value)
 	return text;
 }
 
-/* The whole way of a token: 0, -1, or TOKEN_UNKNOWN_KEY. */
+/* All checks of a token: 0, -1, or TOKEN_UNKNOWN_KEY. */
 static int judge(const char *text, const char *audience, struct claims *claims, struct error *err)
 {
 	struct jwt token;
@@ -156,7 +154,7 @@ END_TEST
 
 #define SIGNED_BY(member) "{\"alg\":\"ES256\",\"kid\":\"p256\"," member "}"
 
-/* Properly signed, with a header that is not to be verified at all. */
+/* Properly signed, but with a header that must not be verified at all. */
 static const struct {
 	const char *header;
 	const char *reason;
@@ -276,7 +274,10 @@ START_TEST(only_the_compact_form_is_taken)
 }
 END_TEST
 
-/* Base64url of no object: "[]", "7", "null", "{", "{}x", bytes that are not UTF-8, a cut one. */
+/*
+ * Base64url of texts that are not objects: "[]", "7", "null", "{", "{}x", bytes that are not UTF-8,
+ * a cut one.
+ */
 static const char *const PARTS[] = {"W10", "Nw", "bnVsbA", "ew", "e314", "_w", "e", "eyJh"};
 
 START_TEST(header_and_claims_are_json_objects)

@@ -1,6 +1,4 @@
-/*
- * The login shell: what it is told, and what of it is heard.
- */
+/* The login shell: its input, and which of its output is used. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

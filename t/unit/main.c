@@ -3,8 +3,8 @@
  * CK_VERBOSITY; CK_EXCLUDE_TAGS=slow leaves out those that mostly wait. A choice without a test is
  * a failure.
  *
- * The tests run in a child. Whatever becomes of it, this process is what is left: it adopts and
- * ends what the tests left running, and removes the directory that they work in.
+ * The tests run in a child. This process outlives it: it adopts and ends the processes that the
+ * tests have left running, and removes the directory that they work in.
  */
 #include <errno.h>
 #include <signal.h>
@@ -125,7 +125,7 @@ static int wait_for_runner(void)
 int main(void)
 {
 	char root[SCRATCH_SIZE];
-	/* Against a hang alone: nothing here is measured, and valgrind takes its time. */
+	/* Only against a hang: nothing here is measured, and valgrind is slow. */
 	setenv("CK_DEFAULT_TIMEOUT", "600", 0);
 	unsetenv("CDPATH");
 	if (scratch_open_root(root) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {

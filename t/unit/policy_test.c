@@ -1,6 +1,4 @@
-/*
- * The rules: which accounts get no job, and in which order that is asked.
- */
+/* The rules: which accounts get no job, and in which order this is checked. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,7 @@ static const struct account SERVICE = {.name = "gitlab-runner",
 				       .shell = "/bin/bash"};
 
 /*
- * The site: who there is, in which groups, and what its script says. The groups 1, 2, 3 and 5 have
+ * The site: its accounts, their groups, and the answer of its script. The groups 1, 2, 3 and 5 have
  * the names that Linux has for them: daemon, bin, sys, tty.
  */
 #define MOST_GROUPS 3
@@ -93,7 +91,7 @@ static const char *site_nologin(char *text, size_t size)
 
 static const struct policy_sources SITE = {site_account, site_groups, site_runas, site_nologin};
 
-/* Whether who the claims are of may have a job. */
+/* Checks whether the person of these claims may have a job. */
 static int apply_claims(const struct auth_settings *settings, const struct claims *claims,
 			struct applicant *applicant, struct error *err)
 {
@@ -102,7 +100,7 @@ static int apply_claims(const struct auth_settings *settings, const struct claim
 	return policy_apply(applicant, err);
 }
 
-/* Whether `login`, by a pipeline of `source`, may have a job. */
+/* Checks whether `login` may have a job in a pipeline of `source`. */
 static int apply(const struct auth_settings *settings, const char *login, const char *source,
 		 struct applicant *applicant, struct error *err)
 {
@@ -397,7 +395,7 @@ static struct string_list list_of(const char *const *names)
 	return (struct string_list){.items = (char **)names, .count = count};
 }
 
-/* A directory of groups that is down knows no group either. */
+/* A directory of groups that is down also looks as if it had no group. */
 START_TEST(an_unknown_group_admits_nobody)
 {
 	static const char *const unknown[] = {"nobody-has-this-name", NULL};
@@ -504,8 +502,9 @@ START_TEST(the_four_lists_have_their_order)
 END_TEST
 
 /*
- * The lists judge who triggered the job before the script where that is wanted, and whom the script
- * has given behind it always: here usr is given two's account.
+ * The lists are applied to the person who triggered the job before the script, if the site wants
+ * that; and always after it, to the account that the script has given. Here usr is given two's
+ * account.
  */
 enum { NOBODY_LISTED, LOGIN_LISTED, GIVEN_LISTED, LISTED_STATES };
 static const char *const LIST_NAMES[] = {"user_blocklist", "user_allowlist", "groups_blocklist",
@@ -564,7 +563,7 @@ START_TEST(the_lists_judge_before_the_script_and_behind_it)
 }
 END_TEST
 
-/* One rule after the other is no longer broken: the first that still is, is what is named. */
+/* The rules stop being broken one after the other: the first that still is broken is reported. */
 static const char *const IN_ORDER[] = {
 	"/etc/nologin closes this host to logins (auth.enforce_nologin): maintenance",
 	"the pipeline's source 'web' is not in auth.pipeline_source_allowlist",
@@ -615,7 +614,7 @@ START_TEST(the_first_rule_that_refuses_is_named)
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
 	ck_assert_str_eq(err.detail, IN_ORDER[_i]);
 	ck_assert_str_eq(applicant.rule, RULES_IN_ORDER[_i]);
-	/* Who is refused before it does not have the site's script run. */
+	/* If a person is refused before that, the site's script is not run. */
 	ck_assert_int_eq(site.questions, _i >= 4);
 	ck_assert_int_eq(applicant.asked, _i >= 4);
 }

@@ -1,6 +1,6 @@
 /*
- * Processes of a test: bodies that run in a child, since they change what a process is, and a look
- * at processes that is not the library's own.
+ * Processes of a test: functions that run in a child, because they change their process; and a look
+ * at processes that does not use the library's own code.
  */
 #ifndef JACAMAR_UNIT_PROCESS_H
 #define JACAMAR_UNIT_PROCESS_H

@@ -1,6 +1,6 @@
 /*
- * Finding and ending processes that do not want to be found or ended. Each test is a process of
- * its own, which adopts what its children leave behind.
+ * Finding and ending processes that try to avoid it. Each test is a process of its own, which
+ * adopts what its children leave behind.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
 
-/* Against a hang alone. */
+/* Only against a hang. */
 #define LIMIT_MS 600000
 
 static bool list_has(const struct pid_list *list, pid_t pid)
@@ -35,7 +35,7 @@ static bool list_has(const struct pid_list *list, pid_t pid)
 	return false;
 }
 
-/* A pipe over which the processes of a tree tell that they are there. */
+/* A pipe over which the processes of a tree report that they run. */
 static int tell[2];
 
 static void open_tell(void)
@@ -227,7 +227,7 @@ static void kill_tree(const void *argument)
 		process_wait_until_dead(pids[i]);
 	/* Only what was meant. */
 	child_require(process_is_alive(stranger));
-	/* Zombies count for nothing, and are no reason to go on. */
+	/* Zombies are not counted, and do not keep the kill going. */
 	child_require(process_tree_kill(&roots) == 0);
 	kill(stranger, SIGKILL);
 	reap_all();
@@ -587,7 +587,7 @@ static void kill_family(const void *argument)
 	child_require(process_tree_kill_below(parent, NULL, LIMIT_MS));
 	expect_all_dead(below, 1);
 	pid_list_free(&spared);
-	/* Whom nobody sees has nobody below. */
+	/* A process that cannot be seen has no visible descendants. */
 	child_require(kill(parent, SIGKILL) == 0 && waitpid(parent, NULL, 0) == parent);
 	child_require(!process_tree_kill_below(parent, NULL, LIMIT_MS));
 }

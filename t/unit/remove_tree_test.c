@@ -1,6 +1,4 @@
-/*
- * Removing a tree: all of it, and nothing that it only points to.
- */
+/* Removing a tree: all of it, but nothing that its links lead to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -112,7 +110,7 @@ static void make_deep(const char *path, int depth)
 	close(at);
 }
 
-/* As an account for which modes count, with few descriptors. */
+/* As an account that is not exempt from modes, with few descriptors. */
 static void remove_deep(const void *argument)
 {
 	struct path tree = path_of("%s/tree", place.text);
@@ -124,7 +122,7 @@ static void remove_deep(const void *argument)
 	child_require(setrlimit(RLIMIT_NOFILE, &few) == 0);
 	child_require(mkdir(tree.text, 0700) == 0 && mkdir(other.text, 0700) == 0);
 	make_deep(other.text, 300);
-	/* Where what is deep comes to, there is something already. */
+	/* The name to which a deep directory would be moved exists already. */
 	child_require(mknod(path_of("%s/deep-0", tree.text).text, S_IFREG | 0400, 0) == 0);
 	child_require(symlink(outside.text, path_of("%s/deep-1", tree.text).text) == 0);
 	child_require(mkdir(path_of("%s/deep-2", tree.text).text, 0700) == 0);

@@ -1,7 +1,4 @@
-/*
- * Rules about keys that need one another, do not go together, or leave one another without effect,
- * asked of settings made here.
- */
+/* Rules about keys that need each other, contradict each other, or make each other ineffective. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +83,7 @@ struct key {
 	" needs auth.no_new_privs: the kernel accepts a filter only if no program can gain " \
 	"privileges; set that to true, or remove this"
 
-/* The keys that a file sets, each on a line of its own from 1 on, and what it hears. */
+/* The keys that a file sets, each on a line of its own from 1 on, and the messages. */
 static const struct {
 	struct key keys[4];
 	const char *data_dir;
@@ -96,7 +93,7 @@ static const struct {
 	const char *location;
 	size_t allowed, blocked; /* calls */
 	bool block_all, limit_setuid, no_new_privs, disabled;
-	const char *messages; /* NULL where nothing is wrong */
+	const char *messages; /* NULL if nothing is wrong */
 } CASES[] = {
 	{.keys = {SCRIPT, VARIABLE, SHA256}},
 	{.keys = {SCRIPT}},
@@ -210,7 +207,7 @@ static const struct {
 	{.keys = {BLOCK_ALL, LIMIT, ALLOW}, .allowed = 1, .limit_setuid = true, .disabled = true},
 };
 
-/* What the strings are is of no interest. */
+/* The values of the strings do not matter. */
 static void make_settings(struct settings *settings, int number)
 {
 	static char data_dir[32], location[32];
@@ -263,7 +260,7 @@ START_TEST(a_line_that_is_wrong_itself_hears_of_no_rule)
 }
 END_TEST
 
-/* A file that breaks a rule runs no job, however right each of its keys is. */
+/* A file that breaks a rule is refused, even if each of its keys is valid. */
 START_TEST(a_file_that_breaks_a_rule_is_refused)
 {
 	static const char good[] = "general.executor = 'shell'\ngeneral.data_dir = '~'\n"
@@ -281,7 +278,7 @@ START_TEST(a_file_that_breaks_a_rule_is_refused)
 				   "the two");
 	free(messages);
 
-	/* Of a file that was not read to its end nobody knows what it does not set. */
+	/* If a file was not read to its end, it is not known which keys it does not set. */
 	static const char broken[] = "general.executor = 'shell'\ngeneral.data_dir = '~'\n"
 				     "auth.runas.user_variable = 'A'\n= 1\n";
 	ck_assert_ptr_null(settings_parse("f", broken, sizeof(broken) - 1, &messages));

@@ -1,6 +1,6 @@
 /*
- * Programs of the site's: what they print is captured, and what they could get hold of is not
- * there.
+ * Programs of the site: their output is captured, and they have no access to our descriptors and
+ * privileges.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ static int run_shell(const char *script, int64_t limit_ms, struct error *err)
 	return run_unprivileged(&capture, &captured, err);
 }
 
-/* The same where only a hang could take the time. */
+/* The same, with a limit that only a hang exceeds. */
 static void run_well(const char *script)
 {
 	struct error err = {.detail = ""};
@@ -236,7 +236,7 @@ static void be_told_to_end(const void *argument)
 {
 	struct error err;
 	(void)argument;
-	/* The program is what tells us. */
+	/* The program itself sends the signal. */
 	child_require(run_shell("kill -TERM $PPID; sleep 600", 600000, &err) == -1);
 	child_require(err.kind == ERROR_CANCELLED);
 }

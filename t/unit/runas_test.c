@@ -1,6 +1,6 @@
 /*
- * RunAs: what a script's answer means. Scripts that are run are those of the system, since only
- * root's directories are trusted; t/e2e has the others.
+ * RunAs: what a script's answer means. The scripts that are run are the system's, because only
+ * root's directories are trusted; t/e2e has others.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * Filters of system calls: what is refused, and how, in children, since nobody gets rid of one;
- * by calls of this architecture and, where the kernel runs its programs, of the 32-bit one.
+ * Filters of system calls: what is blocked, and how. Each test runs in a child, because a filter
+ * cannot be removed. They use calls of this architecture and, if the kernel runs its programs, of
+ * the 32-bit one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -208,7 +209,7 @@ static void take_ids_by_32_bits(const void *argument)
 	child_require(call32(I386_SETUID32, OTHER_ID, 0, 0) == -EPERM);
 	child_require(call32(I386_SETRESUID32, USER_ID, OTHER_ID, USER_ID) == -EPERM);
 	child_require(call32(I386_SETRESUID32, USER_ID, 0xffffffff, 0xffffffff) == 0);
-	/* This one would cut what it is given to 16 bits. */
+	/* This one would cut its argument to 16 bits. */
 	child_require(call32(I386_SETUID16, USER_ID, 0, 0) == -EPERM);
 	child_require(call32(I386_SETUID32, USER_ID, 0, 0) == 0);
 }
@@ -230,7 +231,7 @@ static void call_blocked(const void *argument)
 		.error_number = EACCES});
 	child_require(refused(mkfifo("/nonexistent/fifo", 0600), EACCES));
 	child_require(refused(socket(AF_UNIX, SOCK_STREAM, 0), EACCES));
-	/* A C library goes on with clone on this error alone. */
+	/* The C library falls back to clone only after this error. */
 	child_require(refused(syscall(SYS_clone3, NULL, 0UL), ENOSYS));
 	child_require(refused(mkdir("/nonexistent/directory", 0700), ENOENT));
 	child_require(refused(ioctl(STDIN_FILENO, TIOCSTI, "x"), EPERM));
@@ -265,7 +266,7 @@ static void call_allowed(const void *argument)
 	child_require(refused(syscall(999), ENOSYS));
 	child_require(refused(syscall(SYS_clone3, NULL, 0UL), ENOSYS));
 	child_require(refused(socket(AF_UNIX, SOCK_STREAM, 0), ENOSYS));
-	/* The filter of terminals holds, whatever is allowed. */
+	/* The terminal filter stays in effect, whatever is allowed. */
 	child_require(refused(ioctl(STDIN_FILENO, TIOCSTI, "x"), EPERM));
 	/* No filter that was loaded before kept this one from being loaded. */
 	child_require(process_status("Seccomp", 10) == 2);
@@ -310,7 +311,7 @@ static void take_ids(const void *argument)
 	child_require(setegid(GROUP_ID) == 0 && setregid(GROUP_ID, keep) == 0);
 	child_require(setresgid(GROUP_ID, GROUP_ID, GROUP_ID) == 0 && setgid(GROUP_ID) == 0);
 	child_require(seteuid(USER_ID) == 0 && setreuid(USER_ID, keep) == 0);
-	/* The kernel takes the lower half for the id, and so does the filter. */
+	/* The kernel uses the lower half as the id, and so does the filter. */
 	child_require(syscall(SYS_setuid, USER_ID | UPPER_HALF) == 0 && setuid(USER_ID) == 0);
 	child_require(getuid() == USER_ID && getegid() == GROUP_ID);
 }
@@ -406,7 +407,7 @@ START_TEST(lists_that_make_no_sense_are_refused)
 }
 END_TEST
 
-/* One call alone is missing; a list that is cut could hide it. */
+/* Only one call is missing; a list that is cut could hide it. */
 START_TEST(the_calls_that_are_missing_are_named)
 {
 	struct error err = {.detail = ""};
@@ -471,7 +472,10 @@ START_TEST(a_filter_of_too_many_instructions_is_refused)
 }
 END_TEST
 
-/* Should settings get past the rule that they need no_new_privs, the job fails, and is not free. */
+/*
+ * If settings evade the rule that they need no_new_privs, the job fails: it does not run
+ * unfiltered.
+ */
 static void install_without_right(const void *argument)
 {
 	struct error err = {.detail = ""};

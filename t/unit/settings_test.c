@@ -521,7 +521,10 @@ START_TEST(required_keys_that_are_missing_are_named)
 			    "f:1: general.data_dir is missing; every file must set it");
 	expect_messages("\n[general]\nexecutor = 'shell'",
 			"f:2: general.data_dir is missing; every file must set it");
-	/* A key whose value is wrong is not missing; nor can one be that was not understood. */
+	/*
+	 * A key with a wrong value is not missing; nor is one that may be in text that was not
+	 * understood.
+	 */
 	expect_messages("[general]\nexecutor = shell\ndata_dir",
 			"f:2: \"shell\" is not a value that TOML knows; a string needs quotes\n"
 			"f:3: a key needs an equals sign and a value");
@@ -614,7 +617,7 @@ START_TEST(the_address_of_a_log_is_one_of_its_network)
 }
 END_TEST
 
-/* A fit value and an unfit one. */
+/* A valid value and an invalid one. */
 static const struct {
 	const char *table, *key, *fit, *wrong, *rule;
 } FIT_AND_UNFIT[] = {

@@ -30,7 +30,7 @@ static struct test_header made;
 /* The other word for the end, beside the end of the channel itself. */
 #define CANCEL "cancel\n"
 
-/* What the user's side has to say. */
+/* The result of the user's side. */
 struct outcome {
 	int result;
 	int exit_code;
@@ -169,7 +169,7 @@ static const struct {
 	{"kill -TERM $$\n", 143},
 	{"kill -PIPE $$\n", 141},
 	{"bash -c 'kill -KILL $$'\n", 137},
-	/* Its input is empty, whatever the channel holds. */
+	/* Its input is empty, whatever is in the channel. */
 	{"read -r line; exit $((10 + $?))\n", 11},
 	{"cat; exit 5\n", 5},
 	/* Signals and umask as a login has them. */
@@ -288,7 +288,7 @@ START_TEST(a_profile_that_ends_the_shell_is_no_success)
 }
 END_TEST
 
-/* How far these get depends on how much of what the shell is fed they take. */
+/* How far these get depends on how much of the shell's input they read. */
 static const char *const GREEDY_PROFILES[] = {
 	"read -r line\n",
 	"read -r -N 1 byte\n",
@@ -431,7 +431,7 @@ START_TEST(what_a_slow_consumer_still_writes_is_not_lost)
 }
 END_TEST
 
-/* Daemons that let go of the log go on into the next sub-stage. */
+/* Daemons that close the log continue to run in the next sub-stage. */
 static const char *const DAEMONS[] = {
 	"sleep 1000000 </dev/null >/dev/null 2>&1 &\necho $! >~/pid\n",
 	"(setsid sleep 1000000 </dev/null >/dev/null 2>&1 & echo $! >~/pid)\n",

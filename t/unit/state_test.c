@@ -1,6 +1,4 @@
-/*
- * The state that config hands on: what goes in comes out, and nothing damaged comes in.
- */
+/* The state that config passes on: it comes back unchanged, and a damaged state is refused. */
 #include <stdlib.h>
 #include <string.h>
 

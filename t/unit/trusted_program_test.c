@@ -1,6 +1,6 @@
 /*
- * The program that is executed as the user: nobody but root and the service account may have had
- * a hand in where its path leads.
+ * The program that is executed as the user: only root and the service account may be able to change
+ * its path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ START_TEST(a_directory_on_the_way_that_others_could_write_is_refused)
 	ck_assert_int_eq(chmod(inner.text, 0755), 0);
 	ck_assert_int_eq(chmod(place.text, 01777), 0);
 	expect_refused(moved.text, place.text, "is writable by group or others");
-	/* Another spelling is no way around. */
+	/* Another spelling of the path is refused, too. */
 	struct path spelled = path_of("%s/bin/../bin/./jacamar", place.text);
 	expect_refused(spelled.text, place.text, "is writable by group or others");
 }
@@ -235,7 +235,7 @@ START_TEST(unchecked_it_is_only_looked_up)
 }
 END_TEST
 
-/* It would be another account than the job's, or than the caller. */
+/* The program would run as another account than the job's, or than the caller. */
 START_TEST(a_program_with_a_set_id_bit_is_refused)
 {
 	static const mode_t modes[] = {04755, 02755};

@@ -1,6 +1,4 @@
-/*
- * Work in a child: what comes back of it, and that whoever is told to end does not wait for it.
- */
+/* Work in a child: its result, and that a process which is told to end does not wait for it. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * A job's directories: the plan, and that no link and no other account's directory is ever on the
- * way, whoever runs this.
+ * A job's directories: the planned paths, and that no link and no other account's directory is ever
+ * on the path, for any caller.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -615,7 +615,9 @@ START_TEST(nobody_else_can_exchange_a_link_above_the_base)
 }
 END_TEST
 
-/* Who owns a directory may hand out places in it; what lies in everyone's was handed out by none.
+/*
+ * The owner of a directory may give places in it to others. In a directory that everyone can write,
+ * nobody has given them.
  */
 static const struct {
 	mode_t above;
