@@ -11,7 +11,7 @@
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$top/build}
 
-# A build with sanitizers takes its time: these run in a second flavour, all others in the first.
+# A build with sanitizers is slow: these tests run in a second flavour, all others only in the first.
 sanitized='t1000-job t3000-exit-codes t3400-killed'
 
 # Unit tests that mostly wait have one of these tags, and run side by side.
@@ -125,7 +125,7 @@ trap 'exit 1' HUP INT TERM
 [ $# -gt 0 ] || set -- unit "$top"/t/e2e/t[0-9]*.sh
 jobs=$(($(nproc) * 3))
 [ "$jobs" -le 12 ] || jobs=12
-# One that was killed itself has left no counts.
+# A test that was killed has left no counts.
 if ! list_tests "$@" | longest_first | xargs -P "${JOBS:-$jobs}" -d '\n' -n 1 sh "$0" --one "$results"; then
 	echo 0 1 0 >"$results/lost.counts"
 	echo 'a test was killed: its output is missing above' >"$results/lost.failures"

@@ -3,17 +3,20 @@
  *
  *   fault REPORT DIRECTORY CALL PROCESS NUMBER ERROR COMMAND [ARGUMENT]...
  *
- * Only processes that execute a program below DIRECTORY count, and only what they call after the
- * dynamic loader's own work. Of these, the PROCESS-th that makes CALL (from 1, in the order of
- * their first such call) does not make it the NUMBER-th time: the call returns ERROR, an errno, or
- * success where ERROR is 0. PROCESS 0 is none. CALL may be a list, separated by commas.
+ * Only processes that execute a program below DIRECTORY count, and only the calls after the dynamic
+ * loader's own work. Of these processes, the PROCESS-th that makes CALL (from 1, in the order of
+ * their first such call) is chosen; its NUMBER-th such call is not made. Instead it returns ERROR,
+ * an errno, or success if ERROR is 0. PROCESS 0: no process. CALL may be a list, separated by
+ * commas.
  *
  * REPORT gets a line for each call that counts: "CALL PROCESS NUMBER FIRST-ARGUMENT", the last one
- * as a number, and after the one that was not made " injected" and the file that it names. The exit
- * code is the command's; 128 + N where signal N ended it; 77 where the kernel cannot do this.
+ * as a number. The line of the call that was not made ends in " injected" and the file that the
+ * call names. The exit code is the command's; 128 + N if signal N ended it; 77 if the kernel cannot
+ * do this.
  *
  * A filter of seccomp(2) asks another process about each call, which needs Linux 5.6. Unlike a
- * tracer it leaves file capabilities as they are: it is set without no_new_privs, which takes root.
+ * tracer it does not disable file capabilities: it is set without no_new_privs, which only root can
+ * do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +70,10 @@ static _Noreturn void die(const char *what)
 	exit(UNAVAILABLE);
 }
 
-/* Names of calls that this machine has not are passed over: each is one of several for a thing. */
+/*
+ * Names of calls that this architecture lacks are skipped: each is one of several names for a
+ * thing.
+ */
 static void read_calls(char *list)
 {
 	for (char *name; (name = strsep(&list, ",")) != NULL;) {
@@ -77,7 +83,7 @@ static void read_calls(char *list)
 	}
 }
 
-/* Returns the descriptor on which the kernel asks, -1 where it cannot. */
+/* Returns the descriptor on which the kernel asks; -1 if the kernel cannot do that. */
 static int install_filter(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -99,7 +105,7 @@ static bool is_ours(pid_t pid)
 	       program[prefix] == '/';
 }
 
-/* Before main(), and for dlopen(3): what fails there is not the program's to report. */
+/* True before main() and in dlopen(3): the program cannot report failures of the loader. */
 static bool is_of_loader(pid_t pid, uint64_t address)
 {
 	char path[64], line[4600];
@@ -131,7 +137,7 @@ static struct count *count_of(int call, pid_t pid)
 	return count;
 }
 
-/* The first of the first two arguments that is a name; "" where neither is. */
+/* The first of the first two arguments that is a name; "" if neither is. */
 static void read_name(const struct seccomp_notif *request, char *name, size_t size)
 {
 	for (int i = 0; i < 2; i++) {
@@ -146,7 +152,7 @@ static void read_name(const struct seccomp_notif *request, char *name, size_t si
 	name[0] = '\0';
 }
 
-/* True where the call is the one that is not to be made. */
+/* True if the call is the one that is not to be made. */
 static bool is_chosen(const struct seccomp_notif *request)
 {
 	pid_t pid = (pid_t)request->pid;
@@ -167,7 +173,7 @@ static bool is_chosen(const struct seccomp_notif *request)
 	return chosen;
 }
 
-/* Until no process has the filter any more, which may be long after the command. */
+/* Answers until no process has the filter any more, which may be long after the command. */
 static void answer_all(int notify)
 {
 	struct seccomp_notif *request;
@@ -179,7 +185,7 @@ static void answer_all(int notify)
 	while (poll(&polled, 1, -1) > 0 || errno == EINTR) {
 		if ((polled.revents & POLLIN) == 0)
 			break;
-		/* A caller that a signal has interrupted asks anew. */
+		/* A caller that was interrupted by a signal asks again. */
 		memset(request, 0, sizeof(*request));
 		if (seccomp_notify_receive(notify, request) != 0)
 			continue;
@@ -223,7 +229,9 @@ static _Noreturn void execute(char **command, volatile int *shared, volatile int
 static _Noreturn void answer(pid_t command, volatile int *shared, volatile int *taken)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Whoever waits for the end of the command's output does not wait for this process. */
+	/*
+	 * A process that waits for the end of the command's output must not wait for this process.
+	 */
 	if (setsid() < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
 		die("/dev/null");

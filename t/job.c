@@ -7,9 +7,9 @@
  *   job response FILE           the job response of a job
  *   job exit FILE STAGE [SUBSTAGE]
  *                               how the last such call of a result ended: its exit code, signal N,
- *                               or null where there was none
+ *                               or null if there was none
  *   job findings FILE           a report of doctor: the worst result, then a line a finding:
- * result, check, what and remedy (or null), with tabs between
+ *                               result, check, what and remedy (or null), with tabs between
  */
 #include <jansson.h>
 #include <stdbool.h>

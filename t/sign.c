@@ -429,7 +429,7 @@ static struct bytes signature_of(const struct token_request *request, const char
 	return signature;
 }
 
-/* The bytes that are signed: the changed default claims, or what standard input has. */
+/* The bytes that are signed: the changed default claims, or those of standard input. */
 static struct bytes claims_of(int count, char **changes)
 {
 	if (count == 0)

@@ -16,9 +16,9 @@ import time
 import testsite
 from testsite import BOX, FLAVOUR, PREFIX, TOOLS
 
-# The job is out of time after this many seconds, as where a stopped process never goes on.
+# The job is out of time after this many seconds, for example if a stopped process never continues.
 JOB_TIMEOUT = 8
-# Longer than this, nobody waits for t/runner.
+# How long this program waits for t/runner.
 RUNNER_LIMIT = 180
 SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM, "STOP": signal.SIGSTOP}
 
@@ -63,12 +63,12 @@ def roles_of(stage):
 
 
 class PlannedSignal:
-    """One signal, and what became of it."""
+    """One signal, and its effect."""
 
     def __init__(self, choose, stage, role, name):
         self.stage, self.role, self.signal = stage[0], role, name
         self.delay = 0 if choose.random() < 0.2 else 0.2 * (stage[2] / 0.2) ** choose.random()
-        # A stopped process goes on after a while, or never; a stopped runner always does.
+        # A stopped process continues after a while, or never; a stopped runner always does.
         self.resume = None
         if name == "STOP" and (role == "runner" or choose.random() < 0.4):
             self.resume = choose.uniform(0.01, 1.5)
@@ -121,13 +121,13 @@ class Plan:
 
 
 class Job:
-    """A job that is being played: t/runner, its log, and what is going on."""
+    """A job that is being played: t/runner, its log, and its state."""
 
     def __init__(self, account, plan):
         self.account, self.plan = account, plan
         self.problems = []
         self.strangers = set()
-        self.stage = None           # as t/runner says it
+        self.stage = None           # as t/runner reports it
         self.changed = threading.Condition()
         self.segments = [""]        # of the log: before the first call, then one for each call
         self.left_environment = account.directory + "/environment"
@@ -158,7 +158,7 @@ class Job:
             else:
                 self.segments[-1] += line
 
-    # --- whom a signal goes to ---
+    # --- which process gets a signal ---
 
     def role_of(self, process):
         if process.pid == self.runner.pid:
@@ -179,7 +179,7 @@ class Job:
         return "script"
 
     def look(self):
-        """Role to processes, of all that descends from t/runner."""
+        """The processes of each role among the descendants of t/runner."""
         found = {}
         ahead = [self.runner.pid]
         while ahead:
@@ -232,7 +232,7 @@ class Job:
             found = self.look()
         time.sleep(planned.delay / 1000)
         found = self.look()
-        # Where the process is gone by now, another one of the job takes its place.
+        # If the process has ended meanwhile, another one of the job gets the signal.
         for role in [planned.role, "user", "auth", "child"]:
             for process in found.get(role, [])[:1]:
                 in_cleanup = self.is_in_cleanup(found)
@@ -302,12 +302,12 @@ class Job:
         if code == 2 and not testsite.own_lines(log):
             self.problems.append("%s returned 2 without a line that says why" % name)
         # The job's own time is for run. A stopped process does not end; a runner that is told to
-        # end hands that on to the stage.
+        # end passes that on to the stage.
         expected = any(planned.signal == "STOP" or planned.seen_role == "runner"
                        for planned in self.sent())
         if call.get("sent") and call["stage"] != "run" and not expected:
             self.problems.append("%s did not end in time: %s" % (name, call))
-        # With one of its processes gone, the rest lets go of the log; that of two is not promised.
+        # If one of its processes is gone, the others close the log; without two, that is not promised.
         if call.get("hung") and len(self.sent()) < 2:
             self.problems.append("%s: its standard output or error was held open" % name)
 
@@ -331,7 +331,7 @@ class Job:
             self.clean_up_again()
         self.say_left("after cleanup", account.wait_for_end(5))
         self.problems += ["left: file " + path for path in account.script_files()]
-        # Of a config that did not come to its end, that file gives way by itself.
+        # After a config that did not come to its end, that file expires.
         if os.path.exists(self.left_environment):
             self.problems += ["left: file " + path for path in account.lock_files()]
         self.problems += ["recorded by the script: " + line for line in account.wrong_records()]
@@ -356,7 +356,7 @@ class Job:
         # The log is read to its end, unless some process holds it open.
         reader.join(5)
         self.check()
-        # What held the log open is known by now.
+        # Processes that held the log open are known by now.
         for process in self.account.processes():
             process.kill(signal.SIGKILL)
         reader.join(testsite.PATIENCE)
@@ -374,7 +374,7 @@ def write_runner_configuration():
     for number, line in enumerate(lines):
         if line.strip().startswith("prepare_exec "):
             lines[number] = '    prepare_exec = "%s"' % wrapper
-        # The log says why a job is refused: none is to be.
+        # No job may be refused: the log would have the reason.
         lines[number] = lines[number].replace('_args = ["', '_args = ["-u", "')
     lines += ["    %s_exec_timeout = 30" % stage for stage in ("config", "prepare", "cleanup")]
     with open(BOX + "/chaos.toml", "w") as file:

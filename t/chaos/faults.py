@@ -18,14 +18,14 @@ import testsite
 from testsite import BLOCKED, BOX, PREFIX
 
 FAULT = testsite.TOOLS + "/fault"
-# Nobody waits longer for a call, in seconds.
+# The limit for one call, in seconds.
 LIMIT = 90
 # A process that makes the same call more often than this does so in a loop, through /proc.
 MOST_REPEATED = 40
 # Reported as success although nothing was done.
 IGNORED = "ignored"
 
-# Each call that is made to fail, and how. Of several names for one thing a machine has one.
+# Each call that is made to fail, and how. If a call has several names, a machine has one of them.
 ERRORS = collections.OrderedDict([
     ("open openat", "EMFILE EACCES EIO"),
     ("read pread64", "EIO EINTR"),
@@ -80,7 +80,7 @@ STAGES = ["config", "refused", "prepare", "run", "cleanup"]
 Fault = collections.namedtuple("Fault", "stage call process number error")
 NONE = Fault(None, None, 0, 0, None)
 
-# In place of a member of the state that is another one for each job.
+# Stands for a member of the state that differs from job to job.
 VARIES = object()
 
 
@@ -89,7 +89,7 @@ def calls_to_errors():
 
 
 class Answer:
-    """What came of one call of the driver."""
+    """The result of one call of the driver."""
 
     def __init__(self, code, output, errors, ended):
         self.code, self.output, self.errors, self.ended = code, output, errors, ended
@@ -145,7 +145,7 @@ class Driver:
             output, errors = started.communicate(timeout=LIMIT)
             ended = True
         except subprocess.TimeoutExpired:
-            # The account's other processes go with start_anew().
+            # start_anew() ends the account's other processes.
             for process in self.account.processes():
                 process.kill(signal.SIGKILL)
             output, errors = started.communicate()
@@ -185,7 +185,7 @@ class Trial:
         self.log += answer.errors
         injected = [call for call in self.driver.calls() if call[4]]
         self.is_injected = bool(injected)
-        # What a setgroups points to is no name.
+        # The argument of setgroups does not point to a name.
         if injected and not injected[0][0].startswith("set"):
             self.file = injected[0][5]
         if not answer.ended:
@@ -212,7 +212,7 @@ class Trial:
         testsite.forget_keys()
         answer = self.faulty_call("config")
         self.check_left("after config")
-        # The lock file of its builds directory is all that a job has before prepare.
+        # Before prepare, a job has nothing but the lock file of its builds directory.
         for path in self.account.files():
             if answer.code != 0 or not path.endswith(".job"):
                 self.problem("config, which returned %d, left the file %s" % (answer.code, path))
@@ -221,7 +221,7 @@ class Trial:
             self.clean_up()
 
     def check_state(self, output):
-        """What config decides does not depend on faults that it gets over."""
+        """Faults that config survives do not change its decision."""
         try:
             state = json.loads(json.loads(output)["job_env"]["JACAMAR_CI_STATE"])
         except (ValueError, KeyError):
@@ -266,7 +266,7 @@ class Trial:
             self.check_left("after a cleanup that returned 0")
             for path in self.account.script_files():
                 self.problem("left after a cleanup that returned 0: file " + path)
-            # A lock file that cannot be removed gives way by itself: the job is over.
+            # A lock file that cannot be removed expires: the job is over.
             if self.account.lock_files() and not testsite.own_lines(answer.errors):
                 self.problem("cleanup does not say why a lock file is left")
         self.clean_up()
@@ -329,7 +329,7 @@ def plan(driver, expected):
 
 
 def choose(faults, wanted, seed):
-    """So many of them, in their order. A restriction that was not set is always among them."""
+    """Chooses that many of them, in their order, always with all restrictions that were not set."""
     always = [fault for fault in faults if fault.stage == "run" and fault.error == IGNORED]
     others = [fault for fault in faults if fault not in always]
     count = min(max(wanted - len(always), 0), len(others))

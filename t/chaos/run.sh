@@ -29,7 +29,7 @@ done
 two=$(echo "$users $blocked" | cut -d ' ' -f 2- | sed 's/ /, /g')
 [ "$flavour" != sudo ] || write_sudoers
 
-# Another build may exchange the one of the tree meanwhile.
+# Another build may replace the program in the tree meanwhile.
 cp "$build/t/fault" "$build_for_all/t/" || exit 1
 
 # What an interrupted driver has started ends before the accounts are removed.

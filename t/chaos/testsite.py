@@ -69,7 +69,7 @@ def write_json(path, value):
 # --- the GitLab server: its keys, as many as do not fit into a pipe ---
 
 def pad_keys(path):
-    """The key set with keys that nobody signs with: it is larger than a pipe takes at once."""
+    """The key set with more keys, which sign nothing: it is larger than the buffer of a pipe."""
     with open(path) as file:
         keys = json.load(file)["keys"]
     others = []
@@ -84,7 +84,7 @@ class KeyServer(http.server.BaseHTTPRequestHandler):
     keys = b""
 
     def do_GET(self):
-        time.sleep(0.01)  # a server that answers at once would hardly ever be waited for
+        time.sleep(0.01)  # so that a process waits for the server now and then
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(self.keys)))
@@ -92,7 +92,7 @@ class KeyServer(http.server.BaseHTTPRequestHandler):
         try:
             self.wfile.write(self.keys)
         except OSError:
-            pass  # whoever asked is dead
+            pass  # the process that asked is dead
 
     def log_message(self, *ignored):
         pass
@@ -170,7 +170,7 @@ class Account:
         self.directory = make_directory("%s/home/%s/chaos-%s" % (BOX, RUNNER, name))
         self.server = server
         self.scripts = "%s/.jacamar-ci/scripts" % self.home
-        # A sub-stage may begin any number of times, as a job does.
+        # A sub-stage may begin any number of times, and so may a job.
         self.environment = dict(runner_environment(), TMPDIR=self.directory)
         self.environment.update([self.mark.split("=")])
 
@@ -235,7 +235,7 @@ class Account:
             time.sleep(0.02)
 
     def start_anew(self):
-        """Nothing that went wrong in one job spoils the next."""
+        """Removes what a job has left, so that the next one is not affected."""
         while True:
             left = self.processes()
             for process in left:
@@ -310,7 +310,7 @@ class Process:
 
 
 def process(pid):
-    """None where it is gone, or dead and not yet reaped."""
+    """None if it is gone, or dead and not yet reaped."""
     try:
         found = Process(pid)
     except (OSError, KeyError, ValueError, IndexError):
@@ -424,7 +424,7 @@ def main(run):
         accounts = [Account(name, server) for name in USERS]
         code = run(accounts)
     except BaseException as error:
-        # What is ended now is no finding.
+        # Processes that are ended now are not findings.
         STOPPING.set()
         if not isinstance(error, SystemExit) or error.code != 1:
             traceback.print_exc()

@@ -1,5 +1,5 @@
 /*
- * libFuzzer: any line as the channel's header. What is taken is fit to be executed with.
+ * libFuzzer: any line as the channel's header. A header that is accepted is safe to execute with.
  */
 #include <stdint.h>
 #include <stdlib.h>

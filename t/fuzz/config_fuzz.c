@@ -1,7 +1,7 @@
 /*
- * libFuzzer: any bytes as a configuration file. Finds reads out of bounds, leaks, undefined
- * behaviour, files that are neither accepted nor refused with a message, and settings that are
- * shown as anything but a file that says the same.
+ * libFuzzer: any bytes as a configuration file. Finds reads out of bounds, leaks and undefined
+ * behaviour. Finds files that are neither accepted nor refused with a message, and settings whose
+ * printed form is not a file with the same settings.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What is shown of the settings that `text` shows. */
+/* Reads the printed settings `text`, and prints them again. */
 static char *show_again(const char *text)
 {
 	char *messages = NULL;

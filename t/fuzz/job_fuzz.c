@@ -1,6 +1,4 @@
-/*
- * libFuzzer: any bytes as the job response. What is let through is fit for paths.
- */
+/* libFuzzer: any bytes as the job response. Names that are accepted are safe in paths. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
- * libFuzzer: a token and a key set, both of an attacker's making. The first line is the token, or,
- * where it starts with a brace, its header and, in the next line, its claims, both in clear, since
- * base64 keeps a fuzzer from what is in it. The rest is the key set. The claims are looked at
- * whether or not the signature was verified: what reads them must stand any, and what it lets
- * through must keep its promises.
+ * libFuzzer: a token and a key set that an attacker has made. The first line is the token. If it
+ * starts with a brace, it is the token's header, and the next line has its claims, both in clear,
+ * because a fuzzer cannot see through base64. The rest is the key set. The claims are read whether
+ * or not the signature was verified: the code must accept any bytes, and keep its promises about
+ * the claims that it accepts.
  */
 #include <jose/b64.h>
 #include <jose/jws.h>
@@ -15,7 +15,7 @@
 #include "core/identity/jwt.h"
 #include "core/lib/text.h"
 
-/* What the seeds were made for. */
+/* The job of the seeds. */
 #define JOB_ID 981625
 #define NOW    1800000000
 
@@ -53,7 +53,7 @@ static void check_claims(const struct jwt *token)
 		abort();
 }
 
-/* Cuts the next line off, in new memory; `*rest` is what is behind it, or NULL. */
+/* Returns the next line in new memory; `*rest` becomes the text after it, or NULL. */
 static char *take_line(const char **rest, size_t *size)
 {
 	const char *from = *rest != NULL ? *rest : "";

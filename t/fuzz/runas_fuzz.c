@@ -1,5 +1,6 @@
 /*
- * libFuzzer: any bytes as what a validation script prints. What is taken is bounded.
+ * libFuzzer: any bytes as the output of a validation script. An accepted answer is within its
+ * bounds.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct runas_reply reply;
 	struct error err;
-	/* As the program has it: with a NUL behind, which is not part of it. */
+	/* Like in the program, a NUL follows, which is not part of the output. */
 	char *text = calloc(1, size + 1);
 	if (text == NULL)
 		return 0;

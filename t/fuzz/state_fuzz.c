@@ -1,6 +1,6 @@
 /*
- * libFuzzer: any text as the state that config handed on. What is taken comes back unchanged when
- * it is handed on once more.
+ * libFuzzer: any text as the state from config. A state that is accepted is the same after it was
+ * encoded and decoded once more.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -80,7 +80,7 @@ static struct verdict try_to_prepare(struct session *session, bool *final)
 }
 
 /*
- * A try is config and prepare with files of its own, and cleanup where it failed. A failed build is
+ * A try is config and prepare with files of its own, and cleanup if it failed. A failed build is
  * not tried again. After each other failure the runner waits, also after the last one.
  */
 static struct verdict prepare(struct session *session)

@@ -25,7 +25,7 @@ struct job {
 	const struct runner_config *config;
 	json_t *file;	  /* JOB.json */
 	json_t *response; /* the one in it, or a default; a reference of its own */
-	json_t *job_env;  /* of config_exec's answer; NULL until it ran */
+	json_t *job_env;  /* from config_exec's answer; NULL until that has run */
 	char *builds_dir;
 	char *cache_dir;
 	char *hostname;

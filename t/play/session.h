@@ -50,8 +50,8 @@ struct session {
 	struct job job;
 	struct watch watch;
 	struct job_files files; /* of this try to prepare; members NULL: none */
-	json_t *calls;		/* what --result tells of them */
-	bool violated, hung;	/* seen in any call, whatever became of the job */
+	json_t *calls;		/* for --result */
+	bool violated, hung;	/* seen in any call, whatever the job's result */
 };
 
 void session_say(const struct session *session, const char *line); /* in the job's log */
