@@ -10,7 +10,7 @@ SERVICE_USER ?= gitlab-runner
 DESTDIR      ?=
 SECONDS      ?= 60
 
-# Said in core/lib/version.h alone.
+# The version is defined only in core/lib/version.h.
 VERSION := $(shell sed -n 's/.*JACAMAR_VERSION "\(.*\)"$$/\1/p' core/lib/version.h)
 
 BUILD := build
@@ -19,7 +19,7 @@ BUILD := build/sanitize
 SANITIZER := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
-# A script that the program holds is a C string there.
+# A script that is built into the program, as a C string.
 GENERATED := $(BUILD)/generated
 BASH_TEXT := core/workspace/command_line.bash core/executor/batch_wrapper.bash \
 	core/executor/allocation_keeper.bash
@@ -29,16 +29,16 @@ INCLUDES  := -I. -I$(GENERATED)
 CFLAGS   ?= -Os -g
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wundef $(if $(filter 1,$(WERROR)),-Werror)
-# Level 3 needs a compiler and a C library that know it; level 2 is everywhere. (What make hands on
-# of a backslash before a number sign depends on its release.)
+# Level 3 needs a compiler and a C library that have it; level 2 works everywhere. (How make passes on
+# a backslash before a number sign depends on its release.)
 HASH     := \#
 FORTIFY  := $(shell echo '$(HASH)include <stdio.h>' | $(CC) -x c -O2 -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=3 -Werror -fsyntax-only - 2>/dev/null && echo 3 || echo 2)
 HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) \
 	-fstack-protector-strong -fPIE
-# That of a distribution's flags is left out: no compiler takes two levels in silence.
+# The level in a distribution's flags is removed: compilers warn about two levels.
 FORTIFIED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=% -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=%
-# The same bytes, wherever the tree lies.
+# Makes the same bytes in any directory.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) \
 	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
@@ -115,7 +115,7 @@ $(BUILD)/bin/%: $(PROGRAM)
 $(BUILD)/t/runner: $(call objects,$(sort $(wildcard t/play/*.c)))
 $(BUILD)/t/fault: LIBS += -lseccomp
 ifdef SANITIZER
-# What only helps the tests is not under test, and takes five times as long with sanitizers.
+# The tools of the tests are built without sanitizers, with which they take five times as long.
 tools:
 	@$(MAKE) --no-print-directory SANITIZE= tools
 	@mkdir -p $(BUILD)/t
@@ -134,7 +134,7 @@ $(BUILD)/t/site.jwk: $(BUILD)/t/sign
 
 # --- tests: unit ---
 
-# Without t/sanitize_options.o: what leaks here is found.
+# Without t/sanitize_options.o, so that leaks are found here.
 UNIT       := $(BUILD)/t/unit/unit
 CHECK_LIBS  = $(shell pkg-config --libs check 2>/dev/null || echo -lcheck) -pthread
 
@@ -157,7 +157,7 @@ $(E2E_NAMES): all tools
 
 # --- tests: fuzz ---
 
-# All sources anew, for clang and the fuzzer; findings and what the corpora grow by stay in build/.
+# All sources are built again, for clang and the fuzzer. Findings and new inputs stay in build/.
 FUZZ         := build/fuzz
 FUZZ_TARGETS := $(patsubst t/fuzz/%_fuzz.c,%,$(sort $(wildcard t/fuzz/*_fuzz.c)))
 FUZZ_CFLAGS  := -std=gnu17 -D_GNU_SOURCE $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -201,7 +201,7 @@ deps:
 		echo 'deps: neither apt-get nor dnf is here; the packages are named in the Makefile'; \
 	fi
 
-# The build is a make of its own: what deps installs is not there when this one starts.
+# The build is another make: the packages that deps installs do not exist yet when this one starts.
 demo: deps
 	@$(MAKE) --no-print-directory all tools
 	@BUILD=$(CURDIR)/$(BUILD) sh t/e2e/demo.sh
@@ -216,7 +216,7 @@ quick:
 	@BUILD=$(CURDIR)/$(BUILD) SANITIZE=$(SANITIZE) FLAVOUR=caps \
 		sh t/check.sh unit-quick t/e2e/t1000-job.sh t/e2e/t3000-exit-codes.sh
 
-# Figures come last: what was done, and N passed, N failed.
+# The last lines are figures: how many jobs were run, and N passed, N failed.
 chaos faults: deps
 	@$(MAKE) --no-print-directory all tools
 	@BUILD=$(CURDIR)/$(BUILD) SEED='$(SEED)' JOBS='$(JOBS)' FAULTS='$(FAULTS)' ONLY='$(ONLY)' \
@@ -228,7 +228,7 @@ bench: deps
 
 SOURCES := $(sort $(wildcard applets/*.[ch] config/*.[ch] core/*/*.[ch] \
 	t/*.[ch] t/play/*.[ch] t/unit/*.[ch] t/fuzz/*.c t/e2e/*.c))
-# What the checkers find and is left alone, with the reason:
+# Findings of the checkers that are ignored, with the reason:
 #  memleak, resourceLeak  cppcheck does not know __attribute__((cleanup)), of which core/lib/io.h is made
 #  readdirCalled          readdir is safe on a stream of one's own, and readdir_r is deprecated
 #  getpwentCalled, getgrentCalled   the program has one thread
@@ -257,7 +257,7 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 install: install-common
 	ln -sfn ../libexec/jacamar-ci $(BINDIR)/jacamar-auth
 
-# Programs are exchanged at one stroke: a job that starts meanwhile finds the old one or the new one.
+# Programs are replaced atomically: a job that starts meanwhile finds the old one or the new one.
 install-common: all
 	install -d -m 0755 $(BINDIR) $(DESTDIR)$(PREFIX)/libexec \
 		$(DESTDIR)$(PREFIX)/share/doc/jacamar-ci $(DESTDIR)$(COMPLETIONS) \
@@ -274,9 +274,9 @@ install-common: all
 	for name in jacamar-auth jacamar-ci; do \
 		ln -sf jacamar $(DESTDIR)$(COMPLETIONS)/$$name || exit 1; done
 
-# Capabilities belong to an inode, so this flavour's jacamar-auth is a file of its own. It gets them
-# when it is closed to others already, and its name when it is complete; until then the one that was
-# there stays. Nothing is touched where the group is not known.
+# Capabilities belong to an inode, so this flavour's jacamar-auth is a separate file. It gets the
+# capabilities after its mode keeps others out, and its name when it is complete; until then the old
+# file stays. If the group does not exist, nothing is changed.
 install-caps: all
 	@getent group '$(SERVICE_USER)' >/dev/null || { \
 		echo 'install-caps: there is no group $(SERVICE_USER), which alone may execute jacamar-auth;' \
@@ -300,7 +300,7 @@ INSTALLED_DIRECTORIES := $(PREFIX)/share/doc/jacamar-ci $(if $(filter /usr /usr/
 	$(addprefix $(PREFIX)/,bin libexec share/doc share/man/man5 share/man/man7 share/man/man8 \
 		share/man share/bash-completion/completions share/bash-completion share) $(PREFIX))
 
-# What the site has put beside these files stays, and so do the directories that hold it.
+# Files that the site has added stay, and so do their directories.
 .PHONY: uninstall
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
@@ -309,11 +309,11 @@ uninstall:
 
 # --- release ---
 
-# Whoever makes it gets the same bytes: the files that git knows, in the order of their names, at
+# Every build makes the same bytes: the files that git knows, in the order of their names, at
 # the time of the last commit. Sources that came as such a file make that file again.
 RELEASE := jacamar-ci-$(VERSION)
 TARBALL := $(BUILD)/$(RELEASE).tar.gz
-# Also of a tree that is another account's: who runs its make trusts it already.
+# This works in another account's tree, too: running its make means trusting it already.
 GIT     := git -c safe.directory='*'
 .PHONY: dist
 dist:
@@ -342,6 +342,6 @@ rpm: deps
 			--define '_topdir $(abspath $(BUILD))/rpm' $(TARBALL) || exit 1; done
 	@find $(BUILD)/rpm -name '*.rpm'
 
-# Not those of the other builds below build/.
+# The dependencies of this build, not those of other builds below build/.
 -include $(shell find $(addprefix $(BUILD)/,applets config core t) \
 	$(if $(findstring fuzz,$(MAKECMDGOALS)),$(FUZZ)) -name '*.d' 2>/dev/null)
