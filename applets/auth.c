@@ -25,6 +25,7 @@
 #include "core/privilege/confined_uids.h"
 #include "core/privilege/downscope.h"
 #include "core/privilege/trusted_program.h"
+#include "core/stage/pam_session.h"
 #include "core/stage/plan.h"
 #include "core/stage/root_directory.h"
 #include "core/stage/stage.h"
@@ -68,6 +69,10 @@ static void ignore_downscope(const struct invocation *call, struct settings *set
 	if (settings->auth.pam_account != NULL)
 		applet_say(call, "warning: jacamar --no-auth ignores auth.pam_account: PAM is not "
 				 "asked about the account");
+	if (settings->auth.pam_session != NULL)
+		applet_say(call,
+			   "warning: jacamar --no-auth ignores auth.pam_session: no session of "
+			   "PAM is opened");
 	*downscope = DOWNSCOPE_NONE;
 }
 
@@ -249,10 +254,14 @@ static int run_stage(struct invocation *call, const struct state *job)
 
 	side.script = call->operands[0];
 	side.substage = side.script != NULL ? call->operands[1] : NULL;
-	/* Only root_directory_make needs root's CAP_CHOWN, and it gives that up itself. */
+	/*
+	 * Only root_directory_make needs root's CAP_CHOWN, and only a session of PAM the other
+	 * capabilities of root: both are given up as soon as they are not needed any more.
+	 */
 	bool root_creates = job->root_creates_base && strcmp(call->stage, "prepare") == 0;
+	bool has_session = pam_session_of(job, call->stage) != NULL;
 	/* cleanup kills the job's processes even if that cannot be recorded. */
-	if ((!root_creates && privilege_settle(&err) != 0) ||
+	if ((!has_session && privilege_settle(root_creates, &err) != 0) ||
 	    (outcome_begin(call, job, &err) != 0 && !is_cleanup) ||
 	    (side.script != NULL && applet_check_substage(side.substage, &err) != 0))
 		return outcome_failure(call, job, &err);
@@ -287,7 +296,7 @@ int auth_applet(struct invocation *call)
 	call->started = io_now_ms();
 	call->usage = CGROUP_USAGE_UNKNOWN;
 	if (signals_hold(&err) != 0 || privilege_hide_memory(&err) != 0 ||
-	    (is_config && privilege_settle(&err) != 0))
+	    (is_config && privilege_settle(false, &err) != 0))
 		return outcome_failure(call, &unknown, &err);
 	if (is_config)
 		return configure(call);

@@ -16,9 +16,11 @@
 #include "core/executor/arguments.h"
 #include "core/lib/account.h"
 #include "core/lib/io.h"
+#include "core/privilege/downscope.h"
 #include "core/privilege/isolation.h"
 #include "core/privilege/seccomp.h"
-#include "core/stage/pam_account.h"
+#include "core/stage/pam_service.h"
+#include "core/stage/pam_session.h"
 
 int applet_check_downscope(enum downscope_kind downscope, struct error *err)
 {
@@ -84,9 +86,12 @@ int check_applet(struct invocation *call)
 {
 	cleanup_free char *messages = NULL;
 	struct stat found;
+	struct error err;
 	if (strcmp(call->check, "-") == 0)
 		return say_messages(call, "-: name a file: its owner and permissions are checked, "
 					  "too");
+	if (privilege_drop(&err) != 0)
+		return applet_give_up(call, &err);
 	/*
 	 * The account that must own the file. root may check the file of any account; if its owner
 	 * changes before it is opened, it is refused.
@@ -96,12 +101,12 @@ int check_applet(struct invocation *call)
 	struct settings *settings = settings_load(call->check, owner, &messages);
 	if (settings == NULL)
 		return say_messages(call, messages);
-	struct error err;
 	int code = call->system_failure;
 	if ((call->is_auth && applet_check_downscope(settings->auth.downscope, &err) != 0) ||
 	    seccomp_check(&settings->auth.seccomp, &err) != 0 ||
 	    isolation_check(&settings->auth, &err) != 0 ||
-	    pam_account_check(&settings->auth, &err) != 0 ||
+	    pam_service_check(&settings->auth, &err) != 0 ||
+	    pam_session_check(&settings->auth, owner, &err) != 0 ||
 	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
 		size_t line = schema_line(settings, err.key);
 		if (line > 0)

@@ -94,6 +94,16 @@ static bool does_not_setuid(const struct settings *settings)
 	return settings->auth.downscope != DOWNSCOPE_SETUID;
 }
 
+static bool uses_sudo(const struct settings *settings)
+{
+	return settings->auth.downscope == DOWNSCOPE_SUDO;
+}
+
+static bool changes_no_account(const struct settings *settings)
+{
+	return settings->auth.downscope == DOWNSCOPE_NONE;
+}
+
 /* Every job would succeed without having run its script. */
 static bool runs_no_script(const struct settings *settings)
 {
@@ -137,6 +147,12 @@ static const struct rule RULES[] = {
 	{"auth.pam_account", EXCLUDES, "auth.downscope", does_not_setuid,
 	 "jacamar-auth can ask PAM only as an account that it changes to; set that to \"setuid\", "
 	 "or remove this"},
+	{"auth.pam_session", EXCLUDES, "auth.downscope", uses_sudo,
+	 "sudo itself opens a session of PAM, with the service of its option pam_service; set that "
+	 "in sudoers, and remove this"},
+	{"auth.pam_session", EXCLUDES, "auth.downscope", changes_no_account,
+	 "a session is opened only for an account that jobs change to; set that to \"setuid\", or "
+	 "remove this"},
 	{"auth.run_stage_allowlist", IS_WRONG, NULL, runs_no_script,
 	 "has neither build_script nor step_script, without which no script of a job is run"},
 	{"general.container.path", NEEDS, "general.container.runtime", NULL, CONTAINER},

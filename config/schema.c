@@ -141,6 +141,7 @@ const struct schema_row SCHEMA[] = {
 	{KEY(auth, downscope_env, SCHEMA_LIST), .later = true, .check = check_variable_name},
 	{KEY(auth, enforce_nologin, SCHEMA_BOOLEAN)},
 	{KEY(auth, pam_account, SCHEMA_STRING), .check = check_pam_service},
+	{KEY(auth, pam_session, SCHEMA_STRING), .later = true, .check = check_pam_service},
 	{KEY(auth, allow_bot_accounts, SCHEMA_BOOLEAN)},
 	{KEY(auth, allow_fork_pipelines, SCHEMA_BOOLEAN)},
 	{KEY(auth, confirm_job, SCHEMA_BOOLEAN)},

@@ -181,6 +181,7 @@ struct auth_settings {
 	struct string_list downscope_env;
 	struct string_list protected_paths;
 	char *pam_account; /* a service of PAM; NULL: none */
+	char *pam_session; /* likewise */
 	bool enforce_nologin;
 	bool allow_bot_accounts;
 	bool allow_fork_pipelines;

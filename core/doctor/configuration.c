@@ -14,6 +14,7 @@
 #include "core/lib/secure_path.h"
 #include "core/privilege/seccomp.h"
 #include "core/privilege/trusted_program.h"
+#include "core/stage/pam_session.h"
 
 /* config --check prints all errors. */
 #define ERRORS_MOST 20
@@ -114,6 +115,10 @@ static bool check_use(struct doctor *doctor)
 		doctor_fail(doctor, "configuration",
 			    "auth.root_dir_creation needs a jacamar-auth that runs as root");
 		doctor_mend_key(doctor, "auth.root_dir_creation", "false");
+	} else if (doctor->service.uid != 0 &&
+		   pam_session_check(&settings->auth, doctor->service.uid, &err) != 0) {
+		doctor_fail(doctor, "configuration", "%s", err.detail);
+		doctor_mend_key(doctor, err.key, NULL);
 	} else {
 		return true;
 	}

@@ -18,7 +18,7 @@
 #include "core/privilege/isolation.h"
 #include "core/privilege/seccomp.h"
 #include "core/process/cgroup_tree.h"
-#include "core/stage/pam_account.h"
+#include "core/stage/pam_service.h"
 
 static const struct confinement CHILD = {.limit_ms = 10000};
 
@@ -137,17 +137,25 @@ static int open_pam(const void *argument, void *reply, struct error *err)
 static void check_pam(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	if (doctor->settings == NULL || doctor->settings->auth.pam_account == NULL)
+	if (doctor->settings == NULL)
 		return;
-	const char *service = doctor->settings->auth.pam_account;
-	bool has_library = confine_run(&CHILD, open_pam, NULL, NULL, 0, &err) == 0;
-	bool good = has_library && pam_account_check(&doctor->settings->auth, &err) == 0;
-	if (doctor_judge(doctor, "PAM", good, &err, "the service %s has a file", service))
+	const struct auth_settings *auth = &doctor->settings->auth;
+	const char *const services[] = {auth->pam_account, auth->pam_session};
+	if (services[0] == NULL && services[1] == NULL)
 		return;
-	if (has_library)
-		doctor_mend(doctor, "create /etc/pam.d/%s", service);
-	else
+	if (confine_run(&CHILD, open_pam, NULL, NULL, 0, &err) != 0) {
+		doctor_fail(doctor, "PAM", "%s", err.detail);
 		doctor_mend_install(doctor, "libpam0g", "pam");
+	} else if (pam_service_check(auth, &err) != 0) {
+		doctor_fail(doctor, "PAM", "%s", err.detail);
+		doctor_mend(doctor, "create /etc/pam.d/%s",
+			    services[strcmp(err.key, "auth.pam_session") == 0]);
+	} else {
+		for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+			if (services[i] != NULL)
+				doctor_pass(doctor, "PAM", "the service %s has a file",
+					    services[i]);
+	}
 }
 
 static void check_proc(struct doctor *doctor)

@@ -42,6 +42,9 @@ static const struct symbol seccomp_symbols[] = {
 static const struct symbol pam_symbols[] = {
 	{"pam_start", offsetof(struct pam_library, start)},
 	{"pam_acct_mgmt", offsetof(struct pam_library, acct_mgmt)},
+	{"pam_setcred", offsetof(struct pam_library, setcred)},
+	{"pam_open_session", offsetof(struct pam_library, open_session)},
+	{"pam_close_session", offsetof(struct pam_library, close_session)},
 	{"pam_strerror", offsetof(struct pam_library, strerror)},
 	{"pam_end", offsetof(struct pam_library, end)},
 	{NULL, 0},

@@ -59,11 +59,17 @@ struct seccomp_library {
 	int (*load)(const scmp_filter_ctx context);
 };
 
-/* libpam: see pam_start(3) and the other pam_* functions. Only auth.pam_account needs it. */
+/*
+ * libpam: see pam_start(3) and the other pam_* functions. Only auth.pam_account and
+ * auth.pam_session need it.
+ */
 struct pam_library {
 	int (*start)(const char *service, const char *user, const struct pam_conv *conversation,
 		     pam_handle_t **handle);
 	int (*acct_mgmt)(pam_handle_t *handle, int flags);
+	int (*setcred)(pam_handle_t *handle, int flags);
+	int (*open_session)(pam_handle_t *handle, int flags);
+	int (*close_session)(pam_handle_t *handle, int flags);
 	const char *(*strerror)(pam_handle_t *handle, int code);
 	int (*end)(pam_handle_t *handle, int code);
 };

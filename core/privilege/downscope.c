@@ -71,16 +71,33 @@ static bool has_no_capability(void)
 	return any == 0;
 }
 
+/* Puts these permitted capabilities into effect, and no others. None can be inherited. */
+static int set_effective(uint32_t first, uint32_t second, struct error *err)
+{
+	const uint32_t raised[_LINUX_CAPABILITY_U32S_3] = {first, second};
+	struct sets sets;
+	if (read_sets(&sets) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities");
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets.data[i].effective = raised[i];
+		sets.data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &sets.header, sets.data) != 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot change the capabilities in effect");
+	return 0;
+}
+
 int privilege_lower(struct error *err)
+{
+	return set_effective(0, 0, err);
+}
+
+int privilege_raise(struct error *err)
 {
 	struct sets sets;
 	if (read_sets(&sets) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities");
-	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		sets.data[i].effective = 0;
-	if (syscall(SYS_capset, &sets.header, sets.data) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot lower the capabilities");
-	return 0;
+	return set_effective(sets.data[0].permitted, sets.data[1].permitted, err);
 }
 
 int privilege_drop(struct error *err)
@@ -111,27 +128,25 @@ bool privilege_is_reserved(void)
 
 int privilege_reserve(struct error *err)
 {
-	unsigned int uses = read_uses();
-	if ((uses & CHANGE) == 0)
-		uses = NOTHING;
-	/* Only root makes directories for users, whatever capabilities the file has. */
-	if (geteuid() != 0)
-		uses &= CHANGE;
+	unsigned int uses = read_uses() & CHANGE;
+	/* Only root has a use for others, whatever capabilities the file has. */
+	if (geteuid() == 0 && uses == CHANGE)
+		return privilege_lower(err);
 	return set_capabilities(uses, NOTHING, err);
 }
 
-int privilege_settle(struct error *err)
+int privilege_settle(bool gives, struct error *err)
 {
-	return set_capabilities(read_uses() & CHANGE, NOTHING, err);
+	return set_capabilities(read_uses() & (gives ? CHANGE | GIVE : CHANGE), NOTHING, err);
 }
 
 int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err)
 {
-	if (set_capabilities(CHANGE | GIVE, GIVE, err) != 0)
+	if (set_effective(1U << CAP_CHOWN, 0, err) != 0)
 		return -1;
 	bool given = fchown(fd, uid, gid) == 0;
 	int why = errno;
-	if (privilege_settle(err) != 0)
+	if (privilege_lower(err) != 0)
 		return -1;
 	errno = why;
 	return given ? 0 : error_errno(err, ERROR_SYSTEM, "cannot give it to uid %u", uid);
@@ -395,5 +410,5 @@ int downscope_return(const struct downscope_return *back, struct error *err)
 	if (!has_ids(back->service, back->service, group))
 		return error_faked(err, "the return to the service account");
 	/* When the effective uid becomes 0, all permitted capabilities become effective. */
-	return privilege_hide_memory(err) == 0 ? privilege_settle(err) : -1;
+	return privilege_hide_memory(err) == 0 ? privilege_settle(false, err) : -1;
 }

@@ -9,8 +9,9 @@
  * in downscope_act_as(), which puts them back into reserve before it returns. If sudo changes the
  * account, they are not needed.
  *
- * Root also keeps CAP_CHOWN, to give one directory to one user: privilege_give() uses it once, and
- * privilege_settle() gives it up.
+ * Root also keeps CAP_CHOWN where it is to give one directory to one user, by privilege_give(), and
+ * all that it has until it has started the process of a PAM session, for privilege_raise(). Else,
+ * and after that, privilege_settle() gives them up.
  */
 #ifndef JACAMAR_CORE_PRIVILEGE_DOWNSCOPE_H
 #define JACAMAR_CORE_PRIVILEGE_DOWNSCOPE_H
@@ -31,17 +32,23 @@ int privilege_lower(struct error *err);
 int privilege_drop(struct error *err);
 
 /*
- * Keeps CAP_SETUID and CAP_SETGID, if this process has both, in the permitted set; for root
- * CAP_CHOWN, too. All others are given up, and none is in effect.
+ * Keeps CAP_SETUID and CAP_SETGID, if this process has both, in the permitted set, and gives up all
+ * others; root keeps all others as well, until privilege_settle. None is in effect.
  */
 int privilege_reserve(struct error *err);
 
-/* Gives up CAP_CHOWN. */
-int privilege_settle(struct error *err);
+/* Gives up all but CAP_SETUID and CAP_SETGID; if `gives`, root also keeps CAP_CHOWN. */
+int privilege_settle(bool gives, struct error *err);
 
 /*
- * Gives the open directory `fd` to another account: CAP_CHOWN is in effect for this call, and then
- * given up. With a gid of -1 the directory keeps its group.
+ * Puts the whole reserve into effect, for good: in the process of a PAM session, which is root's
+ * (pam_session.h).
+ */
+int privilege_raise(struct error *err);
+
+/*
+ * Gives the open directory `fd` to another account: CAP_CHOWN is in effect for this call. With a
+ * gid of -1 the directory keeps its group.
  */
 int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err);
 

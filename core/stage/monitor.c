@@ -13,6 +13,7 @@
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
 #include "core/process/process_tree.h"
+#include "core/stage/pam_session.h"
 #include "core/stage/sudo.h"
 
 #ifndef SYS_pidfd_open
@@ -22,8 +23,12 @@
 /* The limit for a helper of kill_leftovers.h, which normally ends earlier, by its own limits. */
 #define HELPER_MOST_MS 25000
 
-/* More than sudo has between this process and the user's side. */
+/*
+ * More than sudo has between this process and the user's side. A session's process has one child,
+ * and adopts none: what else is below it may be any process of the job.
+ */
 #define SUDO_PROCESSES_MOST 4
+#define SESSION_PROCESSES   1
 
 /* The state of this process while the user's side runs. */
 struct watch {
@@ -31,11 +36,10 @@ struct watch {
 	pid_t child;
 	int signals;
 	int parent; /* a pidfd of the process that called us; -1: the kernel has none */
-	int channel;
+	struct stage_process_pipes pipes;
 	bool channel_ended;	      /* this process sends nothing more */
 	struct channel_answer answer; /* from the user's side, over the channel */
 	size_t answer_size;
-	int report; /* -1 once the child has executed its program */
 	char *header;
 	size_t header_size;
 	size_t header_sent;
@@ -51,7 +55,7 @@ struct watch {
 static void end_channel(struct watch *watch)
 {
 	if (!watch->channel_ended)
-		shutdown(watch->channel, SHUT_WR);
+		shutdown(watch->pipes.channel, SHUT_WR);
 	watch->channel_ended = true;
 }
 
@@ -74,7 +78,7 @@ static bool send_part(struct watch *watch)
 		size = (size_t)got;
 		from = buffer;
 	}
-	ssize_t written = send(watch->channel, from, size, MSG_NOSIGNAL);
+	ssize_t written = send(watch->pipes.channel, from, size, MSG_NOSIGNAL);
 	if (written < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (is_script)
@@ -106,6 +110,12 @@ static bool is_helper(const struct stage_process *process)
 	return process->header->kill_list != NULL;
 }
 
+/* The session's process must not be killed: it closes the session. */
+static void kill_user_side(const struct watch *watch)
+{
+	(void)kill(watch->child, watch->process->session != NULL ? SIGUSR1 : SIGKILL);
+}
+
 /* Asks the user's side to end the job within the kill timeout. */
 static void cancel(struct watch *watch)
 {
@@ -122,38 +132,41 @@ static void cancel(struct watch *watch)
 	end_channel(watch);
 	wake_sudo(watch);
 	/* The look-up of the account may hang. Nothing of the job has run yet. */
-	if (stage_process_is_before_exec(watch->report))
-		(void)kill(watch->child, SIGKILL);
+	if (stage_process_is_before_exec(&watch->pipes))
+		kill_user_side(watch);
 }
 
 /* Receives what the user's side has sent; does not wait. */
 static void receive_answer(struct watch *watch)
 {
 	watch->answer_size =
-		channel_receive_answer(watch->channel, &watch->answer, watch->answer_size);
+		channel_receive_answer(watch->pipes.channel, &watch->answer, watch->answer_size);
 }
 
 /*
  * Moves the user's side out of the job's cgroup, because it still has to write the rest of the log.
- * It is our child or, with sudo, a descendant of our child. With sudo its pid comes over the
- * channel, and is used only if it is a descendant of our child.
+ * It is our child or, with sudo or a session, a descendant of our child. Then its pid comes over
+ * the channel, and is used only if it is a descendant of our child. The session's process is not in
+ * the cgroup.
  */
 static void take_out_user_side(struct watch *watch)
 {
 	pid_t pids[SUDO_PROCESSES_MOST];
 	size_t count = 0;
 	pid_t pid = 0;
+	bool has_session = watch->process->session != NULL;
+	size_t most = has_session ? SESSION_PROCESSES : SUDO_PROCESSES_MOST;
 	receive_answer(watch);
-	if (watch->process->header->state.settings.auth.downscope == DOWNSCOPE_SUDO &&
-	    watch->answer_size >= sizeof(int))
+	if ((watch->process->sudo != NULL || has_session) && watch->answer_size >= sizeof(int))
 		pid = watch->answer.pid;
-	while (pid > 1 && pid != watch->child && count < SUDO_PROCESSES_MOST) {
+	while (pid > 1 && pid != watch->child && count < most) {
 		pids[count++] = pid;
 		pid = process_tree_stat(pid).parent;
 	}
 	for (size_t i = 0; pid == watch->child && i < count; i++)
 		cgroup_take_out(watch->process->cgroup, pids[i]);
-	cgroup_take_out(watch->process->cgroup, watch->child);
+	if (!has_session)
+		cgroup_take_out(watch->process->cgroup, watch->child);
 }
 
 /* Milliseconds until the next deadline; -1: there is none. Kills the cgroup when that is due. */
@@ -179,7 +192,7 @@ static bool wait_once(struct watch *watch)
 		/* The end of the parent stays readable, and is handled once. */
 		{.fd = watch->cancelled ? -1 : watch->parent, .events = POLLIN},
 		/* Only while there is something to send: an error would wake this loop for ever. */
-		{.fd = has_more_to_send(watch) ? watch->channel : -1, .events = POLLOUT},
+		{.fd = has_more_to_send(watch) ? watch->pipes.channel : -1, .events = POLLOUT},
 	};
 	int left = time_left(watch);
 	if (left == 0)
@@ -239,8 +252,7 @@ static int explain_exit(const struct watch *watch, struct error *err)
 
 static int run(struct watch *watch, struct monitor_end *end, struct error *err)
 {
-	if (stage_process_start(watch->process, &watch->child, &watch->channel, &watch->report,
-				err) != 0)
+	if (stage_process_start(watch->process, &watch->child, &watch->pipes, err) != 0)
 		return -1;
 	/* The parent may have ended before its descriptor was open. */
 	if (watch->parent >= 0 &&
@@ -248,6 +260,12 @@ static int run(struct watch *watch, struct monitor_end *end, struct error *err)
 		cancel(watch);
 	while (!wait_once(watch))
 		;
+	if (!watch->ended && watch->process->session != NULL) {
+		kill_user_side(watch);
+		watch->deadline = io_now_ms() + PAM_SESSION_END_MS;
+		while (!wait_once(watch))
+			;
+	}
 	end_channel(watch);
 	receive_answer(watch);
 	bool exited = watch->ended && WIFEXITED(watch->status);
@@ -258,7 +276,7 @@ static int run(struct watch *watch, struct monitor_end *end, struct error *err)
 	end->child = watch->ended ? -1 : watch->child;
 	end->user_side =
 		watch->answer_size >= sizeof(int) && watch->answer.pid > 0 ? watch->answer.pid : 0;
-	if (stage_process_read_report(watch->report, err) != 0)
+	if (stage_process_read_failure(&watch->pipes, err) != 0)
 		return -1;
 	if (exited && !completed && !watch->cancelled && !end->explained)
 		return explain_exit(watch, err);
@@ -271,8 +289,7 @@ int monitor_run(const struct stage_process *process, struct monitor_end *end, st
 {
 	struct watch watch = {.process = process,
 			      .child = -1,
-			      .channel = -1,
-			      .report = -1,
+			      .pipes = {-1, -1, -1},
 			      .deadline = -1,
 			      .kill_at = -1};
 	memset(end, 0, sizeof(*end));
@@ -293,9 +310,9 @@ int monitor_run(const struct stage_process *process, struct monitor_end *end, st
 	watch.script_left = process->header->script_size;
 
 	int result = run(&watch, end, err);
-	if (watch.channel >= 0)
-		close(watch.channel);
-	if (watch.report >= 0)
-		close(watch.report);
+	const int ends[] = {watch.pipes.channel, watch.pipes.report, watch.pipes.failure};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] >= 0)
+			close(ends[i]);
 	return result;
 }

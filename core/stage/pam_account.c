@@ -2,56 +2,28 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/lib/dynamic_libraries.h"
 #include "core/lib/io.h"
 #include "core/lib/signals.h"
-#include "core/lib/text.h"
 #include "core/lib/worker.h"
 #include "core/privilege/confined_uids.h"
 #include "core/privilege/downscope.h"
 #include "core/protocol/environment.h"
+#include "core/stage/pam_service.h"
 
 #define KEY "auth.pam_account"
 
 /* How long PAM may take, in seconds. */
 #define LIMIT_S 10
 
-/* What the modules say to the user. */
-#define WORDS_SIZE 512
-
 struct question {
 	const char *service;
 	const struct account *account;
 	const json_t *groups; /* of the account: state.h */
 };
-
-int pam_account_check(const struct auth_settings *settings, struct error *err)
-{
-	static const char *const directories[] = {"/etc/pam.d", "/usr/lib/pam.d"};
-	const char *service = settings->pam_account;
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		cleanup_free char *path =
-			text_format("%s/%s", directories[i], service != NULL ? service : "");
-		if (path == NULL)
-			return error_set(err, ERROR_SYSTEM, "out of memory");
-		if (service == NULL || access(path, R_OK) == 0)
-			return 0;
-		if (errno != ENOENT)
-			return error_set_key(err, KEY, ERROR_SYSTEM, "cannot read %s: %s", path,
-					     strerror(errno));
-	}
-	return error_set_key(err, KEY, ERROR_SYSTEM,
-			     KEY " names the PAM service %s, but neither /etc/pam.d/%s nor "
-				 "/usr/lib/pam.d/%s exists: create the file, or correct the name",
-			     service, service, service);
-}
 
 /* The child ends in time, also if it is stopped or this process has ended: the kernel kills it. */
 static int limit_time(struct error *err)
@@ -98,30 +70,6 @@ static int become_user(const void *context, int answer, struct error *err)
 		       : error_set(err, ERROR_SYSTEM, "out of memory");
 }
 
-/* A conversation of PAM (pam_conv(3)): keeps what is said. Nobody is there to answer a question. */
-static int listen_to(int count, const struct pam_message **messages,
-		     struct pam_response **responses, void *words)
-{
-	char *text = words;
-	if (count <= 0 || count > PAM_MAX_NUM_MSG)
-		return PAM_CONV_ERR;
-	*responses = calloc((size_t)count, sizeof(**responses));
-	if (*responses == NULL)
-		return PAM_BUF_ERR;
-	for (int i = 0; i < count; i++) {
-		size_t used = strlen(text);
-		if (messages[i]->msg_style != PAM_ERROR_MSG &&
-		    messages[i]->msg_style != PAM_TEXT_INFO) {
-			free(*responses);
-			*responses = NULL;
-			return PAM_CONV_ERR;
-		}
-		snprintf(text + used, WORDS_SIZE - used, "%s%s", used > 0 ? " " : "",
-			 messages[i]->msg != NULL ? messages[i]->msg : "");
-	}
-	return PAM_SUCCESS;
-}
-
 /* Any other failure means that PAM could not answer. */
 static bool is_refusal(int code)
 {
@@ -138,35 +86,17 @@ static bool is_refusal(int code)
 static int ask(const void *argument, void *reply, struct error *err)
 {
 	const struct question *question = argument;
-	const char *service = question->service;
-	const char *name = question->account->name;
-	char words[WORDS_SIZE] = "";
-	const struct pam_conv conversation = {.conv = listen_to, .appdata_ptr = words};
-	struct pam_library pam;
-	pam_handle_t *handle = NULL;
+	struct pam_service pam;
 	(void)reply;
-	if (dynamic_libraries_open_pam(&pam, err) != 0)
+	if (pam_service_start(&pam, KEY, question->service, question->account->name, err) != 0)
 		return -1;
-	int code = pam.start(service, name, &conversation, &handle);
-	if (code != PAM_SUCCESS)
-		return error_set_key(err, KEY, ERROR_SYSTEM,
-				     "PAM cannot read the service %s of " KEY " (code %d)", service,
-				     code);
-	code = pam.acct_mgmt(handle, 0);
+	int code = pam.library.acct_mgmt(pam.handle, 0);
 	if (code == PAM_SUCCESS)
-		return pam.end(handle, code) == PAM_SUCCESS
-			       ? 0
-			       : error_set_key(err, KEY, ERROR_SYSTEM, "PAM cannot end");
-	for (char *at = words; *at != '\0'; at++)
-		if (*at == '\n')
-			*at = at[1] != '\0' ? ' ' : '\0';
-	error_set_key(err, KEY, is_refusal(code) ? ERROR_DENIED : ERROR_SYSTEM,
-		      "PAM %s %s, by the service %s of " KEY ": %s%s%s",
-		      is_refusal(code) ? "refuses the account" : "could not check the account",
-		      name, service, pam.strerror(handle, code), words[0] != '\0' ? ": " : "",
-		      words);
-	(void)pam.end(handle, code);
-	return -1;
+		return pam_service_end(&pam, err);
+	return is_refusal(code)
+		       ? pam_service_fail(&pam, code, ERROR_DENIED, "refuses the account", err)
+		       : pam_service_fail(&pam, code, ERROR_SYSTEM, "could not check the account",
+					  err);
 }
 
 int pam_account_ask(const struct auth_settings *settings, const struct account *account,
@@ -177,7 +107,7 @@ int pam_account_ask(const struct auth_settings *settings, const struct account *
 	if (settings->pam_account == NULL || settings->downscope == DOWNSCOPE_NONE)
 		return 0;
 	cleanup_close int signals = signals_open(err);
-	if (signals < 0 || pam_account_check(settings, err) != 0)
+	if (signals < 0 || pam_service_check_file(KEY, settings->pam_account, err) != 0)
 		return -1;
 	struct worker worker = {
 		.work = ask,

@@ -12,12 +12,6 @@
 #include "core/lib/error.h"
 
 /*
- * Whether the service has a file of its own; 0 if no service is set. Without one, PAM would apply
- * the rules of the service "other".
- */
-int pam_account_check(const struct auth_settings *settings, struct error *err);
-
-/*
  * Asks PAM about the account, whose groups are encoded as in state.h, for a few seconds at most.
  * ERROR_DENIED if a rule refuses the account, with PAM's words; ERROR_SYSTEM if PAM could not
  * answer.

@@ -20,6 +20,7 @@
 #include "core/process/cgroup.h"
 #include "core/stage/ask_user.h"
 #include "core/stage/pam_account.h"
+#include "core/stage/pam_session.h"
 #include "core/workspace/builds_lock.h"
 
 /* How long a cgroup that was killed may take to be empty. */
@@ -313,7 +314,8 @@ int plan_stage(struct plan *plan, struct error *err)
 	struct workspace_names names = workspace_names(plan);
 	const char *data_dir = choose_data_dir(plan);
 	cleanup_free char *resolved = NULL;
-	if (pam_account_ask(&settings->auth, &plan->applicant.account, plan->groups, err) != 0)
+	if (pam_account_ask(&settings->auth, &plan->applicant.account, plan->groups, err) != 0 ||
+	    pam_session_check(&settings->auth, geteuid(), err) != 0)
 		return -1;
 	plan->jacamar = trusted_program_find(settings->auth.jacamar_path, err);
 	if (plan->jacamar == NULL)

@@ -11,6 +11,7 @@
 #include "core/lib/io.h"
 #include "core/lib/secure_path.h"
 #include "core/privilege/downscope.h"
+#include "core/stage/pam_session.h"
 
 /* Opens the directory of root in which the bases are. */
 static int open_above(const char *above, struct error *err)
@@ -95,5 +96,8 @@ int root_directory_make(const struct state *state, struct error *err)
 {
 	struct error unused;
 	int result = make(state, err);
-	return privilege_settle(result == 0 ? err : &unused) == 0 ? result : -1;
+	/* The session's process needs all of root's capabilities. */
+	if (pam_session_of(state, "prepare") != NULL)
+		return result;
+	return privilege_settle(false, result == 0 ? err : &unused) == 0 ? result : -1;
 }

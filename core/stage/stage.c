@@ -15,6 +15,7 @@
 #include "core/privilege/trusted_program.h"
 #include "core/protocol/environment.h"
 #include "core/stage/kill_leftovers.h"
+#include "core/stage/pam_session.h"
 #include "core/stage/sudo.h"
 #include "core/workspace/script.h"
 
@@ -221,6 +222,7 @@ int stage_run(const struct stage *side, struct stage_end *end, struct error *err
 		.program = program,
 		.sudo = sudo,
 		.jacamar = side->state->jacamar,
+		.session = pam_session_of(side->state, side->stage),
 		.stage = side->stage,
 		.substage = side->substage,
 		.header = &header,

@@ -13,6 +13,7 @@
 #include "core/lib/io.h"
 #include "core/privilege/downscope.h"
 #include "core/protocol/environment.h"
+#include "core/stage/pam_session.h"
 #include "core/stage/sudo.h"
 
 /* Descriptors that the child needs until execve(2), right above the three standard ones. */
@@ -74,7 +75,7 @@ static void execute(const struct stage_process *process, struct error *err)
  * ends the job even if accounts cannot be looked up. The job response is parsed last, as the user:
  * a flaw of the parser then gives an attacker no more than the user's rights.
  */
-static void become_user(const struct stage_process *process, int channel, int report)
+static _Noreturn void become_user(const struct stage_process *process, int channel, int report)
 {
 	const struct state *state = &process->header->state;
 	struct downscope_rules rules =
@@ -105,50 +106,97 @@ static void become_user(const struct stage_process *process, int channel, int re
 	abort();
 }
 
-int stage_process_start(const struct stage_process *process, pid_t *child, int *channel,
-			int *report, struct error *err)
+/* In the forked child. */
+static _Noreturn void start_in_session(const struct stage_process *process, int channel, int report,
+				       int failure)
 {
-	int sockets[2];
-	int pipe[2];
+	const struct pam_session session = {
+		.service = process->session,
+		.account = &process->header->state.account,
+		.cgroup = process->cgroup,
+		.failure = failure,
+		.channel = channel,
+		.report = report,
+		.response = process->response,
+	};
+	struct error err;
+	pam_session_fork(&session);
+	/* Capabilities are in effect only for the change of account, as without a session. */
+	if (privilege_settle(false, &err) == 0)
+		become_user(process, channel, report);
+	(void)io_write_all(report, &err, sizeof(err));
+	abort();
+}
+
+static int open_pipes(const struct stage_process *process, int sockets[2], int report[2],
+		      int failure[2], struct error *err)
+{
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot make a pair of sockets");
-	if (pipe2(pipe, O_CLOEXEC) != 0) {
-		close(sockets[0]);
-		close(sockets[1]);
+	if (pipe2(report, O_CLOEXEC) != 0 ||
+	    (process->session != NULL && pipe2(failure, O_CLOEXEC) != 0))
 		return error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
-	}
-	*child = cgroup_fork(process->cgroup);
-	if (*child == 0) {
-		/* With these ends open it would not notice that this process closes its own. */
-		close(sockets[1]);
-		close(pipe[0]);
-		become_user(process, sockets[0], pipe[1]);
-	}
-	close(sockets[0]);
-	close(pipe[1]);
-	*channel = sockets[1];
-	*report = pipe[0];
-	if (*child < 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot fork");
-	/* A stopped user's side must not block this process. */
-	fcntl(*channel, F_SETFL, O_NONBLOCK);
-	fcntl(*report, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
-bool stage_process_is_before_exec(int report)
+/* -1: there is none. */
+static void close_one(int fd)
 {
-	struct pollfd source = {.fd = report, .events = POLLIN};
+	if (fd >= 0)
+		close(fd);
+}
+
+int stage_process_start(const struct stage_process *process, pid_t *child,
+			struct stage_process_pipes *pipes, struct error *err)
+{
+	int sockets[2] = {-1, -1};
+	int report[2] = {-1, -1};
+	int failure[2] = {-1, -1};
+	bool opened = open_pipes(process, sockets, report, failure, err) == 0;
+	*pipes = (struct stage_process_pipes){sockets[1], report[0], failure[0]};
+	if (opened)
+		*child = process->session != NULL ? fork() : cgroup_fork(process->cgroup);
+	if (opened && *child == 0) {
+		/* With these ends open it would not notice that this process closes its own. */
+		close(sockets[1]);
+		close(report[0]);
+		close_one(failure[0]);
+		if (process->session != NULL)
+			start_in_session(process, sockets[0], report[1], failure[1]);
+		become_user(process, sockets[0], report[1]);
+	}
+	close_one(sockets[0]);
+	close_one(report[1]);
+	close_one(failure[1]);
+	if (!opened)
+		return -1;
+	if (*child < 0)
+		return error_errno(err, ERROR_SYSTEM, "cannot fork");
+	/* A stopped user's side must not block this process. */
+	const int ends[] = {pipes->channel, pipes->report, pipes->failure};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		(void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
+	return process->session != NULL ? privilege_settle(false, err) : 0;
+}
+
+bool stage_process_is_before_exec(const struct stage_process_pipes *pipes)
+{
+	struct pollfd source = {.fd = pipes->report, .events = POLLIN};
 	return poll(&source, 1, 0) == 0;
 }
 
-int stage_process_read_report(int report, struct error *err)
+static int read_error(int fd, struct error *err)
 {
 	struct error reported;
-	ssize_t size = io_read_full(report, &reported, sizeof(reported));
+	ssize_t size = io_read_full(fd, &reported, sizeof(reported));
 	if (size <= 0)
 		return 0;
 	if (size != (ssize_t)sizeof(reported))
 		return error_set(err, ERROR_SYSTEM, "the change to the user's account has failed");
 	return error_accept(err, &reported);
+}
+
+int stage_process_read_failure(const struct stage_process_pipes *pipes, struct error *err)
+{
+	return read_error(pipes->failure, err) != 0 ? -1 : read_error(pipes->report, err);
 }

@@ -17,6 +17,7 @@ struct stage_process {
 	const char *jacamar; /* its name on the command line */
 	const char *sudo;    /* sudo, which executes `jacamar`: sudo.h; NULL: `program` is executed
 				directly */
+	const char *session; /* the PAM service of its session: pam_session.h; NULL: none */
 	const char *stage;
 	const char *substage; /* of run; else NULL */
 	struct channel_header *header;
@@ -27,19 +28,28 @@ struct stage_process {
 	const struct cgroup *cgroup; /* in which the process starts */
 };
 
+/* Descriptors that do not block; -1: none. */
+struct stage_process_pipes {
+	int channel;
+	int report;  /* why it did not execute the user's side */
+	int failure; /* of its session */
+};
+
 /*
- * Forks the process, which then changes its account and executes the user's side. *channel and
- * *report do not block. The caller closes them, even after a failure.
+ * Forks the process, which then changes its account and executes the user's side. If it has a
+ * session, *child is the session's process, and this process then keeps only what it needs to
+ * change accounts. The caller closes the pipes, even after a failure.
  */
-int stage_process_start(const struct stage_process *process, pid_t *child, int *channel,
-			int *report, struct error *err);
+int stage_process_start(const struct stage_process *process, pid_t *child,
+			struct stage_process_pipes *pipes, struct error *err);
 
 /* True until the process executes the user's side, which closes the report. */
-bool stage_process_is_before_exec(int report);
+bool stage_process_is_before_exec(const struct stage_process_pipes *pipes);
 
 /*
- * -1 with the reason if the process has failed before that; 0 if it has executed the user's side.
+ * -1 with the reason if the session has failed, or the process before it executed the user's side;
+ * otherwise 0.
  */
-int stage_process_read_report(int report, struct error *err);
+int stage_process_read_failure(const struct stage_process_pipes *pipes, struct error *err);
 
 #endif

@@ -59,6 +59,10 @@ struct key {
 	{                           \
 		"auth", "downscope" \
 	}
+#define SESSION                       \
+	{                             \
+		"auth", "pam_session" \
+	}
 #define ALLOW                                 \
 	{                                     \
 		"auth.seccomp", "allow_calls" \
@@ -170,6 +174,18 @@ static const struct {
 	 .messages = "f:1: auth.root_dir_creation conflicts with auth.downscope on line 2: root "
 		     "makes directories only for accounts that it changes to; set that to "
 		     "\"setuid\", or remove this"},
+
+	{.keys = {DOWNSCOPE, SESSION}, .downscope = DOWNSCOPE_SETUID},
+	{.keys = {DOWNSCOPE, SESSION},
+	 .downscope = DOWNSCOPE_SUDO,
+	 .messages = "f:2: auth.pam_session conflicts with auth.downscope on line 1: sudo itself "
+		     "opens a session of PAM, with the service of its option pam_service; set that "
+		     "in sudoers, and remove this"},
+	{.keys = {SESSION, DOWNSCOPE},
+	 .downscope = DOWNSCOPE_NONE,
+	 .messages = "f:1: auth.pam_session conflicts with auth.downscope on line 2: a session is "
+		     "opened only for an account that jobs change to; set that to \"setuid\", or "
+		     "remove this"},
 
 	{.keys = {BLOCK_ALL, ALLOW, BLOCK, NO_NEW_PRIVS},
 	 .allowed = 1,

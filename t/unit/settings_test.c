@@ -638,6 +638,9 @@ static const struct {
 	{"auth", "pam_account", "'jacamar-ci'", "'../login'",
 	 "must be the name of a file in /etc/pam.d ([A-Za-z0-9_-], at most 63), not "
 	 "\"../login\""},
+	{"auth", "pam_session", "'jacamar-ci'", "'login.d'",
+	 "must be the name of a file in /etc/pam.d ([A-Za-z0-9_-], at most 63), not "
+	 "\"login.d\""},
 	{"auth", "identity_provider", "'ldapmain'", "'ldap main'",
 	 "must be a provider's name as GitLab has it ([A-Za-z0-9_.-], at most 63), not \"ldap "
 	 "main\""},

@@ -17,7 +17,7 @@ static const char FILE_TEXT[] =
 	"set_stack_size = true\nuser_bash_env = ['A=b', 'C=d']\n"
 	"[auth]\ndownscope = 'setuid'\nrun_stage_allowlist = ['step_script', 'x']\n"
 	"downscope_env = ['SITE', 'LICENSE']\nno_new_privs = true\nisolate = true\n"
-	"protected_paths = ['~/.ssh']\nmin_uid = 500\n"
+	"protected_paths = ['~/.ssh']\nmin_uid = 500\npam_session = 'ci'\n"
 	"confined_uids = '2000-3000'\n"
 	"[auth.logging]\nenabled = true\nlevel = 'error'\nnetwork = 'unixgram'\n"
 	"address = '/run/log'\n"
