@@ -157,6 +157,7 @@ static int load_settings(struct explain *explain, struct error *err)
 
 static int run(struct explain *explain, struct error *err)
 {
+	name_input(explain);
 	/* This process will have the token in its memory. */
 	if (privilege_hide_memory(err) != 0 || find_service(explain, err) != 0)
 		return -1;
