@@ -181,20 +181,7 @@ static int move_checkout(struct cleaning *cleaning, const char *number, char *pa
 	return moved;
 }
 
-/* True for `<number>-<project id>.used`. */
-static bool is_mark(const char *name)
-{
-	char stem[NAME_SIZE];
-	size_t length = strlen(name);
-	size_t end = strlen(BUILDS_LOCK_USED);
-	if (length <= end || length - end >= sizeof(stem) ||
-	    strcmp(name + length - end, BUILDS_LOCK_USED) != 0)
-		return false;
-	snprintf(stem, sizeof(stem), "%.*s", (int)(length - end), name);
-	return is_named(stem, "", true);
-}
-
-/* True if move_checkout moves this path for `project`: its directory, or something in it. */
+/* True if the path is what move_checkout moves for `project`, or in it. */
 static bool is_part_of(const char *path, const char *project)
 {
 	size_t length = strlen(project);
