@@ -21,11 +21,19 @@ what_they_need() {
 	find "$box/needs" -name '*.rpm'
 }
 
-# quick_compiler: $quick has a cc that does not optimize, and so takes half the time, for packages that
-# are only installed.
-quick_compiler() {
+# prepare_quick_make: $quick has a make that finds the objects of this tree in the sources of a package,
+# and so only links and installs. It is for packages whose compilation is not what a test proves.
+prepare_quick_make() {
 	quick=$box/quick
 	mkdir "$quick"
-	printf '#!/bin/sh\nexec %s "$@" -O0\n' "$(command -v cc)" >"$quick/cc"
-	chmod 755 "$quick/cc"
+	# In the order in which make makes them: none is older than what it is made of.
+	cat >"$quick/make" <<-MAKE
+	#!/bin/sh
+	case " \$* " in
+	*" all "*) mkdir build && cp -r "$build/generated" "$build/core" "$build/config" "$build/applets" build &&
+		cp "$build/libjacamar.a" build && cp -r "$build/libexec" "$build/bin" build || exit 1 ;;
+	esac
+	exec $(command -v make) "\$@"
+	MAKE
+	chmod 755 "$quick/make"
 }

@@ -136,7 +136,7 @@ build_caps() {
 }
 # Packages take a while: they are wanted at the end.
 if [ -z "${SANITIZE:-}" ] && command -v rpmbuild >/dev/null; then
-	quick_compiler
+	prepare_quick_make
 	build_caps >"$box/first.log" 2>&1 &
 	building=$!
 fi
