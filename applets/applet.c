@@ -79,7 +79,7 @@ __attribute__((noreturn)) static void fail(const struct invocation *call, const 
 		applet_say(call, "%s", err->detail);
 	/* Before the channel: if jacamar-auth is gone, sending ends this process by SIGPIPE. */
 	wake_sudo();
-	/* Called by hand, standard input may be a terminal. */
+	/* If somebody calls jacamar by hand, standard input may be a terminal. */
 	if (err->kind != ERROR_CANCELLED && fstat(STDIN_FILENO, &input) == 0 &&
 	    S_ISSOCK(input.st_mode))
 		(void)channel_send_number(STDIN_FILENO, CHANNEL_FAILED, &ignored);

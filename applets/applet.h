@@ -17,7 +17,7 @@ struct invocation {
 	bool behind_channel; /* env-script: started by jacamar-auth, as the user */
 	bool unobfuscated;
 	const char *configuration; /* NULL if not given */
-	const char *check;	   /* the file to be checked, likewise */
+	const char *check;	   /* the file to check; NULL if not given */
 	const char *tool;	   /* doctor or explain; NULL: a stage */
 	const char *stage;
 	char **operands;   /* after the stage; ends in NULL */
@@ -56,10 +56,9 @@ user_stage run_applet;
 user_stage cleanup_applet;
 
 /*
- * On the user's side: gives up what a service may have and a login has not, reads the channel's
- * header and, after sudo, proves that the account has changed completely. Then runs the stage,
- * sends its exit code over the channel, and returns it. If anything fails, this process ends by a
- * signal.
+ * On the user's side: gives up what a service may have, but not a login. Reads the channel's header
+ * and, after sudo, proves that the account has changed completely. Then runs the stage, sends its
+ * exit code over the channel, and returns it. If anything fails, this process ends by a signal.
  */
 int applet_run_as_user(const struct invocation *call, user_stage *stage);
 

@@ -43,7 +43,7 @@ static int say_messages(const struct invocation *call, const char *messages)
 	return call->system_failure;
 }
 
-/* root has checked another account's file: says for which runner it is valid. */
+/* If root has checked another account's file, prints for which runner it is valid. */
 static void print_owner(uid_t owner)
 {
 	struct account account;

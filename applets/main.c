@@ -17,8 +17,8 @@
 
 static const struct stage {
 	const char *name;
-	const char *operands; /* and options, for --help */
-	user_stage *as_user;  /* behind the channel */
+	const char *operands; /* operands and options, for --help */
+	user_stage *as_user;  /* the stage as the user, started by jacamar-auth */
 	int count;	      /* of operands from the runner */
 	int user_count;	      /* of operands from jacamar-auth, env-script included */
 } stages[] = {
@@ -87,7 +87,7 @@ static int open_standard_descriptors(struct error *err)
 	return 0;
 }
 
-/* The runner's own value, else today's. */
+/* The exit code that the runner has set in this variable; otherwise the runner's default. */
 static int exit_code_from(const char *variable, int otherwise)
 {
 	const char *text = getenv(variable);

@@ -32,7 +32,8 @@ struct record {
 	bool was_allowed;
 	struct claims claims;
 	uint64_t scoped_user_id;
-	char rule[64]; /* that refused; "": another check, or an older release wrote the record */
+	char rule[64]; /* the rule that refused; "": another check did, or an older release wrote
+			  the record */
 	char reason[AUDIT_TEXT_SIZE];
 	char account[ACCOUNT_NAME_SIZE];
 	char runas[2 * ACCOUNT_NAME_SIZE]; /* the arguments of the script; "": it was not asked */

@@ -89,7 +89,7 @@ static void print_library(size_t number)
 	printf("%s%s\n", version, realpath(found.dli_fname, path) != NULL ? path : found.dli_fname);
 }
 
-/* What the kernel has, and what it lacks; no row where there is nothing. */
+/* What the kernel has, and what it lacks; no row if there is nothing. */
 static void print_features(void)
 {
 	const uint32_t action = SECCOMP_RET_ERRNO;

@@ -151,7 +151,9 @@ const struct schema_row SCHEMA[] = {
 	{KEY(auth, no_new_privs, SCHEMA_BOOLEAN), .later = true},
 	{KEY(auth, isolate, SCHEMA_BOOLEAN), .later = true},
 	{KEY(auth, protected_paths, SCHEMA_LIST), .later = true, .check = check_protected_path},
-	/* The largest uid_t is no account's: the identity calls take it for "leave as it is". */
+	/*
+	 * No account has the largest uid_t: setresuid(2) and its like take it for "do not change".
+	 */
 	{KEY(auth, min_uid, SCHEMA_INTEGER), .later = true, .minimum = 1,
 	 .maximum = INT64_C(0xfffffffe), .number = 1000},
 	{KEY(auth, confined_uids, SCHEMA_STRING), .later = true, .check = check_uid_range},
@@ -224,7 +226,7 @@ const struct schema_row SCHEMA[] = {
 	{KEY(batch, disable_name_prefix, SCHEMA_BOOLEAN)},
 };
 
-/* An empty list would be a condition that no job meets, or none at all: it is refused. */
+/* An empty list is refused: it could mean a condition that no job meets, or no condition. */
 const struct schema_row RULE_SCHEMA[] = {
 	{RULE_KEY(name, SCHEMA_STRING), .required = true, .check = check_rule_name},
 	{RULE_KEY(action, SCHEMA_CHOICE), .required = true, .choices = RULE_ACTIONS},

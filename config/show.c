@@ -17,8 +17,8 @@
 #define COMMENT_COLUMN 48
 
 /*
- * A basic string of TOML 1.0 in ASCII: no character of it is hidden, or drives a terminal. The
- * strings of jansson are UTF-8.
+ * Writes a basic string of TOML 1.0 in ASCII: no character is invisible, or controls a terminal.
+ * The strings of jansson are UTF-8.
  */
 static void write_string(FILE *out, const char *string)
 {
@@ -92,7 +92,7 @@ static bool write_row(FILE *out, const struct schema_row *row, const struct sett
 	return written;
 }
 
-/* Only what it sets. */
+/* Writes only the keys that the rule sets. */
 static bool write_rule(FILE *out, const struct auth_rule *rule)
 {
 	bool written = true;

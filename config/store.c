@@ -61,7 +61,7 @@ static const char *store_boolean(struct storing *storing)
 	return NULL;
 }
 
-/* NULL where the integer is within these bounds. */
+/* NULL if the integer is within these bounds. */
 static const char *check_bounds(struct storing *storing, int64_t minimum, int64_t maximum)
 {
 	int64_t integer = json_integer_value(storing->value);

@@ -19,11 +19,11 @@ void store_value(void *table, const struct schema_row *row, const json_t *value,
 
 /*
  * The reverse: the value of the field as the file can have it, in new JSON; null if it is not set.
- * NULL where memory is short, or if a string is not UTF-8.
+ * NULL if memory is short, or if a string is not UTF-8.
  */
 json_t *store_encode(const void *table, const struct schema_row *row);
 
-/* Sets the field of a key that the file does not set. Returns 0, or -1 where memory is short. */
+/* Sets the field of a key that the file does not set. Returns 0, or -1 if memory is short. */
 int store_default(void *table, const struct schema_row *row);
 
 /* Frees what the field owns. */

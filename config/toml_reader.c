@@ -25,15 +25,15 @@ struct reading {
 	struct toml_path path; /* of the last header */
 	size_t section;	       /* number of that header; 0 is the top */
 	bool table_known;      /* false under a header that could not be read */
-	bool bracketed;	       /* the statement may go on over further lines */
+	bool bracketed;	       /* the statement may continue on the next lines */
 	/*
-	 * Some text could not be understood so far that its table and key are known: of a key
-	 * that was not visited one cannot say that the file does not set it.
+	 * Some text was not understood: its table and key are not known. So it is not known which
+	 * keys the file does not set.
 	 */
 	bool lost;
 	struct toml_entry entry; /* the one that inih has a line of */
-	bool is_pending;	 /* inih has not handed it on yet */
-	bool is_broken;		 /* inih has handed on something else */
+	bool is_pending;	 /* inih has not returned it yet */
+	bool is_broken;		 /* inih has returned something else */
 	toml_visitor *visit;
 	void *context;
 };

@@ -36,8 +36,8 @@ enum toml_extent {
 
 /*
  * Reads the `size` bytes at `text`, reports what TOML 1.0 forbids, and visits what is well-formed.
- * With `any` it takes all values that TOML has; else only what our own keys need. Only where the
- * report is clean was the file read right.
+ * With `any` it accepts all values of TOML, otherwise only those that our own keys need. The file
+ * was read correctly only if the report is clean.
  */
 enum toml_extent toml_read(const char *text, size_t size, bool any, struct report *report,
 			   toml_visitor *visit, void *context);

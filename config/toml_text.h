@@ -22,9 +22,8 @@ struct toml_cursor {
 };
 
 /*
- * A copy of the text without byte order mark and with CRLF made LF; the caller frees it. Bytes
- * that TOML does not allow are reported, once a line, and replaced by '?'. NULL where memory is
- * short.
+ * A copy of the text without byte order mark and with CRLF made LF; the caller frees it. Bytes that
+ * TOML does not allow are reported, once a line, and replaced by '?'. NULL if memory is short.
  */
 char *toml_text_clean(const char *text, size_t size, struct report *report);
 

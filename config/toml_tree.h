@@ -51,7 +51,7 @@ struct toml_tree {
 
 /*
  * Defines the table of a header, or an element of an array of tables, below which all names are
- * free again. Returns 0, or -1 with a finding where it may not be defined.
+ * free again. Returns 0, or -1 with a finding if it may not be defined.
  */
 int toml_tree_table(struct toml_tree *tree, const struct toml_path *path, bool is_element,
 		    struct toml_cursor *cursor);

@@ -162,7 +162,7 @@ static bool plain_digits(const char *text, size_t size, int base, char *plain)
 	return after_digit;
 }
 
-/* Returns 1 where `token` is an integer, 0 where it is not one, -1 where it is too large. */
+/* Returns 1 if `token` is an integer, 0 if it is not one, -1 if it is too large. */
 static int parse_integer(const char *token, size_t size, int64_t *integer)
 {
 	char plain[NUMBER_MAX + 2] = "";

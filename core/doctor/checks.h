@@ -1,11 +1,12 @@
 /*
- * What keeps an installation from running jobs, or makes it weaker than it should be: a list of
- * checks. Each adds its findings, and a remedy only where it is certain what repairs the fault.
+ * Checks for what keeps an installation from running jobs, or weakens its security. Each adds its
+ * findings. It adds a remedy only if it is certain what repairs the fault.
  *
  * Nothing is changed, on disk or elsewhere, and no privilege is used. The only programs that are
- * executed are sudo, for its list of permissions, and setpriv if root is the caller. What the rest
- * of the program refuses is judged by the functions that refuse it. A check that the caller lacks
- * permission for is skipped, and its finding names the account that can make it.
+ * executed are sudo, for its list of permissions, and setpriv if root is the caller. To find out
+ * what the rest of the program would refuse, doctor calls the functions that refuse it. If the
+ * caller lacks the permission for a check, it is skipped, and its finding names the account that
+ * can make it.
  *
  * The checks of one subject are in a file, and add their results to the findings (findings.h).
  */

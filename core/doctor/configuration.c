@@ -227,7 +227,7 @@ static void check_log_file(struct doctor *doctor, const char *path)
 		return;
 	}
 	doctor_fail(doctor, "audit log", "%s: %s", path, fault);
-	/* It may be any file of the system. */
+	/* A file that exists may be any file of the system: the remedy must not change it. */
 	if (there)
 		doctor_mend_key(doctor, "auth.logging.location", NULL);
 	else

@@ -95,7 +95,7 @@ static void say_closed(const struct place *place, const char *at, const struct s
 	struct doctor *doctor = place->doctor;
 	bool own = found->st_uid == place->account->uid;
 	doctor_fail(doctor, "data_dir", "%s is not accessible to %s", at, place->account->name);
-	/* A directory that another account has closed stays closed. */
+	/* If another account has closed the directory, doctor does not advise to open it. */
 	if (own || is_of_site(place, at)) {
 		mend_as(doctor, found->st_uid);
 		doctor_mend(doctor, "chmod %s+x %s", own ? "u" : "a", at);
@@ -173,7 +173,7 @@ static void check_base(const struct place *place, const char *at, const struct s
 		doctor_fail(doctor, "data_dir",
 			    "%s %s (uid %u); it must be a directory owned by %s", at, fault,
 			    (unsigned int)found->st_uid, place->account->name);
-		/* Its contents stay in it. */
+		/* mv(1) keeps the contents. */
 		(void)stat(place->parent, &parent);
 		mend_as(doctor, parent.st_uid);
 		doctor_mend(doctor, "mv -T %s %s.old", place->base, place->base);

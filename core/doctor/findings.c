@@ -81,7 +81,7 @@ void doctor_clear(struct doctor *doctor)
 /* Writes the name as a word for a shell. False if memory is short. */
 static bool write_word(FILE *stream, const char *name)
 {
-	/* Not an option of a command: vi executes what follows +! */
+	/* The word must not look like an option: vi executes what follows a +. */
 	bool is_option = name[0] == '-' || name[0] == '+';
 	cleanup_free char *operand = text_format("%s%s", is_option ? "./" : "", name);
 	cleanup_free char *quoted = operand != NULL ? login_shell_quote(operand) : NULL;

@@ -52,7 +52,8 @@ struct doctor {
 	const char *configuration;
 	const char *runner_file;
 	const char *user;
-	const char *runner_configuration; /* that the runner's file gives to the stage config */
+	const char *runner_configuration;      /* the one that the runner's file passes to the stage
+						  config */
 	const struct runner_value *runner_url; /* of the GitLab server; NULL: the file has none */
 	bool asked_for_configuration;	       /* otherwise the runner's file may have named it */
 	bool refused_configuration;	       /* it is missing, or its owner or mode is wrong */

@@ -285,7 +285,7 @@ static void say_unread(struct doctor *doctor)
 		doctor_mend_closed(doctor, path);
 	else if (found.st_uid == doctor->service.uid)
 		doctor_mend(doctor, "chmod u+r %s", path);
-	/* Behind a link there may be any file of the system. */
+	/* A link may lead to any file of the system. */
 	else if (S_ISREG(found.st_mode) && found.st_nlink == 1)
 		doctor_mend(doctor, "chown -h %s %s", service, path);
 }

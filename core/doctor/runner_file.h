@@ -22,7 +22,7 @@ enum runner_stage {
 
 extern const char *const RUNNER_STAGE_NAMES[RUNNER_STAGES];
 
-/* A value and the line that sets it; the line is 0, and the value NULL, where none does. */
+/* A value and the line that sets it; if no line does, the line is 0, and the value NULL. */
 struct runner_value {
 	json_t *value;
 	size_t line;

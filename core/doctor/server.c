@@ -109,7 +109,9 @@ static int fetch_confined(const struct question *question, struct fetched *fetch
 		return -1;
 	if (fetched->got && fetched->answer.size <= sizeof(fetched->answer.bytes))
 		return 0;
-	/* The child may have been taken over by what it was sent: its text is made fit to be shown.
+	/*
+	 * The child may have been taken over by what it was sent: error_accept makes its text
+	 * printable.
 	 */
 	return error_accept(err, &fetched->err);
 }

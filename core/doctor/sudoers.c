@@ -34,7 +34,7 @@ static const struct {
 /* Options of sudoers with which every job fails: SUDO in jacamar-auth(8). */
 static const char *const FATAL[] = {"requiretty", "log_input", "stay_setuid", "preserve_groups"};
 
-/* What goes on from the line above is further in than any line that begins something. */
+/* A line that continues the one above it is indented more than any other line. */
 #define FOLD "\n        "
 
 void sudo_listing_unfold(char *listing)
@@ -53,7 +53,7 @@ static const char *line_of(const char *listing, const char *at)
 	return at;
 }
 
-/* The last place that has the text, and behind it the end of a line or of an item. */
+/* The last occurrence of the text that is followed by the end of a line or of an item. */
 static const char *find_last(const char *listing, const char *text)
 {
 	const char *last = NULL;
@@ -64,7 +64,9 @@ static const char *find_last(const char *listing, const char *text)
 	return last;
 }
 
-/* The last tag of that kind holds, for all that stands behind it in the same line. */
+/*
+ * A tag applies to everything after it in the same line. So the last tag before the command counts.
+ */
 bool sudo_listing_asks_password(const char *listing, const char *command)
 {
 	static const char tag[] = "PASSWD:";
@@ -78,7 +80,7 @@ bool sudo_listing_asks_password(const char *listing, const char *command)
 	return asks;
 }
 
-/* Options for some commands stand in lines of their own, Defaults!PATH OPTION, ... */
+/* Options for some commands have lines of their own: Defaults!PATH OPTION, ... */
 static bool is_for(const char *line, const char *at, const char *path)
 {
 	static const char scope[] = "Defaults!";

@@ -38,7 +38,7 @@ static void check_rules(struct doctor *doctor, const struct account *account)
 	struct applicant applicant = {
 		.settings = auth, .sources = &POLICY_SOURCES, .person = *account};
 	memcpy(applicant.name, account->name, sizeof(applicant.name));
-	/* Why a host is closed is for its administrators to know: nothing is advised. */
+	/* No remedy: the administrators have closed the host, and know why. */
 	if (account_groups(account, &applicant.groups, &err) != 0 ||
 	    policy_check_nologin(&applicant, &err) != 0) {
 		doctor_fail(doctor, "user", "%s", err.detail);
@@ -68,7 +68,7 @@ static void check_reach(struct doctor *doctor, const struct account *account)
 	    trusted_program_check_group(&file, doctor->program, account, &groups, &err) == 0)
 		return;
 	doctor_fail(doctor, "user", "%s", err.detail);
-	/* No command takes away the primary group. */
+	/* No command removes an account from its primary group. */
 	if (err.kind == ERROR_DENIED && account->gid != file.st_gid &&
 	    account_group_name(file.st_gid, group, &err) == 0)
 		doctor_mend(doctor, "gpasswd -d %s %s", account->name, group);
@@ -87,7 +87,7 @@ static void check_shell(struct doctor *doctor, const struct account *account)
 					   settings->auth.min_uid, &err) == 0 &&
 			  policy_check_shell(&applicant, &err) != 0;
 	if (is_refused && settings->auth.shell_allowlist.count == 0) {
-		/* An administrator has closed the account: nothing is advised. */
+		/* No remedy: an administrator has closed the account. */
 		doctor_fail(doctor, "shell", "account %s is closed: its shell is %s", account->name,
 			    account->shell);
 	} else if (is_refused) {

@@ -5,8 +5,8 @@
 #include "core/lib/text.h"
 
 /*
- * After the script's end, where the exit code is known: until when the scheduler must have been
- * asked, and how long the answer may take.
+ * After a script whose exit code is known: how long the start of a question to the scheduler may be
+ * delayed, and how long the answer may take.
  */
 #define ASK_UNTIL_MS 800
 #define ANSWER_MS    5000
@@ -18,8 +18,8 @@
  * WAITING after the script's end: the scheduler has requeued the job. A script that was killed is
  * to run again then; one that has its exit code must not.
  *
- * ALIVE after the script's end: the scheduler has not noticed the end yet. That is no reason to
- * wait for it where the exit code is known.
+ * ALIVE after the script's end: the scheduler has not noticed the end yet. If the exit code is
+ * known, jacamar does not wait until it has.
  */
 /* clang-format off */
 static const enum batch_phase NEXT[EVENTS][PHASES] = {

@@ -65,7 +65,7 @@ static void take_answer(struct job_status *status, const struct batch_answer *an
 	bool is_news = strcmp(status->answer.name, answer->name) != 0 ||
 		       strcmp(status->answer.reason, answer->reason) != 0 ||
 		       (is_waiting(answer) && io_now_ms() - status->reported_at >= REPORT_AGAIN_MS);
-	/* Lines of ours in the middle of what the job prints must be worth it. */
+	/* This would interrupt the job's output only to report that the job runs. */
 	if (status->report == REPORT_ALL_BUT_START && answer->meaning == BATCH_RUNNING &&
 	    status->answer.meaning != BATCH_RUNNING)
 		is_news = false;

@@ -19,14 +19,14 @@
 /* What is reported in the job's log. */
 enum job_status_report {
 	REPORT_ALL,
-	REPORT_ALL_BUT_START, /* that the job runs is known already */
+	REPORT_ALL_BUT_START, /* not that the job runs, which the log has already */
 	REPORT_NOTHING,
 };
 
 /* All times are of io_now_ms's clock; -1: not yet. */
 struct job_status {
 	struct scheduler_client *client;
-	struct batch_answer answer; /* the last one; its name and meaning are empty before it */
+	struct batch_answer answer; /* the last one; before it, name and meaning are empty */
 	int64_t asked_at;	    /* when it was asked for */
 	int64_t reported_at;
 	int64_t next_ask;
@@ -44,10 +44,10 @@ void job_status_init(struct job_status *status, struct scheduler_client *client)
 bool job_status_is_open(const struct job_status *status);
 
 /*
- * Reads an answer that has come; or asks, if it is time: every now and then, or, if it is urgent,
- * as often as [batch] command_delay allows. An answer is urgent from `urgent_from` on (-1: never),
- * or if it can show that the job must not wait any longer. True if there is a new answer, or if the
- * last one is final because the history has none.
+ * Reads an answer that has arrived. Otherwise asks if it is time: regularly or, if the answer is
+ * urgent, as often as [batch] command_delay allows. An answer is urgent from `urgent_from` on (-1:
+ * never), or if it can show that the job must not wait any longer. True if there is a new answer,
+ * or if the last one is final because the history has none.
  */
 bool job_status_step(struct job_status *status, enum job_status_report report, int64_t urgent_from);
 

@@ -33,7 +33,7 @@ struct job {
 	char project_path[JOB_PATH_SIZE]; /* group/project; only newer servers send it */
 	char repository_path[JOB_PATH_SIZE]; /* of the repository's URL; may have a prefix */
 	struct server origin;		     /* of the repository's URL */
-	/* As the author wrote it, cut where it is too long for the name of an image. */
+	/* As the author wrote it, cut if it is too long for the name of an image. */
 	char image[IMAGE_NAME_SIZE + 1];
 	char entrypoint[JOB_ENTRYPOINT_SIZE]; /* a JSON array of strings; "?": it is invalid */
 };

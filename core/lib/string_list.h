@@ -15,7 +15,7 @@ struct string_list {
 /* True if one of the strings is `text`. */
 bool string_list_has(const struct string_list *list, const char *text);
 
-/* Adds a copy of `text`. False where memory is short. */
+/* Adds a copy of `text`. False without memory. */
 bool string_list_add(struct string_list *list, const char *text);
 
 /* Frees the list and its strings, and makes it empty. */

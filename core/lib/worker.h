@@ -20,7 +20,7 @@ struct worker {
 	const void *argument;
 	void *reply; /* a plain value: input and output of the work */
 	size_t reply_size;
-	bool keeps_reply; /* it comes back also where the work has failed */
+	bool keeps_reply; /* the reply is copied back even if the work has failed */
 	/*
 	 * Called in the child before the work; must leave the descriptor `answer` open. NULL: the
 	 * child is killed when this process ends.
@@ -47,8 +47,8 @@ struct worker_verdict {
 int worker_start(struct worker *worker, struct error *err);
 
 /*
- * Waits for the verdict and the reply. -1 with errno where they do not come: ECANCELED, ETIMEDOUT,
- * or EPIPE where the child has died. The reply is all zero then, and also where the work has failed
+ * Waits for the verdict and the reply. -1 with errno if they do not arrive: ECANCELED, ETIMEDOUT,
+ * or EPIPE if the child has died. The reply is all zero then, and also if the work has failed
  * without `keeps_reply`.
  */
 int worker_receive(struct worker *worker, struct worker_verdict *verdict);
@@ -57,10 +57,10 @@ int worker_receive(struct worker *worker, struct worker_verdict *verdict);
 void worker_close(struct worker *worker, bool kills);
 
 /*
- * All of it for work that may hang, with the rights of this process: returns what the work returns.
- * Where this process is told to end, the child gets SIGTERM and a few seconds: ERROR_CANCELLED. The
- * reply comes back also where the work has failed; it is all zero where the child has died.
- * Such signals are blocked from then on (signals.h).
+ * Does all of this for work that may hang, with the rights of this process: returns what the work
+ * returns. If this process is told to end, the child gets SIGTERM and a few seconds:
+ * ERROR_CANCELLED. The reply is copied back even if the work has failed; it is all zero if the
+ * child has died. Such signals are blocked from then on (signals.h).
  */
 int worker_run(int (*work)(const void *argument, void *reply, struct error *err),
 	       const void *argument, void *reply, size_t reply_size, struct error *err);

@@ -109,8 +109,8 @@ int policy_check_shell(struct applicant *applicant, struct error *err);
 int policy_check_auth_rules(struct applicant *applicant, struct error *err);
 
 /*
- * For the rules: looks up the account that the lists judge, and its groups, unless that was done
- * before.
+ * For the rules: finds `person`, the account that the lists judge, and its groups, unless that was
+ * done before.
  */
 int policy_find_person(struct applicant *applicant, struct error *err);
 

@@ -146,8 +146,9 @@ static int confine(const void *context, int answer, struct error *err)
 	return confine_filter_install(how->network, err);
 }
 
-/* The child has another uid: where the service account may not signal it, a helper with that uid
- * does. */
+/*
+ * The child has another uid. If the service account may not signal it, a helper with that uid does.
+ */
 static void kill_child(pid_t child, uid_t uid)
 {
 	struct error err;

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A descriptor of the controlling terminal; -1, with errno ENXIO where there is none. */
+/* A descriptor of the controlling terminal; -1, with errno ENXIO if there is none. */
 static int open_terminal(void)
 {
 	return open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);

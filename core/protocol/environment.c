@@ -63,7 +63,7 @@ json_t *environment_of_user(const struct account *account, const struct string_l
 	for (size_t i = 0; i < names->count; i++) {
 		const char *name = names->items[i];
 		const char *value = getenv(name);
-		/* The service's environment does not change what the job's login is made of. */
+		/* A variable of the service must not replace one of the login. */
 		if (value != NULL && find(list, name, strlen(name)) == json_array_size(list))
 			failed |= add(list, name, value);
 	}

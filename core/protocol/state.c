@@ -44,7 +44,7 @@ static const struct schema_row MEMBERS[] = {
 
 #define MEMBER_COUNT (sizeof(MEMBERS) / sizeof(MEMBERS[0]))
 
-/* The table of that name, made where it is missing; borrowed. */
+/* The table of that name, made if it is missing; borrowed. */
 static json_t *table_of(json_t *root, const char *name)
 {
 	json_t *table = json_object_get(root, name);
@@ -94,8 +94,8 @@ static bool are_gids(const json_t *list)
 }
 
 /*
- * False where the value is not what the row describes, or could be written otherwise: the state has
- * only what state_encode makes of it. What is not set is null.
+ * False if the value is not what the row describes, or has another form than state_encode gives it.
+ * A setting that is not set is null.
  */
 static bool decode_field(const struct schema_row *row, const json_t *value, void *base)
 {

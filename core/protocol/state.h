@@ -25,7 +25,7 @@ struct applicant; /* policy.h */
 
 /*
  * A new member gets a row in state.c. A setting needs none there: with `.later = true` in its row
- * of config/schema.c it is handed on; the others are unset after config.
+ * of config/schema.c it is passed on; the others are unset after config.
  */
 struct state {
 	uint64_t job_id;
@@ -71,7 +71,7 @@ struct state {
 json_t *state_encode_groups(const struct account_groups *groups);
 void state_decode_groups(const json_t *list, struct account_groups *groups);
 
-/* New JSON of the state, or NULL where there is no memory. */
+/* New JSON of the state, or NULL without memory. */
 json_t *state_encode(const struct state *state);
 
 /* The reverse. The caller calls state_free also after a failure. */

@@ -293,7 +293,7 @@ int monitor_run(const struct stage_process *process, struct monitor_end *end, st
 			      .deadline = -1,
 			      .kill_at = -1};
 	memset(end, 0, sizeof(*end));
-	/* A helper goes on if the parent ends. */
+	/* A helper continues if the parent ends. */
 	cleanup_close int parent = is_helper(process) ? -1 : open_parent();
 	cleanup_close int signals = signals_open(err);
 	cleanup_free char *header = channel_encode_header(process->header);

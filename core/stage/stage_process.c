@@ -21,7 +21,7 @@
 #define RESPONSE_FD    4
 #define FIRST_OTHER_FD 5
 
-/* jacamar --no-auth STAGE env-script SUBSTAGE, and the NULL behind it. */
+/* jacamar --no-auth STAGE env-script SUBSTAGE, and the NULL after it. */
 #define OWN_ARGUMENTS 6
 
 /*

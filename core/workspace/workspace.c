@@ -134,7 +134,7 @@ static int check_home(const struct account *account, struct error *err)
 	if (!text_is_printable(home))
 		fault = "has a character that is not a printable ASCII character, which is not "
 			"supported: ask the administrators of this site";
-	/* Only the user's side may be able to reach it: other errors are found there. */
+	/* The user's side finds other errors: perhaps only the user can reach the directory. */
 	else if (stat(home, &found) != 0 ? errno == ENOENT || errno == ENOTDIR
 					 : !S_ISDIR(found.st_mode))
 		fault = "does not exist: ask the administrators of this site to create it";
