@@ -190,7 +190,8 @@ static int set_identity(uid_t uid, uid_t saved, gid_t gid, size_t count, const g
 	}
 	/*
 	 * A change from one uid that is not 0 to another keeps the capabilities. With
-	 * fs.suid_dumpable 1, only these prevent processes of the new uid from tracing this one.
+	 * fs.suid_dumpable 1, only these prevent processes of the new uid from tracing this one. So
+	 * its memory is hidden before it gives them up.
 	 */
 	return privilege_hide_memory(err) == 0 ? set_capabilities(NOTHING, NOTHING, err) : -1;
 }

@@ -9,9 +9,9 @@
  * in downscope_act_as(), which puts them back into reserve before it returns. If sudo changes the
  * account, they are not needed.
  *
- * Root also keeps CAP_CHOWN where it is to give one directory to one user, by privilege_give(), and
- * all that it has until it has started the process of a PAM session, for privilege_raise(). Else,
- * and after that, privilege_settle() gives them up.
+ * Root keeps more in reserve until privilege_settle() gives it up: CAP_CHOWN, to give one directory
+ * to one user by privilege_give(), and all its other capabilities until it has started the process
+ * of a PAM session, which calls privilege_raise().
  */
 #ifndef JACAMAR_CORE_PRIVILEGE_DOWNSCOPE_H
 #define JACAMAR_CORE_PRIVILEGE_DOWNSCOPE_H

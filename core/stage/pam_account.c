@@ -25,7 +25,10 @@ struct question {
 	const json_t *groups; /* of the account: state.h */
 };
 
-/* The child ends in time, also if it is stopped or this process has ended: the kernel kills it. */
+/*
+ * The kernel kills the child when its time is over, even if it is stopped or this process has
+ * ended.
+ */
 static int limit_time(struct error *err)
 {
 	struct sigevent expiry = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
@@ -40,13 +43,13 @@ static int limit_time(struct error *err)
 
 /*
  * The child becomes the user, because unix_chkpwd(8) tells only root and the user themselves
- * whether an account has expired. That program is set-user-ID: so no_new_privs is not set.
+ * whether an account has expired. That program is set-user-ID, so no_new_privs is not set.
  *
  * The user's other processes must not change the answer. They cannot read, trace or limit the
- * child: its memory is hidden until an exec, it executes nothing itself, and its saved uid is not
- * the user's. (Otherwise prlimit(2) could keep pam_nologin from opening its file, which that module
- * takes for a host that is open.) So they cannot get at the pipe of the answer, either. They can
- * kill or stop the child, or unix_chkpwd: then there is no answer, and no job.
+ * child, nor get at the pipe of its answer: its memory is hidden until an exec, it executes nothing
+ * itself, and its saved uid is not the user's. (Otherwise they could keep pam_nologin from opening
+ * its file, by prlimit(2); that module then takes the host for open.) They can kill or stop the
+ * child, or unix_chkpwd: then there is no answer, and no job.
  */
 static int become_user(const void *context, int answer, struct error *err)
 {

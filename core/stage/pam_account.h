@@ -13,7 +13,7 @@
 
 /*
  * Asks PAM about the account, whose groups are encoded as in state.h, for a few seconds at most.
- * ERROR_DENIED if a rule refuses the account, with PAM's words; ERROR_SYSTEM if PAM could not
+ * ERROR_DENIED if a rule refuses the account, with PAM's messages; ERROR_SYSTEM if PAM could not
  * answer.
  */
 int pam_account_ask(const struct auth_settings *settings, const struct account *account,

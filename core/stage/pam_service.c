@@ -37,9 +37,11 @@ int pam_service_check(const struct auth_settings *settings, struct error *err)
 	return session != NULL ? pam_service_check_file("auth.pam_session", session, err) : 0;
 }
 
-/* A conversation of PAM (pam_conv(3)): keeps what is said. Nobody is there to answer a question. */
-static int listen_to(int count, const struct pam_message **messages,
-		     struct pam_response **responses, void *service)
+/*
+ * A conversation of PAM (pam_conv(3)): keeps the messages of modules. It cannot answer questions.
+ */
+static int keep_messages(int count, const struct pam_message **messages,
+			 struct pam_response **responses, void *service)
 {
 	char *text = ((struct pam_service *)service)->words;
 	const size_t size = sizeof(((struct pam_service *)service)->words);
@@ -69,7 +71,7 @@ int pam_service_start(struct pam_service *pam, const char *key, const char *name
 	pam->key = key;
 	pam->name = name;
 	pam->account = account;
-	pam->conversation = (struct pam_conv){.conv = listen_to, .appdata_ptr = pam};
+	pam->conversation = (struct pam_conv){.conv = keep_messages, .appdata_ptr = pam};
 	if (dynamic_libraries_open_pam(&pam->library, err) != 0)
 		return -1;
 	int code = pam->library.start(name, account, &pam->conversation, &pam->handle);

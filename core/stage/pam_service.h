@@ -13,15 +13,15 @@ struct pam_service {
 	struct pam_library library;
 	pam_handle_t *handle;
 	struct pam_conv conversation;
-	char words[512]; /* what the modules say to the user */
-	const char *key; /* that names the service */
+	char words[512]; /* the messages of modules to the user */
+	const char *key; /* the setting that names the service */
 	const char *name;
 	const char *account;
 };
 
 /*
- * Whether the services that the settings name have files of their own. Without one, PAM would apply
- * the rules of the service "other".
+ * Fails if a service that the settings name has no file of its own. PAM would apply the rules of
+ * the service "other" then.
  */
 int pam_service_check(const struct auth_settings *settings, struct error *err);
 
@@ -29,9 +29,9 @@ int pam_service_check(const struct auth_settings *settings, struct error *err);
 int pam_service_check_file(const char *key, const char *name, struct error *err);
 
 /*
- * Opens libpam and starts PAM with the service `name` for `account`; nobody answers questions of
- * its modules. All strings are borrowed, and *pam must stay where it is. After success the caller
- * calls pam_service_end or pam_service_fail once.
+ * Opens libpam and starts PAM with the service `name` for `account`. If a module asks a question,
+ * it gets no answer. All strings are borrowed, and *pam must stay where it is. After success the
+ * caller calls pam_service_end or pam_service_fail once.
  */
 int pam_service_start(struct pam_service *pam, const char *key, const char *name,
 		      const char *account, struct error *err);
@@ -41,7 +41,7 @@ int pam_service_end(struct pam_service *pam, struct error *err);
 
 /*
  * Ends PAM after a failure with that code. `what` begins the text: "PAM <what> <account>, by the
- * service ...", with the words of PAM and of the modules. Returns -1.
+ * service ...", with the messages of PAM and of the modules. Returns -1.
  */
 int pam_service_fail(struct pam_service *pam, int code, enum error_kind kind, const char *what,
 		     struct error *err);

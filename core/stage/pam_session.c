@@ -94,7 +94,7 @@ static void set_signals(void)
 }
 
 /*
- * Makes this process one that modules can change, and that shows them nothing of the job: not its
+ * Prepares this process for modules, which may change it. It shows them nothing of the job: not its
  * log, its variables, or the keys of the service account.
  */
 static int prepare(int standard[2], struct error *err)
@@ -143,14 +143,20 @@ static int close_session(struct pam_service *pam, struct error *err)
 	return pam_service_end(pam, err);
 }
 
-/* jacamar-auth has ended the channel, or itself. What was sent before may still be in it. */
+/*
+ * True if jacamar-auth has closed the channel, or has ended. Bytes that were sent before may still
+ * be in the channel.
+ */
 static bool is_ended(int channel)
 {
 	struct pollfd source = {.fd = channel, .events = POLLRDHUP};
 	return poll(&source, 1, 0) > 0;
 }
 
-/* A process that traces it can keep it from being reaped, but not from being dead. */
+/*
+ * Waits until the child is dead. A process that traces it can keep it from being reaped, but not
+ * from being dead.
+ */
 static int wait_for(pid_t child, const sigset_t *signals)
 {
 	static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -167,7 +173,10 @@ static int wait_for(pid_t child, const sigset_t *signals)
 	return status;
 }
 
-/* So that jacamar-auth sees how the user's side has ended. Modules may have undone the hiding. */
+/*
+ * Ends in the same way as the user's side, so that jacamar-auth sees that. Modules may have made
+ * the memory of this process visible: it is hidden again.
+ */
 static _Noreturn void end_as(int status)
 {
 	struct error err;
@@ -179,13 +188,13 @@ static _Noreturn void end_as(int status)
 }
 
 /*
- * Returns 0 in the user's side; its pid here, or -1. Nobody may want it any more, because PAM can
- * take long: then it is not forked.
+ * Returns 0 in the user's side; its pid in this process, or -1. PAM can take long: if jacamar-auth
+ * has cancelled the stage meanwhile, the user's side is not forked.
  */
 static pid_t fork_user_side(const struct pam_session *session, const int standard[2],
 			    struct error *err)
 {
-	/* Only now, because a change of uid, which modules may make, clears this. */
+	/* Only now: a change of uid clears this, and modules may change the uid. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGHUP);
 	if (is_ended(session->channel))
 		return error_cancelled(err);
@@ -224,7 +233,10 @@ void pam_session_fork(const struct pam_session *session)
 	pid_t child = fork_user_side(session, standard, &err);
 	if (child == 0)
 		return;
-	/* The user's side closes them by its end, and its report by its exec. */
+	/*
+	 * The user's side closes its own copies: the channel when it ends, the report when it
+	 * executes.
+	 */
 	close(session->channel);
 	close(session->report);
 	close(session->response);

@@ -8,9 +8,11 @@
  *     jacamar-auth -> the session's process (root) -> the user's side
  *
  * Signals to the session's process, which only root can send:
+ *
  *   SIGUSR1  kills the user's side
- *   SIGHUP   continues it: jacamar-auth has ended, and the user's side must notice, if it is
- * stopped Signals that ask a process to end have no effect: the user's side must end first.
+ *   SIGHUP   continues the user's side, which must notice that jacamar-auth has ended
+ *
+ * Signals that ask a process to end have no effect: the user's side must end first.
  */
 #ifndef JACAMAR_CORE_STAGE_PAM_SESSION_H
 #define JACAMAR_CORE_STAGE_PAM_SESSION_H
@@ -22,14 +24,13 @@
 #include "core/process/cgroup.h"
 #include "core/protocol/state.h"
 
-/* In which this process ends at the latest if it is killed by SIGUSR1: PAM is given up then. */
+/* How long this process may take to end after SIGUSR1. Then it does not wait for PAM any longer. */
 #define PAM_SESSION_END_MS 25000
 
 /* The PAM service of the stage's session; NULL: the stage has none. */
 const char *pam_session_of(const struct state *state, const char *stage);
 
-/* Whether a runner of the account `service` can open the session of the settings, if they have one.
- */
+/* Fails if the settings have a session that a runner of the account `service` cannot open. */
 int pam_session_check(const struct auth_settings *settings, uid_t service, struct error *err);
 
 struct pam_session {
@@ -38,14 +39,14 @@ struct pam_session {
 	const struct cgroup *cgroup; /* for the user's side */
 	/* Descriptors: */
 	int failure; /* gets a struct error if the session cannot be opened or closed */
-	int channel; /* of the user's side, to notice that nobody wants it any more */
-	int report;  /* likewise of the user's side */
+	int channel; /* of the user's side, to notice that jacamar-auth has cancelled the stage */
+	int report;  /* of the user's side */
 	int response;
 };
 
 /*
  * In a forked child of root, with all of root's capabilities in reserve: opens the session. Returns
- * in the user's side only, which has yet to change its account: all of the reserve is in effect.
+ * only in the user's side, which must still change its account: the whole reserve is in effect.
  */
 void pam_session_fork(const struct pam_session *session);
 

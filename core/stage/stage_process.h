@@ -31,8 +31,8 @@ struct stage_process {
 /* Descriptors that do not block; -1: none. */
 struct stage_process_pipes {
 	int channel;
-	int report;  /* why it did not execute the user's side */
-	int failure; /* of its session */
+	int report;  /* the error, if it did not execute the user's side */
+	int failure; /* the error of its session */
 };
 
 /*
