@@ -316,7 +316,9 @@ static int conclude(const struct explanation *job)
 	else
 		printf("\nNo check refuses the job: it runs as %s (uid %u).\n%s%s", account->name,
 		       (unsigned int)account->uid,
-		       job->had[EXPIRED] ? "This is as of a time when its token was valid.\n" : "",
+		       job->had[EXPIRED]
+			       ? "The token has expired: this is the result while it was valid.\n"
+			       : "",
 		       job->had[NOT_CHECKED] ? "A check that was not made may still refuse it.\n"
 					     : "");
 	int printed = applet_printed(call);

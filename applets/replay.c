@@ -336,7 +336,7 @@ int explain_replay(const struct explain *explain, struct error *err)
 	int copy = fcntl(explain->input, F_DUPFD_CLOEXEC, 0);
 	FILE *file = copy >= 0 ? fdopen(copy, "r") : NULL;
 	if (file == NULL)
-		return error_errno(err, ERROR_SYSTEM, "cannot read %s", explain->path);
+		return error_errno(err, ERROR_SYSTEM, "cannot read %s", explain->name);
 	int result = replay_file(explain, file, counts, err);
 	fclose(file);
 	if (result != 0)
@@ -344,7 +344,7 @@ int explain_replay(const struct explain *explain, struct error *err)
 	size_t decisions = counts[SAME] + counts[DIFFERS] + counts[NOT_KNOWN];
 	if (decisions + counts[BEFORE_RULES] + counts[UNREADABLE] == 0)
 		return error_set(err, ERROR_SYSTEM, "%s has no record that allows or refuses a job",
-				 explain->path);
+				 explain->name);
 	printf("%zu decisions: %zu the same, %zu different, %zu not known; not replayed: %zu "
 	       "refused before the rules, %zu lines that cannot be read\n",
 	       decisions, counts[SAME], counts[DIFFERS], counts[NOT_KNOWN], counts[BEFORE_RULES],
