@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,10 +163,7 @@ static int wait_for(pid_t child, const sigset_t *signals)
 	int status = W_EXITCODE(0, SIGKILL);
 	while (waitpid(child, &status, WNOHANG) != child &&
 	       !(killed && process_tree_is_dead(child))) {
-		int number = sigtimedwait(signals, NULL, killed ? &pause : NULL);
-		if (number == SIGHUP)
-			(void)kill(child, SIGCONT);
-		if (number == SIGUSR1)
+		if (sigtimedwait(signals, NULL, killed ? &pause : NULL) == SIGUSR1)
 			killed = kill(child, SIGKILL) == 0;
 	}
 	return status;
@@ -194,8 +190,6 @@ static _Noreturn void end_as(int status)
 static pid_t fork_user_side(const struct pam_session *session, const int standard[2],
 			    struct error *err)
 {
-	/* Only now: a change of uid clears this, and modules may change the uid. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGHUP);
 	if (is_ended(session->channel))
 		return error_cancelled(err);
 	pid_t child = cgroup_fork(session->cgroup);
@@ -227,7 +221,6 @@ void pam_session_fork(const struct pam_session *session)
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	pid_t child = fork_user_side(session, standard, &err);
@@ -242,7 +235,9 @@ void pam_session_fork(const struct pam_session *session)
 	close(session->response);
 	if (child > 0)
 		status = wait_for(child, &signals);
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	/* Modules may have blocked others, such as SIGALRM. */
+	sigemptyset(&signals);
+	sigprocmask(SIG_SETMASK, &signals, NULL);
 
 	limit_time(session, "has not closed the session of");
 	if (close_session(&pam, &unclosed) != 0)

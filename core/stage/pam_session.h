@@ -7,12 +7,8 @@
  *
  *     jacamar-auth -> the session's process (root) -> the user's side
  *
- * Signals to the session's process, which only root can send:
- *
- *   SIGUSR1  kills the user's side
- *   SIGHUP   continues the user's side, which must notice that jacamar-auth has ended
- *
- * Signals that ask a process to end have no effect: the user's side must end first.
+ * SIGUSR1 has it kill the user's side. Signals that ask a process to end have no effect: the user's
+ * side must end first, as it does if jacamar-auth has ended. Only root can signal it.
  */
 #ifndef JACAMAR_CORE_STAGE_PAM_SESSION_H
 #define JACAMAR_CORE_STAGE_PAM_SESSION_H
@@ -24,7 +20,7 @@
 #include "core/process/cgroup.h"
 #include "core/protocol/state.h"
 
-/* How long this process may take to end after SIGUSR1. Then it does not wait for PAM any longer. */
+/* After SIGUSR1 the session's process ends in this time, unless the kernel or PAM keeps it. */
 #define PAM_SESSION_END_MS 25000
 
 /* The PAM service of the stage's session; NULL: the stage has none. */

@@ -1,11 +1,11 @@
 /*
- * A module of PAM that does to its process what modules may do, and more:
+ * A module of PAM that does to its process what root's modules may do, and more:
  *
  *   session required /PATH/pam-module.so DIRECTORY
  *
- * It writes its environment to DIRECTORY/environment. It waits while DIRECTORY has a file
- * "hold-open" or "hold-close", and then fails, with words of its own, if there is a file
- * "fail-open" or "fail-close". "DIRECTORY/at-open" says that it has begun.
+ * It writes its environment, and what its standard descriptors are, to DIRECTORY/environment. It
+ * waits while DIRECTORY has a file "hold-open" or "hold-close", and then fails, with words of its
+ * own, if there is a file "fail-open" or "fail-close". "DIRECTORY/at-open" says that it has begun.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -35,6 +35,13 @@ static void show_environment(const char *directory)
 	FILE *file = fopen(path, "w");
 	for (char **setting = environ; file != NULL && *setting != NULL; setting++)
 		fprintf(file, "%s\n", *setting);
+	for (int fd = 0; file != NULL && fd < 3; fd++) {
+		char link[64];
+		char target[4096] = "";
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		if (readlink(link, target, sizeof(target) - 1) > 0)
+			fprintf(file, "%s\n", target);
+	}
 	if (file != NULL)
 		fclose(file);
 }
@@ -77,7 +84,8 @@ int pam_sm_open_session(pam_handle_t *handle, int flags, int argc, const char **
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	signal(SIGUSR2, SIG_IGN);
 	umask(0777);
-	setpriority(PRIO_PROCESS, 0, -5);
+	if (setpriority(PRIO_PROCESS, 0, -5) != 0)
+		return PAM_SESSION_ERR;
 	setenv("OF_MODULE", "1", 1);
 	pam_putenv(handle, "OF_PAM=1");
 	pam_putenv(handle, "LD_PRELOAD=/nonexistent/of-pam.so");

@@ -146,8 +146,8 @@ for process in \$auth \$user_side; do echo group \$process \$(ps -o pgid= -p \$p
 echo keys \$(cat /proc/keys | grep -c " _ses")
 SCRIPT
 check 'a job runs, although a module changes all that processes hand on' 'job <"$box/script"; bounded_play && over'
-check 'a module sees no variable of the job or the runner' '
-	echo PATH=/usr/sbin:/usr/bin:/sbin:/bin | diff - "$pam/environment"'
+check 'a module sees no variable of the job or the runner, and not its log' '
+	printf "%s\n" PATH=/usr/sbin:/usr/bin:/sbin:/bin /dev/null /dev/null /dev/null | diff - "$pam/environment"'
 check 'the ids and groups of the job are those of the account' '
 	uid=$(id -u "$usr") gid=$(id -g "$usr")
 	grep -P "^Uid:\t$uid\t$uid\t$uid\t$uid$" "$box/log" && grep -P "^Gid:\t$gid\t$gid\t$gid\t$gid$" "$box/log" &&
@@ -166,6 +166,7 @@ check 'each of these processes leads its own process group' '
 
 # --- how a job ends ---
 
+real
 check 'jacamar-auth keeps no more capabilities than for the change of account' '
 	reach "touch ~/ready; while [ -e ~/ready ]; do sleep 0.05; done" &&
 	auth=$(of_auth "$session") && ps -o args= -p "$auth" && grep -P "^CapPrm:\t00000000000000c0$" "/proc/$auth/status"
@@ -216,9 +217,6 @@ check 'so does one whose user side is killed' '
 	reach "$forgetful $wait_long"; kill -KILL "$(user_side_pid)"; ends 2 && logged "killed by signal 9"'
 check 'so does one whose jacamar-auth is killed' '
 	reach "$forgetful $wait_long"; kill -KILL "$(of_auth "$session")"; killed_auth'
-check 'so does one whose user side is stopped when jacamar-auth is killed' '
-	reach "kill -STOP \$(ps -o ppid= -p \$PPID); $wait_long"
-	wait_until "grep -q \"^State:.T\" /proc/$(user_side_pid)/status"; kill -KILL "$(of_auth "$session")"; killed_auth'
 check 'signals that stop a service do not end a session before its job' '
 	reach "touch ~/ready; while [ -e ~/ready ]; do sleep 0.05; done; exit 3" &&
 	kill -TERM "$session" && kill -INT "$session" && kill -HUP "$session" && kill -QUIT "$session"
@@ -266,6 +264,10 @@ in_call() {
 over_for_now() { ! pgrep -f "^$entry .*run /" && no_process; }
 job </dev/null
 prepare_call
+check 'a user side that is stopped when jacamar-auth is killed ends its job, and the session is closed' '
+	rm -f "$home/ready" "$pam/seen"; echo "kill -STOP \$(ps -o ppid= -p \$PPID); $wait_long" | call >"$box/log" & waited=$!
+	wait_until "grep -q \"^State:.T\" /proc/\$(user_side_pid)/status && [ -e $home/ready ]" &&
+		kill -KILL "$(pgrep -o -f "^$entry .*run /")"; wait_until over_for_now && sessions 1; result=$?; end_all; wait $waited; [ $result -eq 0 ]'
 touch "$pam/hold-open"
 check 'if jacamar-auth is killed while a module waits, no script is started, and the session is closed' '
 	rm -f "$home/ran" "$pam"/at-* "$pam/seen"; echo "touch ~/ran" | call >"$box/log" & waited=$!
@@ -315,12 +317,19 @@ else
 	skip 'a job is in its own cgroup, although a module takes the session elsewhere' 'needs cgroup v2'
 	skip 'a cancelled job ends there, with its last words' 'needs cgroup v2'
 fi
+odd
 install -d "$prefix/data"
 site "pam_session = \"$pam_service\"
 root_dir_creation = true"
 sed -i "s|^data_dir.*|data_dir = \"$prefix/data\"|" "$file"
 check 'root can make the directory of the user, too, before it opens the session' '
 	rm -f "$pam/seen"; echo "ulimit -n" | job; bounded_play && logged 3456 && each_stage && [ "$(stat -c %U "$prefix/data/$usr")" = "$usr" ]'
+if [ -e /etc/pam.d/runuser ]; then
+	check 'the service of the manual works' '
+		site "pam_session = \"runuser\""; echo "echo said-by-job" | job; bounded_play && logged said-by-job'
+else
+	skip 'the service of the manual works' 'needs runuser, of util-linux'
+fi
 rm -rf "/etc/pam.d/$pam_service" "$home/.jacamar-ci" "$pam/seen"
 job </dev/null
 check 'a service without a file is refused by config: the rules of "other" are not its' '

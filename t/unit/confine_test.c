@@ -715,7 +715,8 @@ START_TEST(a_uid_that_a_process_has_is_passed_over)
 	ck_assert_int_eq(confine_run(&PLAIN, look_around, NULL, &found, sizeof(found), &err), 0);
 	kill(other, SIGKILL);
 	ck_assert_int_eq(waitpid(other, NULL, 0), other);
-	ck_assert_uint_eq(found.uid, uid + 1);
+	/* A process of another test may have the next one. */
+	ck_assert_uint_gt(found.uid, uid);
 }
 END_TEST
 
