@@ -298,8 +298,8 @@ real
 if [ -n "$hierarchy" ] && [ -e "$service/cgroup.kill" ]; then
 	mkdir "$slice/elsewhere"
 	echo "$slice/elsewhere/cgroup.procs" >"$pam/elsewhere"
-	setpriv() {
-		sh -c 'echo $$ >"$0/cgroup.procs" && exec setpriv "$@"' "$service" "$@"
+	become() {
+		sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$service" "$build/t/as" "$@"
 	}
 	site "pam_session = \"$pam_service\"
 [auth.cgroup]
@@ -311,7 +311,7 @@ enabled = true"
 		logged "session_0::${slice#"$hierarchy"}/elsewhere" && over'
 	check 'a cancelled job ends there, with its last words' '
 		cancelled "trap \"echo told; sleep 600\" TERM; $box/stray daemon ignore close forget live; echo it is ready; sleep 600" && logged told'
-	unset -f setpriv
+	become() { "$build/t/as" "$@"; }
 	rm "$pam/elsewhere"
 else
 	skip 'a job is in its own cgroup, although a module takes the session elsewhere' 'needs cgroup v2'
