@@ -82,17 +82,18 @@ static void print_lines(char *text)
 }
 
 /* False if memory is short. */
-static bool make_arguments(const struct explain *explain, struct argv *arguments)
+static bool make_arguments(const struct explain *explain, struct string_list *arguments)
 {
 	const char *option = INPUTS[explain->kind];
-	return argv_add(arguments, "explain") &&
+	return string_list_add(arguments, "explain") &&
 	       as_service_add_file(arguments, "--configuration", explain->configuration) &&
 	       /* What root cannot open without capabilities, the service account may be able to. */
-	       (explain->input >= 0 ? argv_add(arguments, option) && argv_add(arguments, "-")
-				    : as_service_add_file(arguments, option, explain->path)) &&
+	       (explain->input >= 0
+			? string_list_add(arguments, option) && string_list_add(arguments, "-")
+			: as_service_add_file(arguments, option, explain->path)) &&
 	       as_service_add_file(arguments, "--jwks", explain->keys) &&
-	       (!explain->runs_script || argv_add(arguments, "--run-script")) &&
-	       (!explain->no_auth || argv_add(arguments, "--no-auth"));
+	       (!explain->runs_script || string_list_add(arguments, "--run-script")) &&
+	       (!explain->no_auth || string_list_add(arguments, "--no-auth"));
 }
 
 /*
@@ -114,14 +115,14 @@ static int run_as_service(const struct explain *explain, struct error *err)
 {
 	const char *service = explain->service.name;
 	const int *input = explain->input >= 0 ? &explain->input : NULL;
-	struct argv arguments = {.count = 0};
+	struct string_list arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
 	int result = -1;
 	if (captured == NULL || !make_arguments(explain, &arguments))
 		error_set(err, ERROR_SYSTEM, "out of memory");
 	else
 		result = as_service_run(&explain->service, &arguments, input, captured, err);
-	argv_free(&arguments);
+	string_list_free(&arguments);
 	if (result != 0)
 		return error_set(err, err->kind,
 				 "as %s: %s; run this as that account: runuser -u %s -- jacamar "

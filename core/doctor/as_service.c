@@ -24,24 +24,25 @@ static const char *const PROXIES[] = {"http_proxy", "https_proxy", "HTTPS_PROXY"
 				      "ALL_PROXY",  "no_proxy",	   "NO_PROXY"};
 
 /* False if memory is short. */
-static bool make_environment(struct argv *environment, const struct account *service)
+static bool make_environment(struct string_list *environment, const struct account *service)
 {
 	cleanup_free char *home = text_format("HOME=%s", service->home);
-	bool made = home != NULL && argv_add(environment, "PATH=/usr/sbin:/usr/bin:/sbin:/bin") &&
-		    argv_add(environment, home);
+	bool made = home != NULL &&
+		    string_list_add(environment, "PATH=/usr/sbin:/usr/bin:/sbin:/bin") &&
+		    string_list_add(environment, home);
 	for (size_t i = 0; i < sizeof(PROXIES) / sizeof(PROXIES[0]); i++) {
 		const char *value = getenv(PROXIES[i]);
 		cleanup_free char *setting =
 			value != NULL ? text_format("%s=%s", PROXIES[i], value) : NULL;
 		if (value != NULL)
-			made = made && setting != NULL && argv_add(environment, setting);
+			made = made && setting != NULL && string_list_add(environment, setting);
 	}
 	return made;
 }
 
 /* False if memory is short. */
-static bool make_call(struct argv *call, const struct account *service,
-		      const struct argv *arguments)
+static bool make_call(struct string_list *call, const struct account *service,
+		      const struct string_list *arguments)
 {
 	struct error err;
 	char uid[16];
@@ -53,24 +54,24 @@ static bool make_call(struct argv *call, const struct account *service,
 	const char *const before[] = {"setpriv", "--reuid",	  uid,	"--regid",
 				      gid,	 "--init-groups", "--", self};
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
-		made = made && argv_add(call, before[i]);
+		made = made && string_list_add(call, before[i]);
 	for (size_t i = 0; i < arguments->count; i++)
-		made = made && argv_add(call, arguments->items[i]);
+		made = made && string_list_add(call, arguments->items[i]);
 	return made;
 }
 
-bool as_service_add_file(struct argv *arguments, const char *option, const char *path)
+bool as_service_add_file(struct string_list *arguments, const char *option, const char *path)
 {
 	cleanup_free char *absolute = path != NULL ? secure_path_make_absolute(path) : NULL;
-	return path == NULL ||
-	       (absolute != NULL && argv_add(arguments, option) && argv_add(arguments, absolute));
+	return path == NULL || (absolute != NULL && string_list_add(arguments, option) &&
+				string_list_add(arguments, absolute));
 }
 
-int as_service_run(const struct account *service, const struct argv *arguments, const int *input,
-		   struct unprivileged_output *captured, struct error *err)
+int as_service_run(const struct account *service, const struct string_list *arguments,
+		   const int *input, struct unprivileged_output *captured, struct error *err)
 {
-	struct argv call = {.count = 0};
-	struct argv environment = {.count = 0};
+	struct string_list call = {.count = 0};
+	struct string_list environment = {.count = 0};
 	bool made = make_call(&call, service, arguments) && make_environment(&environment, service);
 	const struct unprivileged_run run = {
 		.program = SETPRIV,
@@ -84,8 +85,8 @@ int as_service_run(const struct account *service, const struct argv *arguments, 
 	};
 	int result = made ? run_unprivileged(&run, captured, err)
 			  : error_set(err, ERROR_SYSTEM, "out of memory");
-	argv_free(&call);
-	argv_free(&environment);
+	string_list_free(&call);
+	string_list_free(&environment);
 	return result;
 }
 
@@ -133,20 +134,22 @@ static int read_answer(struct doctor *doctor, const struct unprivileged_output *
 bool doctor_ask_as_service(struct doctor *doctor)
 {
 	struct error err = {.detail = ""};
-	struct argv arguments = {.count = 0};
+	struct string_list arguments = {.count = 0};
 	cleanup_free struct unprivileged_output *captured = calloc(1, sizeof(*captured));
 	const char *named = doctor->asked_for_configuration ? doctor->configuration : NULL;
-	bool made = argv_add(&arguments, "doctor") && argv_add(&arguments, "--json") &&
+	bool made = string_list_add(&arguments, "doctor") &&
+		    string_list_add(&arguments, "--json") &&
 		    as_service_add_file(&arguments, "--configuration", named) &&
 		    as_service_add_file(&arguments, "--runner-config", doctor->runner_file);
 	if (doctor->user != NULL)
-		made = made && argv_add(&arguments, "--user") && argv_add(&arguments, doctor->user);
+		made = made && string_list_add(&arguments, "--user") &&
+		       string_list_add(&arguments, doctor->user);
 	int result = -1;
 	if (captured == NULL || !made)
 		error_set(&err, ERROR_SYSTEM, "out of memory");
 	else if (as_service_run(&doctor->service, &arguments, NULL, captured, &err) == 0)
 		result = read_answer(doctor, captured, &err);
-	argv_free(&arguments);
+	string_list_free(&arguments);
 	memcpy(doctor->service_error, err.detail, sizeof(err.detail));
 	return result == 0;
 }

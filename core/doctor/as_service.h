@@ -9,7 +9,7 @@
 #define JACAMAR_CORE_DOCTOR_AS_SERVICE_H
 
 #include "core/lib/account.h"
-#include "core/lib/argv.h"
+#include "core/lib/string_list.h"
 #include "core/lib/error.h"
 #include "core/privilege/run_unprivileged.h"
 
@@ -17,13 +17,13 @@
  * Adds an option with the absolute path of a file, because the process starts in /; nothing if
  * `path` is NULL. False if memory is short.
  */
-bool as_service_add_file(struct argv *arguments, const char *option, const char *path);
+bool as_service_add_file(struct string_list *arguments, const char *option, const char *path);
 
 /*
  * `arguments` are those after the program's own name; `input` is its standard input (NULL: empty).
  * -1 with *err if it could not be run.
  */
-int as_service_run(const struct account *service, const struct argv *arguments, const int *input,
-		   struct unprivileged_output *captured, struct error *err);
+int as_service_run(const struct account *service, const struct string_list *arguments,
+		   const int *input, struct unprivileged_output *captured, struct error *err);
 
 #endif

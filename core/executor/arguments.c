@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/lib/argv.h"
 #include "core/lib/text.h"
 
 static const char UNKNOWN[] = "jacamar does not know this option";
@@ -161,7 +162,7 @@ bool arguments_are_allowed(const struct option_rules *rules, const struct string
 			   struct arguments *arguments)
 {
 	struct check check = {.rules = rules, .flags = flags, .word = "", .arguments = arguments};
-	const struct argv *words = &arguments->words;
+	const struct string_list *words = &arguments->words;
 	for (size_t i = 0; i < words->count; i++) {
 		bool is_value = check.takes_next;
 		const char *word = words->items[i];
@@ -236,6 +237,6 @@ int arguments_check(enum executor_kind executor, const struct batch_settings *se
 	if (scheduler == NULL)
 		return 0;
 	int result = arguments_read(scheduler, &header, &arguments, err);
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 	return result;
 }

@@ -10,13 +10,14 @@
 
 #include "config/settings.h"
 #include "core/executor/scheduler.h"
-#include "core/lib/argv.h"
+#include "core/lib/string_list.h"
 #include "core/lib/error.h"
 #include "core/protocol/channel.h"
 
 struct arguments {
-	struct argv words; /* the site's first: schedulers take the last of two equal options */
-	size_t of_author;  /* how many are the author's */
+	/* The site's first: schedulers take the last of two equal options. */
+	struct string_list words;
+	size_t of_author;		  /* how many are the author's */
 	char cluster[BATCH_CLUSTER_SIZE]; /* that they name; "": none */
 	char fault[320];		  /* why the author's cannot be used; "": they can be */
 };

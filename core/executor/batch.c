@@ -105,7 +105,7 @@ static int submit(struct batch_job *batch, struct error *err)
 				     "the job's arguments for %s cannot be used: %s",
 				     scheduler->submit[0], arguments.fault);
 	}
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 	return result;
 }
 

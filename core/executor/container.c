@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/executor/login_shell.h"
-#include "core/lib/argv.h"
+#include "core/lib/string_list.h"
 #include "core/lib/io.h"
 #include "core/lib/text.h"
 #include "core/process/subprocess.h"
@@ -70,21 +70,21 @@ const char *container_program(const struct container_settings *settings)
 }
 
 /* Adds the word `start` + `text`; false without memory. */
-static bool add(struct argv *words, const char *start, const char *text)
+static bool add(struct string_list *words, const char *start, const char *text)
 {
 	cleanup_free char *word = text_format("%s%s", start, text);
-	return word != NULL && argv_add(words, word);
+	return word != NULL && string_list_add(words, word);
 }
 
 /* Adds a shell that runs `command` with the words that are added after it. */
-static bool add_shell(struct argv *words, const char *command)
+static bool add_shell(struct string_list *words, const char *command)
 {
-	return argv_add(words, "/bin/sh") && argv_add(words, "-c") && argv_add(words, command) &&
-	       argv_add(words, "sh");
+	return string_list_add(words, "/bin/sh") && string_list_add(words, "-c") &&
+	       string_list_add(words, command) && string_list_add(words, "sh");
 }
 
 /* "/path" is two paths for podman; apptainer reads all forms of general.container.binds. */
-static bool add_mount(struct argv *words, const char *option, const char *bind)
+static bool add_mount(struct string_list *words, const char *option, const char *bind)
 {
 	bool is_pair = strchr(bind, ':') != NULL;
 	cleanup_free char *mount =
@@ -93,7 +93,7 @@ static bool add_mount(struct argv *words, const char *option, const char *bind)
 }
 
 /* Without the directory of the scripts, which apptainer mounts as the home. */
-static bool add_mounts(struct argv *words, const char *option, const struct state *state)
+static bool add_mounts(struct string_list *words, const char *option, const struct state *state)
 {
 	const struct string_list *binds = &state->settings.general.container.binds;
 	bool whole = add_mount(words, option, state->builds_dir) &&
@@ -103,7 +103,7 @@ static bool add_mounts(struct argv *words, const char *option, const struct stat
 	return whole;
 }
 
-static bool add_podman(struct argv *words, const struct state *state)
+static bool add_podman(struct string_list *words, const struct state *state)
 {
 	/* A * stands for all variables with this prefix. */
 	static const char *const of_schedulers[] = {"SLURM_*", "FLUX_*", "PBS_*", "LSB_*",
@@ -111,7 +111,7 @@ static bool add_podman(struct argv *words, const struct state *state)
 	size_t count = state->settings.general.executor != EXECUTOR_SHELL ? 5 : 0;
 	bool whole = true;
 	for (size_t i = 0; i < sizeof(PODMAN_RUN) / sizeof(PODMAN_RUN[0]); i++)
-		whole = whole && argv_add(words, PODMAN_RUN[i]);
+		whole = whole && string_list_add(words, PODMAN_RUN[i]);
 	for (size_t i = 0; i < count; i++)
 		whole = whole && add(words, "--env=", of_schedulers[i]);
 	/* podman takes the cookie from its own environment: the value is on no command line. */
@@ -127,7 +127,7 @@ static bool add_podman(struct argv *words, const struct state *state)
 }
 
 /* The words of the JSON array; an entrypoint of [""] is none. */
-static bool add_entrypoint(struct argv *words, const char *entrypoint)
+static bool add_entrypoint(struct string_list *words, const char *entrypoint)
 {
 	json_auto_t *list = json_loads(entrypoint, 0, NULL);
 	size_t index;
@@ -136,7 +136,7 @@ static bool add_entrypoint(struct argv *words, const char *entrypoint)
 	json_array_foreach (list, index, word) {
 		const char *text = json_string_value(word);
 		bool is_none = text != NULL && text[0] == '\0' && json_array_size(list) == 1;
-		whole = whole && text != NULL && (is_none || argv_add(words, text));
+		whole = whole && text != NULL && (is_none || string_list_add(words, text));
 	}
 	return whole;
 }
@@ -148,18 +148,18 @@ static char *image_file(const struct state *state)
 				      : text_format("%s/image.sif", state->scripts_dir);
 }
 
-static bool add_apptainer(struct argv *words, const struct state *state)
+static bool add_apptainer(struct string_list *words, const struct state *state)
 {
 	cleanup_free char *image = image_file(state);
-	return image != NULL && argv_add(words, "exec") &&
+	return image != NULL && string_list_add(words, "exec") &&
 	       add(words, "--home=", state->scripts_dir) &&
 	       add(words, "--pwd=", state->builds_dir) && add_mounts(words, "--bind=", state) &&
-	       argv_add(words, image) &&
+	       string_list_add(words, image) &&
 	       (state->entrypoint == NULL || add_entrypoint(words, state->entrypoint));
 }
 
 /* The words as one command for a shell, in new memory; frees them. */
-static char *join(struct argv *words, bool whole)
+static char *join(struct string_list *words, bool whole)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -168,7 +168,7 @@ static char *join(struct argv *words, bool whole)
 		cleanup_free char *word = login_shell_quote(words->items[i]);
 		whole = whole && word != NULL && fprintf(out, "%s%s", i > 0 ? " " : "", word) > 0;
 	}
-	argv_free(words);
+	string_list_free(words);
 	if (out != NULL && fclose(out) == 0 && whole)
 		return text;
 	free(text);
@@ -179,32 +179,34 @@ char *container_command(const struct state *state, const char *script)
 {
 	const struct container_settings *settings = &state->settings.general.container;
 	bool by_podman = settings->runtime == CONTAINER_PODMAN;
-	struct argv words = {.count = 0};
+	struct string_list words = {.count = 0};
 	bool whole = (!by_podman || add_shell(&words, RUN_PODMAN)) &&
-		     argv_add(&words, container_program(settings)) &&
+		     string_list_add(&words, container_program(settings)) &&
 		     (by_podman ? add_podman : add_apptainer)(&words, state) &&
-		     argv_add(&words, "sh") && argv_add(&words, "-c") &&
-		     argv_add(&words, RUN_SCRIPT) && argv_add(&words, "sh") &&
-		     argv_add(&words, script);
+		     string_list_add(&words, "sh") && string_list_add(&words, "-c") &&
+		     string_list_add(&words, RUN_SCRIPT) && string_list_add(&words, "sh") &&
+		     string_list_add(&words, script);
 	return join(&words, whole);
 }
 
-static bool add_podman_pull(struct argv *words, const struct state *state, const char *program)
+static bool add_podman_pull(struct string_list *words, const struct state *state,
+			    const char *program)
 {
 	bool always = state->settings.general.container.pull == PULL_ALWAYS;
 	const char *command = always ? PUT_RIGHT "exec \"$1\" pull \"docker://$2\""
 				     : PUT_RIGHT "\"$1\" image exists \"$2\" || "
 						 "exec \"$1\" pull \"docker://$2\"";
-	return add_shell(words, command) && argv_add(words, program) &&
-	       argv_add(words, state->image);
+	return add_shell(words, command) && string_list_add(words, program) &&
+	       string_list_add(words, state->image);
 }
 
-static bool add_apptainer_pull(struct argv *words, const struct state *state, const char *program)
+static bool add_apptainer_pull(struct string_list *words, const struct state *state,
+			       const char *program)
 {
 	const char *scheme = strstr(state->image, "://") != NULL ? "" : "docker://";
 	cleanup_free char *file = image_file(state);
-	return file != NULL && argv_add(words, program) && argv_add(words, "pull") &&
-	       argv_add(words, "--force") && argv_add(words, file) &&
+	return file != NULL && string_list_add(words, program) && string_list_add(words, "pull") &&
+	       string_list_add(words, "--force") && string_list_add(words, file) &&
 	       add(words, scheme, state->image);
 }
 
@@ -212,7 +214,7 @@ char *container_pull_command(const struct state *state)
 {
 	const struct container_settings *settings = &state->settings.general.container;
 	bool by_podman = settings->runtime == CONTAINER_PODMAN;
-	struct argv words = {.count = 0};
+	struct string_list words = {.count = 0};
 	if (settings->pull == PULL_NEVER || state->image[0] == '/')
 		return strdup("");
 	bool whole = (by_podman ? add_podman_pull

@@ -23,7 +23,7 @@ char *nested_jobs_mark(const struct state *state)
 }
 
 /* Adds the numbers of the lines "NUMBER MARK"; false without memory. */
-static bool collect(const char *lines, const char *mark, struct argv *numbers)
+static bool collect(const char *lines, const char *mark, struct string_list *numbers)
 {
 	size_t length = strlen(mark);
 	for (const char *line = lines; *line != '\0'; line = scheduler_next_line(line)) {
@@ -31,13 +31,13 @@ static bool collect(const char *lines, const char *mark, struct argv *numbers)
 		const char *second = line + strspn(line, TEXT_DIGIT) + 1;
 		if (scheduler_take_number(line, TEXT_DIGIT, " ", number) &&
 		    strncmp(second, mark, length) == 0 && second[length] == '\n' &&
-		    !argv_add(numbers, number))
+		    !string_list_add(numbers, number))
 			return false;
 	}
 	return true;
 }
 
-static void report(const struct scheduler_client *client, const struct argv *numbers)
+static void report(const struct scheduler_client *client, const struct string_list *numbers)
 {
 	char names[512] = "";
 	size_t used = 0;
@@ -53,7 +53,7 @@ static int end_once(struct scheduler_client *client, int64_t limit_ms, struct er
 {
 	const struct scheduler *scheduler = client->scheduler;
 	char mark[STATE_REFERENCE_SIZE + 16];
-	struct argv numbers = {.count = 0};
+	struct string_list numbers = {.count = 0};
 	snprintf(mark, sizeof(mark), MARK, client->state->reference);
 	int result = scheduler_client_run(client, scheduler->list_marked, NULL, limit_ms, err);
 	if (result == 0 && client->process.in_time && scheduler->none != NULL &&
@@ -72,7 +72,7 @@ static int end_once(struct scheduler_client *client, int64_t limit_ms, struct er
 			report(client, &numbers);
 	}
 	result = result == 0 ? (int)numbers.count : -1;
-	argv_free(&numbers);
+	string_list_free(&numbers);
 	return result;
 }
 

@@ -94,7 +94,7 @@ int64_t scheduler_client_next_start(const struct scheduler_client *client)
 
 struct launch {
 	struct scheduler_client *client;
-	struct argv *words;
+	struct string_list *words;
 };
 
 static pid_t spawn(const void *argument, int output, int errors, struct error *err)
@@ -125,7 +125,7 @@ static pid_t spawn(const void *argument, int output, int errors, struct error *e
 }
 
 int scheduler_client_start(struct scheduler_client *client, const char *const *template,
-			   const struct argv *arguments, int64_t limit_ms, struct error *err)
+			   const struct string_list *arguments, int64_t limit_ms, struct error *err)
 {
 	const struct batch_files *files = client->files;
 	struct command_result *result = &client->result;
@@ -143,7 +143,7 @@ int scheduler_client_start(struct scheduler_client *client, const char *const *t
 		{"{cluster}", cluster},
 		{NULL, NULL},
 	};
-	struct argv words = {.count = 0};
+	struct string_list words = {.count = 0};
 	int started = -1;
 	snprintf(cluster, sizeof(cluster), "%s%s", files->cluster[0] != '\0' ? "--clusters=" : "",
 		 files->cluster);
@@ -161,7 +161,7 @@ int scheduler_client_start(struct scheduler_client *client, const char *const *t
 	else
 		started = subprocess_start(&client->process, limit_ms, spawn,
 					   &(struct launch){client, &words}, err);
-	argv_free(&words);
+	string_list_free(&words);
 	return started;
 }
 
@@ -207,7 +207,7 @@ static int64_t report_slow(struct scheduler_client *client, const char *const *t
 }
 
 int scheduler_client_run(struct scheduler_client *client, const char *const *template,
-			 const struct argv *arguments, int64_t limit_ms, struct error *err)
+			 const struct string_list *arguments, int64_t limit_ms, struct error *err)
 {
 	bool late = client->cancelled;
 	if (scheduler_client_start(client, template, arguments, limit_ms, err) != 0)

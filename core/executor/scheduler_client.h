@@ -10,7 +10,7 @@
 
 #include "core/executor/batch_files.h"
 #include "core/executor/scheduler.h"
-#include "core/lib/argv.h"
+#include "core/lib/string_list.h"
 #include "core/lib/error.h"
 #include "core/process/subprocess.h"
 #include "core/protocol/channel.h"
@@ -69,11 +69,12 @@ int64_t scheduler_client_next_start(const struct scheduler_client *client);
 
 /* Starts one of the scheduler's commands, unless another one runs. */
 int scheduler_client_start(struct scheduler_client *client, const char *const *template,
-			   const struct argv *arguments, int64_t limit_ms, struct error *err);
+			   const struct string_list *arguments, int64_t limit_ms,
+			   struct error *err);
 
 /* Runs a command to its end, or to the limit. -1 if it could not be started. */
 int scheduler_client_run(struct scheduler_client *client, const char *const *template,
-			 const struct argv *arguments, int64_t limit_ms, struct error *err);
+			 const struct string_list *arguments, int64_t limit_ms, struct error *err);
 
 /* Reads what the command has printed; true once it has ended, and `result` is complete. */
 bool scheduler_client_step(struct scheduler_client *client);

@@ -110,18 +110,18 @@ static const char *take_placeholder(const char **text, const void *known)
 	return NULL;
 }
 
-bool scheduler_command_compose(struct argv *command, const char *const *template,
-			       const struct placeholder *known, const struct argv *arguments)
+bool scheduler_command_compose(struct string_list *command, const char *const *template,
+			       const struct placeholder *known, const struct string_list *arguments)
 {
 	for (; *template != NULL; template ++) {
 		if (strcmp(*template, "{arguments}") == 0) {
 			for (size_t i = 0; i < arguments->count; i++)
-				if (!argv_add(command, arguments->items[i]))
+				if (!string_list_add(command, arguments->items[i]))
 					return false;
 			continue;
 		}
 		cleanup_free char *word = replace(*template, take_placeholder, known);
-		if (word == NULL || (word[0] != '\0' && !argv_add(command, word)))
+		if (word == NULL || (word[0] != '\0' && !string_list_add(command, word)))
 			return false;
 	}
 	return true;

@@ -7,7 +7,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "core/lib/argv.h"
 #include "core/lib/error.h"
 #include "core/lib/string_list.h"
 
@@ -35,7 +34,8 @@ struct placeholder {
  * Adds the words of `template` with the placeholders replaced; the word "{arguments}" stands for
  * all of `arguments`. False without memory.
  */
-bool scheduler_command_compose(struct argv *command, const char *const *template,
-			       const struct placeholder *known, const struct argv *arguments);
+bool scheduler_command_compose(struct string_list *command, const char *const *template,
+			       const struct placeholder *known,
+			       const struct string_list *arguments);
 
 #endif

@@ -12,12 +12,12 @@
 #define JACAMAR_CORE_EXECUTOR_SUBMISSION_H
 
 #include "core/executor/scheduler_client.h"
-#include "core/lib/argv.h"
+#include "core/lib/string_list.h"
 #include "core/lib/error.h"
 
 struct submission {
 	struct scheduler_client *client;
-	const struct argv *arguments;
+	const struct string_list *arguments;
 	int (*write)(const void *context, struct error *err); /* the files of each attempt */
 	const void *context;
 };

@@ -7,33 +7,6 @@
 
 #define BLANKS " \t\n"
 
-void argv_free(struct argv *words)
-{
-	for (size_t i = 0; i < words->count; i++)
-		free(words->items[i]);
-	free(words->items);
-	memset(words, 0, sizeof(*words));
-}
-
-bool argv_add(struct argv *words, const char *word)
-{
-	/* One more than the words, for the NULL after them. */
-	if (words->count + 1 >= words->room) {
-		size_t room = words->room > 0 ? 2 * words->room : 16;
-		char **grown = realloc(words->items, room * sizeof(*grown));
-		if (grown == NULL)
-			return false;
-		words->items = grown;
-		words->room = room;
-	}
-	char *copy = strdup(word);
-	if (copy == NULL)
-		return false;
-	words->items[words->count++] = copy;
-	words->items[words->count] = NULL;
-	return true;
-}
-
 /* Copies the text after an opening quote, and moves *text past the closing quote. */
 static const char *take_quoted(const char **text, char quote, char **out)
 {
@@ -74,7 +47,7 @@ static const char *take_word(const char **text, char *out)
 	return fault;
 }
 
-const char *argv_split(struct argv *words, const char *text)
+const char *argv_split(struct string_list *words, const char *text)
 {
 	cleanup_free char *word = malloc(strlen(text) + 1);
 	if (word == NULL)
@@ -91,7 +64,7 @@ const char *argv_split(struct argv *words, const char *text)
 		const char *fault = take_word(&text, word);
 		if (fault != NULL)
 			return fault;
-		if (!argv_add(words, word))
+		if (!string_list_add(words, word))
 			return "out of memory";
 	}
 }

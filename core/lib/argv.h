@@ -1,24 +1,10 @@
 /*
- * A list of words, for example the arguments that the author of a job wrote, or a command to
- * execute.
+ * Splits the arguments that the author of a job wrote into words.
  */
 #ifndef JACAMAR_CORE_LIB_ARGV_H
 #define JACAMAR_CORE_LIB_ARGV_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/* An empty list is all zero. Otherwise `items` ends with NULL, as execve(2) needs it. */
-struct argv {
-	char **items;
-	size_t count;
-	size_t room;
-};
-
-void argv_free(struct argv *words);
-
-/* Adds a copy. False without memory. */
-bool argv_add(struct argv *words, const char *word);
+#include "core/lib/string_list.h"
 
 /*
  * Adds the words of `text`. They are split as by a POSIX shell, but nothing is expanded:
@@ -29,6 +15,6 @@ bool argv_add(struct argv *words, const char *word);
  * All other bytes, such as $ * ~ ; # (, have no special meaning. Returns NULL, or what is wrong
  * with the text.
  */
-const char *argv_split(struct argv *words, const char *text);
+const char *argv_split(struct string_list *words, const char *text);
 
 #endif

@@ -13,18 +13,22 @@ bool string_list_has(const struct string_list *list, const char *text)
 
 bool string_list_add(struct string_list *list, const char *text)
 {
-	/* Grows at the powers of two, so that a long list costs few copies. */
-	if ((list->count & (list->count - 1)) == 0) {
-		size_t room = list->count > 0 ? 2 * list->count : 1;
-		char **items = reallocarray(list->items, room, sizeof(*items));
-		if (items == NULL)
+	char *copy = strdup(text);
+	if (copy == NULL)
+		return false;
+	/* Doubles at one less than a power of two: there is always room for the NULL. */
+	if ((list->count & (list->count + 1)) == 0) {
+		char **items =
+			reallocarray(list->items, 2 * (list->count + 1), sizeof(*list->items));
+		if (items == NULL) {
+			free(copy);
 			return false;
+		}
 		list->items = items;
 	}
-	char *copy = strdup(text);
-	if (copy != NULL)
-		list->items[list->count++] = copy;
-	return copy != NULL;
+	list->items[list->count++] = copy;
+	list->items[list->count] = NULL;
+	return true;
 }
 
 void string_list_free(struct string_list *list)

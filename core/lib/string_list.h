@@ -1,5 +1,6 @@
 /*
- * A list of strings: the value of a key of the configuration that is an array.
+ * A list of strings: the value of a key of the configuration that is an array, or the words of a
+ * command to execute.
  */
 #ifndef JACAMAR_CORE_LIB_STRING_LIST_H
 #define JACAMAR_CORE_LIB_STRING_LIST_H
@@ -7,8 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* An empty list is all zero. To others string_list_add() adds a NULL, as execve(2) needs it. */
 struct string_list {
-	char **items; /* NULL if count is 0 */
+	char **items;
 	size_t count;
 };
 

@@ -45,7 +45,7 @@ static void try_arguments(const struct scheduler *scheduler, const char *text)
 				   &arguments) &&
 	    arguments.fault[0] == '\0')
 		abort();
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 }
 
 static void try_output(const struct scheduler *scheduler, const struct command_result *result)

@@ -64,7 +64,7 @@ static bool is_taken(const struct scheduler *scheduler, const char *arguments, c
 	bool taken = arguments_are_allowed(&scheduler->options, &(struct string_list){.count = 0},
 					   &read);
 	snprintf(fault, sizeof(read.fault), "%s", read.fault);
-	argv_free(&read.words);
+	string_list_free(&read.words);
 	return taken;
 }
 

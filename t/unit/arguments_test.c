@@ -80,7 +80,7 @@ START_TEST(arguments_of_the_site_come_first_and_those_of_the_author_are_counted)
 	} else {
 		ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	}
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 	json_decref(header.arguments);
 }
 END_TEST
@@ -116,7 +116,7 @@ START_TEST(the_cluster_of_the_job_is_known)
 	ck_assert_int_eq(arguments.fault[0] == '\0', CLUSTERS[_i].cluster != NULL);
 	if (CLUSTERS[_i].cluster != NULL)
 		ck_assert_str_eq(arguments.cluster, CLUSTERS[_i].cluster);
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 	json_decref(header.arguments);
 }
 END_TEST

@@ -35,7 +35,7 @@ static const struct {
 
 START_TEST(a_text_is_split)
 {
-	struct argv words = {.count = 0};
+	struct string_list words = {.count = 0};
 	size_t count = 0;
 	ck_assert_ptr_null(argv_split(&words, SPLITS[_i].text));
 	for (; SPLITS[_i].words[count] != NULL; count++) {
@@ -44,7 +44,7 @@ START_TEST(a_text_is_split)
 	}
 	ck_assert_uint_eq(words.count, count);
 	ck_assert(count == 0 || words.items[count] == NULL);
-	argv_free(&words);
+	string_list_free(&words);
 }
 END_TEST
 
@@ -61,9 +61,9 @@ static const struct {
 
 START_TEST(an_unclosed_quote_is_a_fault)
 {
-	struct argv words = {.count = 0};
+	struct string_list words = {.count = 0};
 	ck_assert_pstr_eq(argv_split(&words, FAULTS[_i].text), FAULTS[_i].fault);
-	argv_free(&words);
+	string_list_free(&words);
 }
 END_TEST
 
@@ -101,7 +101,7 @@ START_TEST(harmless_options_are_accepted)
 	ck_assert_msg(arguments_are_allowed(&scheduler_of(EXECUTOR_SLURM)->options,
 					    &(struct string_list){.count = 0}, &arguments),
 		      "%s", arguments.fault);
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 }
 END_TEST
 
@@ -191,7 +191,7 @@ START_TEST(options_that_would_break_jacamar_are_refused_by_name)
 					     &(struct string_list){.count = 0}, &arguments),
 		      "%s", HARMFUL[_i]);
 	ck_assert_ptr_nonnull(strstr(arguments.fault, " is refused: "));
-	argv_free(&arguments.words);
+	string_list_free(&arguments.words);
 }
 END_TEST
 
