@@ -1,5 +1,6 @@
 #include "core/process/job_processes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -69,6 +70,24 @@ static void add_user_side(struct job_processes *processes, pid_t child)
 	pid_list_add(&processes->sleeping, process_tree_stat(parent).parent);
 }
 
+/*
+ * Sends SIGCONT to all user's sides of the account. One that was stopped before it had started a
+ * process cannot be found: if jacamar-auth was killed as well, nobody would wake it. It ends as
+ * soon as it reads the channel. A user's side of a job that still runs just goes on.
+ */
+static void wake_user_sides(void)
+{
+	const struct dirent *entry;
+	DIR *processes = process_scan_has_uid(geteuid()) ? opendir("/proc") : NULL;
+	while (processes != NULL && (entry = readdir(processes)) != NULL) {
+		uint64_t pid;
+		if (text_to_u64(entry->d_name, &pid) && is_user_side((pid_t)pid))
+			(void)kill((pid_t)pid, SIGCONT);
+	}
+	if (processes != NULL)
+		closedir(processes);
+}
+
 static int find(const struct process_scan_mark *mark, const char *scripts_dir,
 		struct job_processes *processes, char *names, struct error *err)
 {
@@ -112,6 +131,9 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 		int64_t waited = io_now_ms() - start;
 		bool kills = waited >= search->grace_ms;
 		size_t killed = 0;
+		/* Also if a process that may have stopped them has just been killed. */
+		if (empty == 0)
+			wake_user_sides();
 		/*
 		 * Stopped during the search: a process that keeps forking and exiting has a new pid
 		 * soon.

@@ -129,6 +129,11 @@ static void be_comet_of_sessions(void)
 	keep_forking(true);
 }
 
+/* A word that only has to be on the command line. */
+static void do_nothing(void)
+{
+}
+
 /* As many processes as the limit lets there be, each of them trying for more. */
 static void explode(rlim_t most)
 {
@@ -267,15 +272,16 @@ static const struct {
 	const char *name;
 	void (*act)(void);
 } WORDS[] = {
-	{"daemon", be_daemon},	   {"ignore", ignore_signals},
-	{"close", let_go_of_log},  {"hide", hide},
-	{"traced", be_traced},	   {"comet", be_comet},
-	{"bomb", be_bomb},	   {"killer", be_killer},
-	{"stopper", be_stopper},   {"hunter", be_hunter},
-	{"trapper", be_trapper},   {"stop", stop},
-	{"ready", say_ready},	   {"live", live_on},
-	{"big-bomb", be_big_bomb}, {"comet-of-sessions", be_comet_of_sessions},
-	{"swarm", be_swarm},
+	{"daemon", be_daemon},	    {"ignore", ignore_signals},
+	{"close", let_go_of_log},   {"hide", hide},
+	{"traced", be_traced},	    {"comet", be_comet},
+	{"bomb", be_bomb},	    {"killer", be_killer},
+	{"stopper", be_stopper},    {"hunter", be_hunter},
+	{"trapper", be_trapper},    {"stop", stop},
+	{"ready", say_ready},	    {"live", live_on},
+	{"big-bomb", be_big_bomb},  {"comet-of-sessions", be_comet_of_sessions},
+	{"swarm", be_swarm},	    {"--no-auth", do_nothing},
+	{"env-script", do_nothing},
 };
 
 static void act(const char *word)

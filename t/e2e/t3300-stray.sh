@@ -173,4 +173,11 @@ except none 'there is one account' check 'two jobs of two users run at once' '
 	grep -x "$usr" "$box/log" && grep -x "got two" "$box/log" &&
 	grep -x "$two" "$other/log" && grep -x "got one" "$other/log" && nothing_left && ! living "$two"'
 
+# With a command line like that of a user's side whose jacamar-auth was killed, and without the cookie.
+check 'a stopped user side that nobody would wake is woken by cleanup' '
+	end_all; as "$usr" "$box/stray" --no-auth stop env-script & stopped=$!
+	wait_until "\"$build/t/living\" $usr | grep \"^T\"" && echo "echo it runs" | job && bounded_play && logged "it runs" &&
+		wait_until "! living"; result=$?
+	end_all; wait $stopped; [ $result -eq 0 ]'
+
 finish
