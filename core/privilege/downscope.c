@@ -71,7 +71,7 @@ static bool has_no_capability(void)
 	return any == 0;
 }
 
-/* Puts these permitted capabilities into effect, and no others. None can be inherited. */
+/* Puts those of these capabilities into effect that are permitted. None can be inherited. */
 static int set_effective(uint32_t first, uint32_t second, struct error *err)
 {
 	const uint32_t raised[_LINUX_CAPABILITY_U32S_3] = {first, second};
@@ -79,7 +79,7 @@ static int set_effective(uint32_t first, uint32_t second, struct error *err)
 	if (read_sets(&sets) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities");
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		sets.data[i].effective = raised[i];
+		sets.data[i].effective = sets.data[i].permitted & raised[i];
 		sets.data[i].inheritable = 0;
 	}
 	if (syscall(SYS_capset, &sets.header, sets.data) != 0)
@@ -94,10 +94,7 @@ int privilege_lower(struct error *err)
 
 int privilege_raise(struct error *err)
 {
-	struct sets sets;
-	if (read_sets(&sets) != 0)
-		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities");
-	return set_effective(sets.data[0].permitted, sets.data[1].permitted, err);
+	return set_effective(UINT32_MAX, UINT32_MAX, err);
 }
 
 int privilege_drop(struct error *err)
