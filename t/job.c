@@ -8,6 +8,7 @@
  *   job exit FILE STAGE [SUBSTAGE]
  *                               how the last such call of a result ended: its exit code, signal N,
  *                               or null if there was none
+ *   job uid FILE                the uid of the account in an answer of config
  *   job findings FILE           a report of doctor: the worst result, then a line a finding:
  *                               result, check, what and remedy (or null), with tabs between
  */
@@ -121,6 +122,18 @@ static int exit_of(const char *path, const char *stage, const char *substage)
 	return EXIT_SUCCESS;
 }
 
+static int uid(const char *path)
+{
+	json_t *answer = load(path);
+	const char *text = json_string_value(
+		json_object_get(json_object_get(answer, "job_env"), "JACAMAR_CI_STATE"));
+	json_t *state = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	int code = print(json_object_get(json_object_get(state, "account"), "uid"));
+	json_decref(state);
+	json_decref(answer);
+	return code;
+}
+
 static const char *text_of(const json_t *finding, const char *key)
 {
 	const char *text = json_string_value(json_object_get(finding, key));
@@ -151,8 +164,10 @@ int main(int argc, char **argv)
 		return response(argv[2]);
 	if ((argc == 4 || argc == 5) && strcmp(verb, "exit") == 0)
 		return exit_of(argv[2], argv[3], argc == 5 && *argv[4] != '\0' ? argv[4] : NULL);
+	if (argc == 3 && strcmp(verb, "uid") == 0)
+		return uid(argv[2]);
 	if (argc == 3 && strcmp(verb, "findings") == 0)
 		return findings(argv[2]);
 	return fail("make TOKEN, command TOKEN, response FILE, exit FILE STAGE [SUBSTAGE], "
-		    "findings FILE");
+		    "uid FILE, findings FILE");
 }

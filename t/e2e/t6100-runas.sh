@@ -29,7 +29,7 @@ with() {
 # gives_account NAME: config hands on that account.
 gives_account() {
 	configure || { cat "$box/log"; return 1; }
-	jq -r .job_env.JACAMAR_CI_STATE "$box/answer" | jq -e --arg name "$1" '.account.name == $name'
+	jq -e --arg name "$1" ".job_env.JACAMAR_CI_STATE | fromjson | .account.name == \$name" "$box/answer"
 }
 
 # refuses TEXT: config fails, tells why, and nothing ran.
@@ -152,7 +152,7 @@ with 'runas.user_variable = "TARGET"'
 check 'the account that the job asks for comes first' '
 	configure CUSTOM_ENV_TARGET="$two" && [ "$(cat "$seen/arguments")" = "$two $usr" ]'
 check 'the account that the job asks for is that of the job, if the script accepts' '
-	jq -r .job_env.JACAMAR_CI_STATE "$box/answer" | jq -e --arg name "$two" ".account.name == \$name"'
+	jq -e --arg name "$two" ".job_env.JACAMAR_CI_STATE | fromjson | .account.name == \$name" "$box/answer"'
 check 'a job that asks for no account gives the script one argument' '
 	configure && [ "$(cat "$seen/arguments")" = "$usr" ] && gives_account "$usr"'
 check 'a job with an empty variable asks for no account' 'configure CUSTOM_ENV_TARGET= && [ "$(cat "$seen/arguments")" = "$usr" ]'

@@ -29,7 +29,11 @@ explain() {
 	echo $? >"$box/code"
 }
 show() { cat "$box/out" "$box/err"; false; }
-exits() { [ "$(cat "$box/code")" = "$1" ] || { echo "exit code $(cat "$box/code")"; show; }; }
+exits() {
+	local code
+	read -r code <"$box/code"
+	[ "$code" = "$1" ] || { echo "exit code $code"; show; }
+}
 # has OUTCOME CHECK TEXT: there is such a line.
 has() { grep -F "$(printf '%-12s %-18s ' "$1" "$2")" "$box/out" | grep -F -- "$3" || { echo "not said: $*"; show; }; }
 # concludes TEXT: the conclusion has it.
@@ -51,9 +55,9 @@ agrees() {
 	local code uid reason
 	configure
 	code=$?
-	of_job
+	explain "$runner" --response "$etc/response.json"
 	if [ $code -eq 0 ]; then
-		uid=$(jq -r '.job_env.JACAMAR_CI_STATE | fromjson | .account.uid' "$box/answer")
+		uid=$("$build/t/job" uid "$box/answer")
 		exits 0 && concludes "it runs as" && concludes "(uid $uid)."
 	else
 		reason=$(sed -n "s/^$program: $refused_because [0-9a-f]*): \(.*\) (for help, .*/\1/p" "$box/log")
