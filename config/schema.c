@@ -2,7 +2,10 @@
 
 #include <errno.h>
 
-/* The beginnings of rows: table, name, type, and the place of the value. */
+/*
+ * The beginnings of rows: table, name, type, and the place of the value. The name of a member
+ * cannot be in parentheses. NOLINTBEGIN(bugprone-macro-parentheses)
+ */
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 /* Of a key whose field in struct settings has the same name. */
@@ -18,6 +21,7 @@
 	"auth.cgroup", name, SCHEMA_STRING_OR_INTEGER, FIELD(auth.cgroup.limit), .later = true
 
 #define RULE_KEY(name, type) RULE_TABLE, #name, type, .offset = offsetof(struct auth_rule, name)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct schema_choice EXECUTORS[] = {
 	{"shell", EXECUTOR_SHELL},  {"slurm", EXECUTOR_SLURM},

@@ -103,7 +103,9 @@ static bool check_use(struct doctor *doctor)
 {
 	const struct settings *settings = doctor->settings;
 	struct error err = {.detail = ""};
+	uid_t service = doctor->service.uid;
 	if (seccomp_check(&settings->auth.seccomp, &err) != 0 ||
+	    (service != 0 && pam_session_check(&settings->auth, service, &err) != 0) ||
 	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
 		doctor_fail(doctor, "configuration", "%s", err.detail);
 		doctor_mend_key(doctor, err.key, NULL);
@@ -111,14 +113,10 @@ static bool check_use(struct doctor *doctor)
 		doctor_fail(doctor, "configuration",
 			    "auth.downscope is missing; jacamar-auth cannot run jobs without it");
 		doctor_mend_key(doctor, "auth.downscope", "\"setuid\"");
-	} else if (settings->auth.root_dir_creation && doctor->service.uid != 0) {
+	} else if (settings->auth.root_dir_creation && service != 0) {
 		doctor_fail(doctor, "configuration",
 			    "auth.root_dir_creation needs a jacamar-auth that runs as root");
 		doctor_mend_key(doctor, "auth.root_dir_creation", "false");
-	} else if (doctor->service.uid != 0 &&
-		   pam_session_check(&settings->auth, doctor->service.uid, &err) != 0) {
-		doctor_fail(doctor, "configuration", "%s", err.detail);
-		doctor_mend_key(doctor, err.key, NULL);
 	} else {
 		return true;
 	}
