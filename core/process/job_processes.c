@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,10 +71,24 @@ static void add_user_side(struct job_processes *processes, pid_t child)
 	pid_list_add(&processes->sleeping, process_tree_stat(parent).parent);
 }
 
+/* True if its real uid is that of this account, also if /proc shows it as root's. */
+static bool is_of_account(pid_t pid)
+{
+	static const char start[] = "\nUid:\t";
+	char path[32];
+	char text[1024];
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (io_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
+		return false;
+	const char *line = strstr(text, start);
+	return line != NULL && strtoul(line + strlen(start), NULL, 10) == geteuid();
+}
+
 /*
  * Sends SIGCONT to all user's sides of the account. One that was stopped before it had started a
  * process cannot be found: if jacamar-auth was killed as well, nobody would wake it. It ends as
- * soon as it reads the channel. A user's side of a job that still runs just goes on.
+ * soon as it reads the channel. A user's side of a job that still runs just goes on. Those of other
+ * accounts are left alone: within a session the kernel permits this signal to all processes.
  */
 static void wake_user_sides(void)
 {
@@ -81,7 +96,8 @@ static void wake_user_sides(void)
 	DIR *processes = process_scan_has_uid(geteuid()) ? opendir("/proc") : NULL;
 	while (processes != NULL && (entry = readdir(processes)) != NULL) {
 		uint64_t pid;
-		if (text_to_u64(entry->d_name, &pid) && is_user_side((pid_t)pid))
+		if (text_to_u64(entry->d_name, &pid) && is_user_side((pid_t)pid) &&
+		    is_of_account((pid_t)pid))
 			(void)kill((pid_t)pid, SIGCONT);
 	}
 	if (processes != NULL)
