@@ -103,11 +103,17 @@ static void say_ready(void)
 	be_ready();
 }
 
+/*
+ * Each generation is a zombie until the system's first process reaps it. On a busy host that takes
+ * its time, and without a bound no pid would be left for anybody.
+ */
+#define GENERATIONS 10000
+
 /* Never the same pid for long, nor, with `sessions`, the same session and process group. */
 static void keep_forking(bool sessions)
 {
 	say_ready();
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < GENERATIONS; i++) {
 		pid_t child = fork();
 		if (child > 0)
 			_exit(0);
@@ -116,6 +122,7 @@ static void keep_forking(bool sessions)
 		if (sessions)
 			setsid();
 		alarm(LONGEST_LIFE);
+		usleep(100);
 	}
 }
 
