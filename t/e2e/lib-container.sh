@@ -72,11 +72,14 @@ container_start() {
 	return "$result"
 }
 
-# containers: those that $usr has, running or not. What podman itself leaves running is ended.
+# containers: those that $usr has, running or not. What podman itself leaves running is ended. podman
+# has been seen to block for ever after its own fork: then it is asked once more.
 containers() {
-	as "$usr" podman ps --all --quiet 2>"$box/podman-ps" || { cat "$box/podman-ps"; echo 'podman ps fails'; }
+	list_containers 2>"$box/podman-ps" || list_containers 2>"$box/podman-ps" ||
+		{ cat "$box/podman-ps"; echo 'podman ps fails'; }
 	end_all
 }
+list_containers() { as "$usr" timeout -k 5 60 podman ps --all --quiet; }
 
 # container_end: removes what podman keeps outside of the home; for at_end.
 container_end() {
