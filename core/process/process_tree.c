@@ -198,14 +198,15 @@ static size_t kill_each(const struct pid_list *list)
  * being listed and getting a signal of its own, but no child misses a signal to the group. All
  * members of a group are in one session. If that is not the session of this process, the job has
  * begun it, and it has no other processes in it. In this session each process gets its own signal.
+ * A session whose leader is outside of this pid namespace has the number 0.
  */
 static void terminate_each(const struct pid_list *list)
 {
 	struct pid_list groups = {.count = 0};
-	pid_t own_session = process_tree_stat(getpid()).session;
+	struct process_stat own = process_tree_stat(getpid());
 	for (size_t i = 0; i < list->count; i++) {
 		struct process_stat stat = process_tree_stat(list->pids[i]);
-		if (stat.group <= 1 || own_session == 0 || stat.session == own_session)
+		if (stat.group <= 1 || own.state == '\0' || stat.session == own.session)
 			(void)kill(list->pids[i], SIGTERM);
 		else if (!pid_list_has(&groups, stat.group) && pid_list_add(&groups, stat.group))
 			(void)kill(-stat.group, SIGTERM);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -209,6 +210,36 @@ static void terminate_forking(const void *argument)
 START_TEST(a_child_that_is_forked_meanwhile_is_told_to_end_as_well)
 {
 	ck_assert_int_eq(process_run(terminate_forking, NULL), 0);
+}
+END_TEST
+
+#define NOT_POSSIBLE 77
+
+static void terminate_forking_in_container(const void *argument)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) != 0)
+		_exit(NOT_POSSIBLE);
+	child_require(getsid(0) == 0);
+	terminate_forking(argument);
+}
+
+/* The leader of the session stays outside of the pid namespace, as with `podman exec`. */
+static void enter_container(const void *argument)
+{
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID) != 0)
+		_exit(NOT_POSSIBLE);
+	int status = process_run(terminate_forking_in_container, argument);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+START_TEST(a_child_in_a_container_is_told_to_end_as_well)
+{
+	int status = process_run(enter_container, NULL);
+	if (WEXITSTATUS(status) == NOT_POSSIBLE)
+		process_skip(__func__, "needs a pid namespace with its own /proc");
+	else
+		ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -606,6 +637,7 @@ Suite *process_tree_suite(void)
 	tcase_add_test(end, children_are_counted_and_reaped);
 	tcase_add_test(end, a_whole_tree_is_told_to_end);
 	tcase_add_test(end, a_child_that_is_forked_meanwhile_is_told_to_end_as_well);
+	tcase_add_test(end, a_child_in_a_container_is_told_to_end_as_well);
 	tcase_add_test(end, a_whole_tree_is_killed_whatever_it_ignores);
 	tcase_add_test(end, orphans_are_adopted_and_killed);
 	tcase_add_test(end, a_fork_bomb_is_killed);
