@@ -153,6 +153,22 @@ static int open_above_project(const struct cleaning *cleaning, const char *numbe
 }
 
 /*
+ * True for a directory of the user's, which can be moved then: moving it to another directory takes
+ * write permission on it, and a job may have removed that. Through /proc, as in remove_tree().
+ */
+static bool allow_move(int above, const char *name)
+{
+	char self[32];
+	struct stat found;
+	cleanup_close int fd = openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &found) != 0 || found.st_uid != geteuid())
+		return false;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	(void)chmod(self, 0700); /* if it fails, the caller reports that the move fails */
+	return true;
+}
+
+/*
  * Moves the project's directory of `number`, and the runner's directory `project.tmp` next to it,
  * to `to`. Returns whether any was moved, or -1.
  */
@@ -163,13 +179,11 @@ static int move_checkout(struct cleaning *cleaning, const char *number, char *pa
 	int moved = 0;
 	cleanup_close int above = open_above_project(cleaning, number, path, &project);
 	for (size_t i = 0; above >= 0 && i < sizeof(ends) / sizeof(ends[0]); i++) {
-		struct stat found;
 		char name[PATH_MAX + 8];
 		char new_name[2 * NAME_SIZE];
 		snprintf(name, sizeof(name), "%s%s", project, ends[i]);
 		snprintf(new_name, sizeof(new_name), "%s/%s%s", to, number, ends[i]);
-		if (fstatat(above, name, &found, AT_SYMLINK_NOFOLLOW) != 0 ||
-		    !S_ISDIR(found.st_mode) || found.st_uid != geteuid())
+		if (!allow_move(above, name))
 			continue;
 		if ((mkdirat(cleaning->directory, to, 0700) != 0 && errno != EEXIST) ||
 		    renameat(above, name, cleaning->directory, new_name) != 0) {
