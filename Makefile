@@ -40,7 +40,9 @@ HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) 
 FORTIFIED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=% -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=%
 # Makes the same bytes in any directory.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(SANITIZER) \
+# C code without exceptions needs them only for backtraces: a debugger has .debug_frame of -g.
+TABLES   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables -fno-unwind-tables)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(TABLES) $(SANITIZER) \
 	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
 # A program that contains the libraries of the sanitizers starts in two thirds of the time, and the tests start
 # it thousands of times. gcc needs an option for that, and RHEL-like systems the package libasan-static.
