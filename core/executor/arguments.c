@@ -35,12 +35,15 @@ static bool refuse_value(const struct check *check, const char *before)
 	return false;
 }
 
-/* Also for an abbreviation: the scheduler refuses an ambiguous one. */
-static bool is_bare(const struct option_rules *rules, const char *name)
+/* True if one of `words` begins with the `length` bytes of `name`, or, with `whole`, is these. */
+static bool has_word(const char *words, const char *name, size_t length, bool whole)
 {
-	for (const char *const *bare = rules->bare; *bare != NULL; bare++)
-		if (strncmp(*bare, name, strlen(name)) == 0)
+	for (const char *word = words; *word != '\0'; word += strspn(word, " ")) {
+		size_t size = strcspn(word, " ");
+		if ((whole ? size == length : size >= length) && strncmp(word, name, length) == 0)
 			return true;
+		word += size;
+	}
 	return false;
 }
 
@@ -71,7 +74,7 @@ static bool check_cluster(const struct check *check, const char *value)
 static bool check_table(const struct check *check, const char *name, size_t length, char letter,
 			const char *value)
 {
-	for (const struct refused_option *refused = check->rules->refused; refused->name != NULL;
+	for (const struct refused_option *refused = check->rules->refused; refused->reason != NULL;
 	     refused++) {
 		bool is_meant = length > 0 ? strncmp(refused->name, name, length) == 0
 					   : refused->letter == letter;
@@ -100,8 +103,10 @@ static bool check_long(struct check *check)
 	size_t length = strcspn(name, "=");
 	if (strspn(name, TEXT_WORD "-") != length)
 		return refuse(check, UNKNOWN);
-	check->takes_next = name[length] == '\0' && !is_bare(check->rules, name) &&
-			    !is_flag(check, check->word, length + 2);
+	/* Also if the name is abbreviated: the scheduler refuses an ambiguous one. */
+	bool is_bare = has_word(check->rules->bare, name, length, false);
+	check->takes_next =
+		name[length] == '\0' && !is_bare && !is_flag(check, check->word, length + 2);
 	return check_value(check, name, length, 0, name + length);
 }
 
@@ -125,27 +130,20 @@ static bool check_short(struct check *check)
 	return true;
 }
 
-static bool has_word(const char *const *words, const char *name, size_t length)
-{
-	while (*words != NULL && (strncmp(*words, name, length) != 0 || (*words)[length] != '\0'))
-		words++;
-	return *words != NULL;
-}
-
 /* `-name`, or `-x1`: no name has a digit in second place. */
 static bool check_word(struct check *check)
 {
 	const char *name = check->word + 1;
-	for (const struct refused_option *option = check->rules->refused; option->name != NULL;
+	for (const struct refused_option *option = check->rules->refused; option->reason != NULL;
 	     option++)
 		if (strcmp(option->name, name) == 0)
 			return refuse(check, option->reason);
 	size_t length = strlen(name);
-	check->takes_next = has_word(check->rules->valued_words, name, length);
-	if (check->takes_next || has_word(check->rules->word_flags, name, length) ||
+	check->takes_next = has_word(check->rules->valued_words, name, length, true);
+	if (check->takes_next || has_word(check->rules->word_flags, name, length, true) ||
 	    is_flag(check, check->word, length + 1))
 		return true;
-	if (has_word(check->rules->valued_words, name, 1) && strspn(name + 1, TEXT_DIGIT) > 0)
+	if (has_word(check->rules->valued_words, name, 1, true) && strspn(name + 1, TEXT_DIGIT) > 0)
 		return true;
 	return refuse(check, "jacamar does not know this option; write its value as a separate "
 			     "argument");

@@ -42,11 +42,15 @@ static const struct batch_state STATES[] = {
 	{"exiting", BATCH_ENDING, NULL},
 	/* qstat does not report how it ended. */
 	{"done", BATCH_FORGOTTEN, NULL},
-	{NULL, BATCH_UNKNOWN, NULL},
+	{"", BATCH_UNKNOWN, NULL},
 };
 
 /* Lines of the cobaltlog; if there are several, the first in this table counts. */
-static const struct batch_state ENDS[] = {
+static const struct log_line {
+	const char *text;
+	enum batch_meaning meaning;
+	const char *why;
+} ENDS[] = {
 	{"maximum execution time exceeded", BATCH_KILLED, REASON_TIME},
 	{"user delete requested", BATCH_KILLED, REASON_CANCELLED},
 	{"user delete with signal", BATCH_KILLED, REASON_CANCELLED},
@@ -66,12 +70,10 @@ static const struct refused_option REFUSED[] = {
 	{"mode", 0, "", REFUSED_SCRIPT},
 	{"help", 0, "", REFUSED_NO_JOB},
 	{"version", 0, "", REFUSED_NO_JOB},
-	{NULL, 0, NULL, NULL},
+	{.reason = NULL},
 };
 
-static const char *const BARE[] = {
-	"verbose", "held", "preemptable", "run_project", "disable_preboot", NULL,
-};
+static const char BARE[] = "verbose held preemptable run_project disable_preboot";
 
 /* The last line that begins with a number. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -134,27 +136,24 @@ static bool read_answer(const char *output, struct batch_answer *answer)
 /* Without such a line, the log is not complete yet. */
 static bool read_history(const char *output, struct batch_answer *answer)
 {
-	const struct batch_state *end = ENDS;
-	while (end->name != NULL && strstr(output, end->name) == NULL)
+	const struct log_line *end = ENDS;
+	while (end->text != NULL && strstr(output, end->text) == NULL)
 		end++;
 	answer->meaning = end->meaning;
 	answer->why = end->why;
-	return end->name != NULL;
+	return end->text != NULL;
 }
 
 /* The queue manager did not judge the request. */
-static const char *const UNJUDGED[] = {
-	"Failed to connect to",
-	"Following exception occurred",
-	"Connection refused",
-	"Connection reset",
-	"timed out",
-	"FATAL EXCEPTION",
-	"ComponentLookupError",
-	"Traceback",
-	"cobalt.conf",
-	NULL,
-};
+static const char UNJUDGED[] = "Failed to connect to\n"
+			       "Following exception occurred\n"
+			       "Connection refused\n"
+			       "Connection reset\n"
+			       "timed out\n"
+			       "FATAL EXCEPTION\n"
+			       "ComponentLookupError\n"
+			       "Traceback\n"
+			       "cobalt.conf\n";
 
 const struct scheduler COBALT = {
 	.name = "cobalt",

@@ -34,7 +34,7 @@ static const struct batch_state STATES[] = {
 	{"FAILED", BATCH_ENDED, NULL},
 	{"TIMEOUT", BATCH_KILLED, REASON_TIME},
 	{"CANCELED", BATCH_KILLED, REASON_CANCELLED},
-	{NULL, BATCH_UNKNOWN, NULL},
+	{"", BATCH_UNKNOWN, NULL},
 };
 
 /* RFC 21: an exception of severity 0 ends a job, whose state is FAILED then. */
@@ -45,7 +45,7 @@ static const struct batch_state EXCEPTIONS[] = {
 	{"node-failure", BATCH_LOST, REASON_NODE},
 	{"prolog", BATCH_LOST, "its nodes could not be prepared"},
 	{"epilog", BATCH_ENDED, NULL},
-	{NULL, BATCH_KILLED, "Flux raised an exception for it"},
+	{"", BATCH_KILLED, "Flux raised an exception for it"},
 };
 
 static const struct refused_option REFUSED[] = {
@@ -65,12 +65,10 @@ static const struct refused_option REFUSED[] = {
 	{"setattr", 'S', "system=", REFUSED_SCRIPT},
 	{"setattr", 'S', "job.name", REFUSED_NAME},
 	{"setattr", 'S', "job=", REFUSED_NAME},
-	{NULL, 0, NULL, NULL},
+	{.reason = NULL},
 };
 
-static const char *const BARE[] = {
-	"debug-emulate", "dump", "exclusive", "label-io", "unbuffered", NULL,
-};
+static const char BARE[] = "debug-emulate dump exclusive label-io unbuffered";
 
 /* "f2oLkTbqw"; in UTF-8 it begins with a LATIN SMALL LETTER F WITH HOOK, which becomes "f". */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -135,21 +133,18 @@ static bool read_answer(const char *output, struct batch_answer *answer)
 }
 
 /* The instance did not judge the request. */
-static const char *const UNJUDGED[] = {
-	"Unable to connect to Flux",
-	"Function not implemented",
-	"No service matching",
-	"No route to host",
-	"Host is unreachable",
-	"Connection refused",
-	"Connection reset",
-	"Broken pipe",
-	"timed out",
-	"is disabled",
-	"munge",
-	"Traceback",
-	NULL,
-};
+static const char UNJUDGED[] = "Unable to connect to Flux\n"
+			       "Function not implemented\n"
+			       "No service matching\n"
+			       "No route to host\n"
+			       "Host is unreachable\n"
+			       "Connection refused\n"
+			       "Connection reset\n"
+			       "Broken pipe\n"
+			       "timed out\n"
+			       "is disabled\n"
+			       "munge\n"
+			       "Traceback\n";
 
 const struct scheduler FLUX = {
 	.name = "flux",

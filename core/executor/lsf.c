@@ -54,7 +54,7 @@ static const struct batch_state STATES[] = {
 	{"DONE", BATCH_ENDED, NULL},
 	{"EXIT", BATCH_ENDED, NULL},
 	{"ZOMBI", BATCH_LOST, "its host cannot be reached"},
-	{NULL, BATCH_UNKNOWN, NULL},
+	{"", BATCH_UNKNOWN, NULL},
 };
 
 static const char LIMIT[] = "it has reached a limit of processes or threads";
@@ -95,7 +95,7 @@ static const struct batch_state REASONS[] = {
 	{"TERM_CSM_ALLOC", BATCH_LOST, "it could not be started on its hosts"},
 	{"TERM_KUBE", BATCH_LOST, "it could not be started on its hosts"},
 	/* Otherwise the script ended by itself, or by a signal (TERM_EXTERNAL_SIGNAL). */
-	{NULL, BATCH_ENDED, NULL},
+	{"", BATCH_ENDED, NULL},
 };
 
 /* Of several pending reasons, LSF may print any one first. */
@@ -137,25 +137,16 @@ static const struct refused_option REFUSED[] = {
 	{"h", 0, "", REFUSED_NO_JOB},
 	{"help", 0, "", REFUSED_NO_JOB},
 	{"V", 0, "", REFUSED_NO_JOB},
-	{NULL, 0, NULL, NULL},
+	{.reason = NULL},
 };
 
 /* "bsub: Categories and options" */
-static const char *const FLAGS[] = {"B",  "H",	"N", "Ne", "Nd", "ar", "datachk",
-				    "rn", "ul", "x", "hl", "ti", NULL};
-static const char *const VALUED[] = {
-	"ptl",	  "eptl",   "a",	"alloc_flags", "app",	   "b",
-	"C",	  "c",	    "clusters", "cn_cu",       "cn_mem",   "core_isolation",
-	"csm",	  "cwd",    "D",	"data",	       "datagrp",  "E",
-	"Ep",	  "env",    "ext",	"extsched",    "F",	   "f",
-	"freq",	  "G",	    "g",	"gpu",	       "hostfile", "Jd",
-	"jsm",	  "k",	    "L",	"Lp",	       "ln_mem",   "ln_slots",
-	"M",	  "m",	    "mig",	"n",	       "network",  "nnodes",
-	"notify", "outdir", "P",	"plan",	       "p",	   "q",
-	"R",	  "rcacct", "rnc",	"S",	       "s",	   "sla",
-	"smt",	  "sp",	    "stage",	"step_cgroup", "T",	   "t",
-	"U",	  "u",	    "v",	"W",	       "We",	   "w",
-	"wa",	  "wt",	    NULL};
+static const char FLAGS[] = "B H N Ne Nd ar datachk rn ul x hl ti";
+static const char VALUED[] =
+	"ptl eptl a alloc_flags app b C c clusters cn_cu cn_mem core_isolation csm cwd D data "
+	"datagrp E Ep env ext extsched F f freq G g gpu hostfile Jd jsm k L Lp ln_mem "
+	"ln_slots M m mig n network nnodes notify outdir P plan p q R rcacct rnc S s sla smt "
+	"sp stage step_cgroup T t U u v W We w wa wt";
 
 /* "Job <1234> is submitted to queue <normal>.", perhaps after lines of the site's esub. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -243,26 +234,23 @@ static bool read_history(const char *output, struct batch_answer *answer)
  * LSF did not judge the request. bsub waits for an LSF that does not answer, unless LSB_NTRIES is
  * set, and prints lines about that.
  */
-static const char *const UNJUDGED[] = {
-	"Please wait",
-	"Cannot connect to LSF",
-	"LSF is down",
-	"not responding",
-	"LSF library call",
-	"Communication timeout",
-	"Timeout on connect",
-	"Connection refused",
-	"Connection reset",
-	"Batch service not registered",
-	"daemon internal error",
-	"Batch library internal error",
-	"System call failed",
-	"Cannot allocate memory",
-	"protocol error",
-	"eauth",
-	"lsf.conf",
-	NULL,
-};
+static const char UNJUDGED[] = "Please wait\n"
+			       "Cannot connect to LSF\n"
+			       "LSF is down\n"
+			       "not responding\n"
+			       "LSF library call\n"
+			       "Communication timeout\n"
+			       "Timeout on connect\n"
+			       "Connection refused\n"
+			       "Connection reset\n"
+			       "Batch service not registered\n"
+			       "daemon internal error\n"
+			       "Batch library internal error\n"
+			       "System call failed\n"
+			       "Cannot allocate memory\n"
+			       "protocol error\n"
+			       "eauth\n"
+			       "lsf.conf\n";
 
 const struct scheduler LSF = {
 	.name = "lsf",

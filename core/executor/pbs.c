@@ -115,10 +115,8 @@ static const struct refused_option REFUSED[] = {
 	{"", 'W', "array_indices", REFUSED_ARRAY},
 	{"", 'W', "User_List", REFUSED_ACCOUNT},
 	{"", 'q', "@", "jacamar asks its own server about the job"},
-	{NULL, 0, NULL, NULL},
+	{.reason = NULL},
 };
-
-static const char *const BARE[] = {NULL};
 
 /* "1234.server", perhaps with a domain. */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -318,24 +316,21 @@ static bool is_unfit(const struct command_result *result)
 }
 
 /* The server did not judge the request. */
-static const char *const UNJUDGED[] = {
-	"cannot connect to server",
-	"Communication failure",
-	"Connection refused",
-	"timed out",
-	"No free connections",
-	"End of File",
-	"shutting down",
-	"Server shutdown",
-	"Invalid credential",
-	"munge",
-	"authenticat",
-	"security library",
-	"is not enabled",
-	"Batch Protocol",
-	"cannot send environment",
-	NULL,
-};
+static const char UNJUDGED[] = "cannot connect to server\n"
+			       "Communication failure\n"
+			       "Connection refused\n"
+			       "timed out\n"
+			       "No free connections\n"
+			       "End of File\n"
+			       "shutting down\n"
+			       "Server shutdown\n"
+			       "Invalid credential\n"
+			       "munge\n"
+			       "authenticat\n"
+			       "security library\n"
+			       "is not enabled\n"
+			       "Batch Protocol\n"
+			       "cannot send environment\n";
 
 const struct scheduler PBS = {
 	.name = "pbs",
@@ -356,5 +351,5 @@ const struct scheduler PBS = {
 	.options = {.refused = REFUSED,
 		    .letters = "AaBbcdDFKlLmMPpqQrRTvwW",
 		    .flags = "EfGhnVx",
-		    .bare = BARE},
+		    .bare = ""},
 };

@@ -28,12 +28,12 @@ bool scheduler_find_state(const struct batch_state *states, const char *text,
 			  struct batch_answer *answer)
 {
 	size_t length = strspn(text, TEXT_WORD);
-	while (states->name != NULL &&
+	while (states->name[0] != '\0' &&
 	       (strncmp(states->name, text, length) != 0 || states->name[length] != '\0'))
 		states++;
 	answer->meaning = states->meaning;
 	answer->why = states->why;
-	return states->name != NULL;
+	return states->name[0] != '\0';
 }
 
 /* With "all", Slurm chooses among its clusters. */
@@ -135,8 +135,12 @@ bool scheduler_is_refusal(const struct scheduler *scheduler, const struct comman
 	/* The part that was dropped may show that the request was not judged. */
 	if (result->errors_cut && !scheduler->last_line_counts)
 		return false;
-	for (const char *const *part = scheduler->unjudged; *part != NULL; part++)
-		if (strcasestr(error, *part) != NULL)
+	for (const char *line = scheduler->unjudged; *line != '\0';
+	     line = scheduler_next_line(line)) {
+		char part[64];
+		scheduler_take_field(line, "\n", part, sizeof(part));
+		if (strcasestr(error, part) != NULL)
 			return false;
+	}
 	return true;
 }

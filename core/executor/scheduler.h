@@ -66,7 +66,7 @@ enum batch_meaning {
 #define REFUSED_ACCOUNT	    "the site's rules decide the account of the job"
 
 struct batch_state {
-	const char *name;
+	char name[24]; /* "": the last row, for every other state */
 	enum batch_meaning meaning;
 	const char *why; /* for the job's log, if it was killed or lost, or is hopeless */
 };
@@ -112,10 +112,10 @@ void scheduler_take_field(const char *text, const char *end, char *value, size_t
 
 /* An option that is refused if its value contains `part`, in any case. */
 struct refused_option {
-	const char *name; /* "": there is no long form; NULL ends the table */
-	char letter;	  /* 0: there is no short form */
-	const char *part; /* "": it is always refused */
-	const char *reason;
+	char name[16];	    /* "": there is no long form */
+	char letter;	    /* 0: there is no short form */
+	char part[20];	    /* "": it is always refused */
+	const char *reason; /* NULL ends the table */
 };
 
 /*
@@ -127,16 +127,15 @@ struct refused_option {
  */
 struct option_rules {
 	const struct refused_option *refused;
-	/* Words without a value, and with one; each list ends with NULL. */
-	const char *const *word_flags; /* NULL: options are read as by getopt_long(3) */
-	const char *const *valued_words;
+	/* Words without a value, and with one; spaces separate them. */
+	const char *word_flags; /* NULL: options are read as by getopt_long(3) */
+	const char *valued_words;
 
 	/* For getopt_long(3). */
 	const char *letters;  /* short options with a value */
 	const char *flags;    /* short options without a value */
 	const char *attached; /* short options with an optional value; NULL: none */
-	const char *const
-		*bare; /* long options without a value, or only after "="; ends with NULL */
+	const char *bare;     /* long options without a value, or only after "="; as words */
 	/* The option that names another cluster; NULL if the scheduler has no such option. */
 	const char *cluster;
 	char cluster_letter;
@@ -194,9 +193,9 @@ struct scheduler {
 	bool (*is_unfit)(const struct command_result *result);
 	/*
 	 * Parts of the error of a failed submit which show that the scheduler did not judge the
-	 * request; in any case, ended by NULL.
+	 * request; in any case, one on each line.
 	 */
-	const char *const *unjudged;
+	const char *unjudged;
 	bool last_line_counts; /* only the last line of the error: others are about retries */
 
 	struct option_rules options;

@@ -72,7 +72,7 @@ static const struct batch_state STATES[] = {
 	{"RECONFIG_FAIL", BATCH_LOST, "one of its nodes could not be set up"},
 	{"PREEMPTED", BATCH_LOST, "another job was given its nodes"},
 	{"REVOKED", BATCH_LOST, "another cluster has taken it"},
-	{NULL, BATCH_UNKNOWN, NULL},
+	{"", BATCH_UNKNOWN, NULL},
 };
 
 /* Why a job is COMPLETING: the state that follows. A job that is requeued has none of these. */
@@ -81,7 +81,7 @@ static const struct batch_state REASONS[] = {
 	{"TimeLimit", BATCH_KILLED, REASON_TIME},
 	{"NonZeroExitCode", BATCH_ENDED, NULL},
 	{"RaisedSignal", BATCH_ENDED, NULL},
-	{NULL, BATCH_ENDING, NULL},
+	{"", BATCH_ENDING, NULL},
 };
 
 /*
@@ -135,36 +135,13 @@ static const struct refused_option REFUSED[] = {
 	{"qos", 'q', "\n", TWO_LINES},
 	{"wckey", 0, "\n", TWO_LINES},
 	{"mcs-label", 0, "\n", TWO_LINES},
-	{NULL, 0, NULL, NULL},
+	{.reason = NULL},
 };
 
-static const char *const BARE[] = {
-	"consolidate-segments",
-	"contiguous",
-	"exclusive",
-	"get-user-env",
-	"hold",
-	"ignore-pbs",
-	"nice",
-	"no-kill",
-	"no-requeue",
-	"oom-kill-step",
-	"overcommit",
-	"overlap",
-	"oversubscribe",
-	"propagate",
-	"quiet",
-	"reboot",
-	"requeue",
-	"resv-ports",
-	"share",
-	"spread-job",
-	"spread-segments",
-	"stepmgr",
-	"use-min-nodes",
-	"verbose",
-	NULL,
-};
+static const char BARE[] =
+	"consolidate-segments contiguous exclusive get-user-env hold ignore-pbs nice no-kill "
+	"no-requeue oom-kill-step overcommit overlap oversubscribe propagate quiet reboot "
+	"requeue resv-ports share spread-job spread-segments stepmgr use-min-nodes verbose";
 
 /* "1234", or "1234;cluster". */
 static bool read_number(const char *output, char number[BATCH_NUMBER_SIZE])
@@ -212,37 +189,34 @@ static bool read_history(const char *output, struct batch_answer *answer)
 }
 
 /* The controller did not judge the request. */
-static const char *const UNJUDGED[] = {
-	"Unable to contact slurm controller",
-	"Communication connection failure",
-	"Communication shutdown failure",
-	"Connection refused",
-	"Connection reset",
-	"Connection timed out",
-	"Socket timed out",
-	"Transport endpoint",
-	"Unexpected message received",
-	"Unexpected missing socket error",
-	"Message receive failure",
-	"Message send failure",
-	"Zero Bytes were transmitted",
-	"Resource temporarily unavailable",
-	"temporarily unable",
-	"standby mode",
-	"System submissions disabled",
-	"Slurm internal error",
-	"Unspecified error",
-	"No error",
-	"Unable to create job record, try again",
-	"I/O error writing script/environment to file",
-	"Protocol authentication error",
-	"Failed to connect to authentication agent",
-	"Plugin initialization failed",
-	"configuration source",
-	"Unable to process configuration",
-	"munge",
-	NULL,
-};
+static const char UNJUDGED[] = "Unable to contact slurm controller\n"
+			       "Communication connection failure\n"
+			       "Communication shutdown failure\n"
+			       "Connection refused\n"
+			       "Connection reset\n"
+			       "Connection timed out\n"
+			       "Socket timed out\n"
+			       "Transport endpoint\n"
+			       "Unexpected message received\n"
+			       "Unexpected missing socket error\n"
+			       "Message receive failure\n"
+			       "Message send failure\n"
+			       "Zero Bytes were transmitted\n"
+			       "Resource temporarily unavailable\n"
+			       "temporarily unable\n"
+			       "standby mode\n"
+			       "System submissions disabled\n"
+			       "Slurm internal error\n"
+			       "Unspecified error\n"
+			       "No error\n"
+			       "Unable to create job record, try again\n"
+			       "I/O error writing script/environment to file\n"
+			       "Protocol authentication error\n"
+			       "Failed to connect to authentication agent\n"
+			       "Plugin initialization failed\n"
+			       "configuration source\n"
+			       "Unable to process configuration\n"
+			       "munge\n";
 
 const struct scheduler SLURM = {
 	.name = "slurm",
