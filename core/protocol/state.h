@@ -61,8 +61,8 @@ struct state {
 	const struct applicant *applicant;
 
 	/*
-	 * Of a state that was decoded: its JSON; all texts are the state's own. NULL in one that
-	 * borrows everything.
+	 * Of a state that was decoded: the JSON of `groups` and `filters`; all texts are the
+	 * state's own. NULL in one that borrows everything.
 	 */
 	json_t *root;
 };
@@ -74,7 +74,10 @@ void state_decode_groups(const json_t *list, struct account_groups *groups);
 /* New JSON of the state, or NULL without memory. */
 json_t *state_encode(const struct state *state);
 
-/* The reverse. The caller calls state_free also after a failure. */
+/*
+ * The reverse. Keeps `root`, without the members that *state has copies of. The caller calls
+ * state_free also after a failure.
+ */
 int state_decode(json_t *root, struct state *state, struct error *err);
 void state_free(struct state *state);
 

@@ -15,7 +15,8 @@ static void check_round_trip(const struct state *state)
 	struct state back;
 	struct error err;
 	json_t *first = state_encode(state);
-	if (first == NULL || state_decode(first, &back, &err) != 0)
+	json_t *copy = json_deep_copy(first);
+	if (copy == NULL || state_decode(copy, &back, &err) != 0)
 		abort();
 	json_t *second = state_encode(&back);
 	if (!json_equal(first, second) || state->account.uid != back.account.uid ||
@@ -23,6 +24,7 @@ static void check_round_trip(const struct state *state)
 		abort();
 	json_decref(second);
 	state_free(&back);
+	json_decref(copy);
 	json_decref(first);
 }
 
