@@ -52,7 +52,7 @@ struct channel_reader {
 	int fd;
 	size_t start;
 	size_t end;
-	char bytes[16 * 1024];
+	char bytes[4 * 1024];
 };
 
 /* The caller calls channel_free_header also after a failure. */

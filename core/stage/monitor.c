@@ -62,7 +62,7 @@ static void end_channel(struct watch *watch)
 /* Sends the next part of the header or the script; false if no more can be sent. */
 static bool send_part(struct watch *watch)
 {
-	char buffer[16 * 1024];
+	char buffer[4 * 1024];
 	const char *from = watch->header + watch->header_sent;
 	size_t size = watch->header_size - watch->header_sent;
 	bool is_script = size == 0;
