@@ -99,21 +99,20 @@ static int check_entry(struct walk *walk, const char *entry, bool *is_link, stru
 static int follow(struct walk *walk, const char *entry, struct error *err)
 {
 	char target[PATH_MAX];
-	char rest[PATH_MAX];
-	ssize_t length = readlinkat(AT_FDCWD, entry, target, sizeof(target) - 1);
-	if (length > 0)
-		target[length] = '\0';
-	else
-		errno = length < 0 ? errno : ENOENT;
-	memcpy(rest, walk->rest, sizeof(rest));
+	size_t rest = strlen(walk->rest) + 1;
+	ssize_t length = readlinkat(AT_FDCWD, entry, target, sizeof(target));
+	if (length == 0)
+		errno = ENOENT;
 	if (length > 0 &&
-	    (walk->links++ == LINKS_MOST || snprintf(walk->rest, sizeof(walk->rest), "%s/%s",
-						     target, rest) >= (int)sizeof(walk->rest))) {
+	    (walk->links++ == LINKS_MOST || (size_t)length + 1 + rest > sizeof(walk->rest))) {
 		errno = ELOOP;
 		length = -1;
 	}
 	if (length <= 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot find %s", walk->path);
+	memmove(walk->rest + length + 1, walk->rest, rest);
+	memcpy(walk->rest, target, (size_t)length);
+	walk->rest[length] = '/';
 	if (target[0] == '/')
 		walk->done[0] = '\0';
 	return 0;
