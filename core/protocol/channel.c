@@ -10,7 +10,6 @@
 
 #include "core/lib/io.h"
 #include "core/lib/json.h"
-#include "core/lib/text.h"
 
 char *channel_encode_header(const struct channel_header *header)
 {
@@ -21,10 +20,13 @@ char *channel_encode_header(const struct channel_header *header)
 			  header->kill_list, "arguments", header->arguments, "allocation",
 			  header->allocation, "release", (int)header->release, "cgroup",
 			  header->cgroup, "state", state_encode(&header->state));
-	cleanup_free char *text = json_dumps(root, JSON_COMPACT);
-	if (text == NULL)
+	size_t size = json_dumpb(root, NULL, 0, JSON_COMPACT);
+	char *line = size > 0 ? malloc(size + 2) : NULL;
+	if (line == NULL)
 		return NULL;
-	return text_format("%s\n", text);
+	(void)json_dumpb(root, line, size, JSON_COMPACT);
+	memcpy(line + size, "\n", 2);
+	return line;
 }
 
 static bool is_environment(const json_t *list)
