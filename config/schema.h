@@ -29,8 +29,8 @@ struct schema_choice {
 };
 
 struct schema_row {
-	const char *table;
-	const char *name;
+	char table[20];
+	char name[28];
 	enum schema_type type;
 	size_t offset; /* of the field in struct settings */
 

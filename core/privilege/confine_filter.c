@@ -24,9 +24,12 @@
 /* Flags that start a thread, not a process. */
 #define OF_A_THREAD (CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)
 
+/* Of the name of a system call. */
+#define CALL_SIZE 24
+
 /* Allowed with any arguments. A name that this architecture lacks is skipped. */
 /* clang-format off */
-static const char *const COMMON[] = {
+static const char COMMON[][CALL_SIZE] = {
 	"access", "arch_prctl", "brk", "clock_getres", "clock_gettime", "clock_nanosleep", "close",
 	"exit", "exit_group", "faccessat", "faccessat2", "fstat", "fstatat64", "fstatfs", "ftruncate",
 	"futex", "getcwd", "getdents64", "getegid", "geteuid", "getgid", "getpid", "getppid",
@@ -39,7 +42,7 @@ static const char *const COMMON[] = {
 	"writev",
 };
 
-static const char *const NETWORK[] = {
+static const char NETWORK[][CALL_SIZE] = {
 	"bind", "connect", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait", "eventfd2",
 	"getpeername", "getsockname", "getsockopt", "pipe", "pipe2", "pselect6", "recvfrom", "recvmmsg",
 	"recvmsg", "select", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socketpair",
@@ -48,7 +51,7 @@ static const char *const NETWORK[] = {
 
 /* Allowed if the argument `index`, masked with `mask`, is `value`. */
 static const struct narrowed {
-	const char *name;
+	char name[CALL_SIZE];
 	bool network; /* only for a child with the network */
 	unsigned int index;
 	uint64_t mask;
@@ -88,7 +91,7 @@ static void allow(struct filter *filter, const char *name, const struct scmp_arg
 						      comparison != NULL ? 1 : 0, comparison);
 }
 
-static void allow_list(struct filter *filter, const char *const *names, size_t count)
+static void allow_list(struct filter *filter, const char (*names)[CALL_SIZE], size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		allow(filter, names[i], NULL);
