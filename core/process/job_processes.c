@@ -34,12 +34,31 @@ struct job_processes {
 	struct pid_list sleeping;
 };
 
-/* True if its command line is that of a user's side: jacamar --no-auth STAGE env-script ... */
+/* True if its real uid is that of this account, also if /proc shows it as root's. */
+static bool is_of_account(pid_t pid)
+{
+	static const char start[] = "\nUid:\t";
+	char path[32];
+	char text[1024];
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (io_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
+		return false;
+	const char *line = strstr(text, start);
+	return line != NULL && strtoul(line + strlen(start), NULL, 10) == geteuid();
+}
+
+/*
+ * True if it is of this account and has the command line of a user's side: jacamar --no-auth STAGE
+ * env-script ... The account is checked first: any account can make a read of its own processes'
+ * command lines block, and that must not keep this search from its end.
+ */
 static bool is_user_side(pid_t pid)
 {
 	static const char *const expected[] = {NULL, "--no-auth", NULL, "env-script"};
 	char path[32];
 	char text[1024];
+	if (!is_of_account(pid))
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	ssize_t size = io_read_text(AT_FDCWD, path, text, sizeof(text));
 	const char *argument = text;
@@ -71,19 +90,6 @@ static void add_user_side(struct job_processes *processes, pid_t child)
 	pid_list_add(&processes->sleeping, process_tree_stat(parent).parent);
 }
 
-/* True if its real uid is that of this account, also if /proc shows it as root's. */
-static bool is_of_account(pid_t pid)
-{
-	static const char start[] = "\nUid:\t";
-	char path[32];
-	char text[1024];
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (io_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
-		return false;
-	const char *line = strstr(text, start);
-	return line != NULL && strtoul(line + strlen(start), NULL, 10) == geteuid();
-}
-
 /*
  * Sends SIGCONT to all user's sides of the account. One that was stopped before it had started a
  * process cannot be found: if jacamar-auth was killed as well, nobody would wake it. It ends as
@@ -96,8 +102,7 @@ static void wake_user_sides(void)
 	DIR *processes = process_scan_has_uid(geteuid()) ? opendir("/proc") : NULL;
 	while (processes != NULL && (entry = readdir(processes)) != NULL) {
 		uint64_t pid;
-		if (text_to_u64(entry->d_name, &pid) && is_user_side((pid_t)pid) &&
-		    is_of_account((pid_t)pid))
+		if (text_to_u64(entry->d_name, &pid) && is_user_side((pid_t)pid))
 			(void)kill((pid_t)pid, SIGCONT);
 	}
 	if (processes != NULL)

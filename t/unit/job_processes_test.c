@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/process/job_processes.h"
+#include "core/process/process_scan.h"
 #include "core/process/process_tree.h"
 #include "t/unit/process.h"
 #include "t/unit/suites.h"
@@ -179,6 +180,38 @@ START_TEST(a_process_whose_environment_cannot_be_read_does_not_stop_the_cleanup)
 END_TEST
 
 #define CROWDED_ID 2099999999
+#define OTHER_ID   2099999998
+
+/* Another account can keep the kernel from showing the command line of its process. */
+static void end_where_another_account_hangs(const void *argument)
+{
+	struct error err;
+	char path[64];
+	char fifo[] = "/tmp/job-processes-XXXXXX";
+	(void)argument;
+	begin();
+	child_require(mkdtemp(fifo) != NULL && rmdir(fifo) == 0 && mkfifo(fifo, 0600) == 0);
+	pid_t other = fork();
+	if (other == 0)
+		_exit(setresuid(OTHER_ID, OTHER_ID, OTHER_ID) == 0 ? pause() : 1);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)other);
+	bool mounted = unshare(CLONE_NEWNS) == 0 &&
+		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		       mount(fifo, path, NULL, MS_BIND, NULL) == 0;
+	unlink(fifo);
+	child_require(mounted);
+	while (!process_scan_has_uid(OTHER_ID))
+		usleep(1000);
+	child_require(job_processes_end(cookie, NULL, 0, 0, names, &err) == 0);
+	child_require(process_tree_kill_descendants(LIMIT_MS));
+}
+
+START_TEST(a_process_of_another_account_cannot_stop_the_cleanup)
+{
+	if (process_is_root(__func__))
+		ck_assert_int_eq(process_run(end_where_another_account_hangs, NULL), 0);
+}
+END_TEST
 
 /* A job that has used up the limit of processes leaves none for the search. */
 static void end_without_a_process_to_spare(const void *argument)
@@ -211,6 +244,7 @@ Suite *job_processes_suite(void)
 	tcase_add_test(tcase, what_is_below_them_is_ended_without_a_cookie);
 	tcase_add_test(tcase, they_are_asked_first_and_killed_after_the_grace);
 	tcase_add_test(tcase, a_process_whose_environment_cannot_be_read_does_not_stop_the_cleanup);
+	tcase_add_test(tcase, a_process_of_another_account_cannot_stop_the_cleanup);
 	tcase_add_test(tcase, they_are_ended_where_no_process_can_be_started);
 	suite_add_tcase(suite, tcase);
 	return suite;
