@@ -84,7 +84,7 @@ static void read_holder(int fd, struct builds_holder *holder)
 	uint64_t number;
 	ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
 	text[size > 0 ? size : 0] = '\0';
-	*holder = (struct builds_holder){.host = "?"};
+	*holder = (struct builds_holder){.host = "?", .unwritten = size == 0};
 	if (sscanf(text, "%23s %64s %23s %7s", job, holder->host, timeout, phase) == 4 &&
 	    text_to_u64(job, &holder->job) && text_to_u64(timeout, &number) && number < INT64_MAX)
 		holder->timeout_ms = (int64_t)number;
@@ -146,7 +146,8 @@ static enum lock_owner examine(struct builds_lock *lock, const struct state *sta
 	read_holder(fd, &lock->holder);
 	lock->holder.interrupted =
 		locked && lock->holder.running && strcmp(lock->holder.host, us.host) == 0;
-	lock->holder.unwritten = locked && found.st_size == 0;
+	/* Read under the lock: before it, the process that made the file may have written it. */
+	lock->holder.unwritten = locked && lock->holder.unwritten;
 	bool out_of_date = time(NULL) - found.st_mtime >= MOST_IDLE_S ||
 			   (impatient && lock->holder.interrupted) ||
 			   (remove_unwritten && lock->holder.unwritten);
