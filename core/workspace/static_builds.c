@@ -128,44 +128,55 @@ static bool read_mark(const struct cleaning *cleaning, const char *mark, char pa
 }
 
 /*
+ * Opens a directory of the user's, and gives its owner the rights that a job may have removed: to
+ * move it to another directory takes write permission on it, and on the one above it. Through
+ * /proc, as in remove_tree(). -1 if there is no such directory (errno ENOENT or ENOTDIR), or if it
+ * cannot be opened.
+ */
+static int open_own(int above, const char *name)
+{
+	char self[32];
+	struct stat found;
+	int fd = openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &found) != 0 || found.st_uid != geteuid()) {
+		close(fd);
+		errno = ENOTDIR;
+		return -1;
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	/* If this fails, the caller reports what it cannot do then. */
+	if ((found.st_mode & S_IRWXU) != S_IRWXU)
+		(void)chmod(self, (found.st_mode & 07777) | S_IRWXU);
+	return fd;
+}
+
+static bool is_absent(int code)
+{
+	return code == ENOENT || code == ENOTDIR;
+}
+
+/*
  * Opens the directory above the project in `number`. All directories above that must be the user's,
  * and none may be a link. Cuts `path` before the project's directory, and *project is that name. -1
- * if there is no such directory.
+ * as open_own().
  */
 static int open_above_project(const struct cleaning *cleaning, const char *number, char *path,
 			      const char **project)
 {
-	struct stat found;
-	int at = openat(cleaning->directory, number,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int at = open_own(cleaning->directory, number);
 	*project = path;
 	for (char *slash; at >= 0 && (slash = strchr(*project, '/')) != NULL;) {
 		*slash = '\0';
-		int next = fstat(at, &found) == 0 && found.st_uid == geteuid()
-				   ? openat(at, *project,
-					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-				   : -1;
+		int next = open_own(at, *project);
+		int why = errno;
 		close(at);
+		errno = why;
 		at = next;
 		*project = slash + 1;
 	}
 	return at;
-}
-
-/*
- * True for a directory of the user's, which can be moved then: moving it to another directory takes
- * write permission on it, and a job may have removed that. Through /proc, as in remove_tree().
- */
-static bool allow_move(int above, const char *name)
-{
-	char self[32];
-	struct stat found;
-	cleanup_close int fd = openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &found) != 0 || found.st_uid != geteuid())
-		return false;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	(void)chmod(self, 0700); /* if it fails, the caller reports that the move fails */
-	return true;
 }
 
 /*
@@ -178,12 +189,17 @@ static int move_checkout(struct cleaning *cleaning, const char *number, char *pa
 	const char *project;
 	int moved = 0;
 	cleanup_close int above = open_above_project(cleaning, number, path, &project);
+	if (above < 0 && !is_absent(errno)) {
+		note_failure(cleaning, number);
+		return -1;
+	}
 	for (size_t i = 0; above >= 0 && i < sizeof(ends) / sizeof(ends[0]); i++) {
 		char name[PATH_MAX + 8];
 		char new_name[2 * NAME_SIZE];
 		snprintf(name, sizeof(name), "%s%s", project, ends[i]);
 		snprintf(new_name, sizeof(new_name), "%s/%s%s", to, number, ends[i]);
-		if (!allow_move(above, name))
+		cleanup_close int own = open_own(above, name);
+		if (own < 0 && is_absent(errno))
 			continue;
 		if ((mkdirat(cleaning->directory, to, 0700) != 0 && errno != EEXIST) ||
 		    renameat(above, name, cleaning->directory, new_name) != 0) {

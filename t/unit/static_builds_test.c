@@ -284,6 +284,27 @@ START_TEST(a_marked_project_goes_with_its_mark_and_the_directory_beside_it)
 }
 END_TEST
 
+/* Directories above the project of which a job has removed the owner's rights. */
+static const struct {
+	const char *directory;
+	mode_t mode;
+} CLOSED[] = {{"000/group", 0500}, {"000/group", 0}, {"000", 0}, {"000", 0070}};
+
+START_TEST(a_marked_project_goes_even_if_a_job_has_closed_the_directories_above_it)
+{
+	struct path old = make_checkout(1, 7.1);
+	struct path closed = path_of("%s/%s", builds.text, CLOSED[_i].directory);
+	struct stat opened;
+	ck_assert_int_eq(chmod(closed.text, CLOSED[_i].mode), 0);
+	ck_assert_int_eq(clean(), 1);
+	ck_assert(!is_there(path_of("%s/000-1.used", builds.text).text));
+	/* The group keeps its rights. */
+	ck_assert_int_eq(stat(closed.text, &opened), 0);
+	ck_assert_int_eq(opened.st_mode & 07777, CLOSED[_i].mode | 0700);
+	ck_assert(!is_there(old.text) && !is_there(path_of("%s.tmp", old.text).text));
+}
+END_TEST
+
 START_TEST(a_marked_project_that_a_job_has_locked_stays)
 {
 	struct path used = make_checkout(20, 40);
@@ -363,6 +384,9 @@ static TCase *clean_tests(void)
 	tcase_add_test(tcase, without_time_the_rest_is_left_to_the_next);
 	tcase_add_loop_test(tcase, nothing_is_cleaned_behind_a_link, 0, 2);
 	tcase_add_test(tcase, a_marked_project_goes_with_its_mark_and_the_directory_beside_it);
+	tcase_add_loop_test(tcase,
+			    a_marked_project_goes_even_if_a_job_has_closed_the_directories_above_it,
+			    0, sizeof(CLOSED) / sizeof(CLOSED[0]));
 	tcase_add_test(tcase, a_marked_project_that_a_job_has_locked_stays);
 	tcase_add_loop_test(tcase, a_path_that_another_project_uses_stays, 0,
 			    ROWS(PATHS_OF_OTHERS));
