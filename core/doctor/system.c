@@ -90,11 +90,11 @@ static void check_libraries(struct doctor *doctor)
 static int load_filters(const void *argument, void *reply, struct error *err)
 {
 	const struct doctor *doctor = argument;
-	const struct seccomp_settings none = {.disabled = false};
-	const struct seccomp_settings *settings =
-		doctor->settings != NULL ? &doctor->settings->auth.seccomp : &none;
+	const struct auth_settings none = {.isolate = false};
+	const struct auth_settings *settings =
+		doctor->settings != NULL ? &doctor->settings->auth : &none;
 	(void)reply;
-	json_auto_t *filters = seccomp_compile(settings, true, &doctor->service, err);
+	json_auto_t *filters = seccomp_compile(settings, &doctor->service, err);
 	return filters != NULL ? seccomp_install(filters, err) : -1;
 }
 

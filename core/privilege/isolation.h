@@ -1,7 +1,8 @@
 /*
  * auth.isolate: keeps the processes of a job away from all other processes of the same account, by
  * Landlock (landlock(7)). They cannot signal or trace those, read their memory or environment, or
- * connect to their abstract sockets. Among themselves, all of this works.
+ * connect to their abstract sockets. Among themselves, all of this works. A filter of system calls
+ * (seccomp.c) keeps them from setting the limits of any other process.
  *
  * Each login shell, with all its descendants, is one Landlock domain. jacamar stays outside: it can
  * signal and examine the job's processes, but they cannot signal it.

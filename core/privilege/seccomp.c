@@ -206,6 +206,23 @@ static int add_terminal_filter(const struct compiler *compiler, struct error *er
 	return end(compiler, context, code, err);
 }
 
+/*
+ * For auth.isolate: in spite of Landlock, the kernel lets a process lower the limits of any other
+ * with its uid, and then kills that one for its processor time. Here, a process can set only its
+ * own limits (pid 0).
+ */
+static int add_limits_filter(const struct compiler *compiler, struct error *err)
+{
+	const struct scmp_arg_cmp sets_others[] = {SCMP_A0(SCMP_CMP_NE, 0),
+						   SCMP_A2(SCMP_CMP_NE, 0)};
+	scmp_filter_ctx context = begin(compiler, SCMP_ACT_ALLOW);
+	if (context == NULL)
+		return fail(-ENOMEM, err);
+	int code = compiler->library.rule_add_array(context, SCMP_ACT_ERRNO(EPERM),
+						    resolve(compiler, "prlimit64"), 2, sets_others);
+	return end(compiler, context, code, err);
+}
+
 static int add_id_filter(const struct compiler *compiler, const struct account *account,
 			 struct error *err)
 {
@@ -259,7 +276,7 @@ static int open_compiler(struct compiler *compiler, struct error *err)
 	if (dynamic_libraries_open_seccomp(&compiler->library, err) != 0)
 		return -1;
 	find_architectures(compiler);
-	return check_settings(compiler, err);
+	return compiler->settings->disabled ? 0 : check_settings(compiler, err);
 }
 
 int seccomp_check(const struct seccomp_settings *settings, struct error *err)
@@ -269,21 +286,26 @@ int seccomp_check(const struct seccomp_settings *settings, struct error *err)
 	return settings->disabled || !lists ? 0 : open_compiler(&compiler, err);
 }
 
-json_t *seccomp_compile(const struct seccomp_settings *settings, bool no_new_privs,
-			const struct account *account, struct error *err)
+json_t *seccomp_compile(const struct auth_settings *auth, const struct account *account,
+			struct error *err)
 {
+	const struct seccomp_settings *settings = &auth->seccomp;
 	json_auto_t *filters = json_array();
 	struct compiler compiler = {.settings = settings, .filters = filters};
 	bool asked = settings->block_all || settings->limit_setuid ||
 		     settings->block_calls.count > 0 || settings->log_allowed_actions;
 	/* The service's unit may set no_new_privs, which this process has inherited then. */
-	bool possible = no_new_privs || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	bool possible = auth->no_new_privs || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	bool filters_calls = !settings->disabled && (asked || possible);
 
-	if (settings->disabled || (!asked && !possible))
-		return json_incref(filters);
+	if ((filters_calls || auth->isolate) && open_compiler(&compiler, err) != 0)
+		return NULL;
+	if (auth->isolate && add_limits_filter(&compiler, err) != 0)
+		return NULL;
 	/* The filter of the lists is last: it may block the calls that install filters. */
-	if (open_compiler(&compiler, err) != 0 || add_terminal_filter(&compiler, err) != 0 ||
-	    add_id_filter(&compiler, account, err) != 0 || add_list_filter(&compiler, err) != 0)
+	if (filters_calls &&
+	    (add_terminal_filter(&compiler, err) != 0 ||
+	     add_id_filter(&compiler, account, err) != 0 || add_list_filter(&compiler, err) != 0))
 		return NULL;
 	return json_incref(filters);
 }

@@ -327,8 +327,7 @@ int plan_stage(struct plan *plan, struct error *err)
 		return -1;
 	if (check_prepare_hook(settings, err) != 0 || plan_choose_image(plan, err) != 0)
 		return -1;
-	plan->filters = seccomp_compile(&settings->auth.seccomp, settings->auth.no_new_privs,
-					&plan->applicant.account, err);
+	plan->filters = seccomp_compile(&settings->auth, &plan->applicant.account, err);
 	if (plan->filters == NULL)
 		return -1;
 	if (isolation_check(&settings->auth, err) != 0 || create_cgroup(plan, err) != 0)

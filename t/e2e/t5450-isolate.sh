@@ -83,9 +83,9 @@ nothing_but_session() { [ "$(living | grep -vc "wall hold")" = 0 ] && [ ! -e "$(
 reach="$box/wall try $session; $box/wall own"
 
 check 'without it a job reaches the other sessions of its user' '
-	site ""; echo "$reach" | job; bounded_play && all "" ok && all "own " ok'
+	site ""; echo "$reach" | job; bounded_play && all "" ok && all "own " ok && said "limits: ok"'
 denied() {
-	for way in signal trace memory socket; do said "$1$way: Operation not permitted" || return; done
+	for way in signal trace memory socket limits; do said "$1$way: Operation not permitted" || return; done
 	for way in environ maps; do said "$1$way: Permission denied" || return; done
 }
 check 'with it a job reaches no other session, but its own processes' '
@@ -99,6 +99,15 @@ check 'a job can neither signal nor trace the jacamar that supervises it' '
 	echo "$box/wall try \$(ps -o ppid= -p \$PPID) \"supervisor \"; kill -KILL \$(ps -o ppid= -p \$PPID) 2>&1 || echo alive" |
 		job; bounded_play && said "supervisor signal: Operation not permitted" &&
 	said "supervisor trace: Operation not permitted" && said alive && nothing_but_session'
+check 'nor have it killed by its limits, whether or not [auth.seccomp] is disabled' '
+	for lines in "" "[auth.seccomp]
+disabled = true"; do
+		site "isolate = true
+$lines"
+		printf "%s\n" "ulimit -t 1000" "for limit in cpu=1 nofile=3 as=4096; do" \
+			"prlimit --pid \$(ps -o ppid= -p \$PPID) --\$limit 2>&1 || echo \"no \$limit\"; done" | job
+		bounded_play && said "no cpu=1" && said "no nofile=3" && said "no as=4096" || exit 1
+	done; site "isolate = true"'
 check 'the login shell that config asks for data_dir is isolated, too' '
 	printf "%s\n" "$box/wall try $session >~/asked 2>&1" "export PLACE=$home" >"$home/.bash_profile"
 	chown "$usr" "$home/.bash_profile"; write_config "data_dir = \"\$PLACE\"" "downscope = \"$downscope\"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -94,6 +95,14 @@ static long reach_socket(pid_t pid)
 	return result;
 }
 
+/* With a limit of its processor time, the kernel would kill it. */
+static long reach_limits(pid_t pid)
+{
+	struct rlimit limit;
+	return prlimit(pid, RLIMIT_CPU, NULL, &limit) == 0 ? prlimit(pid, RLIMIT_CPU, &limit, NULL)
+							   : -1;
+}
+
 static void try_all(pid_t pid, const char *word)
 {
 	static const struct {
@@ -102,6 +111,7 @@ static void try_all(pid_t pid, const char *word)
 	} ways[] = {
 		{"signal", reach_signal}, {"environ", reach_environ}, {"maps", reach_maps},
 		{"memory", reach_memory}, {"trace", reach_trace},     {"socket", reach_socket},
+		{"limits", reach_limits},
 	};
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		printf("%s%s: %s\n", word, ways[i].name,

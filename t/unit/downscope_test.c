@@ -269,8 +269,8 @@ static void become(const void *argument)
 	struct rlimit time;
 
 	strcpy(account.home, home->text);
-	rules.filters = seccomp_compile(&(struct seccomp_settings){.disabled = false},
-					rules.no_new_privs, &account, &err);
+	rules.filters =
+		seccomp_compile(&(struct auth_settings){.no_new_privs = true}, &account, &err);
 	rules.limits[LIMIT_CPU] = (struct limit_setting){.set = true, .value = 123456};
 	rules.limits[LIMIT_FSIZE] = (struct limit_setting){.set = true, .value = LIMIT_UNLIMITED};
 	spoil_process();

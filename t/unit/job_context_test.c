@@ -113,11 +113,11 @@ static void settle_with_fake(const void *argument)
 {
 	int row = *(const int *)argument;
 	const struct account account = {.home = "/"};
-	const struct seccomp_settings settings = {.disabled = false};
+	const struct auth_settings settings = {.no_new_privs = true};
 	struct downscope_rules rules = {.no_new_privs = true};
 	struct error err = {.detail = ""};
 	rules.limits[LIMIT_CPU] = (struct limit_setting){.set = true, .value = 123456};
-	rules.filters = seccomp_compile(&settings, true, &account, &err);
+	rules.filters = seccomp_compile(&settings, &account, &err);
 	child_require(rules.filters != NULL && json_array_size(rules.filters) > 0);
 	if (FAKES[row].says != NULL)
 		process_fake_call(FAKES[row].call, FAKES[row].argument);

@@ -52,17 +52,29 @@ static struct string_list words(const char *text)
 	return list;
 }
 
-/* In a child: these settings are in force. */
-static void enforce(const struct seccomp_settings *settings)
+static json_t *compile(const struct seccomp_settings *settings, bool no_new_privs,
+		       struct error *err)
 {
-	struct error err = {.detail = ""};
-	json_t *filters = seccomp_compile(settings, true, &USER, &err);
+	const struct auth_settings auth = {.seccomp = *settings, .no_new_privs = no_new_privs};
+	return seccomp_compile(&auth, &USER, err);
+}
+
+static void install(json_t *filters, const struct error *compiled)
+{
+	struct error err;
 	if (filters == NULL)
-		fprintf(stderr, "%s\n", err.detail);
+		fprintf(stderr, "%s\n", compiled->detail);
 	child_require(filters != NULL);
 	child_require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	child_require(seccomp_install(filters, &err) == 0);
 	json_decref(filters);
+}
+
+/* In a child: these settings are in force. */
+static void enforce(const struct seccomp_settings *settings)
+{
+	struct error err = {.detail = ""};
+	install(compile(settings, true, &err), &err);
 }
 
 #define refused(call, code) (errno = 0, (long)(call) == -1 && errno == (code))
@@ -248,7 +260,7 @@ static char *our_calls(void)
 {
 	struct error err = {.detail = ""};
 	const struct seccomp_settings nothing = {.block_all = true};
-	ck_assert_ptr_null(seccomp_compile(&nothing, true, &USER, &err));
+	ck_assert_ptr_null(compile(&nothing, true, &err));
 	const char *list = strstr(err.detail, "run and ended: ");
 	ck_assert_ptr_nonnull(list);
 	return strdup(list + strlen("run and ended: "));
@@ -326,7 +338,7 @@ END_TEST
 static void expect_none(const struct seccomp_settings *settings, bool no_new_privs)
 {
 	struct error err = {.detail = ""};
-	json_t *filters = seccomp_compile(settings, no_new_privs, &USER, &err);
+	json_t *filters = compile(settings, no_new_privs, &err);
 	ck_assert_msg(filters != NULL, "%s", err.detail);
 	ck_assert(json_is_array(filters));
 	ck_assert_uint_eq(json_array_size(filters), 0);
@@ -358,7 +370,7 @@ static void inherit(const void *argument)
 	(void)argument;
 	child_require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	const struct seccomp_settings settings = {.disabled = false};
-	json_t *filters = seccomp_compile(&settings, false, &USER, &err);
+	json_t *filters = compile(&settings, false, &err);
 	child_require(json_array_size(filters) == 1);
 	json_decref(filters);
 }
@@ -397,7 +409,7 @@ START_TEST(lists_that_make_no_sense_are_refused)
 	} else {
 		settings.block_calls = words(REFUSED[_i].list);
 	}
-	ck_assert_ptr_null(seccomp_compile(&settings, true, &USER, &err));
+	ck_assert_ptr_null(compile(&settings, true, &err));
 	ck_assert_int_eq(err.kind, ERROR_SYSTEM);
 	ck_assert_str_eq(err.detail, REFUSED[_i].says);
 	ck_assert_int_eq(seccomp_check(&settings, &checked), -1);
@@ -415,12 +427,12 @@ START_TEST(the_calls_that_are_missing_are_named)
 	ck_assert_ptr_nonnull(strstr(ours, "access"));
 	ck_assert_str_eq(ours + strlen(ours) - 5, "write");
 	struct seccomp_settings settings = {.block_all = true, .allow_calls = words(ours)};
-	json_t *filters = seccomp_compile(&settings, true, &USER, &err);
+	json_t *filters = compile(&settings, true, &err);
 	ck_assert_msg(filters != NULL, "%s", err.detail);
 	ck_assert_int_eq(seccomp_check(&settings, &err), 0);
 	json_decref(filters);
 	settings.allow_calls.count--;
-	ck_assert_ptr_null(seccomp_compile(&settings, true, &USER, &err));
+	ck_assert_ptr_null(compile(&settings, true, &err));
 	ck_assert_str_eq(err.detail, "auth.seccomp.allow_calls lacks calls without which no job "
 				     "could be run and ended: write");
 	free(ours);
@@ -480,7 +492,7 @@ static void install_without_right(const void *argument)
 {
 	struct error err = {.detail = ""};
 	const struct seccomp_settings *settings = argument;
-	json_t *filters = seccomp_compile(settings, false, &USER, &err);
+	json_t *filters = compile(settings, false, &err);
 	child_require(json_array_size(filters) > 1);
 	child_require(privilege_drop(&err) == 0);
 	child_require(seccomp_install(filters, &err) == -1);
@@ -497,6 +509,34 @@ START_TEST(what_the_kernel_does_not_take_is_an_error)
 }
 END_TEST
 
+/* Of an isolated process, whether or not [auth.seccomp] is disabled. */
+static void limit_others(const void *argument)
+{
+	struct error err = {.detail = ""};
+	struct rlimit limit;
+	const pid_t other = getppid();
+	const struct auth_settings *auth = argument;
+	child_require(prlimit(other, RLIMIT_CPU, NULL, &limit) == 0);
+	child_require(prlimit(other, RLIMIT_CPU, &limit, NULL) == 0);
+	install(seccomp_compile(auth, &USER, &err), &err);
+	child_require(refused(prlimit(other, RLIMIT_CPU, &limit, NULL), EPERM));
+	child_require(refused(prlimit(other, RLIMIT_NOFILE, &limit, &limit), EPERM));
+	child_require(prlimit(other, RLIMIT_CPU, NULL, &limit) == 0);
+	child_require(setrlimit(RLIMIT_CPU, &limit) == 0 &&
+		      prlimit(0, RLIMIT_CPU, &limit, NULL) == 0);
+}
+
+START_TEST(an_isolated_process_sets_no_limits_of_others)
+{
+	const struct auth_settings settings[] = {
+		{.isolate = true, .no_new_privs = true},
+		{.isolate = true, .no_new_privs = true, .seccomp.disabled = true},
+	};
+	for (int i = 0; i < ROWS(settings); i++)
+		ck_assert_int_eq(process_run(limit_others, &settings[i]), 0);
+}
+END_TEST
+
 Suite *seccomp_suite(void)
 {
 	Suite *suite = suite_create("seccomp");
@@ -507,6 +547,7 @@ Suite *seccomp_suite(void)
 	tcase_add_test(calls, a_call_is_blocked);
 	tcase_add_test(calls, only_what_is_allowed_is);
 	tcase_add_test(calls, no_ids_but_its_own_are_left);
+	tcase_add_test(calls, an_isolated_process_sets_no_limits_of_others);
 #ifdef __x86_64__
 	tcase_add_test(calls, nor_by_a_32_bit_program);
 	tcase_add_test(calls, a_call_is_blocked_for_32_bit_programs);
