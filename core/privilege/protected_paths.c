@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,12 +52,24 @@ struct barrier {
 	int above;	 /* its descriptor, if it is above a protected path; else -1 */
 };
 
+/*
+ * An entry of a directory above a protected path that could not be opened. It gets no rule under
+ * this name, because a job can change what the user can reach at any moment: chmod(2) needs no
+ * right of Landlock.
+ */
+struct unreached {
+	struct statx directory;
+	char name[NAME_MAX + 1];
+};
+
 struct wall { /* the ruleset that is built, and the barriers in it */
 	const struct state *state;
 	int ruleset;
 	size_t rules;
 	size_t count;
+	size_t unreached_count;
 	struct barrier barriers[BARRIERS_MOST];
+	struct unreached unreached[BARRIERS_MOST];
 };
 
 static int refuse(const char *what, struct error *err)
@@ -106,10 +120,33 @@ static void remove_barriers(struct wall *wall, size_t kept)
 			close(wall->barriers[wall->count].above);
 }
 
-/* Removes the last component of a relative path. A single name becomes ".". */
-static void cut_component(char *path)
+static bool is_unreached(const struct wall *wall, const struct statx *directory, const char *name)
+{
+	for (size_t i = 0; i < wall->unreached_count; i++)
+		if (is_same(&wall->unreached[i].directory, directory) &&
+		    strcmp(wall->unreached[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* -1 with errno, too, if there are too many. */
+static int add_unreached(struct wall *wall, int directory, const char *name)
+{
+	struct unreached *entry = &wall->unreached[wall->unreached_count];
+	errno = E2BIG;
+	if (wall->unreached_count == BARRIERS_MOST || strlen(name) >= sizeof(entry->name) ||
+	    identify(directory, &entry->directory) != 0)
+		return -1;
+	strcpy(entry->name, name);
+	wall->unreached_count++;
+	return 0;
+}
+
+/* Moves the last component of a relative path to `last`. What is left of a single name is ".". */
+static void cut_component(char *path, char last[NAME_MAX + 1])
 {
 	char *slash = strrchr(path, '/');
+	snprintf(last, NAME_MAX + 1, "%s", slash != NULL ? slash + 1 : path);
 	if (slash != NULL)
 		*slash = '\0';
 	else
@@ -119,10 +156,10 @@ static void cut_component(char *path)
 /*
  * Opens `path` or, with `above`, the directory above it. If it does not exist, or the user cannot
  * reach it, opens the deepest directory above it that the user can reach, and sets *exists to
- * false. Symbolic links on the path to the home are followed, because root made that path. After
- * that none is followed: a job could replace it.
+ * false; the next component is an unreached entry then. Symbolic links on the path to the home are
+ * followed, because root made that path. After that none is followed: a job could replace it.
  */
-static int open_deepest(const struct wall *wall, const char *path, bool above, bool *exists,
+static int open_deepest(struct wall *wall, const char *path, bool above, bool *exists,
 			struct error *err)
 {
 	const struct {
@@ -132,6 +169,7 @@ static int open_deepest(const struct wall *wall, const char *path, bool above, b
 	cleanup_close int start =
 		open(in_home ? wall->state->account.home : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *rest = strdup(strcmp(path, "~") == 0 ? "." : path + (in_home ? 2 : 1));
+	char last[NAME_MAX + 1];
 	int fd = -1;
 	*exists = true;
 	if (start < 0 || rest == NULL)
@@ -140,12 +178,12 @@ static int open_deepest(const struct wall *wall, const char *path, bool above, b
 		fd = openat(start, "..", O_PATH | O_CLOEXEC);
 	} else {
 		if (above)
-			cut_component(rest);
+			cut_component(rest, last);
 		/* Every kernel that isolates has this call. */
 		while ((fd = (int)syscall(SYS_openat2, start, rest, &how, sizeof(how))) < 0 &&
 		       (errno == ENOENT || errno == EACCES) && strcmp(rest, ".") != 0) {
 			*exists = false;
-			cut_component(rest);
+			cut_component(rest, last);
 		}
 	}
 	if (fd < 0 && errno == ELOOP)
@@ -153,7 +191,12 @@ static int open_deepest(const struct wall *wall, const char *path, bool above, b
 				     "%s of auth.protected_paths is, or is below, a symbolic link, "
 				     "which a job could replace: make it a directory",
 				     path);
-	return fd >= 0 ? fd : refuse(path, err);
+	if (fd >= 0 && (*exists || add_unreached(wall, fd, last) == 0))
+		return fd;
+	(void)refuse(path, err);
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 /* Adds a barrier for the path itself, if it exists. */
@@ -216,10 +259,13 @@ static int permit(struct wall *wall, int fd, bool is_directory, struct error *er
  * An entry that cannot be opened or examined gets no rule, so a job cannot use it. A symbolic link
  * needs no rule.
  */
-static int permit_entry(struct wall *wall, int directory, const char *name, struct error *err)
+static int permit_entry(struct wall *wall, const struct barrier *directory, const char *name,
+			struct error *err)
 {
 	struct statx id;
-	cleanup_close int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (is_unreached(wall, &directory->id, name))
+		return 0;
+	cleanup_close int fd = openat(directory->above, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? refuse(name, err)
 									     : 0;
@@ -232,9 +278,9 @@ static int permit_entry(struct wall *wall, int directory, const char *name, stru
  * If the user can enter a directory but not list it, its entries get no rules, so a job can use
  * none of them, except what the directories further down on the path permit.
  */
-static int permit_entries(struct wall *wall, int directory, struct error *err)
+static int permit_entries(struct wall *wall, const struct barrier *directory, struct error *err)
 {
-	cleanup_listing DIR *entries = io_list(directory, ".");
+	cleanup_listing DIR *entries = io_list(directory->above, ".");
 	if (entries == NULL)
 		return errno == EACCES ? 0 : refuse("cannot list a directory above them", err);
 	int result = 0;
@@ -289,7 +335,7 @@ static int permit_all_entries(struct wall *wall, struct error *err)
 {
 	for (size_t i = 0; i < wall->count; i++)
 		if (wall->barriers[i].above >= 0 &&
-		    permit_entries(wall, wall->barriers[i].above, err) != 0)
+		    permit_entries(wall, &wall->barriers[i], err) != 0)
 			return -1;
 	return 0;
 }

@@ -96,6 +96,16 @@ check 'nor does a mount of its own' '
 check 'nor does a process of an earlier sub-stage' '
 	attack "setsid -f sh -c \"until cat ~/.ssh/id 2>/dev/null >~/work/stolen; do sleep 0.2; [ -e ~/work/stop ] && break; done\" >/dev/null 2>&1 </dev/null"
 	[ ! -s "$home/work/stolen" ]'
+# A process that an earlier sub-stage has left can call chmod for a directory above the path, so that
+# jacamar cannot reach it at one moment, and lists it at the next. Here fault makes jacamar fail once.
+check 'nor does a directory above it that jacamar can reach only a moment later' '
+	site "\"~/.config/gh\""; echo : | job "$(ref false)"; prepare_call
+	for number in 0 1 2; do
+		(become() { command "$build/t/fault" "$box/report" "$prefix" openat2 "$((number > 0))" "$number" 13 "$build/t/as" "$@"; }
+			echo "cat ~/.config/gh/hosts ~/.config/other || true" | call >"$box/log"); cat "$box/log"
+		[ "$(call_exit)" = 0 ] && logged "hosts: Permission denied" && keeps_secrets &&
+			[ "$(grep -c " injected" "$box/report")" = "$((number > 0))" ] || { cat "$box/report"; exit 1; }
+	done; call_cleanup'
 check 'nor do builds directories that the author chooses' '
 	site "$paths" "" "custom_build_dir = true"
 	job_extra=".custom_env = {CUSTOM_CI_BUILDS_DIR: \"$home/private\"}"
