@@ -81,13 +81,20 @@ static bool list_covers(const struct schema_row *row, const struct string_list *
 	return true;
 }
 
+/* Whatever role a token has, or if it has none, the job is refused: see auth_rules.c. */
+static bool denies_every_role(const struct schema_row *row, const struct auth_rule *rule)
+{
+	return row->choices == ACCESS_LEVELS && rule->action == RULE_DENY &&
+	       rule->min_access_level == ACCESS_LEVELS[0].value;
+}
+
 /* True if every job that meets this condition of `narrow` also meets that of `wide`. */
 static bool condition_covers(const struct schema_row *row, const struct auth_rule *wide,
 			     const struct auth_rule *narrow)
 {
 	const void *outer = (const char *)wide + row->offset;
 	const void *inner = (const char *)narrow + row->offset;
-	if (!has(wide, row))
+	if (!has(wide, row) || denies_every_role(row, wide))
 		return true;
 	if (!has(narrow, row))
 		return false;
@@ -135,19 +142,88 @@ static void check_form(const struct auth_settings *auth, const struct auth_rule 
 			   "each");
 }
 
+/* The first rule before `rule` that matches all jobs of `part`, which is that rule or a part of it.
+ */
+static const struct auth_rule *find_cover(const struct auth_settings *auth,
+					  const struct auth_rule *rule,
+					  const struct auth_rule *part)
+{
+	for (const struct auth_rule *before = auth->rules; before < rule; before++)
+		if (rule_covers(before, part))
+			return before;
+	return NULL;
+}
+
+/* True if for each item of the list another rule before `rule` matches all jobs with that item. */
+static bool items_are_covered(const struct auth_settings *auth, const struct auth_rule *rule,
+			      const struct schema_row *row)
+{
+	struct auth_rule part = *rule;
+	struct string_list *list = (struct string_list *)((char *)&part + row->offset);
+	const struct string_list all = *list;
+	list->count = 1;
+	for (size_t i = 0; i < all.count; i++) {
+		list->items = &all.items[i];
+		if (find_cover(auth, rule, &part) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The same for both values of a condition that the rule does not set. A rule that denies also
+ * refuses jobs whose token does not have the claim.
+ */
+static bool values_are_covered(const struct auth_settings *auth, const struct auth_rule *rule,
+			       const struct schema_row *row)
+{
+	struct auth_rule part = *rule;
+	bool denies = false;
+	part.set |= 1U << (row - RULE_SCHEMA);
+	for (int value = 0; value < 2; value++) {
+		*(bool *)((char *)&part + row->offset) = value == 1;
+		const struct auth_rule *cover = find_cover(auth, rule, &part);
+		if (cover == NULL)
+			return false;
+		denies = denies || cover->action == RULE_DENY;
+	}
+	return denies;
+}
+
+/* The condition by whose parts several rules before this one match all of its jobs; or NULL. */
+static const struct schema_row *find_covered_row(const struct auth_settings *auth,
+						 const struct auth_rule *rule)
+{
+	for (const struct schema_row *row = RULE_SCHEMA; row < RULE_SCHEMA + RULE_SCHEMA_ROWS;
+	     row++) {
+		bool is_set = has(rule, row);
+		if (row->type == SCHEMA_LIST && is_set && items_are_covered(auth, rule, row))
+			return row;
+		if (row->type == SCHEMA_BOOLEAN && !is_set && values_are_covered(auth, rule, row))
+			return row;
+	}
+	return NULL;
+}
+
 static void check_reach(const struct auth_settings *auth, const struct auth_rule *rule,
 			struct report *report)
 {
-	for (const struct auth_rule *before = auth->rules; before < rule; before++) {
-		if (!rule_covers(before, rule))
-			continue;
+	const struct auth_rule *before = find_cover(auth, rule, rule);
+	/* The last rule, without conditions, is required. */
+	const struct schema_row *row = before == NULL && rule->set >> FIRST_CONDITION != 0
+					       ? find_covered_row(auth, rule)
+					       : NULL;
+	if (before != NULL)
 		report_add(report, rule->line,
 			   "the rule %s can never match: the rule %s on line %zu matches all of "
 			   "its jobs",
 			   rule->name, before->name, before->line);
-		return;
-	}
-	if (rule->fork && !auth->allow_fork_pipelines)
+	else if (row != NULL)
+		report_add(report, rule->line,
+			   "the rule %s can never match: the rules before it, each with another "
+			   "auth.rule.%s, match all of its jobs",
+			   rule->name, row->name);
+	else if (rule->fork && !auth->allow_fork_pipelines)
 		report_add(report, rule->line,
 			   "the rule %s can never match: without auth.allow_fork_pipelines, all "
 			   "pipelines of forks are refused",

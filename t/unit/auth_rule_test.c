@@ -153,6 +153,22 @@ static const struct {
 	{RULE "name = 'a'\n" DENY "ref_protected = true\n" RULE "name = 'b'\n" ALLOW
 	      "ref_protected = true\nrunner_ids = ['1']\n" REST,
 	 "f:10: the rule b " NEVER "the rule a on line 6 matches all of its jobs"},
+	{RULE "name = 'a'\n" DENY "min_access_level = 'guest'\n" REST,
+	 "f:10: the rule rest " NEVER "the rule a on line 6 matches all of its jobs"},
+	{RULE "name = 'a'\n" DENY "projects = ['g/**']\n" RULE "name = 'b'\n" ALLOW
+	      "projects = ['h/*']\n" RULE "name = 'c'\n" ALLOW
+	      "projects = ['h/x', 'g/s/**']\nusers = ['kim']\n" REST,
+	 "f:14: the rule c " NEVER "the rules before it, each with another auth.rule.projects, "
+	 "match all of its jobs"},
+	{RULE "name = 'a'\n" ALLOW "users = ['kim']\n" RULE "name = 'b'\n" DENY
+	      "users = ['lee']\n" RULE "name = 'c'\n" DENY "users = ['lee', 'kim']\n" REST,
+	 "f:14: the rule c " NEVER "the rules before it, each with another auth.rule.users, "
+	 "match all of its jobs"},
+	{RULE "name = 'a'\n" DENY "projects = ['g/**']\nref_protected = false\n" RULE
+	      "name = 'b'\n" ALLOW "projects = ['g/x']\nref_protected = true\n" RULE
+	      "name = 'c'\n" ALLOW "projects = ['g/x']\nmin_access_level = 'owner'\n" REST,
+	 "f:16: the rule c " NEVER "the rules before it, each with another "
+	 "auth.rule.ref_protected, match all of its jobs"},
 	{RULE "name = 'a'\n" DENY "fork = true\n" REST,
 	 "f:6: the rule a " NEVER "without auth.allow_fork_pipelines, all pipelines of forks are "
 	 "refused"},
@@ -200,6 +216,18 @@ START_TEST(a_rule_that_matches_other_jobs_is_no_fault)
 		     "min_access_level = 'guest'\n" REST,
 		RULE "name = 'a'\n" DENY "fork = false\nref_protected = true\n" RULE
 		     "name = 'b'\n" ALLOW "fork = false\n" REST,
+		/* A token may lack the claim, or have a role that is not known. */
+		RULE "name = 'a'\n" ALLOW "projects = ['g/x']\nref_protected = false\n" RULE
+		     "name = 'b'\n" ALLOW "projects = ['g/x']\nref_protected = true\n" RULE
+		     "name = 'c'\n" DENY "projects = ['g/x']\n" REST,
+		RULE "name = 'a'\n" ALLOW "min_access_level = 'guest'\n" REST,
+		/* The last rule is required. */
+		RULE "name = 'a'\n" DENY "ref_protected = false\n" RULE "name = 'b'\n" ALLOW
+		     "ref_protected = true\n" REST,
+		/* Each has another condition, besides. */
+		RULE "name = 'a'\n" DENY "users = ['kim']\nrunner_ids = ['1']\n" RULE
+		     "name = 'b'\n" DENY "users = ['lee']\n" RULE "name = 'c'\n" ALLOW
+		     "users = ['kim', 'lee']\n" REST,
 		"allow_fork_pipelines = true\npipeline_source_allowlist = ['web', 'push']\n" RULE
 		"name = 'a'\n" DENY "fork = true\npipeline_sources = ['api', 'web']\n" REST,
 	};
