@@ -19,9 +19,9 @@
 #include "core/privilege/confined_uids.h"
 #include "core/privilege/downscope.h"
 
-/* How long a child may take to exit once it has answered. */
-#define EXIT_PAUSE_US 200
-#define EXIT_ROUNDS   1000
+/* How long a child may take to exit after its answer, and after it was killed. */
+#define EXIT_MOST_MS 200
+#define PAUSE_MS     10
 
 /* For a child with the network and a uid of its own: libcurl's resolver is a thread. */
 #define THREADS_MOST 16
@@ -162,15 +162,28 @@ static void kill_child(pid_t child, uid_t uid)
 		;
 }
 
-/* A child that an attacker has taken over may not exit, even after a proper answer. */
+/*
+ * A child that an attacker has taken over may not exit, even after a proper answer. SIGCHLD is
+ * blocked before the child is looked at, so that its exit cannot be missed. The signal may also be
+ * that of another child, or of the helper of kill_child().
+ */
 static void end_child(pid_t child, uid_t uid, bool patient)
 {
-	int rounds = patient ? EXIT_ROUNDS : 0;
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+	int64_t kill_at = io_now_ms() + (patient ? EXIT_MOST_MS : 0);
+	sigset_t exits;
+	sigset_t before;
+	sigemptyset(&exits);
+	sigaddset(&exits, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &exits, &before);
 	while (waitpid(child, NULL, WNOHANG) == 0) {
-		if (rounds-- == 0)
+		if (io_now_ms() >= kill_at) {
 			kill_child(child, uid);
-		usleep(EXIT_PAUSE_US);
+			kill_at += EXIT_MOST_MS;
+		}
+		(void)sigtimedwait(&exits, NULL, &pause);
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int confine_run(const struct confinement *how,

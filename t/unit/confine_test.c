@@ -327,6 +327,40 @@ START_TEST(a_child_that_never_stops_writing_is_ended)
 }
 END_TEST
 
+/* Gives a whole answer and closes the pipe, as at its end, but does not exit. */
+_Noreturn static int answer_and_stay(const void *argument, void *out, struct error *error)
+{
+	static const char zeros[sizeof(int) + sizeof(struct error)];
+	int fd = find_way_out();
+	(void)argument;
+	(void)error;
+	io_write_all(fd, zeros, sizeof(zeros));
+	io_write_all(fd, out, sizeof(struct reply));
+	close(fd);
+	for (;;)
+		pause();
+}
+
+START_TEST(a_child_that_answers_and_does_not_exit_is_ended)
+{
+	/* The program's stages block SIGCHLD; its other commands do not. */
+	static const int hows[] = {SIG_UNBLOCK, SIG_BLOCK};
+	sigset_t held;
+	remember_files();
+	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
+	for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
+		sigset_t after;
+		ck_assert_int_eq(sigprocmask(hows[i], &held, NULL), 0);
+		ck_assert_int_eq(run(answer_and_stay, NULL), 0);
+		ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+		ck_assert_int_eq(errno, ECHILD);
+		ck_assert_int_eq(sigprocmask(SIG_BLOCK, NULL, &after), 0);
+		ck_assert_int_eq(sigismember(&after, SIGCHLD), hows[i] == SIG_BLOCK);
+	}
+}
+END_TEST
+
 /* What the child finds out about itself. */
 struct found {
 	uid_t uid;
@@ -748,6 +782,7 @@ Suite *confine_suite(void)
 	tcase_add_test(tcase, a_signal_ends_work_that_may_be_told);
 	tcase_add_test(tcase, a_child_that_writes_too_little_is_an_error_without_a_reply);
 	tcase_add_test(tcase, a_child_that_never_stops_writing_is_ended);
+	tcase_add_test(tcase, a_child_that_answers_and_does_not_exit_is_ended);
 	tcase_add_test(tcase, the_child_has_no_privilege_and_no_way_to_one);
 	tcase_add_loop_test(tcase, the_child_can_do_what_it_is_for, 0, 2);
 	tcase_add_loop_test(tcase, a_child_with_the_network_knows_no_secret, 0, 2);
