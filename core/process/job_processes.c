@@ -146,14 +146,15 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 	struct process_scan_mark mark = {.variable = search->variable};
 	int64_t start = io_now_ms();
 	bool terminated = false;
+	/* Before a search for the list alone, jacamar-auth has searched for the cookie. */
+	bool wakes = search->variable != NULL;
 
 	for (int empty = 0; empty < EMPTY_SEARCHES;) {
 		struct job_processes processes = {.found = {.count = 0}};
 		int64_t waited = io_now_ms() - start;
 		bool kills = waited >= search->grace_ms;
 		size_t killed = 0;
-		/* Also if a process that may have stopped them has just been killed. */
-		if (empty == 0)
+		if (wakes)
 			wake_user_sides();
 		/*
 		 * Stopped during the search: a process that keeps forking and exiting has a new pid
@@ -164,6 +165,8 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 				  names[0] == '\0' ? names : NULL, err);
 		bool any = processes.found.count > 0;
 		empty = any ? 0 : empty + 1;
+		/* A process that may have stopped them is killed now. */
+		wakes = any;
 		if (any && kills)
 			killed = process_tree_kill(&processes.found);
 		else if (any && !terminated)
@@ -183,6 +186,13 @@ static int end_all(const void *argument, void *found_names, struct error *err)
 	return 0;
 }
 
+/* False if each search would find nothing: most jobs leave no process running. */
+static bool needs_search(const char *cookie, const char *scripts_dir)
+{
+	return (cookie != NULL && process_scan_has_uid(geteuid())) ||
+	       (scripts_dir != NULL && leftovers_are_recorded(scripts_dir));
+}
+
 int job_processes_end(const char *cookie, const char *scripts_dir, int64_t grace_ms,
 		      int64_t limit_ms, char *names, struct error *err)
 {
@@ -200,6 +210,8 @@ int job_processes_end(const char *cookie, const char *scripts_dir, int64_t grace
 		.deadline = io_now_ms() + grace_ms + limit_ms + SEARCH_MS,
 	};
 	memset(names, 0, JOB_PROCESSES_NAMES_SIZE);
+	if (!needs_search(cookie, scripts_dir))
+		return 0;
 	if (cookie != NULL && variable == NULL)
 		return error_set(err, ERROR_SYSTEM, "out of memory");
 	/* The job may have used up the user's processes: then this process searches itself. */

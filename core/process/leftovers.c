@@ -52,6 +52,12 @@ static void add_line(char *line, struct pid_list *found, char *names, size_t siz
 		process_scan_add_name((pid_t)pid, names, size);
 }
 
+bool leftovers_are_recorded(const char *scripts_dir)
+{
+	cleanup_free char *path = text_format("%s/" FILE_NAME, scripts_dir);
+	return path == NULL || access(path, F_OK) == 0;
+}
+
 void leftovers_find(const char *scripts_dir, struct pid_list *found, char *names, size_t names_size)
 {
 	size_t size;

@@ -9,11 +9,16 @@
 #ifndef JACAMAR_CORE_PROCESS_LEFTOVERS_H
 #define JACAMAR_CORE_PROCESS_LEFTOVERS_H
 
+#include <stdbool.h>
+
 #include "core/lib/error.h"
 #include "core/process/process_tree.h"
 
 /* Adds the living descendants of this process to the list; `scripts` is an open directory. */
 int leftovers_record(int scripts, struct error *err);
+
+/* False if no sub-stage has left a process running: there is no list in `scripts_dir`. */
+bool leftovers_are_recorded(const char *scripts_dir);
 
 /*
  * Adds the processes of the list in `scripts_dir` that still run to `found`, and their names to
