@@ -67,7 +67,7 @@ int confirmation_parse(const char *text, size_t size, struct confirmation *said,
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (!fields[i].read)
 			return error_set_key(err, "auth.confirm_job", ERROR_DENIED,
-					     "the server does not say the job's %s, which "
+					     "the server does not report the job's %s, which "
 					     "auth.confirm_job needs: it is missing or malformed",
 					     fields[i].field);
 	return 0;

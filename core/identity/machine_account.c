@@ -65,8 +65,8 @@ bool machine_account_is(const struct claims *claims, char why[MACHINE_ACCOUNT_TE
 	}
 	if (at == NULL || at == mail || at[1] == '\0') {
 		snprintf(why, MACHINE_ACCOUNT_TEXT_SIZE,
-			 "cannot be told from a machine account: the id token's user_email is "
-			 "missing or not an address");
+			 "may be a machine account: the id token's user_email is missing or not an "
+			 "address");
 		return true;
 	}
 	kind = kind_of(mail);

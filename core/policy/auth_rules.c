@@ -147,8 +147,8 @@ static int decide(struct applicant *applicant, const struct auth_rule *rule, con
 	}
 	if (missing != NULL)
 		return error_set_key(err, rule->key, ERROR_DENIED,
-				     "the id token has no valid %s, so whether the rule %s denies "
-				     "the job is not known",
+				     "the id token has no valid %s, so it is not known whether "
+				     "the rule %s denies the job",
 				     missing, rule->name);
 	return error_set_key(err, rule->key, ERROR_DENIED, "the rule %s denies the job%s%s%s",
 			     rule->name, skipped != NULL ? "; a rule before it needs a valid " : "",

@@ -80,7 +80,7 @@ static int refuse_without_identity(const char *login, const char *provider, stru
 		      "auth.identity_provider names",
 		      login, provider);
 	snprintf(notice, sizeof(notice),
-		 "its id token does not say who you are at %.64s; set the preference "
+		 "its id token does not contain your identity at %.64s; set the preference "
 		 "pass_user_identities_to_ci_jwt of your GitLab account to true "
 		 "(PUT /api/v4/user/preferences)",
 		 provider);
@@ -114,7 +114,7 @@ static int find_name(struct applicant *applicant, struct error *err)
 	if (identity->account[0] == '\0')
 		return error_set_key(
 			err, "auth.identity_provider", ERROR_DENIED,
-			"the identity '%s' of %s names no account; it is the one at %s, "
+			"the identity '%s' of %s names no account; it is from the provider %s, "
 			"which auth.identity_provider names",
 			identity->extern_uid, login, provider);
 	(void)text_copy(applicant->name, sizeof(applicant->name), identity->account);
@@ -276,8 +276,8 @@ static int find_account(struct applicant *applicant, struct error *err)
 	}
 	if (given[0] != '\0' && strcmp(given, applicant->service->name) != 0)
 		return error_set(err, ERROR_DENIED,
-				 "auth.runas gives the account %s, but without downscoping jobs "
-				 "run as %s",
+				 "auth.runas chose the account %s, but without a change of account "
+				 "jobs run as %s",
 				 given, applicant->service->name);
 	applicant->account = *applicant->service;
 	return 0;

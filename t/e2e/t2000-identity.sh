@@ -235,7 +235,7 @@ refused 'any mail at the noreply host of the server' \
 	"$(token user_email=x@NoReply.GitLab.example.com)"
 refused 'a mail at the host for private commits' "$usr is a machine account of the server, by its mail" \
 	"$(token user_email=7-x@users.noreply.gitlab.example.com)"
-refused 'a token without a mail' "$usr cannot be told from a machine account" "$(token -user_email)"
+refused 'a token without a mail' "$usr may be a machine account" "$(token -user_email)"
 accepted 'a mail at the noreply host of another server' \
 	"$(token user_email=x@users.noreply.gitlab.example.org)"
 site '' 'allow_bot_accounts = true'
@@ -259,7 +259,7 @@ accepted 'an identity that names the account, whatever the login is' "$(token us
 	\"extern_uid\": \"$two\"}, {\"provider\": \"ldapmain\", \"extern_uid\": \"cn=$usr,dc=x\"}]")"
 quiet_job "$(token user_identities:="[{\"provider\": \"saml\", \"extern_uid\": \"$usr\"}]")"
 check 'the job is refused: a token without an identity there, whose author is told what to set' '
-	tells "its id token does not say who you are at ldapmain; set the preference \
+	tells "its id token does not contain your identity at ldapmain; set the preference \
 pass_user_identities_to_ci_jwt of your GitLab account to true (PUT /api/v4/user/preferences)" && fails_with_reason "the id token of $usr has no identity of the provider ldapmain"'
 refused 'two identities of the provider' 'the id token of chosen has 2 identities of the provider ldapmain' \
 	"$(identity "$usr" "$usr")"

@@ -132,10 +132,10 @@ other 'a bot' '.user.bot = true' "the server says that $usr is a bot, and auth.a
 site_config 'confirm_job = true' 'allow_bot_accounts = true'
 check 'a bot is admitted where bots are' accepted
 site_config 'confirm_job = true'
-other 'an answer without a user' 'del(.user)' "does not say the job's user.id"
-other 'an answer without a pipeline' 'del(.pipeline)' "does not say the job's pipeline.id"
-other 'an answer whose id is a list' '.id = [981625]' "does not say the job's id"
-other 'an answer that does not say whether it is a bot' 'del(.user.bot)' "does not say the job's user.bot"
+other 'an answer without a user' 'del(.user)' "does not report the job's user.id"
+other 'an answer without a pipeline' 'del(.pipeline)' "does not report the job's pipeline.id"
+other 'an answer whose id is a list' '.id = [981625]' "does not report the job's id"
+other 'an answer that does not report whether the user is a bot' 'del(.user.bot)' "does not report the job's user.bot"
 check 'the reason is for the staff, not for the author' '
 	job_with glcbt-1
 	play; logged "$neutral" && ! grep -F "not running" "$box/log"'

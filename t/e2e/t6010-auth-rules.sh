@@ -117,7 +117,7 @@ for missing in 'ref_protected = true/-ref_protected/ref_protected' 'ref_protecte
 $nobody"; denied nobody "the rule nobody denies the job; a rule before it needs a valid $claim, which the id token does not have ("'
 	check "and none that denies it lets it pass: $condition" '
 		rules "$(rule a deny "$condition")
-$rest"; denied a "the id token has no valid $claim, so whether the rule a denies the job is not known"'
+$rest"; denied a "the id token has no valid $claim, so it is not known whether the rule a denies the job"'
 done
 
 # --- what the author of a job can write ---

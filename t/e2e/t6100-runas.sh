@@ -519,7 +519,7 @@ check 'without downscoping the script accepts' 'gives_account "$runner"'
 script <<SCRIPT
 echo '{"username": "$two"}'
 SCRIPT
-check 'without downscoping the script cannot give another account' 'refuses "but without downscoping jobs run as $runner"'
+check 'without a change of account the script cannot choose another account' 'refuses "but without a change of account jobs run as $runner"'
 
 script <<'SCRIPT'
 SCRIPT

@@ -412,7 +412,7 @@ START_TEST(a_condition_matches_or_not_or_is_not_known)
 	ck_assert_ptr_nonnull(strstr(err.detail, "; a rule before it needs a valid "));
 	ck_assert_ptr_nonnull(strstr(err.detail, CONDITIONS[_i].claim));
 	ck_assert_str_eq(decide(denies, &claims, &err), "-a");
-	ck_assert_ptr_nonnull(strstr(err.detail, "so whether the rule a denies the job is not"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "so it is not known whether the rule a denies"));
 	ck_assert_ptr_nonnull(strstr(err.detail, CONDITIONS[_i].claim));
 	ck_assert_str_eq(err.notice, "");
 }

@@ -237,10 +237,10 @@ static const struct {
 	{"kim@noreply.[fd00::1]", "[fd00::1]", "a machine account"},
 	{"kim@noreply.[fd00::2]", "https://[fd00::1]:8443", NULL},
 	{"kim@noreply.[fd00", "https://[fd00::1]", NULL},
-	{"", "https://gitlab.example.com", "cannot be told from a machine account"},
-	{"kim", "https://gitlab.example.com", "cannot be told from a machine account"},
-	{"@example.com", "https://gitlab.example.com", "cannot be told from a machine account"},
-	{"kim@", "https://gitlab.example.com", "cannot be told from a machine account"},
+	{"", "https://gitlab.example.com", "may be a machine account"},
+	{"kim", "https://gitlab.example.com", "may be a machine account"},
+	{"@example.com", "https://gitlab.example.com", "may be a machine account"},
+	{"kim@", "https://gitlab.example.com", "may be a machine account"},
 };
 
 START_TEST(a_mail_address_tells_a_machine_whatever_its_login)
@@ -708,8 +708,8 @@ START_TEST(without_downscoping_the_service_account_has_the_jobs)
 	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), 0);
 	site.answer = "two";
 	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
-	ck_assert_str_eq(err.detail, "auth.runas gives the account two, but without downscoping "
-				     "jobs run as gitlab-runner");
+	ck_assert_str_eq(err.detail, "auth.runas chose the account two, but without a change of "
+				     "account jobs run as gitlab-runner");
 	static const char *const person[] = {"usr", NULL};
 	settings.user_blocklist = list_of(person);
 	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
