@@ -174,7 +174,7 @@ static void warn_of_ignored_image(const struct invocation *call, const struct st
 	applet_say(call, "%s%s%s%s%s %s no effect: %s", has_image ? "image: '" : "", name,
 		   has_image ? "'" : "", has_image && has_services ? " and " : "",
 		   has_services ? "services:" : "", has_image && !has_services ? "has" : "have",
-		   has_containers ? "this site starts no other containers than that of image:"
+		   has_containers ? "this site starts only the container of image:"
 				  : "jobs run on the hosts of this site, not in containers");
 }
 

@@ -21,7 +21,7 @@ static bool nobody_is_known(const struct settings *settings)
 }
 
 static const char NO_CHANGE[] = "all jobs run as the service account";
-static const char NO_SCRIPT[] = "no script of auth.runas is asked";
+static const char NO_SCRIPT[] = "auth.runas.validation_script is not set";
 static const char LOG_OFF[] = "auth.logging.enabled is false";
 static const char BUILDS[] =
 	"a runner has one directory for each job that it runs at the same time, and no more";
@@ -35,9 +35,11 @@ static const struct {
 } IDLE[] = {
 	{"auth.shell_allowlist", NO_CHANGE, .applies = no_account_changes},
 	{"auth.min_uid", NO_CHANGE, .applies = no_account_changes},
-	{"auth.allow_bot_accounts", "no rule asks for a token, so a bot need not show one",
+	{"auth.allow_bot_accounts",
+	 "no setting requires an id token, and without one a bot is not recognised",
 	 .applies = nobody_is_known},
-	{"auth.allow_fork_pipelines", "no rule asks for a token, which would say whose code it is",
+	{"auth.allow_fork_pipelines",
+	 "no setting requires an id token, which would name the project of the code",
 	 .applies = nobody_is_known},
 	{"auth.lists_pre_validation", NO_SCRIPT, .without = "auth.runas.validation_script"},
 	{"auth.max_env_chars", .why = "no data of a job is passed in the environment"},
@@ -47,8 +49,8 @@ static const struct {
 	{"auth.logging.network", LOG_OFF, .without = "auth.logging.enabled"},
 	{"auth.logging.address", LOG_OFF, .without = "auth.logging.enabled"},
 	{"auth.enabled", .why = "jacamar-auth always checks who may run jobs"},
-	{"auth.seccomp.tty_rules", .why = "the default filter has those rules"},
-	{"auth.seccomp.disable_no_new_privs", .why = "filters cannot do without no_new_privs"},
+	{"auth.seccomp.tty_rules", .why = "the filter that is always installed has these rules"},
+	{"auth.seccomp.disable_no_new_privs", .why = "filters require no_new_privs"},
 	{"auth.seccomp.error_num_block_actions", "no block_calls are set",
 	 .without = "auth.seccomp.block_calls"},
 	{"auth.runas.validation_env", NO_SCRIPT, .without = "auth.runas.validation_script"},

@@ -138,7 +138,7 @@ static const char CONTAINER[] =
 
 static const struct rule RULES[] = {
 	{"general.tls-ca-file", EXCLUDES, "general.jwks_file", server_is_not_asked,
-	 "keys in a local file are not fetched; remove one of the two"},
+	 "with a local file of keys, jobs do not connect to the server; remove one of the two"},
 	{"auth.root_dir_creation", EXCLUDES, "general.data_dir", root_follows_user,
 	 "root makes directories only below an absolute path; set one there, or remove this"},
 	{"auth.root_dir_creation", EXCLUDES, "auth.downscope", does_not_setuid,
@@ -175,7 +175,7 @@ static const struct rule RULES[] = {
 	 "a job could use the user's other processes to read the paths; set that to true, or "
 	 "remove this"},
 	{"auth.runas.user_variable", NEEDS, "auth.runas.validation_script", NULL,
-	 "the script decides who may become whom; set that, too, or remove this"},
+	 "the script must permit the account that a job asks for; set that, too, or remove this"},
 	{"auth.runas.sha256", NEEDS, "auth.runas.validation_script", NULL,
 	 "it is the checksum of that script; set that, too, or remove this"},
 	{"auth.logging.network", NEEDS, "auth.logging.address", NULL,

@@ -48,11 +48,12 @@ static void check_namespaces(struct doctor *doctor)
 		if (io_read_text(AT_FDCWD, path, text, sizeof(text)) < 0 ||
 		    strcmp(text, "0\n") != 0)
 			continue;
-		doctor_fail(doctor, "user namespaces", "users cannot create any: %s is 0", path);
+		doctor_fail(doctor, "user namespaces",
+			    "users cannot create user namespaces: %s is 0", path);
 		doctor_mend(doctor, "echo %s >%s", i == 0 ? "15000" : "1", path);
 		return;
 	}
-	doctor_pass(doctor, "user namespaces", "users can create them");
+	doctor_pass(doctor, "user namespaces", "users can create user namespaces");
 }
 
 /* True if a line of the file begins with the account's name, or its uid, and a colon. */

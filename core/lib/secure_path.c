@@ -217,7 +217,8 @@ int secure_path_open(const char *key, const char *path, struct error *err)
 	close(fd);
 	return sound ? -1
 		     : error_set_key(err, key, ERROR_SYSTEM,
-				     "%s %s must be a file of root or of the service account that "
-				     "nobody else can write; run: chown root %s; chmod go-w,a+r %s",
+				     "%s %s must be a regular file that root or the service "
+				     "account owns and others cannot write; run: chown root %s; "
+				     "chmod go-w,a+r %s",
 				     key, path, path, path);
 }

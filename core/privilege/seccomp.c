@@ -98,11 +98,10 @@ static int check_our_calls(const struct compiler *compiler, struct error *err)
 		if (resolve(compiler, name) < 0)
 			continue;
 		if (string_list_has(&settings->block_calls, name))
-			return error_set_key(
-				err, "auth.seccomp.block_calls", ERROR_SYSTEM,
-				"auth.seccomp.block_calls names \"%s\", without which no "
-				"job could be run and ended",
-				name);
+			return error_set_key(err, "auth.seccomp.block_calls", ERROR_SYSTEM,
+					     "auth.seccomp.block_calls names \"%s\", a system call "
+					     "without which jacamar cannot run and end jobs",
+					     name);
 		if (settings->block_all && !string_list_has(&settings->allow_calls, name) &&
 		    used < sizeof(missing))
 			used += (size_t)snprintf(missing + used, sizeof(missing) - used, " %s",
@@ -111,8 +110,8 @@ static int check_our_calls(const struct compiler *compiler, struct error *err)
 	if (missing[0] != '\0')
 		return error_set_key(
 			err, "auth.seccomp.allow_calls", ERROR_SYSTEM,
-			"auth.seccomp.allow_calls lacks calls without which no job could "
-			"be run and ended:%s",
+			"auth.seccomp.allow_calls lacks system calls without which jacamar "
+			"cannot run and end jobs:%s",
 			missing);
 	return 0;
 }

@@ -185,7 +185,7 @@ tls-ca-file = \"/etc/a\"
 tls_ca_file = \"/etc/b\"" '5: general.tls-ca-file is set already, on line 4'
 refuses 'keys of which each is right, but which contradict each other, are refused' "$base
 tls-ca-file = \"/etc/a\"
-$rest" '4: general.tls-ca-file conflicts with general.jwks_file on line 5: keys in a local file'
+$rest" '4: general.tls-ca-file conflicts with general.jwks_file on line 5: with a local file of keys'
 refuses 'a table that is opened twice is refused' "$base
 $rest
 [general]

@@ -154,7 +154,7 @@ check 'what is without effect says so, and why' '
 	line general "variable_data_dir = true" "line 4, without effect: a \$NAME in data_dir is always resolved" &&
 	line auth "shell_allowlist = [\"/bin/bash\"]" "line 7, without effect: all jobs run as the service account" &&
 	line auth "min_uid = 1000" "default, without effect: all jobs run as the service account" &&
-	line auth "allow_bot_accounts = true" "line 8, without effect: no rule asks for a token, so a bot need not show one" &&
+	line auth "allow_bot_accounts = true" "line 8, without effect: no setting requires an id token, and without one a bot is not recognised" &&
 	line batch "ff_slurm_sacct = true" "line 10, without effect: the script itself reports its exit code"'
 check 'a note on a key without effect does not spoil the file' 'content "$(cat "$box/out")" && good "$usr" "$jacamar" config --check "$file"'
 content "$setuid
@@ -467,7 +467,7 @@ seccomp.disable_no_new_privs = false"
 check 'switches of Jacamar CI that ask for what always holds are accepted, with a note' '
 	good "$usr" "$jacamar" config --check "$file" &&
 	line auth "enabled = true" "line 6, without effect: jacamar-auth always checks who may run jobs" &&
-	line auth.seccomp "disable_no_new_privs = false" "line 7, without effect: filters cannot do without no_new_privs"'
+	line auth.seccomp "disable_no_new_privs = false" "line 7, without effect: filters require no_new_privs"'
 content "$setuid
 enabled = false
 seccomp.disable_no_new_privs = true

@@ -102,9 +102,9 @@ fi
 echo : | job
 site 'block_all = true'
 configure
-ours=$(sed -n 's/.*run and ended: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
+ours=$(sed -n 's/.*run and end jobs: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
 check 'block_all alone is refused, and what is missing is named' '
-	[ -n "$ours" ] && [ ! -s "$box/answer" ] && logged "auth.seccomp.allow_calls lacks calls" && nothing_left'
+	[ -n "$ours" ] && [ ! -s "$box/answer" ] && logged "auth.seccomp.allow_calls lacks system calls" && nothing_left'
 check 'with these calls alone the driver works, but the script does not' '
 	general="group_permissions = true
 static_builds_dir = true"
@@ -213,7 +213,7 @@ check 'a check of the configuration finds it as well' '
 	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && [ "$(cat "$box/log")" = "$file:11: $says" ]'
 for call in kill wait4 execve write; do
 	refuses "blocking $call is refused" \
-		"auth.seccomp.block_calls names \"$call\", without which no job could be run and ended" \
+		"auth.seccomp.block_calls names \"$call\", a system call without which jacamar cannot run and end jobs" \
 		"block_calls = [\"ptrace\", \"$call\"]"
 done
 refuses 'what allows nothing is refused' \

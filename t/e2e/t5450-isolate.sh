@@ -155,7 +155,7 @@ echo : | job
 site '[auth.seccomp]
 block_all = true'
 configure
-ours=$(sed -n 's/.*run and ended: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
+ours=$(sed -n 's/.*run and end jobs: \([a-z0-9_ ]*\) (.*/\1/p' "$box/log")
 check 'so is a list that does not allow it, while Landlock needs no permission otherwise' '
 	ours="$ours ${SANITIZE:+futex getrandom madvise mremap personality ptrace readlink sched_yield
 		sigaltstack sysinfo getcwd getppid getpgrp set_robust_list}"

@@ -418,7 +418,7 @@ path = \"${2:-/bin/true}\""; }
 		'is not a program that everyone can execute' "set general.container.path at $config:9" write_config
 	check 'what the runtimes of containers need is there' '
 		containers apptainer && good && passes "container runtime" "everyone can execute /bin/true, and no other account can replace it" &&
-		passes "user namespaces" "users can create them" && write_config'
+		passes "user namespaces" "users can create user namespaces" && write_config'
 	if grep -q "^$usr:" /etc/subuid && [ -u /usr/bin/newuidmap ]; then
 		check 'what podman needs is there' 'containers podman && good &&
 			passes newuidmap "newuidmap and newgidmap can map ids of users" &&
@@ -526,7 +526,7 @@ fault 'it does not say how accounts are changed' 'write_config "data_dir = \"\$H
 	'auth.downscope is missing' "set auth.downscope = \"setuid\" in $config" write_config
 fault 'it blocks a system call that every job needs' 'set_auth "no_new_privs = true
 [auth.seccomp]
-block_calls = [\"read\"]"' fail configuration 'without which no job' "set auth.seccomp.block_calls at $config:9" write_config
+block_calls = [\"read\"]"' fail configuration 'without which jacamar cannot' "set auth.seccomp.block_calls at $config:9" write_config
 fault 'it has root make directories where there is no root' 'write_config "data_dir = \"/srv\"" "downscope = \"setuid\"
 root_dir_creation = true"' fail configuration 'needs a jacamar-auth that runs as root' \
 	"set auth.root_dir_creation = false at $config:7" write_config

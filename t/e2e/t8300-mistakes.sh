@@ -291,7 +291,7 @@ mistake 'or fast' \
 	'the id token has expired, 360' "seconds ago" "this host's clock is wrong"
 mistake 'the group may write to jwks_file' \
 	'chmod 664 "$box/keys.json"' 'configure; code=$?; chmod 644 "$box/keys.json"; (exit $code)' \
-	"general.jwks_file $box/keys.json must be a file of root or of the service account" \
+	"general.jwks_file $box/keys.json must be a regular file that root or the service account owns" \
 	"run: chown root $box/keys.json; chmod go-w,a+r $box/keys.json" "($file:4)"
 mistake 'jwks_file is the page of somebody who was not signed in' \
 	'echo "<html>" >"$place/page"; general ""; sed "s|^jwks_file.*|jwks_file = \"$place/page\"|" "$file" >"$box/f"; cat "$box/f" >"$file"' configure \

@@ -144,18 +144,18 @@ START_TEST(a_key_file_that_others_could_write_is_refused)
 	struct path other = path_of("%s/keys.json", place.text);
 	expect("https://gitlab.example.com", 981625, "group/project", NULL);
 	ck_assert_int_eq(chmod(keys_file.text, 0664), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "nobody else can write");
+	expect("https://gitlab.example.com", 981625, "group/project", "others cannot write");
 	ck_assert_int_eq(chmod(keys_file.text, 0646), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "nobody else can write");
+	expect("https://gitlab.example.com", 981625, "group/project", "others cannot write");
 	ck_assert_int_eq(chmod(keys_file.text, 0600), 0);
 	expect("https://gitlab.example.com", 981625, "group/project", NULL);
 
 	settings.jwks_file = place.text;
-	expect("https://gitlab.example.com", 981625, "group/project", "must be a file");
+	expect("https://gitlab.example.com", 981625, "group/project", "must be a regular file");
 	settings.jwks_file = other.text;
 	expect("https://gitlab.example.com", 981625, "group/project", "cannot open");
 	ck_assert_int_eq(mkfifo(other.text, 0600), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "must be a file");
+	expect("https://gitlab.example.com", 981625, "group/project", "must be a regular file");
 	unlink(other.text);
 	scratch_write(other.text, "<html>", 0600);
 	expect("https://gitlab.example.com", 981625, "group/project", "the key set is not JSON");
@@ -225,7 +225,8 @@ START_TEST(a_key_file_of_another_account_is_refused)
 	if (!process_is_root(__func__))
 		return;
 	ck_assert_int_eq(chown(keys_file.text, 65534, 65534), 0);
-	expect("https://gitlab.example.com", 981625, "group/project", "must be a file of root");
+	expect("https://gitlab.example.com", 981625, "group/project",
+	       "must be a regular file that root");
 }
 END_TEST
 

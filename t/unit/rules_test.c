@@ -103,13 +103,13 @@ static const struct {
 	{.keys = {SCRIPT}},
 	{.keys = {VARIABLE},
 	 .messages = "f:1: auth.runas.user_variable needs auth.runas.validation_script: the script "
-		     "decides who may become whom; set that, too, or remove this"},
+		     "must permit the account that a job asks for; set that, too, or remove this"},
 	{.keys = {SHA256, VARIABLE},
 	 .messages =
 		 "f:1: auth.runas.sha256 needs auth.runas.validation_script: it is the checksum of "
 		 "that script; set that, too, or remove this\n"
 		 "f:2: auth.runas.user_variable needs auth.runas.validation_script: the script "
-		 "decides who may become whom; set that, too, or remove this"},
+		 "must permit the account that a job asks for; set that, too, or remove this"},
 
 	{.keys = {NETWORK, ADDRESS}},
 	{.keys = {ENABLED, LOCATION}, .location = "/var/log/ci.log"},
@@ -134,8 +134,9 @@ static const struct {
 	{.keys = {CA}},
 	{.keys = {JWKS}},
 	{.keys = {JWKS, CA},
-	 .messages = "f:2: general.tls-ca-file conflicts with general.jwks_file on line 1: keys in "
-		     "a local file are not fetched; remove one of the two"},
+	 .messages =
+		 "f:2: general.tls-ca-file conflicts with general.jwks_file on line 1: with a "
+		 "local file of keys, jobs do not connect to the server; remove one of the two"},
 	{.keys = {JWKS, CA}, .confirm_job = true},
 
 	{.keys = {DATA_DIR, ROOT}, .data_dir = "/scratch", .root_dir_creation = true},
@@ -290,8 +291,8 @@ START_TEST(a_file_that_breaks_a_rule_is_refused)
 	*strchr(bad, '#') = ' ';
 	ck_assert_ptr_null(settings_parse("f", bad, sizeof(bad) - 1, &messages));
 	ck_assert_str_eq(messages, "f:4: general.tls-ca-file conflicts with general.jwks_file on "
-				   "line 3: keys in a local file are not fetched; remove one of "
-				   "the two");
+				   "line 3: with a local file of keys, jobs do not connect to "
+				   "the server; remove one of the two");
 	free(messages);
 
 	/* If a file was not read to its end, it is not known which keys it does not set. */

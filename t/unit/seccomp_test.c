@@ -261,9 +261,9 @@ static char *our_calls(void)
 	struct error err = {.detail = ""};
 	const struct seccomp_settings nothing = {.block_all = true};
 	ck_assert_ptr_null(compile(&nothing, true, &err));
-	const char *list = strstr(err.detail, "run and ended: ");
+	const char *list = strstr(err.detail, "run and end jobs: ");
 	ck_assert_ptr_nonnull(list);
-	return strdup(list + strlen("run and ended: "));
+	return strdup(list + strlen("run and end jobs: "));
 }
 
 static void call_allowed(const void *argument)
@@ -393,7 +393,8 @@ static const struct {
 	 "auth.seccomp.allow_calls names \"nonsense\", a system call that libseccomp does not "
 	 "know"},
 	{false, "ptrace kill",
-	 "auth.seccomp.block_calls names \"kill\", without which no job could be run and ended"},
+	 "auth.seccomp.block_calls names \"kill\", a system call without which jacamar cannot "
+	 "run and end jobs"},
 };
 
 START_TEST(lists_that_make_no_sense_are_refused)
@@ -433,8 +434,8 @@ START_TEST(the_calls_that_are_missing_are_named)
 	json_decref(filters);
 	settings.allow_calls.count--;
 	ck_assert_ptr_null(compile(&settings, true, &err));
-	ck_assert_str_eq(err.detail, "auth.seccomp.allow_calls lacks calls without which no job "
-				     "could be run and ended: write");
+	ck_assert_str_eq(err.detail, "auth.seccomp.allow_calls lacks system calls without which "
+				     "jacamar cannot run and end jobs: write");
 	free(ours);
 }
 END_TEST
