@@ -32,7 +32,7 @@ static int resolve(const struct channel_reader *channel, const struct channel_he
 		return -1;
 	size_t size = strlen(end.report);
 	if (size == 0 || end.report[size - 1] != '\n')
-		return error_set(err, ERROR_SYSTEM, "the user's login shell did not say what %s is",
+		return error_set(err, ERROR_SYSTEM, "the user's login shell did not report %s",
 				 header->data_dir);
 	/* jacamar-auth refuses a value with a newline in it. */
 	printf("%s", end.report);
@@ -84,7 +84,7 @@ static int choose_builds(const struct invocation *call, const struct state *stat
 	uint64_t number;
 	struct builds_lock lock = {.directory = -1, .fd = -1};
 	if (!text_to_u64(state->concurrent, &number))
-		return error_set(err, ERROR_SYSTEM, "the job has no number");
+		return error_set(err, ERROR_SYSTEM, "the job has no concurrent number");
 	int result = is_for_prepare(state) ? 0 : take_builds(call, state, &number, &lock, err);
 	if (result == 0 &&
 	    (printf("%llu\n", (unsigned long long)number) < 0 || fflush(stdout) != 0)) {

@@ -101,7 +101,7 @@ int writers_check(const char *path, int fd, const struct stat *found, const stru
 				 "%s is writable by its group %s, which has other members", path,
 				 group.name);
 	return error_set(err, ERROR_SYSTEM,
-			 "%s is writable by its group %s, and whether that has other members is "
-			 "not known: %s",
+			 "%s is writable by its group %s, and it is not known whether that "
+			 "group has other members: %s",
 			 path, group.name, why.detail);
 }

@@ -37,7 +37,7 @@ int ask_user(const struct state *state, const char *data_dir, char *text, size_t
 	if (result != 0)
 		return -1;
 	if (!whole)
-		return error_set(err, ERROR_SYSTEM, "jacamar as the user did not say what %s is",
+		return error_set(err, ERROR_SYSTEM, "jacamar as the user did not report %s",
 				 data_dir != NULL ? data_dir : "the job's builds directory");
 	return strlen(text) == (size_t)got - 1
 		       ? 0

@@ -343,9 +343,9 @@ int plan_stage(struct plan *plan, struct error *err)
 	    (geteuid() != 0 || settings->auth.downscope != DOWNSCOPE_SETUID))
 		return error_set_key(
 			err, "auth.root_dir_creation", ERROR_SYSTEM,
-			"auth.root_dir_creation needs a jacamar-auth that is root, with "
-			"auth.downscope = \"setuid\": without, make the directories of "
-			"%s yourself, or let users make them",
+			"auth.root_dir_creation needs a jacamar-auth that runs as root, with "
+			"auth.downscope = \"setuid\"; otherwise, create the directories of "
+			"users in %s yourself, or let users create them",
 			data_dir);
 	if (workspace_needs_shell(data_dir)) {
 		resolved = resolve_data_dir(plan, err);

@@ -65,7 +65,7 @@ static int make(const struct state *state, struct error *err)
 	char own[ACCOUNT_NAME_SIZE];
 	account_directory_name(state->account.name, own);
 	if (strcmp(name, own) != 0 || name[0] == '.')
-		return error_set(err, ERROR_SYSTEM, "root does not make the directory %s for %s",
+		return error_set(err, ERROR_SYSTEM, "root does not create the directory %s for %s",
 				 state->base, state->account.name);
 	size_t length = (size_t)(name - state->base);
 	while (length > 1 && state->base[length - 1] == '/')
@@ -85,7 +85,7 @@ static int make(const struct state *state, struct error *err)
 		return check_existing(state, above, name, err);
 	errno = why;
 	if (made != 0)
-		return error_errno(err, ERROR_SYSTEM, "root cannot make %s", state->base);
+		return error_errno(err, ERROR_SYSTEM, "root cannot create %s", state->base);
 	if (give(state, above, name, err) == 0)
 		return 0;
 	unlinkat(above, name, AT_REMOVEDIR);

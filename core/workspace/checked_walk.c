@@ -26,8 +26,8 @@ static int advise(const struct checked_walk *walk, const char *path, struct erro
 	bool at_top = strchr(path + 1, '/') == NULL && access(path, F_OK) != 0;
 	if (walk->link != NULL)
 		return error_set(err, err->kind,
-				 "%s; %s is a link to it: let it lead to a directory that only you "
-				 "can write to",
+				 "%s; %s is a link to it: make the link point to a directory that "
+				 "only you can write to",
 				 err->detail, walk->link);
 	if (walk->custom)
 		return error_set(err, err->kind,
@@ -157,7 +157,7 @@ static int explain_fault(const struct checked_walk *walk, const struct secure_pa
 	struct stat found;
 	if (fault->entry[0] == '\0' && walk->link != NULL)
 		return error_set(err, err->kind,
-				 "%s; it is a link: make the directory to which it leads, or "
+				 "%s; it is a link: create the directory that it points to, or "
 				 "remove the link",
 				 err->detail);
 	if (fault->entry[0] == '\0')

@@ -160,7 +160,7 @@ job </dev/null
 # This source finds an account by its name, but does not list it, as many large directories.
 not_known() {
 	configure
-	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "$1, and whether that has other members is not known: $2" ||
+	[ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "$1, and it is not known whether that group has other members: $2" ||
 		{ cat "$box/log"; return 1; }
 }
 chmod 770 "$box/home/$usr"

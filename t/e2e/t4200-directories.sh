@@ -176,10 +176,10 @@ profile "export SITE_WORK='$open/work"'
 check 'the job is refused: one of two lines' 'fails "general.data_dir is \$SITE_WORK, but SITE_WORK is '"'"'"'
 profile 'exit 0'
 check 'a profile that exits is named' '
-	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not say what \$SITE_WORK is" && no_process'
+	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not report \$SITE_WORK" && no_process'
 profile "export SITE_WORK=$open/work" 'exec true'
 check 'a profile that executes another program is named' '
-	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not say what \$SITE_WORK is" && no_process'
+	configure; [ $? -eq 2 ] && [ ! -s "$box/answer" ] && logged "did not report \$SITE_WORK" && no_process'
 profile "export SITE_WORK=$open/work; sleep 600 & sleep 600 >/dev/null 2>&1 &"
 check 'processes that a profile leaves do not hold config' 'works && [ "$(answer .builds_dir)" = "$open/work/$usr/builds/short/000" ]'
 pkill -KILL -U "$usr"

@@ -129,7 +129,7 @@ check 'the job is refused: a link below such a base' '
 rm "$target/builds"
 link "$open/nowhere"
 check 'the job is refused: a link to nothing, which is not made' '
-	refuses "cannot find $base: No such file or directory; it is a link: make the directory to which it leads, or remove the link" &&
+	refuses "cannot find $base: No such file or directory; it is a link: create the directory that it points to, or remove the link" &&
 	[ ! -e "$open/nowhere" ]'
 link /
 check 'the job is refused: a link to the root directory' 'refuses "$base is a link to /; run: rm $base"'
@@ -139,7 +139,7 @@ check 'the job is refused: a link to a file' 'refuses "$open/file is a file, not
 link "$box/home/$two"
 chmod 755 "$box/home/$two"
 check 'the job is refused: a link to a directory of another account' '
-	refuses "$box/home/$two belongs to another account (uid $(id -u "$two")); $base is a link to it: let it lead to a directory that only you can write to" &&
+	refuses "$box/home/$two belongs to another account (uid $(id -u "$two")); $base is a link to it: make the link point to a directory that only you can write to" &&
 	[ ! -e "$box/home/$two/builds" ]'
 link "$target"
 chmod 777 "$target"

@@ -30,7 +30,7 @@ printf '%s\n' 'echo "BUILT IN $(pwd -P)"' | job
 
 ask_root
 check 'who is not root is told what to do' '
-	fails "auth.root_dir_creation needs a jacamar-auth that is root" && logged "make the directories of $data yourself"'
+	fails "auth.root_dir_creation needs a jacamar-auth that runs as root" && logged "create the directories of users in $data yourself"'
 ask_root "$data" 'downscope = "none"
 root_dir_creation = true'
 check 'root_dir_creation is refused without a change of account' '

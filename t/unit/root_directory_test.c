@@ -80,7 +80,7 @@ START_TEST(nothing_is_made_under_another_name_than_the_users)
 	made.header.state.base = base.text;
 	struct error err;
 	ck_assert_int_eq(root_directory_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "root does not make the directory"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "root does not create the directory"));
 }
 END_TEST
 
@@ -91,7 +91,7 @@ START_TEST(an_account_whose_name_is_no_directorys_has_none)
 	base = path_of("%s/..", place.text);
 	made.header.state.base = base.text;
 	ck_assert_int_eq(root_directory_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "root does not make the directory"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "root does not create the directory"));
 }
 END_TEST
 

@@ -423,7 +423,7 @@ START_TEST(a_base_may_be_a_link_of_the_user)
 	scratch_link("linked", made.base);
 	/* The directory is the user's to make. */
 	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, "make the directory to which it leads"));
+	ck_assert_ptr_nonnull(strstr(err.detail, "create the directory that it points to"));
 	ck_assert_int_eq(workspace_remove_scripts(&made.header.state, &err), 0);
 	scratch_directory(elsewhere.text, 0700);
 	ck_assert_msg(workspace_make(&made.header.state, &err) == 0, "%s", err.detail);
@@ -720,7 +720,7 @@ START_TEST(no_link_is_in_what_the_author_asks_for)
 	/* Not there: nothing is made behind a link that leads nowhere. */
 	scratch_remove(target.text);
 	ck_assert_int_eq(workspace_make(&made.header.state, &err), -1);
-	ck_assert_ptr_nonnull(strstr(err.detail, _i == 1 ? "make the directory to which it leads"
+	ck_assert_ptr_nonnull(strstr(err.detail, _i == 1 ? "create the directory that it points to"
 							 : "is a link, not a"));
 	ck_assert_int_eq(access(target.text, F_OK), -1);
 }
