@@ -210,11 +210,10 @@ int batch_files_give_up(const struct batch_files *files, struct error *err)
 int batch_files_begin_next(struct batch_files *files, struct error *err)
 {
 	if (files->attempt >= ATTEMPTS_MOST)
-		return error_set(
-			err, ERROR_SYSTEM,
-			"%s; that was attempt %d, the last one that jacamar makes: ask the "
-			"administrators of the scheduler, and run the CI job again",
-			err->detail, ATTEMPTS_MOST);
+		return error_set(err, ERROR_SYSTEM,
+				 "%s; attempt %d was the last one: ask the "
+				 "administrators of the scheduler, and run the CI job again",
+				 err->detail, ATTEMPTS_MOST);
 	return set_attempt(files, files->attempt + 1)
 		       ? 0
 		       : error_set(err, ERROR_SYSTEM, "out of memory");

@@ -34,7 +34,7 @@ static const char *take_word(const char **text, char *out)
 		if (byte == '\'' || byte == '"')
 			fault = take_quoted(&at, byte, &out);
 		else if (byte == '\\' && *at == '\0')
-			fault = "nothing stands behind the last backslash";
+			fault = "the last backslash has no character after it";
 		else if (byte == '\\' && *at == '\n')
 			at++;
 		else if (byte == '\\')

@@ -29,10 +29,9 @@ static int refuse(const char *account, struct error *err)
 			"with 'keyctl clear @u', or ask the administrator to raise "
 			"kernel.keys.maxkeys",
 			account, account);
-	return error_errno(err, ERROR_SYSTEM, "cannot make a new session keyring%s",
-			   errno == EPERM ? " (is this a container, whose filter of system calls "
-					    "leaves out keyctl?)"
-					  : "");
+	return error_errno(
+		err, ERROR_SYSTEM, "cannot make a new session keyring%s",
+		errno == EPERM ? " (in a container, the seccomp profile must allow keyctl)" : "");
 }
 
 static bool has_no_keyrings(long result)

@@ -46,7 +46,7 @@ static int limit_time(struct error *err)
  * whether an account has expired. That program is set-user-ID, so no_new_privs is not set.
  *
  * The user's other processes must not change the answer. They cannot read, trace or limit the
- * child, nor get at the pipe of its answer: its memory is hidden until an exec, it executes nothing
+ * child, or open the pipe of its answer: its memory is hidden until an exec, it executes nothing
  * itself, and its saved uid is not the user's. (Otherwise they could keep pam_nologin from opening
  * its file, by prlimit(2); that module then takes the host for open.) They can kill or stop the
  * child, or unix_chkpwd: then there is no answer, and no job.
@@ -137,8 +137,8 @@ int pam_account_ask(const struct auth_settings *settings, const struct account *
 				     account->name);
 	if (received != 0)
 		return error_set_key(err, KEY, ERROR_SYSTEM,
-				     "PAM has not answered within %d seconds whether %s may have a "
-				     "job (service %s of " KEY ")",
+				     "PAM has not answered within %d seconds whether %s may run "
+				     "jobs (service %s of " KEY ")",
 				     LIMIT_S, account->name, settings->pam_account);
 	return verdict.result == 0 ? 0 : error_accept(err, &verdict.error);
 }

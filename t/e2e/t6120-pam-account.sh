@@ -91,7 +91,7 @@ rule 'required pam_exec.so quiet /bin/sleep 987654'
 end_sleep() { pkill -KILL -U "$usr" -f '^/bin/sleep 987654'; wait_until no_process; }
 check 'PAM that does not answer is a failure of the system, in time' '
 	configure; code=$?; end_sleep
-	[ $code -eq 2 ] && nothing_ran && logged "PAM has not answered within 10 seconds whether $usr may have a job"'
+	[ $code -eq 2 ] && nothing_ran && logged "PAM has not answered within 10 seconds whether $usr may run jobs"'
 # The child, the only process of the user that is none of the module, may be killed by the user,
 # which is no answer; but it can be neither read nor traced nor limited.
 attack() {

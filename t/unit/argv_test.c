@@ -55,7 +55,7 @@ static const struct {
 	{"a \"b", "a double quote is not closed"},
 	{"\"a\\\"", "a double quote is not closed"},
 	{"\"a\\", "a double quote is not closed"},
-	{"a \\", "nothing stands behind the last backslash"},
+	{"a \\", "the last backslash has no character after it"},
 	{"a'b' '", "a single quote is not closed"},
 };
 

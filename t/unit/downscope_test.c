@@ -745,7 +745,7 @@ static const struct {
 	const char *said; /* it continues without a keyring */
 } KEYRINGS[] = {
 	{ENOSYS, NULL},
-	{EPERM, "leaves out keyctl?): Operation not permitted"},
+	{EPERM, "must allow keyctl): Operation not permitted"},
 	{EDQUOT, " has used up its quota of kernel keys"},
 };
 
