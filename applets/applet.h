@@ -76,7 +76,8 @@ void applet_note_leftovers(const struct invocation *call, const struct login_she
 void applet_say(const struct invocation *call, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Reports the error; returns the exit code, or does not return behind the channel. */
+/* Reports the error; returns the exit code. On the user's side of the channel it does not return.
+ */
 int applet_give_up(const struct invocation *call, const struct error *err);
 
 /* Reports a wrong call. */

@@ -50,7 +50,7 @@ int toml_fail(struct toml_cursor *cursor, size_t line, const char *format, ...)
 int toml_no_memory(struct toml_cursor *cursor);
 
 /*
- * Reads the value at the cursor, as far as our keys need it, and leaves the cursor behind it: a
+ * Reads the value at the cursor, as far as our keys need it, and leaves the cursor after it: a
  * string of any of the four kinds, an integer, a boolean, or an array of strings, as new JSON. No
  * string has a NUL: \u0000 is refused. Floats, dates, inline tables and other arrays are refused
  * with a line that says so; where all of TOML is wanted, they become null.

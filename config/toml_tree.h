@@ -57,8 +57,8 @@ int toml_tree_table(struct toml_tree *tree, const struct toml_path *path, bool i
 		    struct toml_cursor *cursor);
 
 /*
- * Defines the key `path`, of which the first `above` names are those of the header it stands
- * under, the header numbered `section`. Returns like toml_tree_table.
+ * Defines the key `path`, whose first `above` names are those of the header that it is below.
+ * `section` is the number of that header. Returns like toml_tree_table.
  */
 int toml_tree_key(struct toml_tree *tree, const struct toml_path *path, size_t above,
 		  size_t section, size_t line, struct toml_cursor *cursor);

@@ -255,7 +255,7 @@ static int read_item(struct toml_cursor *cursor, json_t *array)
 	return json_array_append_new(array, item) == 0 ? 0 : toml_no_memory(cursor);
 }
 
-/* Goes behind the bracket that closes the one at the cursor; what is between is not examined. */
+/* Moves the cursor past the bracket that closes the one at it; ignores the text between them. */
 static int skip_brackets(struct toml_cursor *cursor, json_t **value)
 {
 	size_t opened = cursor->line;

@@ -1,6 +1,6 @@
 /*
- * Whether sudoers lets the service account run the stages. sudo is asked what it would allow; it
- * executes nothing.
+ * Checks whether sudoers lets the service account run the stages. sudo lists what it would allow,
+ * and executes nothing.
  */
 #include <limits.h>
 #include <stdio.h>

@@ -5,11 +5,11 @@
 
 #include "core/lib/io.h"
 
-/* When the scheduler is asked: so long after the submit, and so long after each question. */
+/* The time from the submission to the first query of the state, and from each query to the next. */
 #define FIRST_ASK_MS 5000
 #define NEXT_ASK_MS  60000
 
-/* The time between two urgent questions. */
+/* The time between two urgent queries. */
 #define URGENT_MS 500
 
 /* How long an answer may take. */

@@ -186,8 +186,8 @@ void scheduler_client_report_delay(struct scheduler_client *client, const char *
 }
 
 /*
- * Reports a slow submit, with what the command has printed so far: some retry by themselves, and
- * say so. Returns for how long nothing is to be reported.
+ * Reports a slow submission, with what the command has printed so far: some commands retry by
+ * themselves and print that. Returns the time until the next report.
  */
 static int64_t report_slow(struct scheduler_client *client, const char *const *template,
 			   int64_t pause_ms)
