@@ -65,30 +65,30 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 .PHONY: help all tools deps demo check chaos faults bench fuzz lint clean
 help:
 	@echo 'make all           build the program (SANITIZE=1: with ASan and UBSan, CC=clang, WERROR=1)'
-	@echo 'make tools         build what the tests need: runner, sign, fault'
+	@echo 'make tools         build the tools of the tests: runner, sign, fault, ...'
 	@echo 'make deps          install what all targets need; does nothing unless it runs as root'
 	@echo 'make clean         remove build/'
 	@echo
 	@echo 'make demo          install what is needed, build, and show one whole CI job'
-	@echo 'make install       to DESTDIR and PREFIX (/opt/jacamar), for root as the service account, or sudo'
-	@echo 'make install-caps  likewise, with file capabilities for SERVICE_USER (gitlab-runner)'
-	@echo 'make uninstall     remove the files of both; configuration, logs and accounts stay'
+	@echo 'make install       install to DESTDIR and PREFIX (/opt/jacamar), for a runner that is root or uses sudo'
+	@echo 'make install-caps  the same with file capabilities, for a runner that is SERVICE_USER (gitlab-runner)'
+	@echo 'make uninstall     remove installed files; configuration, logs and accounts stay'
 	@echo
-	@echo 'make quick         build, and run the most telling tests, in less than a minute'
-	@echo 'make unit          build and run the unit tests; SUITE=name: that suite alone'
+	@echo 'make quick         build, and run the most important tests, in less than a minute'
+	@echo 'make unit          build and run the unit tests; SUITE=name: only that suite'
 	@echo 'make t/e2e/tNNNN-name'
 	@echo '                   build, and run that end-to-end test; OPTIONS="-v -i", FLAVOUR=caps, root, sudo, none'
 	@echo 'make check         install what is needed, build, and run all tests'
-	@echo 'make chaos         random signals to the processes of JOBS=100 jobs, chosen by SEED='
-	@echo 'make faults        one failing system call a time: all, or FAULTS=N that SEED= chooses'
+	@echo 'make chaos         send random signals, chosen by SEED=, to the processes of JOBS=100 jobs'
+	@echo 'make faults        make one system call fail at a time: all, or FAULTS=N that SEED= chooses'
 	@echo '                   (both as FLAVOUR=caps, root or sudo)'
 	@echo 'make bench         measure against setpriv, su, podman and others; ROWS="sub-stage config": only these'
 	@echo '                   (ROWS=help lists them)'
 	@echo 'make fuzz          run the fuzz targets, SECONDS=60 each'
 	@echo 'make lint          check sources, scripts and man pages'
 	@echo
-	@echo 'make dist          the sources of this version, as build/jacamar-ci-VERSION.tar.gz'
-	@echo 'make rpm           its packages, jacamar-ci and jacamar-ci-caps, in build/rpm'
+	@echo 'make dist          pack the sources of this version into build/jacamar-ci-VERSION.tar.gz'
+	@echo 'make rpm           build the packages jacamar-ci and jacamar-ci-caps in build/rpm'
 
 .DEFAULT_GOAL := all
 all: $(PROGRAM) $(BUILD)/bin/jacamar-auth $(BUILD)/bin/jacamar

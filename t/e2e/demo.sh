@@ -7,10 +7,10 @@ show() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 if [ "$(id -u)" -eq 0 ]; then
 	install_site
-	show "The service account $runner holds this, and is not root:"
+	show "The service account $runner is not root. Its jacamar-auth has two capabilities:"
 	getcap "$prefix/bin/jacamar-auth"
 	ls -l "$prefix/bin"
-	show "A token signed for $usr, and a job of $usr, played as GitLab Runner would:"
+	show "A job of $usr, with a token signed for $usr, run as GitLab Runner would run it:"
 	job <<-'SCRIPT'
 		id
 		/sbin/capsh --print
@@ -35,10 +35,10 @@ else
 fi
 code=$?
 # Of the process list, the part that the job is in.
-awk -v auth="jacamar-auth run" -v none="jacamar --no-auth run /" '
+awk -v auth="$prefix/bin/jacamar-auth run" -v none="jacamar --no-auth run /" '
 	/ps -a?ef --forest/ && /\$/ { print; tree = 1; next }
 	tree && (index($0, auth) || index($0, none)) { inside = 6 }
 	tree && /^[a-z_+0-9-]+ +[0-9]+ +[0-9]+/ { if (inside-- > 0) print; next }
 	{ print }' "$box/log"
-show "t/runner, in the runner's place, ends with $code."
+show "t/runner, which imitates GitLab Runner, ends with exit code $code."
 exit $code
