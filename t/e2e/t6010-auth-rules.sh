@@ -103,11 +103,11 @@ case $flavour in root | sudo) finish ;; esac
 # --- a claim that is missing ---
 
 for missing in 'ref_protected = true/-ref_protected/ref_protected' 'ref_protected = false/-ref_protected/ref_protected' \
-	'min_access_level = "guest"/-user_access_level/user_access_level' 'runner_ids = ["1"]/-runner_id/runner_id' \
+	'min_access_level = "planner"/-user_access_level/user_access_level' 'runner_ids = ["1"]/-runner_id/runner_id' \
 	'pipeline_sources = ["push"]/-pipeline_source/pipeline_source' \
 	'identity_providers = ["x"]/-user_identities/user_identities' 'fork = false/-job_project_path/job_project_path' \
-	'min_access_level = "guest"/user_access_level=root/user_access_level' \
-	'min_access_level = "guest"/user_access_level:=null/user_access_level' \
+	'min_access_level = "planner"/user_access_level=root/user_access_level' \
+	'min_access_level = "planner"/user_access_level:=null/user_access_level' \
 	'ref_protected = true/ref_protected=yes/ref_protected'; do
 	condition=${missing%%/*} claim=${missing##*/} change=${missing#*/}
 	change=${change%/*}
