@@ -206,9 +206,8 @@ static int add_terminal_filter(const struct compiler *compiler, struct error *er
 }
 
 /*
- * For auth.isolate: in spite of Landlock, the kernel lets a process lower the limits of any other
- * with its uid, and then kills that one for its processor time. Here, a process can set only its
- * own limits (pid 0).
+ * For auth.isolate: the kernel lets a process lower the limits of any other with its uid, and then
+ * kills that one for its processor time. With this filter it can set only its own (pid 0).
  */
 static int add_limits_filter(const struct compiler *compiler, struct error *err)
 {
@@ -345,8 +344,9 @@ static int load(const char *text, struct error *err)
 	 */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 		    &program) != 0)
-		return error_errno(err, ERROR_SYSTEM,
-				   "cannot filter system calls, as [auth.seccomp] asks for");
+		return error_errno(
+			err, ERROR_SYSTEM,
+			"cannot filter system calls, as [auth.seccomp] or auth.isolate asks for");
 	return 0;
 }
 
