@@ -63,6 +63,17 @@ check_config || {
 }
 check 'config --check shows the key, and doctor that the kernel can isolate' '
 	grep -E "^isolate = true" "$box/answer" && check_doctor | grep -F "the kernel can isolate jobs"'
+if $without true 2>/dev/null; then
+	check 'on a kernel without filters of system calls no job runs, even if [auth.seccomp] is disabled' '
+		site "isolate = true
+[auth.seccomp]
+disabled = true"
+		become() { command $box/without seccomp "$build/t/as" "$@"; }
+		echo "touch ~/ran" | job; bounded_play; code=$?; site "isolate = true"; [ $code -eq 2 ] && [ ! -e "$home/ran" ] &&
+		logged "cannot filter system calls, as [auth.seccomp] or auth.isolate asks for: Function not implemented" && nothing_ran'
+else
+	skip 'on a kernel without filters of system calls no job runs' 'no filter of system calls here'
+fi
 
 # Another session of the user.
 mkfifo "$box/hold"
