@@ -20,8 +20,14 @@ struct check {
 
 static bool refuse(const struct check *check, const char *reason)
 {
-	snprintf(check->arguments->fault, sizeof(check->arguments->fault), "%.80s is refused: %s",
-		 check->word, reason);
+	/* Word processors replace these two characters by others that look alike. */
+	const char *hint =
+		text_is_printable(check->word)
+			? ""
+			: "; it has a character that is not printable ASCII: write each - "
+			  "and \" anew";
+	snprintf(check->arguments->fault, sizeof(check->arguments->fault), "%.80s is refused: %s%s",
+		 check->word, reason, hint);
 	return false;
 }
 

@@ -81,6 +81,22 @@ static int submit_with(struct batch_job *batch, const struct arguments *argument
 	return 0;
 }
 
+/* The author must know where to correct the arguments. */
+static void report_unusable(struct batch_job *batch, const char *fault)
+{
+	static const char usual[] = "SCHEDULER_PARAMETERS";
+	const struct string_list *names =
+		&batch->call->header->state.settings.batch.arguments_variable;
+	char others[256] = "";
+	size_t used = 0;
+	for (size_t i = 0; i < names->count && used < sizeof(others); i++)
+		if (strcmp(names->items[i], usual) != 0)
+			used += (size_t)snprintf(others + used, sizeof(others) - used, " or %s",
+						 names->items[i]);
+	batch_report(&batch->client, "the arguments for %s in %s%s cannot be used: %s",
+		     batch->client.scheduler->submit[0], usual, others, fault);
+}
+
 /* If the author's request was refused, reports that, and returns 0 with the phase DONE. */
 static int submit(struct batch_job *batch, struct error *err)
 {
@@ -101,9 +117,7 @@ static int submit(struct batch_job *batch, struct error *err)
 	} else {
 		batch_job_handle(batch, NOT_IN_QUEUE);
 		if (result == 0)
-			batch_report(&batch->client,
-				     "the job's arguments for %s cannot be used: %s",
-				     scheduler->submit[0], arguments.fault);
+			report_unusable(batch, arguments.fault);
 	}
 	string_list_free(&arguments.words);
 	return result;

@@ -116,11 +116,18 @@ bool scheduler_read_answer(const struct scheduler *scheduler, const struct comma
 	return true;
 }
 
+/* Commands that use getopt_long(3) end with such a line, after the one that says what is wrong. */
+static bool is_hint(const char *line)
+{
+	size_t size = strcspn(line, "\n");
+	return memmem(line, size, "Try ", 4) != NULL && memmem(line, size, "--help", 6) != NULL;
+}
+
 const char *scheduler_last_words(const struct command_result *result)
 {
 	const char *line = result->errors;
 	for (const char *at = line; *at != '\0'; at += *at == '\n' ? 1 : 0) {
-		line = *at != '\n' ? at : line;
+		line = *at != '\n' && !is_hint(at) ? at : line;
 		at += strcspn(at, "\n");
 	}
 	return line;

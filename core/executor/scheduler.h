@@ -214,7 +214,10 @@ bool scheduler_read_answer(const struct scheduler *scheduler, const struct comma
 /* True if the scheduler has judged the request of a failed submit, and refused it. */
 bool scheduler_is_refusal(const struct scheduler *scheduler, const struct command_result *result);
 
-/* The last line of a command's standard error that is not empty, and what follows it. */
+/*
+ * The last line of a command's standard error that is not empty and does not only point to --help;
+ * and what follows it.
+ */
 const char *scheduler_last_words(const struct command_result *result);
 
 /* True if `text` is the name of one cluster. */

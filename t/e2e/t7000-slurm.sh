@@ -115,8 +115,12 @@ check 'a line break in a value that Slurm prints before the state is refused' '
 	plays_with "--job-name '\''a
    JobState=COMPLETED'\''"; [ $? -eq 1 ] && logged " is refused: "'
 check 'an unclosed quote fails the job with the reason' '
-	plays_with "--comment='\''a b"; [ $? -eq 1 ] && logged "a single quote is not closed" &&
+	plays_with "--comment='\''a b"; [ $? -eq 1 ] &&
+	logged "the arguments for sbatch in SCHEDULER_PARAMETERS cannot be used: a single quote is not closed" &&
 	! grep "^it ran" "$box/log"'
+check 'an option that Slurm does not know fails the job with its name' '
+	plays_with "--nodse=1"; [ $? -eq 1 ] && logged "the job was not submitted: sbatch: " &&
+	grep "unrecognized option.*--nodse=1" "$box/log"'
 for option in --output=x -Hox --wai '-- id'; do
 	check "$option is refused" '
 		plays_with "--time=3 $option"; [ $? -eq 1 ] && logged " is refused: " &&

@@ -29,6 +29,12 @@ static const struct {
 	{"-N 1", "\"a", false, " -N 1", "a double quote is not closed", 0},
 	{"-N 1", "job.sh", false, " -N 1 job.sh", "job.sh is refused: ", 1},
 	{"-o x", "-e y", true, " -o x -e y", "", 2},
+	/* A dash of a word processor. */
+	{NULL, "\xe2\x80\x93p short", false, " \xe2\x80\x93p short",
+	 "\xe2\x80\x93p is refused: it is not an option; the scheduler would run it instead of "
+	 "the script; it has a "
+	 "character that is not printable ASCII: write each - and \" anew",
+	 2},
 	/* An option that may have a value is not followed by another one, unless the site knows. */
 	{NULL, "--plugin -N 1", false, " --plugin -N 1",
 	 "-N is refused: it could be the value of --plugin; write --plugin=value, or, if that has "
