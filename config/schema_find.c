@@ -111,10 +111,11 @@ static void take_nearer(const char *name, const char *candidate, const char **ne
 	*distance = found;
 }
 
-/* From this distance on, a name is no useful hint. */
+/* From this distance on, a name is no useful hint: it would be one of another meaning. */
 static size_t too_far(const char *name)
 {
-	return strlen(name) / 2 + 1;
+	size_t size = strlen(name);
+	return (size < 6 ? size / 2 : size < 9 ? 2 : size / 3) + 1;
 }
 
 const char *schema_nearest_name(const char *table, const char *name)

@@ -743,7 +743,10 @@ static const struct {
 	{"[auth]\nrunas = '/a'", "f:5: auth.runas is a table, not a key; write [auth.runas]"},
 	{"[general.executor]\nx = 1",
 	 "f:4: the key general.executor is defined already, on line 2\n"
-	 "f:4: unknown table [general.executor]; did you mean [general.container]?"},
+	 "f:4: unknown table [general.executor]; jacamar-config.toml(5) lists all"},
+	{"[auth.oidc]\nx = 1", "f:4: unknown table [auth.oidc]; jacamar-config.toml(5) lists all"},
+	{"[auth]\ntoken_scope_enforced = true",
+	 "f:5: unknown key \"token_scope_enforced\" in [auth]; jacamar-config.toml(5) lists all"},
 	{"tls-ca-file = '/a'\ntls_ca_file = '/a'",
 	 "f:5: general.tls-ca-file is set already, on line 4"},
 	{"name = 'a'\nname = 'b'", "f:5: the key general.name is defined already, on line 4"},
