@@ -16,7 +16,7 @@
 struct reading {
 	struct doctor *doctor;
 	const struct runner *runner;
-	bool is_auth; /* it is jacamar-auth */
+	bool is_auth; /* it is jacamar-auth, perhaps misspelt */
 };
 
 /*
@@ -110,14 +110,15 @@ static void check_executor(const struct reading *reading)
 		doctor_pass(doctor, "runner's executor", "the executor is \"custom\"");
 		return;
 	}
+	const char *quote = name != NULL ? "\"" : "";
 	doctor_fail(doctor, "runner's executor",
-		    "the executor is \"%s\", so the commands of [runners.custom] are not called",
-		    name != NULL ? name : "");
+		    "the executor is %s%s%s, so the commands of [runners.custom] are not called",
+		    quote, name != NULL ? name : "not set", quote);
 	mend_key(doctor, "executor", executor->line, reading->runner->line, "\"custom\"");
 }
 
-/* What is wrong with the program of a stage; NULL: nothing. */
-static const char *exec_fault(const struct reading *reading, const char *path)
+/* What is wrong with the program of a stage, which should be `right`; NULL: nothing. */
+static const char *exec_fault(const char *path, const char *right)
 {
 	struct stat found;
 	if (path == NULL)
@@ -126,9 +127,7 @@ static const char *exec_fault(const struct reading *reading, const char *path)
 		return "is not an absolute path";
 	if (stat(path, &found) != 0 && errno == ENOENT)
 		return "does not exist";
-	return strcmp(path, reading->doctor->program) != 0
-		       ? "is not the program of the other stages"
-		       : NULL;
+	return strcmp(path, right) != 0 ? "is not the program of the other stages" : NULL;
 }
 
 /* The runner may execute another installation. Only a program that root owns is a remedy. */
@@ -157,23 +156,24 @@ static void check_commands(const struct reading *reading)
 	/* The program of this installation, if the other one does not exist. */
 	cleanup_free char *own = doctor_find_own(doctor);
 	bool there = access(doctor->program, F_OK) == 0 || errno != ENOENT;
-	cleanup_free char *right =
-		text_format("\"%s\"", there || own == NULL ? doctor->program : own);
+	const char *right = there || own == NULL ? doctor->program : own;
+	cleanup_free char *quoted = text_format("\"%s\"", right);
 	for (int stage = 0; stage < RUNNER_STAGES; stage++) {
 		const struct runner_value *exec = &reading->runner->exec[stage];
 		const char *path = runner_string(exec);
-		const char *fault = exec_fault(reading, path);
+		const char *fault = exec_fault(path, right);
 		if (fault == NULL)
 			continue;
 		doctor_fail(doctor, "runner's commands", "%s_exec%s%s %s",
 			    RUNNER_STAGE_NAMES[stage], path != NULL ? " " : "",
 			    path != NULL ? path : "", fault);
-		mend_stage(reading, stage, "_exec", exec->line, right);
+		mend_stage(reading, stage, "_exec", exec->line, quoted);
 	}
 	if (doctor->count == before)
 		doctor_pass(doctor, "runner's commands", "all four stages execute %s",
 			    doctor->program);
-	check_installation(reading);
+	if (there)
+		check_installation(reading);
 }
 
 /* What is wrong with how a stage is called; NULL: nothing. */
@@ -295,7 +295,8 @@ void doctor_check_runner(struct doctor *doctor)
 	const char *path = doctor->runner_file;
 	const char *name = doctor->program != NULL ? strrchr(doctor->program, '/') : NULL;
 	struct reading reading = {.doctor = doctor,
-				  .is_auth = name == NULL || strcmp(name, "/jacamar-auth") == 0};
+				  .is_auth = name == NULL || (strcmp(name, "/jacamar") != 0 &&
+							      strcmp(name, "/jacamar-ci") != 0)};
 	if (path == NULL || !check_file(doctor))
 		return;
 	if (doctor->runner_error[0] != '\0') {

@@ -633,6 +633,13 @@ fault 'its token is that of the sample' 'sed -i "/token =/s/\".*\"/\"<RUNNER-TOK
 	'its token is still the placeholder' "\"\${EDITOR:-vi}\" +10 $runner_config" "$good_runner_config"
 fault 'its executor is another' 'sed -i "s/\"custom\"/\"shell\"/" "$runner_config"' fail "runner's executor" \
 	'the executor is "shell"' "set executor = \"custom\" at $runner_config:11" "$good_runner_config"
+fault 'it names no executor' 'sed -i "/^ *executor =/d" "$runner_config"' fail "runner's executor" \
+	'the executor is not set, so' "add executor = \"custom\" after $runner_config:7" "$good_runner_config"
+except none 'jacamar-auth is not called' check 'a command with a slip of the pen is the only finding about the calls' '
+	sed -i "/config_exec/s/jacamar-auth\"/jacamr-auth\"/" "$runner_config" && examine &&
+	finds fail "runner'\''s commands" "config_exec $prefix/bin/jacamr-auth does not exist" "set config_exec = \"$auth\" at $runner_config:13" &&
+	[ "$(jq "[.findings[] | select(.check | startswith(\"runner\")) | select(.result != \"pass\")] | length" "$box/report")" = 1 ]
+	result=$?; jq -c .findings[] "$box/report" | grep "runner.s"; eval "$good_runner_config"; return $result'
 fault 'it has no run_exec' 'sed -i /run_exec/d "$runner_config"' fail "runner's commands" 'run_exec is not set' \
 	"add run_exec = \"$auth\" after $runner_config:13"
 eval "$good_runner_config"
