@@ -101,6 +101,9 @@ static int exit_code_from(const char *variable, int otherwise)
 	"the runner's config.toml sets it in config_args, prepare_args, run_args or " \
 	"cleanup_args"
 
+/* A stage whose name is in the arguments of another one gets that one's. */
+#define ITS_PLACE "in the runner's config.toml, it must be the command in %s_args, and in no others"
+
 static const struct stage *find_stage(const char *name)
 {
 	for (size_t i = 0; i < STAGE_COUNT; i++)
@@ -126,7 +129,10 @@ static int dispatch(struct invocation *call)
 		count++;
 
 	if (stage == NULL)
-		return applet_usage(call, "unknown command \"%.100s\"; " SET_BY, call->stage);
+		return applet_usage(call, "unknown command \"%.100s\"; " SET_BY "%s", call->stage,
+				    strchr(call->stage, ' ') != NULL
+					    ? ", where each word needs quotes of its own"
+					    : "");
 	if (call->is_auth && call->no_auth)
 		return applet_usage(call, "--no-auth is an option of jacamar");
 	if (call->check != NULL)
@@ -150,9 +156,10 @@ static int dispatch(struct invocation *call)
 	if (count != stage->count)
 		return applet_usage(call,
 				    stage->count == 0
-					    ? "%s takes no arguments"
-					    : "%s needs two arguments, SCRIPT and SUBSTAGE",
-				    stage->name);
+					    ? "%s takes no arguments; " ITS_PLACE
+					    : "%s needs two arguments, SCRIPT and SUBSTAGE, which "
+					      "GitLab Runner adds; " ITS_PLACE,
+				    stage->name, stage->name);
 	return auth_applet(call);
 }
 
