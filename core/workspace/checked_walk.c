@@ -95,10 +95,26 @@ static int check_directory(const struct checked_walk *walk, int fd, const char *
 	return 0;
 }
 
-/* Explains why a directory cannot be created or opened; `what` begins the message. */
-static int explain_failure(const struct checked_walk *walk, const char *what, const char *path,
+/* Explains that the user may not use `place`, a directory of the user's or the home's. */
+static int advise_to_open(const char *place, struct error *err)
+{
+	struct stat found;
+	cleanup_free char *word = quote(place);
+	if (stat(place, &found) != 0 || word == NULL)
+		return -1;
+	if (found.st_uid == geteuid())
+		return error_set(err, err->kind, "%s; run: chmod u+rwx %s", err->detail, word);
+	return error_set(err, err->kind,
+			 "%s; %s belongs to another account (uid %u): ask the administrators of "
+			 "this site",
+			 err->detail, place, (unsigned int)found.st_uid);
+}
+
+/* Explains why a directory cannot be created or opened. */
+static int explain_failure(const struct checked_walk *walk, bool creates, const char *path,
 			   struct error *err)
 {
+	size_t above = (size_t)(strrchr(path, '/') - path);
 	struct stat found;
 	int code = errno;
 	if (code == ENOTDIR || code == ELOOP) {
@@ -107,10 +123,14 @@ static int explain_failure(const struct checked_walk *walk, const char *what, co
 			  is_link ? "link" : "file");
 		return advise_to_move(walk, path, err);
 	}
-	error_errno(err, ERROR_SYSTEM, "%s %s", what, path);
-	if (code == EDQUOT || code == ENOSPC || is_movable(walk, path))
+	error_errno(err, ERROR_SYSTEM, "cannot %s the directory %s", creates ? "create" : "open",
+		    path);
+	if (code == EDQUOT || code == ENOSPC)
 		return -1;
-	return advise(walk, path, err);
+	if (!is_movable(walk, path))
+		return advise(walk, path, err);
+	cleanup_free char *place = creates ? strndup(path, above) : strdup(path);
+	return code == EACCES && place != NULL ? advise_to_open(place, err) : -1;
 }
 
 /* Opens the component that `path` ends with. Closes `at`. */
@@ -120,10 +140,10 @@ static int step(const struct checked_walk *walk, int at, const char *path, struc
 	const char *name = strrchr(path, '/') + 1;
 	bool made = walk->make && mkdirat(parent, name, 0700) == 0;
 	if (walk->make && !made && errno != EEXIST)
-		return explain_failure(walk, "cannot create the directory", path, err);
+		return explain_failure(walk, true, path, err);
 	int next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (next < 0)
-		return explain_failure(walk, "cannot open the directory", path, err);
+		return explain_failure(walk, false, path, err);
 	if (check_directory(walk, next, path, made, err) != 0) {
 		close(next);
 		return -1;
@@ -210,7 +230,7 @@ static int open_above(const struct checked_walk *walk, size_t *length, struct er
 		bool missing = errno == ENOENT && walk->custom && walk->make && slash != above;
 		slash[slash == above ? 1 : 0] = '\0';
 		if (!missing)
-			return explain_failure(walk, "cannot open the directory", above, err);
+			return explain_failure(walk, false, above, err);
 	}
 }
 

@@ -96,8 +96,8 @@ static int check_custom_builds(const char *custom, struct error *err)
 	    (!is_usable_path(rest) || (in_home == NULL && is_root(rest))))
 		return error_set(
 			err, ERROR_SYSTEM,
-			"CUSTOM_CI_BUILDS_DIR is '%.200s'; it must be an absolute path, or one "
-			"that begins with ~/ or $HOME/, of less than %d printable ASCII "
+			"CUSTOM_CI_BUILDS_DIR is '%.200s'; it must be an absolute path other than "
+			"/, or one that begins with ~/ or $HOME/, of less than %d printable ASCII "
 			"characters, without '..' and '\\'",
 			custom, ACCOUNT_PATH_SIZE);
 	return 0;

@@ -87,7 +87,7 @@ for value in relative ../up ./here .. / // "$open/../x" "$open/mine/.." /.. "/$l
 	"$(printf '/tmp/a\nb')" "$(printf '/tmp/a\tb')" "$(printf '/tmp/\033[31m')" /tmp/é ' /tmp/x' '`id`'; do
 	ask "$value"
 	check "the job is refused: '$(printf '%.20s' "$value" | tr -c '[:print:]' '?')' of ${#value} bytes" '
-		rm -rf "$base"; refuses "CUSTOM_CI_BUILDS_DIR is '"'"'" && logged "it must be an absolute path, or one that begins with ~/" && nothing_ran'
+		rm -rf "$base"; refuses "CUSTOM_CI_BUILDS_DIR is '"'"'" && logged "it must be an absolute path other than /, or one that begins with ~/" && nothing_ran'
 done
 # name: the part of the value that the log names.
 while read -r value name; do

@@ -231,6 +231,15 @@ mistake 'prepare_args are missing' \
 mistake 'run_args are missing' \
 	: 'by_hand "$auth" /tmp/custom-executor1/script.1/script. build_script' \
 	'unknown command "/tmp/custom-executor1/script.1/script."' "runner's config.toml" run_args
+mistake 'config_args are one string' \
+	: 'by_hand "$auth" "config --configuration $file"' \
+	'unknown command "config --configuration /' "runner's config.toml" config_args 'each word needs quotes of its own'
+mistake 'prepare_args are those of run' \
+	: 'by_hand "$auth" run' \
+	'run needs two arguments, SCRIPT and SUBSTAGE' "in the runner's config.toml" 'it must be the command in run_args, and in no others'
+mistake 'run_args are those of cleanup' \
+	: 'by_hand "$auth" cleanup /tmp/script. build_script' \
+	'cleanup takes no arguments' "in the runner's config.toml" 'it must be the command in cleanup_args, and in no others'
 mistake 'config_args lack --configuration' \
 	: 'by_hand "$auth" config' \
 	'config needs --configuration FILE' "add it to config_args in the runner's config.toml"
@@ -308,6 +317,16 @@ mistake 'users can make nothing in data_dir' \
 mistake "root made the user's directory, and left it at that" \
 	'install -d "$place/data" "$place/data/$usr" && write_config "data_dir = \"$place/data\""' a_job \
 	"$place/data/$usr belongs to another account (uid 0)" 'ask the administrators of this site, who set data_dir'
+mistake 'the home is of root' \
+	'chown root "$box/home/$usr"' 'a_job; code=$?; chown "$usr" "$box/home/$usr"; (exit $code)' \
+	"cannot create the directory $box/home/$usr/.jacamar-ci: Permission denied" \
+	"$box/home/$usr belongs to another account (uid 0): ask the administrators of this site"
+mistake 'the home is closed to its own user' \
+	'chmod 555 "$box/home/$usr"' 'a_job; code=$?; chmod 755 "$box/home/$usr"; (exit $code)' \
+	"cannot create the directory $box/home/$usr/.jacamar-ci: Permission denied" "run: chmod u+rwx $box/home/$usr"
+mistake 'the base is closed to its own user' \
+	'install -d -m 0 -o "$usr" "$box/home/$usr/.jacamar-ci"' 'a_job; code=$?; rm -rf "$box/home/$usr/.jacamar-ci"; (exit $code)' \
+	"cannot open the directory $box/home/$usr/.jacamar-ci: Permission denied" "run: chmod u+rwx $box/home/$usr/.jacamar-ci"
 mistake 'shell_path is not there' \
 	'general "shell_path = \"$place/bash\""; echo "echo the job ran" | job' 'a_job; code=$?; rm -rf "$box/home/$usr/.jacamar-ci"; (exit $code)' \
 	"cannot execute $place/bash: No such file or directory" 'check general.shell_path'
