@@ -154,9 +154,11 @@ int shell_pull_image(const struct channel_header *header, const struct channel_r
 		return -1;
 	if (exit_code == 0)
 		return 0;
-	return error_set(err, ERROR_SYSTEM,
-			 "the job's image %s could not be pulled: %s ended with exit code %d; its "
-			 "output is above",
-			 state->image, container_program(&state->settings.general.container),
-			 exit_code);
+	/* A shell's exit code for a program that it cannot find. */
+	return error_set(
+		err, ERROR_SYSTEM,
+		"the job's image %s could not be pulled: %s ended with exit code %d; its "
+		"output is above%s",
+		state->image, container_program(&state->settings.general.container), exit_code,
+		exit_code == 127 ? "; ask the administrators of this site to install it" : "");
 }

@@ -33,8 +33,14 @@ int plan_choose_image(struct plan *plan, struct error *err)
 	if (container->runtime == CONTAINER_NONE || wanted[0] == '\0')
 		return 0;
 	if (!image_name_complete(wanted, by_apptainer, plan->image))
-		return refuse(err, "general.container.runtime", wanted,
-			      "is not the name of an image");
+		return refuse(
+			err, "general.container.runtime", wanted,
+			by_apptainer
+				? "is not the name of an image, such as "
+				  "registry.example.com/group/app:1 in lower case, or the path "
+				  "of a file *.sif"
+				: "is not the name of an image, such as "
+				  "registry.example.com/group/app:1 in lower case");
 	if (plan->job.entrypoint[0] != '\0' && plan->job.entrypoint[0] != '[')
 		return refuse(err, "general.container.runtime", wanted,
 			      "has an entrypoint of more than 1000 bytes, or one that is no list "

@@ -41,10 +41,10 @@ check 'without a list, every image of a registry is allowed' '
 check 'a job without an image has none' '
 	asks "" && echo true | job && configure &&
 	[ "$(jq -r ".job_env.JACAMAR_CI_STATE | fromjson | .job.image" "$box/answer")" = null ]'
-for name in --privileged -v '-v=/:/host' 'python --privileged' 'python;id' '$(id)' "python'" 'a/../b' \
+for name in Python:3 --privileged -v '-v=/:/host' 'python --privileged' 'python;id' '$(id)' "python'" 'a/../b' \
 	/etc/passwd dir:/etc 'python
 --privileged'; do
-	check "the image '$(printf %s "$name" | tr '\n' ' ')' is refused" 'refuses "$name" "is not the name of an image"'
+	check "the image '$(printf %s "$name" | tr '\n' ' ')' is refused" 'refuses "$name" "is not the name of an image, such as registry.example.com/group/app:1 in lower case"'
 done
 check 'an image whose name is too long is refused' 'refuses "$(printf "r.example/%0600d" 0)" "is not the name of an image"'
 job_extra='.response.image = {name: "python", entrypoint: ["sh", 1]}'
@@ -75,7 +75,7 @@ container_config 'runtime = "apptainer"
 images = ["/images/", "oras://registry.example.com/"]'
 check 'apptainer: a list allows files and other sources' '
 	allows /images/a/b.sif /images/a/b.sif && allows oras://registry.example.com/a:1 oras://registry.example.com/a:1 &&
-	refuses /images/../etc/x.sif "is not the name" && refuses /images2/b.sif "permits" && refuses library://a/b "permits"'
+	refuses /images/../etc/x.sif "in lower case, or the path of a file *.sif" && refuses /images2/b.sif "permits" && refuses library://a/b "permits"'
 container_config 'runtime = "apptainer"'
 check 'apptainer: without a list, no file is allowed' '
 	refuses /images/b.sif "permits" && allows library://a/b library://a/b:latest'
@@ -149,7 +149,7 @@ check 'services have no effect beside an image, and the author is told' '
 container_config 'runtime = "podman"
 path = "/nonexistent/podman"'
 check 'a runtime that does not exist fails prepare' '
-	play; [ $? -eq 2 ] && [ "$(stage_exit prepare)" = 2 ] && logged "could not be pulled: /nonexistent/podman"'
+	play; [ $? -eq 2 ] && [ "$(stage_exit prepare)" = 2 ] && logged "could not be pulled: /nonexistent/podman ended with exit code 127; its output is above; ask the administrators of this site to install it"'
 
 # --- real containers ---
 
