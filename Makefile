@@ -53,8 +53,11 @@ STATIC_SANITIZER = $(shell echo 'int main(void) { return 0; }' | $(CC) -x c -Wer
 endif
 ALL_LDFLAGS = $(if $(SANITIZER),-no-pie,-pie) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(STATIC_SANITIZER) $(LDFLAGS)
 
-LIBRARY_SOURCES := $(sort $(wildcard core/*/*.c config/*.c) \
-	$(filter-out applets/main.c,$(wildcard applets/*.c)))
+# The order in the program. The kernel maps 64 KiB around each page of code that a process uses, so what a
+# job does not use while its script runs comes last: what only the stage config needs, then doctor.
+LAST := core/identity core/policy config core/doctor
+LIBRARY_SOURCES := $(sort $(filter-out applets/main.c $(LAST:=/%),$(wildcard applets/*.c core/*/*.c))) \
+	$(foreach folder,$(LAST),$(sort $(wildcard $(folder)/*.c)))
 LIBRARY := $(BUILD)/libjacamar.a
 LIBS    := -linih -ljansson -lcap-ng -ldl
 PROGRAM := $(BUILD)/libexec/jacamar-ci
