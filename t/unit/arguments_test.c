@@ -127,6 +127,21 @@ START_TEST(the_cluster_of_the_job_is_known)
 }
 END_TEST
 
+/* A text that fills its array has no end, and not every compiler warns about that. */
+START_TEST(the_texts_of_refused_options_fit_their_rows)
+{
+	const struct scheduler *scheduler = scheduler_of((enum executor_kind)_i);
+	ck_assert_ptr_nonnull(scheduler);
+	const struct refused_option *row = scheduler->options.refused;
+	for (; row->reason != NULL; row++) {
+		ck_assert_msg(memchr(row->name, '\0', sizeof(row->name)) != NULL, "%.16s",
+			      row->name);
+		ck_assert_msg(memchr(row->part, '\0', sizeof(row->part)) != NULL, "%.20s",
+			      row->part);
+	}
+}
+END_TEST
+
 Suite *arguments_suite(void)
 {
 	Suite *suite = suite_create("arguments");
@@ -136,6 +151,8 @@ Suite *arguments_suite(void)
 			    arguments_of_the_site_come_first_and_those_of_the_author_are_counted, 0,
 			    ROWS(CASES));
 	tcase_add_loop_test(tcase, the_cluster_of_the_job_is_known, 0, ROWS(CLUSTERS));
+	tcase_add_loop_test(tcase, the_texts_of_refused_options_fit_their_rows, EXECUTOR_SLURM,
+			    EXECUTOR_COBALT + 1);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

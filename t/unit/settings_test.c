@@ -991,6 +991,24 @@ START_TEST(nothing_is_freed_without_harm)
 }
 END_TEST
 
+/* A name that fills its array has no end, and not every compiler warns about that. */
+static void expect_ends(const struct schema_row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_msg(memchr(rows[i].table, '\0', sizeof(rows[i].table)) != NULL, "%.20s",
+			      rows[i].table);
+		ck_assert_msg(memchr(rows[i].name, '\0', sizeof(rows[i].name)) != NULL, "%.28s",
+			      rows[i].name);
+	}
+}
+
+START_TEST(the_names_of_keys_fit_their_rows)
+{
+	expect_ends(SCHEMA, SCHEMA_ROWS);
+	expect_ends(RULE_SCHEMA, RULE_SCHEMA_ROWS);
+}
+END_TEST
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 Suite *settings_suite(void)
@@ -1018,6 +1036,7 @@ Suite *settings_suite(void)
 	tcase_add_test(keys, all_errors_are_reported_in_the_order_of_the_lines);
 	tcase_add_test(keys, a_value_of_4000_bytes_is_read_whole);
 	tcase_add_test(keys, a_key_is_found_by_its_whole_name);
+	tcase_add_test(keys, the_names_of_keys_fit_their_rows);
 	tcase_add_test(keys, nothing_is_freed_without_harm);
 	suite_add_tcase(suite, keys);
 
