@@ -401,6 +401,11 @@ os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + b"".join(str
 	compile without
 	fault 'the kernel takes no filter' 'inside="$inside $box/without seccomp"' fail seccomp 'cannot filter system calls' \
 		"set auth.seccomp.disabled = true in $config" 'inside=$usual'
+	fault 'the kernel takes no filter, which isolation needs' 'set_auth "no_new_privs = true
+isolate = true
+[auth.seccomp]
+disabled = true"; inside="$inside $box/without seccomp"' fail seccomp 'cannot filter system calls' \
+		"set auth.isolate = false at $config:8" 'inside=$usual; write_config'
 	fault 'the kernel cannot isolate jobs' 'set_auth "no_new_privs = true
 isolate = true"; inside="$inside $box/without landlock_create_ruleset"' fail isolation 'it was built without Landlock' \
 		'use a newer kernel, Linux 6.12 or later, with landlock in its option lsm=' 'inside=$usual; write_config'
