@@ -211,8 +211,8 @@ static int add_terminal_filter(const struct compiler *compiler, struct error *er
  */
 static int add_limits_filter(const struct compiler *compiler, struct error *err)
 {
-	const struct scmp_arg_cmp sets_others[] = {SCMP_A0(SCMP_CMP_NE, 0),
-						   SCMP_A2(SCMP_CMP_NE, 0)};
+	const struct scmp_arg_cmp sets_others[] = {SCMP_A0(SCMP_CMP_NE, 0, 0),
+						   SCMP_A2(SCMP_CMP_NE, 0, 0)};
 	scmp_filter_ctx context = begin(compiler, SCMP_ACT_ALLOW);
 	if (context == NULL)
 		return fail(-ENOMEM, err);
