@@ -208,6 +208,10 @@ static const char *bare_fault(const char *token)
 		return "an integer with a leading zero, which TOML forbids";
 	if (digits > 0 || body > token)
 		return "not a number that TOML knows";
+	/* U+2018 to U+201F, which word processors and web pages write instead. */
+	if (strncmp(token, "\xe2\x80", 2) == 0 && (unsigned char)token[2] >= 0x98 &&
+	    (unsigned char)token[2] <= 0x9f)
+		return "a string in typographic quotes; TOML needs straight ones, \" or '";
 	return "not a value that TOML knows; a string needs quotes";
 }
 

@@ -242,6 +242,12 @@ static const struct text_case BAD[] = {
 	{"a = 03:04:05", "f:1: \"03:04:05\" is a date or a time, which no key takes", 0},
 	{"a = {b = 1}", "f:1: an inline table, which no key takes; write a [table]", 0},
 	{"a = True", "f:1: \"True\" is not a value that TOML knows; a string needs quotes", 0},
+	{"a = \xe2\x80\x9cx\xe2\x80\x9d",
+	 "f:1: \"\\xe2\\x80\\x9cx\\xe2\\x80\\x9d\" is a string in typographic quotes; TOML needs "
+	 "straight ones, \" or '",
+	 0},
+	{"a = \xc2\xabx\xc2\xbb",
+	 "f:1: \"\\xc2\\xabx\\xc2\\xbb\" is not a value that TOML knows; a string needs quotes", 0},
 	{"a = [1, 2]", "f:1: an array may hold strings only, each in quotes", 0},
 	{"a = ['x', ['y']]", "f:1: an array may hold strings only, each in quotes", 0},
 	{"a = [,]", "f:1: an array may hold strings only, each in quotes", 0},
