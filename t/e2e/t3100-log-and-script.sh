@@ -50,7 +50,10 @@ check 'a consumer of the script has the time that it needs for the log' '
 	call <"$box/script" >"$box/log"; [ "$(call_exit)" = 1 ] && [ "$(exit_code_file)" = 7 ] &&
 	{ seq 1 300; echo "error: the reason"; } | diff - "$box/log"'
 cat >"$box/script" <<'SCRIPT'
-exec > >(while IFS= read -r l; do date >/dev/null; echo "$l"; done) 2>&1
+exec 8<> <(:)
+exec > >(while IFS= read -r l; do
+	if ((l % 10)); then read -rt 0.002 -u 8; else date >/dev/null; fi; echo "$l"
+done) 2>&1
 seq 1 2000
 SCRIPT
 check 'also one that takes long for each of 2,000 lines' '
