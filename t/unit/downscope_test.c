@@ -336,6 +336,8 @@ static const struct {
 	{"[5, 65532]", false, NULL},
 	{"[65532]", true, "the list of groups of nobody is not in effect"},
 	{"[5, 65532]", true, "the list of groups of nobody is not in effect"},
+	/* As many as this process has, with the primary one. */
+	{"[7, 8, 65532]", true, "the list of groups of nobody is not in effect"},
 	{"[]", false, "the list of groups of nobody is not in effect"},
 	{"[5]", false, "the list of groups of nobody is not in effect"},
 };

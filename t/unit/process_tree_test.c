@@ -213,6 +213,44 @@ START_TEST(a_child_that_is_forked_meanwhile_is_told_to_end_as_well)
 }
 END_TEST
 
+/* A member of the leader's group that is no descendant of it, like a child that no list has. */
+static void lead_group(void)
+{
+	setsid();
+	if (fork() == 0) {
+		if (fork() == 0)
+			wait_for_ever();
+		_exit(0);
+	}
+	sleep_for_ever();
+}
+
+static void terminate_group(const void *argument)
+{
+	int status;
+	(void)argument;
+	adopt();
+	pid_t leader = fork();
+	if (leader == 0)
+		lead_group();
+	pid_t member = hear_pid();
+	while (process_tree_stat(member).parent != getpid())
+		usleep(1000);
+	struct pid_list roots = {.pids = &leader, .count = 1};
+	process_tree_terminate(&roots);
+	/* Has no effect on a process that has got SIGTERM. */
+	kill(member, SIGKILL);
+	child_require(waitpid(member, &status, 0) == member);
+	child_require(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	child_require(waitpid(leader, &status, 0) == leader);
+}
+
+START_TEST(all_members_of_its_group_are_told_to_end)
+{
+	ck_assert_int_eq(process_run(terminate_group, NULL), 0);
+}
+END_TEST
+
 #define NOT_POSSIBLE 77
 
 static void terminate_forking_in_container(const void *argument)
@@ -637,6 +675,7 @@ Suite *process_tree_suite(void)
 	tcase_add_test(end, children_are_counted_and_reaped);
 	tcase_add_test(end, a_whole_tree_is_told_to_end);
 	tcase_add_test(end, a_child_that_is_forked_meanwhile_is_told_to_end_as_well);
+	tcase_add_test(end, all_members_of_its_group_are_told_to_end);
 	tcase_add_test(end, a_child_in_a_container_is_told_to_end_as_well);
 	tcase_add_test(end, a_whole_tree_is_killed_whatever_it_ignores);
 	tcase_add_test(end, orphans_are_adopted_and_killed);
