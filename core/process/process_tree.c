@@ -282,7 +282,7 @@ static void stop_children(const char *thread, const struct pid_list *spared)
 		ssize_t size = pread(fd, now, sizeof(now) - 1, 0);
 		now[size > 0 ? size : 0] = '\0';
 		char *rest = now;
-		/* Each pid is followed by a blank: one that did not fit is not a part of another. */
+		/* A pid that was cut has no blank after it, and is that of another process. */
 		for (long pid; (pid = strtol(rest, &rest, 10)) > 0 && *rest == ' ';)
 			if (!pid_list_has(spared, (pid_t)pid))
 				(void)kill((pid_t)pid, SIGSTOP);
