@@ -137,7 +137,7 @@ static int add_unreached(struct wall *wall, int directory, const char *name)
 	if (wall->unreached_count == BARRIERS_MOST || strlen(name) >= sizeof(entry->name) ||
 	    identify(directory, &entry->directory) != 0)
 		return -1;
-	strcpy(entry->name, name);
+	memcpy(entry->name, name, strlen(name) + 1);
 	wall->unreached_count++;
 	return 0;
 }
