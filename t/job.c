@@ -2,8 +2,10 @@
  * Makes and reads the JSON files of t/runner for the end-to-end tests, which do so thousands of
  * times: jq takes 20 ms to start.
  *
- *   job make TOKEN              a job, whose build_script is standard input, a line a command
- *   job command TOKEN           likewise, but standard input is one command
+ *   job make TOKEN [PATH=TEXT | PATH:=JSON]...
+ *                               a job, whose build_script is standard input, a line a command;
+ *                               then these members are set, such as response.id:=7
+ *   job command TOKEN [...]     likewise, but standard input is one command
  *   job response FILE           the job response of a job
  *   job exit FILE STAGE [SUBSTAGE]
  *                               how the last such call of a result ended: its exit code, signal N,
@@ -65,7 +67,31 @@ static json_t *join(json_t *lines)
 	return json_pack("[o]", all);
 }
 
-static int make(const char *token, json_t *script)
+/* PATH=TEXT or PATH:=JSON; the objects on the path exist or are made. */
+static void set(json_t *job, char *setting)
+{
+	char *value = strchr(setting, '=');
+	if (value == NULL || value == setting)
+		exit(fail("a setting is PATH=TEXT or PATH:=JSON"));
+	bool is_json = value[-1] == ':';
+	value[is_json ? -1 : 0] = '\0';
+	value++;
+	char *name = setting;
+	for (char *dot; (dot = strchr(name, '.')) != NULL; name = dot + 1) {
+		*dot = '\0';
+		json_t *inner = json_object_get(job, name);
+		if (inner == NULL) {
+			inner = json_object();
+			json_object_set_new(job, name, inner);
+		}
+		job = inner;
+	}
+	json_t *changed = is_json ? json_loads(value, JSON_DECODE_ANY, NULL) : json_string(value);
+	if (json_object_set_new(job, name, changed) != 0)
+		exit(fail("a setting is not JSON, or has a member of what is no object"));
+}
+
+static int make(const char *token, json_t *script, char **settings)
 {
 	json_t *job = json_pack(
 		"{s:{s:i, s:{s:i, s:s}, s:{s:s}, s:[{s:s, s:s, s:b}]}, s:{s:o}}", "response", "id",
@@ -73,6 +99,8 @@ static int make(const char *token, json_t *script)
 		"https://gitlab-ci-token:job-secret@gitlab.example.com/group/project.git",
 		"variables", "key", "SITE_ID_TOKEN", "value", token, "masked", 1, "scripts",
 		"build_script", script);
+	while (*settings != NULL)
+		set(job, *settings++);
 	int code = print(job);
 	json_decref(job);
 	return code;
@@ -156,10 +184,10 @@ static int findings(const char *path)
 int main(int argc, char **argv)
 {
 	const char *verb = argc >= 3 ? argv[1] : "";
-	if (argc == 3 && strcmp(verb, "make") == 0)
-		return make(argv[2], read_lines());
-	if (argc == 3 && strcmp(verb, "command") == 0)
-		return make(argv[2], join(read_lines()));
+	if (strcmp(verb, "make") == 0)
+		return make(argv[2], read_lines(), argv + 3);
+	if (strcmp(verb, "command") == 0)
+		return make(argv[2], join(read_lines()), argv + 3);
 	if (argc == 3 && strcmp(verb, "response") == 0)
 		return response(argv[2]);
 	if ((argc == 4 || argc == 5) && strcmp(verb, "exit") == 0)
@@ -168,6 +196,6 @@ int main(int argc, char **argv)
 		return uid(argv[2]);
 	if (argc == 3 && strcmp(verb, "findings") == 0)
 		return findings(argv[2]);
-	return fail("make TOKEN, command TOKEN, response FILE, exit FILE STAGE [SUBSTAGE], "
-		    "uid FILE, findings FILE");
+	return fail("make TOKEN [PATH=TEXT]..., command TOKEN [PATH=TEXT]..., response FILE, "
+		    "exit FILE STAGE [SUBSTAGE], uid FILE, findings FILE");
 }

@@ -55,9 +55,8 @@ says() {
 
 # job_with TOKEN [ID-TOKEN]: the job that has this one, with pipeline 574 of project 20.
 job_with() {
-	job_extra=".response.token = \"$1\" | .response.job_info.pipeline_id = 574"
+	local job_set="response.token=$1 response.job_info.pipeline_id:=574"
 	job "${2-$(token iss="$site" pipeline_id=574 project_id=20)}" </dev/null
-	job_extra=
 }
 
 asked() { log_of site >/dev/null; wc -l <"$web/tokens.log"; }

@@ -20,7 +20,7 @@ inside=$own/group/project
 
 # job_of PROJECT JOB-ID: $box/job.json, whose build_script is read from standard input.
 job_of() {
-	local job_extra=".response.id = $2 | .response.job_info.project_id = $1 | ${job_extra:-.}"
+	local job_set="response.id:=$2 response.job_info.project_id:=$1"
 	job "$(token project_id="$1" job_id="$2")"
 }
 # second_play [runner's options]: as play, for $box/second.json, with $box/second.log.

@@ -23,7 +23,7 @@ allow
 
 # job_of JOB-ID [PROJECT]: $box/JOB-ID.json, whose build_script is read from standard input.
 job_of() {
-	local job_extra=".response.id = $1 | .response.job_info.project_id = ${2:-20} | ${job_extra:-.}"
+	local job_set="response.id:=$1 response.job_info.project_id:=${2:-20}"
 	job "$(token job_id="$1" project_id="${2:-20}")"
 	mv "$box/job.json" "$box/$1.json"
 }

@@ -17,9 +17,9 @@ ${1-static_builds_days = 7}"
 # job_of PROJECT-ID JOB-ID: $box/job.json of the project group/pPROJECT-ID; its build_script is read from
 # standard input.
 job_of() {
-	local job_extra=".response.id = $2 | .response.job_info.project_id = $1 |
-		.response.job_info.project_full_path = \"group/p$1\" | .response.job_info.project_name = \"p$1\" |
-		.response.git_info.repo_url = \"https://gitlab-ci-token:x@gitlab.example.com/${prefix_of_url:-}group/p$1.git\""
+	local job_set="response.id:=$2 response.job_info.project_id:=$1
+		response.job_info.project_full_path=group/p$1 response.job_info.project_name=p$1
+		response.git_info.repo_url=https://gitlab-ci-token:x@gitlab.example.com/${prefix_of_url:-}group/p$1.git"
 	job "$(token project_id="$1" project_path="group/p$1" job_id="$2")"
 }
 plays() { play "$@" || { cat "$box/log"; return 1; }; }

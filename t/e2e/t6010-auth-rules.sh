@@ -46,8 +46,8 @@ denied() {
 }
 # recorded DECISION RULE
 recorded() {
-	jq -es --arg decision "$1" --arg rule "$2" \
-		'any(.[]; .decision == $decision and .auth_rule == $rule)' "$log" >"$box/jq" || { cat "$log"; false; }
+	# jq takes ten times as long, and no value has a quotation mark.
+	grep -F "\"decision\":\"$1\"" "$log" | grep -qF "\"auth_rule\":\"$2\"" || { cat "$log"; false; }
 }
 
 # --- each condition, through the real token ---
