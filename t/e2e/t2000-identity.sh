@@ -36,8 +36,10 @@ no_trace() {
 
 # Each job starts where none has been.
 clear_traces() {
-	rm -rf "$open/ran" "$box/home/$usr/.jacamar-ci"
-	touch "$box/stamp"
+	if [ -e "$open/ran" ] || [ -e "$box/home/$usr/.jacamar-ci" ]; then
+		rm -rf "$open/ran" "$box/home/$usr/.jacamar-ci"
+	fi
+	: >"$box/stamp"
 }
 
 # said: what the driver says, the reference being X.
@@ -45,12 +47,24 @@ said() {
 	sed -n "/^$program: /{s/reference [0-9a-f]\\{8,\\}/reference X/;p}" "$box/log"
 }
 
+# repeated N: what the driver says is one line, $told_line, N times.
+repeated() {
+	local lines=0 line
+	said >"$box/said"
+	while IFS= read -r line; do
+		lines=$((lines + 1))
+		[ $lines -gt 1 ] || told_line=$line
+		[ "$line" = "$told_line" ] || return 1
+	done <"$box/said"
+	[ $lines -eq "$1" ]
+}
+
 # ends_with CODE LINES: the whole job fails so, with that many lines, which are all the same.
 ends_with() {
 	clear_traces
 	play
 	[ $? -eq "$1" ] && [ "$(stage_exit config)" = "$1" ] && [ "$(stage_exit cleanup)" = 0 ] && no_trace &&
-		said >"$box/said" && [ "$(wc -l <"$box/said")" -eq "$2" ] && [ "$(uniq "$box/said" | wc -l)" -eq 1 ] || {
+		repeated "$2" || {
 		cat "$box/log"
 		return 1
 	}
@@ -61,7 +75,7 @@ fails() { ends_with 2 3; }
 
 # tells 'REASON': the whole job is refused, once, and its log says that.
 tells() {
-	ends_with 1 1 && [ "$(said)" = "$program: $refused_because X): $1 $for_help" ] || {
+	ends_with 1 1 && [ "$told_line" = "$program: $refused_because X): $1 $for_help" ] || {
 		said
 		echo "expected: $1"
 		return 1
