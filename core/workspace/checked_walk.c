@@ -123,8 +123,8 @@ static int explain_failure(const struct checked_walk *walk, bool creates, const 
 			  is_link ? "link" : "file");
 		return advise_to_move(walk, path, err);
 	}
-	error_errno(err, ERROR_SYSTEM, "cannot %s the directory %s", creates ? "create" : "open",
-		    path);
+	error_errno(err, ERROR_SYSTEM, "%s %s",
+		    creates ? "cannot create the directory" : "cannot open the directory", path);
 	if (code == EDQUOT || code == ENOSPC)
 		return -1;
 	if (!is_movable(walk, path))
