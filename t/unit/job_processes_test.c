@@ -141,25 +141,31 @@ START_TEST(they_are_asked_first_and_killed_after_the_grace)
 }
 END_TEST
 
-/*
- * Reading the environment of the process hangs, as on older kernels that of one whose execve(2)
- * never ends. Here it is a FIFO without a writer.
- */
-static void end_where_reading_hangs(const void *argument)
+/* Reading that file of the process hangs from now on: it becomes a FIFO without a writer. */
+static void make_reading_hang(pid_t pid, const char *file)
 {
-	struct error err;
 	char path[64];
 	char fifo[] = "/tmp/job-processes-XXXXXX";
-	(void)argument;
-	begin();
 	child_require(mkdtemp(fifo) != NULL && rmdir(fifo) == 0 && mkfifo(fifo, 0600) == 0);
-	pid_t hidden = start("echo >&9; exec 9>&-; while :; do sleep 1000000; done", cookie);
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)hidden);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	bool mounted = unshare(CLONE_NEWNS) == 0 &&
 		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 		       mount(fifo, path, NULL, MS_BIND, NULL) == 0;
 	unlink(fifo);
 	child_require(mounted);
+}
+
+/*
+ * Reading the environment of the process hangs, as on older kernels that of one whose execve(2)
+ * never ends.
+ */
+static void end_where_reading_hangs(const void *argument)
+{
+	struct error err;
+	(void)argument;
+	begin();
+	pid_t hidden = start("echo >&9; exec 9>&-; while :; do sleep 1000000; done", cookie);
+	make_reading_hang(hidden, "environ");
 	child_require(job_processes_end(cookie, NULL, 0, 0, names, &err) == -1);
 	child_require(strstr(err.detail, "did not end in time") != NULL);
 	/* The child that searched is gone. */
@@ -186,20 +192,12 @@ END_TEST
 static void end_where_another_account_hangs(const void *argument)
 {
 	struct error err;
-	char path[64];
-	char fifo[] = "/tmp/job-processes-XXXXXX";
 	(void)argument;
 	begin();
-	child_require(mkdtemp(fifo) != NULL && rmdir(fifo) == 0 && mkfifo(fifo, 0600) == 0);
 	pid_t other = fork();
 	if (other == 0)
 		_exit(setresuid(OTHER_ID, OTHER_ID, OTHER_ID) == 0 ? pause() : 1);
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)other);
-	bool mounted = unshare(CLONE_NEWNS) == 0 &&
-		       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		       mount(fifo, path, NULL, MS_BIND, NULL) == 0;
-	unlink(fifo);
-	child_require(mounted);
+	make_reading_hang(other, "cmdline");
 	while (!process_scan_has_uid(OTHER_ID))
 		usleep(1000);
 	child_require(job_processes_end(cookie, NULL, 0, 0, names, &err) == 0);
