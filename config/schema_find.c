@@ -115,7 +115,7 @@ static void take_nearer(const char *name, const char *candidate, const char **ne
 static size_t too_far(const char *name)
 {
 	size_t size = strlen(name);
-	return (size < 6 ? size / 2 : size < 9 ? 2 : size / 3) + 1;
+	return (size < 6 ? size / 2 : size / 3) + 1;
 }
 
 const char *schema_nearest_name(const char *table, const char *name)
