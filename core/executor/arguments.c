@@ -24,8 +24,8 @@ static bool refuse(const struct check *check, const char *reason)
 	const char *hint =
 		text_is_printable(check->word)
 			? ""
-			: "; it has a character that is not printable ASCII: write each - "
-			  "and \" anew";
+			: "; it has a character that is not printable ASCII: type each - "
+			  "and \" again";
 	snprintf(check->arguments->fault, sizeof(check->arguments->fault), "%.80s is refused: %s%s",
 		 check->word, reason, hint);
 	return false;
@@ -41,7 +41,10 @@ static bool refuse_value(const struct check *check, const char *before)
 	return false;
 }
 
-/* True if one of `words` begins with the `length` bytes of `name`, or, with `whole`, is these. */
+/*
+ * True if one of the words begins with the first `length` bytes of `name`; with `whole`, if one is
+ * equal to them.
+ */
 static bool has_word(const char *words, const char *name, size_t length, bool whole)
 {
 	for (const char *word = words; *word != '\0'; word += strspn(word, " ")) {

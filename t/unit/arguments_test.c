@@ -33,7 +33,7 @@ static const struct {
 	{NULL, "\xe2\x80\x93p short", false, " \xe2\x80\x93p short",
 	 "\xe2\x80\x93p is refused: it is not an option; the scheduler would run it instead of "
 	 "the script; it has a "
-	 "character that is not printable ASCII: write each - and \" anew",
+	 "character that is not printable ASCII: type each - and \" again",
 	 2},
 	/* An option that may have a value is not followed by another one, unless the site knows. */
 	{NULL, "--plugin -N 1", false, " --plugin -N 1",
