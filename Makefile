@@ -40,7 +40,7 @@ HARDENING := $(if $(SANITIZER),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)) 
 FORTIFIED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=% -Wp,-U_FORTIFY_SOURCE -Wp,-D_FORTIFY_SOURCE=%
 # Makes the same bytes in any directory.
 MAPPED   := -ffile-prefix-map=$(CURDIR)=.
-# C code without exceptions needs them only for backtraces: a debugger has .debug_frame of -g.
+# C code without exceptions needs unwind tables only for backtraces: a debugger has .debug_frame of -g.
 TABLES   := $(if $(SANITIZER),,-fno-asynchronous-unwind-tables -fno-unwind-tables)
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(HARDENING) $(TABLES) $(SANITIZER) \
 	$(filter-out $(FORTIFIED),$(CFLAGS)) $(MAPPED) -MMD -MP
@@ -51,7 +51,8 @@ ifdef SANITIZER
 STATIC_SANITIZER = $(shell echo 'int main(void) { return 0; }' | $(CC) -x c -Werror $(SANITIZER) -static-libasan \
 	-static-libubsan -o /dev/null - 2>/dev/null && echo -static-libasan -static-libubsan)
 endif
-ALL_LDFLAGS = $(if $(SANITIZER),-no-pie,-pie) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER) $(STATIC_SANITIZER) $(LDFLAGS)
+ALL_LDFLAGS = $(if $(SANITIZER),-no-pie,-pie) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(SANITIZER) $(STATIC_SANITIZER) $(LDFLAGS)
 
 # The order in the program. The kernel maps 64 KiB around each page of code that a process uses, so what a
 # job does not use while its script runs comes last: what only the stage config needs, then doctor.

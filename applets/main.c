@@ -101,7 +101,7 @@ static int exit_code_from(const char *variable, int otherwise)
 	"the runner's config.toml sets it in config_args, prepare_args, run_args or " \
 	"cleanup_args"
 
-/* A stage whose name is in the arguments of another one gets that one's. */
+/* For a call with the arguments of another stage: run_args = ["prepare"]. */
 #define ITS_PLACE "in the runner's config.toml, it must be the command in %s_args, and in no others"
 
 static const struct stage *find_stage(const char *name)

@@ -24,7 +24,7 @@
 /* Flags that start a thread, not a process. */
 #define OF_A_THREAD (CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)
 
-/* Of the name of a system call. */
+/* Holds the name of a system call, with its NUL. */
 #define CALL_SIZE 24
 
 /* Allowed with any arguments. A name that this architecture lacks is skipped. */
