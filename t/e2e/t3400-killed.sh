@@ -5,8 +5,12 @@
 compile stray
 install_site
 home=$box/home/$usr
-write_config 'data_dir = "$HOME"
-kill_timeout = "2s"'
+# patience 'DURATION': how long the user side waits for the job's processes to end by SIGTERM.
+patience() {
+	write_config "data_dir = \"\$HOME\"
+kill_timeout = \"$1\""
+}
+patience 2s
 
 # plays 'SCRIPT' 'commands': a whole job; the commands come once its script has said that it is
 # ready. What t/runner returned is left in $played.
@@ -141,11 +145,25 @@ except none 'the runner would be one of them' check 'the script stops all it may
 except none 'the runner would be one of them' check 'a process that goes on stopping every process of its user is ended by cancel' '
 	plays "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
-# It has begun to end the job then.
+# orphan_user_side 'commands': kills jacamar-auth, and then stops the user side, which has begun to end the job.
+# If it stopped before jacamar-auth is gone, the kernel would wake it: its process group becomes orphaned at
+# that moment. The commands come last; $user_side is its pid.
+orphan_user_side() {
+	local play_options="--eof-timeout 1"
+	plays "$forgetful" "user_side=\$(user_side_pid); killed \$(auth_pid)
+		wait_until \"! auth_pid\" && kill -STOP \$user_side; $1"
+}
+no_sudo_left() { ! ps -e -o args= | grep "^sudo -n -u $usr "; }
+# On its own, the user side would wait for longer than the test.
+patience 5m
 check 'jacamar-auth is killed, and then the user side stopped: cleanup ends it, and sudo' '
-	play_options="--eof-timeout 1"
-	plays "$forgetful" "user_side=\$(user_side_pid); killed \$(auth_pid); kill -STOP \$user_side"
-	nothing_left && ! ps -e -o args= | grep "^sudo -n -u $usr "'
+	orphan_user_side :; nothing_left && no_sudo_left'
+patience 2s
+# No process that cleanup finds leads to the user side: the stray, in a session of its own, has dropped its
+# environment.
+check 'likewise, and the script is killed: cleanup wakes the user side, which ends the rest' '
+	orphan_user_side "pkill -KILL -s \$(login_shell_pid)"
+	wait_until "! living && no_sudo_left" && nothing_left'
 check 'the script stops the user side, and jacamar-auth is killed' '
 	plays "$stubborn $find_auth; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
 check 'the script stops the user side, and the runner kills jacamar-auth before its time is over' '

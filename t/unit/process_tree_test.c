@@ -488,6 +488,62 @@ START_TEST(who_can_write_to_a_pipe_is_found)
 }
 END_TEST
 
+/* A process that keeps forking and exiting, so that its pid is soon another one's. */
+static _Noreturn void keep_forking(void)
+{
+	int64_t end = io_now_ms() + LIMIT_MS;
+	signal(SIGCHLD, SIG_IGN);
+	while (io_now_ms() < end)
+		if (fork() > 0)
+			_exit(0);
+	_exit(1);
+}
+
+/*
+ * Among so many processes, a search that goes through a list of them finds it in less than half of
+ * the searches, and the search of the newest ones in nearly all.
+ */
+#define CROWD	 300
+#define SEARCHES 40
+#define ENOUGH	 (SEARCHES / 4 * 3)
+
+static void find_one_that_keeps_forking(const void *argument)
+{
+	char byte;
+	int times = 0;
+	(void)argument;
+	adopt();
+	for (int i = 0; i < CROWD; i++)
+		(void)process_start_sleeper();
+	open_held();
+	if (fork() == 0)
+		keep_forking();
+	struct process_scan_mark mark = {.pipes = {0, pipe_inode()}};
+	close(held[1]);
+	for (int i = 0; i < SEARCHES; i++) {
+		struct pid_list found = {.count = 0};
+		child_require(process_scan(&mark, &found, NULL, 0) == 0);
+		times += found.count > 0;
+		pid_list_free(&found);
+	}
+	/* Until nobody has the pipe open. */
+	mark.signal_number = SIGKILL;
+	child_require(fcntl(held[0], F_SETFL, O_NONBLOCK) == 0);
+	while (read(held[0], &byte, 1) != 0) {
+		struct pid_list killed = {.count = 0};
+		child_require(process_scan(&mark, &killed, NULL, 0) == 0);
+		pid_list_free(&killed);
+	}
+	child_require(process_tree_kill_descendants(LIMIT_MS));
+	child_require(times >= ENOUGH);
+}
+
+START_TEST(one_that_keeps_forking_is_found_among_many)
+{
+	ck_assert_int_eq(process_run(find_one_that_keeps_forking, NULL), 0);
+}
+END_TEST
+
 /* Of accounts that no other process has. */
 #define OWN_ID	  2099999997
 #define ABSENT_ID 2099999998
@@ -686,6 +742,7 @@ Suite *process_tree_suite(void)
 	suite_add_tcase(suite, end);
 
 	tcase_add_test(find, who_can_write_to_a_pipe_is_found);
+	tcase_add_test(find, one_that_keeps_forking_is_found_among_many);
 	tcase_add_test(find, proc_is_not_read_for_an_account_without_processes);
 	tcase_add_test(find, who_bears_the_cookie_is_found);
 	suite_add_tcase(suite, find);
