@@ -13,6 +13,7 @@ all_rows='
 sub-stage    an empty sub-stage, to setpriv, runuser, su and sudo
 config       the stage config, also with 20 rules and with PAM
 isolation    what isolation and a cgroup add to a sub-stage
+session      what a session of PAM adds to a sub-stage, for a runner that is root
 image        a sub-stage in a container, to podman by hand
 job          a whole empty job, to su for each sub-stage
 resident     memory, wakeups and libraries while a job sleeps

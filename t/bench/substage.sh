@@ -1,4 +1,5 @@
-# Rows of bench.sh: one sub-stage of an empty script, the stage config, and a sub-stage in a container.
+# Rows of bench.sh: one sub-stage of an empty script, the stage config, and a sub-stage in a session of PAM
+# and in a container.
 
 as_user="setpriv --reuid $usr --regid $usr --init-groups"
 by_hand="bash --login -c 'bash $box/empty.bash; exit \$?'"
@@ -65,6 +66,28 @@ row_config() {
 	hold 'config with 20 tables [[auth.rule]], the last matches, beyond none' "$(beyond rules config)" 2 ms
 	hold 'config with auth.pam_account (pam_permit), beyond without' "$(beyond pam_permit config)" 2 ms
 	hold 'config with auth.pam_account (pam_unix), beyond without' "$(beyond pam_unix config)" - ms
+}
+
+# --- a session of PAM ---
+
+peer_without_session() { by_runner without_session "$auth run $box/empty.bash build_script"; }
+peer_session() { by_runner session "$auth run $box/empty.bash build_script"; }
+
+# Only a runner that is root has sessions. pam_permit does nothing, so the time is ours.
+row_session() {
+	local service=jacamar-bench-$$-session
+	runner=root jobs=$box/home/root etc=$box/home/root/.gitlab-runner
+	install -d -m 700 "$jobs" "$etc"
+	write_runner_config
+	at_row_end "rm -f /etc/pam.d/$service"
+	printf '%s required pam_permit.so\n' auth account session >"/etc/pam.d/$service"
+	job </dev/null
+	prepare without_session
+	second_job
+	prepare session "pam_session = \"$service\""
+	take_turns without_session session
+	hold 'empty sub-stage, with auth.pam_session (pam_permit), beyond without' \
+		"$(beyond session without_session)" 2 ms
 }
 
 # --- a container ---
