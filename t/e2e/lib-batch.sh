@@ -127,7 +127,7 @@ ends_by() {
 	ended
 }
 
-# user_side_pid: of the job in $box/job.json, while others run beside.
+# user_side_pid: of the job in $box/job.json, while others run beside, and may end.
 user_side_pid() {
 	local pid above player
 	player=$(runner_pid)
@@ -135,7 +135,7 @@ user_side_pid() {
 		above=$pid
 		while [ "${above:-1}" -gt 1 ]; do
 			[ "$above" != "$player" ] || { echo "$pid"; return; }
-			above=$(($(ps -o ppid= -p "$above")))
+			above=$(ps -o ppid= -p "$above" | tr -d ' ')
 		done
 	done
 }
