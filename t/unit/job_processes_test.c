@@ -237,13 +237,16 @@ Suite *job_processes_suite(void)
 {
 	Suite *suite = suite_create("job_processes");
 	TCase *tcase = tcase_create("job_processes");
+	TCase *waits = tcase_create("waits");
 
 	tcase_add_test(tcase, processes_with_the_cookie_are_ended_and_no_others);
 	tcase_add_test(tcase, what_is_below_them_is_ended_without_a_cookie);
 	tcase_add_test(tcase, they_are_asked_first_and_killed_after_the_grace);
-	tcase_add_test(tcase, a_process_whose_environment_cannot_be_read_does_not_stop_the_cleanup);
 	tcase_add_test(tcase, a_process_of_another_account_cannot_stop_the_cleanup);
 	tcase_add_test(tcase, they_are_ended_where_no_process_can_be_started);
 	suite_add_tcase(suite, tcase);
+	tcase_set_tags(waits, "slow waits-5");
+	tcase_add_test(waits, a_process_whose_environment_cannot_be_read_does_not_stop_the_cleanup);
+	suite_add_tcase(suite, waits);
 	return suite;
 }
