@@ -107,12 +107,10 @@ check 'a bomb of forks' '
 	echo "$box/stray daemon ignore close bomb live" | left_behind && ended_by_cleanup stray'
 
 # outruns WORD: such a process never has the same pid for long. It does not hold the log, so that
-# cleanup alone finds it; and it must find it each time.
+# cleanup alone finds it. How often a search finds one is in t/unit/process_tree_test.c.
 outruns() {
-	for round in 1 2 3; do
-		echo "$box/stray daemon ignore close $1 live" | left_behind && never_living &&
-			logged "ended processes that the job left behind: " || return 1
-	done
+	echo "$box/stray daemon ignore close $1 live" | left_behind && never_living &&
+		logged "ended processes that the job left behind: "
 }
 except 'caps root none' 'with sudo there is one search less' check \
 	'one that keeps forking and exiting is found by cleanup' 'outruns comet'
