@@ -3,14 +3,16 @@
  * CK_VERBOSITY; CK_EXCLUDE_TAGS=slow leaves out those that mostly wait. A choice without a test is
  * a failure.
  *
- * The tests run in a child. This process outlives it: it adopts and ends the processes that the
- * tests have left running, and removes the directory that they work in.
+ * Each suite runs in a child: with sanitizers, a process that grows makes each of its tests slower.
+ * This process outlives them: it adopts and ends the processes that the tests have left running, and
+ * removes the directory that they work in.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,18 +87,23 @@ static Suite *(*const suites[])(void) = {
 
 static volatile sig_atomic_t runner;
 
-static int run_suites(void)
+/* Of all suites; shared with the children. */
+static struct counts {
+	int run;
+	int failed;
+} *counts;
+
+static int run_suite(Suite *suite)
 {
-	SRunner *tests = srunner_create(NULL);
-	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
-		srunner_add_suite(tests, suites[i]());
-	srunner_run_all(tests, CK_ENV);
-	int run = srunner_ntests_run(tests);
+	SRunner *tests = srunner_create(suite);
+	srunner_run_all(tests, CK_SILENT);
 	int failed = srunner_ntests_failed(tests);
+	if (failed > 0 || getenv("CK_VERBOSITY") != NULL)
+		srunner_print(tests, CK_ENV);
+	counts->run += srunner_ntests_run(tests);
+	counts->failed += failed;
 	srunner_free(tests);
-	if (run == 0)
-		fprintf(stderr, "unit: no test has been chosen; is the suite's name right?\n");
-	return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return EXIT_SUCCESS;
 }
 
 /* Check passes it on to the test that runs. */
@@ -122,27 +129,42 @@ static int wait_for_runner(void)
 	return EXIT_FAILURE;
 }
 
-int main(void)
+static int start_suite(Suite *(*suite)(void))
 {
-	char root[SCRATCH_SIZE];
-	/* Only against a hang: nothing here is measured, and valgrind is slow. */
-	setenv("CK_DEFAULT_TIMEOUT", "600", 0);
-	unsetenv("CDPATH");
-	if (scratch_open_root(root) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-		fprintf(stderr, "unit: cannot prepare: %s\n", strerror(errno));
-		return EXIT_FAILURE;
-	}
-	signal(SIGINT, hand_on);
-	signal(SIGTERM, hand_on);
 	fflush(stdout);
 	runner = fork();
 	if (runner == 0) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
-		exit(run_suites());
+		exit(run_suite(suite()));
 	}
-	int code = runner > 0 ? wait_for_runner() : EXIT_FAILURE;
+	return runner > 0 ? wait_for_runner() : EXIT_FAILURE;
+}
+
+int main(void)
+{
+	char root[SCRATCH_SIZE];
+	int code = EXIT_SUCCESS;
+	/* Only against a hang: nothing here is measured, and valgrind is slow. */
+	setenv("CK_DEFAULT_TIMEOUT", "600", 0);
+	unsetenv("CDPATH");
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (counts == MAP_FAILED || scratch_open_root(root) != 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+		fprintf(stderr, "unit: cannot prepare: %s\n", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	signal(SIGINT, hand_on);
+	signal(SIGTERM, hand_on);
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]) && code == EXIT_SUCCESS; i++)
+		code = start_suite(suites[i]);
 	process_end_children();
 	scratch_remove(root);
-	return code;
+	if (code == EXIT_SUCCESS && counts->run == 0)
+		fprintf(stderr, "unit: no test has been chosen; is the suite's name right?\n");
+	if (code == EXIT_SUCCESS)
+		printf("%d checks, %d failed\n", counts->run, counts->failed);
+	return code == EXIT_SUCCESS && counts->run > 0 && counts->failed == 0 ? EXIT_SUCCESS
+									      : EXIT_FAILURE;
 }
