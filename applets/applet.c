@@ -114,6 +114,20 @@ static int number_of(const struct applet_option *options, size_t i)
 	return options[i].letter != 0 ? options[i].letter : 256 + (int)i;
 }
 
+/*
+ * The word that getopt_long(3) has read last. At an unknown letter, optind stays at the word until
+ * all of its letters are read.
+ */
+static const char *last_word(char **argv, int given, const char *letters)
+{
+	const char *word = argv[optind - 1];
+	bool unknown_letter =
+		given == '?' && optopt != 0 && optopt < 256 && strchr(letters, optopt) == NULL;
+	if (unknown_letter && (word[0] != '-' || word[strlen(word) - 1] != (char)optopt))
+		return argv[optind];
+	return word;
+}
+
 /* --help, --version, or a fault. */
 static int end_parsing(const struct invocation *call, int given, const char *word,
 		       void (*print_help)(const struct invocation *))
@@ -148,7 +162,8 @@ int applet_parse(const struct invocation *call, int argc, char **argv,
 		       number_of(options, (size_t)(found - options)) != given)
 			found++;
 		if (found->name == NULL)
-			return end_parsing(call, given, argv[optind - 1], print_help);
+			return end_parsing(call, given, last_word(argv, given, letters),
+					   print_help);
 		if (found->value != NULL)
 			*found->value = optarg;
 		else

@@ -121,6 +121,11 @@ check 'no stage is a wrong call' 'wrong "jacamar-auth: the command is missing: c
 check 'an unknown stage is a wrong call' 'wrong "jacamar-auth: unknown command \"build\"; the runner'"'"'s config.toml sets it in" "$auth" build'
 check 'an unknown option is a wrong call' 'wrong "unknown option --unknown" "$auth" --unknown config'
 check 'a short option is a wrong call' 'wrong "see: jacamar-auth --help" "$auth" -x config'
+check 'an unknown letter is named with its whole word' '
+	wrong "unknown option -xu; see" "$auth" --configuration file -xu config &&
+	wrong "unknown option -ux; see" "$auth" --configuration file -ux config'
+check 'arguments that are joined to one are named as they are' '
+	wrong "unknown option -u config --configuration file; see" "$auth" "-u config --configuration file"'
 check 'an option cut too short is a wrong call' 'wrong "see: jacamar-auth --help" "$auth" --un=1 config'
 check 'an option without its value is a wrong call' 'wrong "--configuration needs a value" "$auth" config --configuration'
 check 'config without a configuration is a wrong call' 'wrong "config needs --configuration FILE" "$auth" config'
