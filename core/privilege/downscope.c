@@ -106,14 +106,18 @@ int privilege_drop(struct error *err)
 	return 0;
 }
 
-/* What the permitted capabilities suffice for. One of CAP_SETUID and CAP_SETGID is not enough. */
+/*
+ * What the permitted capabilities suffice for. One of CAP_SETUID and CAP_SETGID is not enough. If
+ * they cannot be read, all may be there: the system call that needs one decides. Without that, a
+ * confined child would keep the uid of the service account.
+ */
 static unsigned int read_uses(void)
 {
 	const uint32_t change = 1U << CAP_SETUID | 1U << CAP_SETGID;
 	const uint32_t give = 1U << CAP_CHOWN;
 	struct sets sets;
 	if (read_sets(&sets) != 0)
-		return NOTHING;
+		return CHANGE | GIVE;
 	return ((sets.data[0].permitted & change) == change ? CHANGE : NOTHING) |
 	       ((sets.data[0].permitted & give) == give ? GIVE : NOTHING);
 }

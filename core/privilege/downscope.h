@@ -52,7 +52,7 @@ int privilege_raise(struct error *err);
  */
 int privilege_give(int fd, uid_t uid, gid_t gid, struct error *err);
 
-/* True if CAP_SETUID and CAP_SETGID are in reserve. */
+/* True if CAP_SETUID and CAP_SETGID are in reserve, or if that cannot be found out. */
 bool privilege_is_reserved(void);
 
 /* Drops all capabilities, and sets no_new_privs so that no execve(2) restores one. */

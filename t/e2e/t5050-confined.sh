@@ -160,6 +160,34 @@ check 'at whatever moment that is' '
 	done
 	wait_until "! pgrep -f \"^$prefix/bin/jacamar-auth .*config\""'
 
+# fails_or_confines PROCESS NUMBER: if that call of capget(2) fails, config fails, or each of its
+# confined processes has a uid of its own. $confined is how many there are without the fault.
+fails_or_confines() {
+	local process="$1" number="$2"
+	(
+		become() {
+			"$build/t/fault" "$box/calls" "$prefix" capget,setresuid "$process" "$number" 22 "$build/t/as" "$@"
+		}
+		configure
+	)
+	[ $? -eq 2 ] && return
+	[ "$(grep -c '^setresuid .* 210[0-9]*$' "$box/calls")" = "$confined" ] ||
+		{ cat "$box/log" "$box/calls"; return 1; }
+}
+if "$build/t/fault" "$box/calls" "$prefix" capget 0 1 22 true; then
+	confined=0
+	fails_or_confines 0 0 >/dev/null 2>&1
+	confined=$(grep -c '^setresuid .* 210[0-9]*$' "$box/calls")
+	grep '^capget ' "$box/calls" >"$box/all"
+	check 'a process without its own uid reads nothing, also if the capabilities cannot be read' '
+		[ "$confined" -ge 2 ] && while read -r call process number rest; do
+			fails_or_confines "$process" "$number" || exit 1
+		done <"$box/all"'
+else
+	skip 'a process without its own uid reads nothing, also if the capabilities cannot be read' \
+		'the kernel cannot make a system call fail'
+fi
+
 # The range of the site, and who has a uid of it
 
 auth_config() { write_config "data_dir = \"\$HOME\"" "downscope = \"$downscope\"
