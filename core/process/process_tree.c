@@ -1,6 +1,7 @@
 #include "core/process/process_tree.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -66,22 +67,24 @@ int process_tree_adopt_orphans(struct error *err)
 	return 0;
 }
 
-static void add_children_of_thread(int task, const char *thread, struct pid_list *list)
+/* 0 also for a thread that has ended: it has no children. -1 if they cannot be read. */
+static int add_children_of_thread(int task, const char *thread, struct pid_list *list)
 {
 	char path[64];
 	size_t size;
 	if (snprintf(path, sizeof(path), "%s/children", thread) >= (int)sizeof(path))
-		return;
+		return -1;
 	cleanup_close int fd = openat(task, path, O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, SIZE_MAX / 4, &size) : NULL;
 	if (text == NULL)
-		return;
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
 	char *rest = text;
 	for (char *word; (word = strsep(&rest, " \n")) != NULL;) {
 		uint64_t pid;
-		if (text_to_u64(word, &pid))
-			pid_list_add(list, (pid_t)pid);
+		if (text_to_u64(word, &pid) && !pid_list_add(list, (pid_t)pid))
+			return -1;
 	}
+	return 0;
 }
 
 /* Each thread has its own children. -1 if the process, or /proc, cannot be read. */
@@ -93,11 +96,17 @@ static int add_children(const char *process, struct pid_list *list)
 	if (tasks == NULL)
 		return -1;
 	const struct dirent *entry;
-	while ((entry = readdir(tasks)) != NULL)
-		if (entry->d_name[0] != '.')
-			add_children_of_thread(dirfd(tasks), entry->d_name, list);
+	int result = 0;
+	do {
+		errno = 0;
+		entry = readdir(tasks);
+		if (entry == NULL && errno != 0)
+			result = -1;
+		else if (entry != NULL && entry->d_name[0] != '.')
+			result = add_children_of_thread(dirfd(tasks), entry->d_name, list);
+	} while (entry != NULL && result == 0);
 	closedir(tasks);
-	return 0;
+	return result;
 }
 
 bool process_tree_has_children(void)

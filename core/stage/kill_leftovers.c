@@ -18,13 +18,16 @@
 #define HELPERS_IN_VAIN 10
 #define PAUSE_US	20000
 
-/* Lists our living descendants, and the user's side as long as sudo waits for it. */
-static void list_left(pid_t child, pid_t user_side, struct pid_list *left)
+/*
+ * Lists our living descendants, and the user's side as long as sudo waits for it. True if it is
+ * known that there are none.
+ */
+static bool list_left(pid_t child, pid_t user_side, struct pid_list *left)
 {
 	int status;
 	size_t kept = 0;
 	process_tree_reap(-1, &status);
-	(void)process_tree_descendants(left);
+	bool known = process_tree_descendants(left) == 0;
 	/* With hidepid the user's side is not visible among them. */
 	if (user_side > 1 && pid_list_has(left, child) && !pid_list_has(left, user_side))
 		pid_list_add(left, user_side);
@@ -32,6 +35,7 @@ static void list_left(pid_t child, pid_t user_side, struct pid_list *left)
 		if (!process_tree_is_dead(left->pids[i]))
 			left->pids[kept++] = left->pids[i];
 	left->count = kept;
+	return known && kept == 0;
 }
 
 /*
@@ -82,16 +86,16 @@ static int kill_by_sudo(const struct stage_process *process, pid_t child, pid_t 
 	bool gone = false;
 	for (int in_vain = 0; !gone && in_vain < HELPERS_IN_VAIN && io_now_ms() < deadline;) {
 		struct pid_list left = {.count = 0};
-		list_left(child, user_side, &left);
+		bool none = list_left(child, user_side, &left);
 		in_vain = pid_list_same(&before, &left) ? in_vain + 1 : 0;
 		/* While sudo is stopped, it does not notice that its child has ended. */
 		if (pid_list_has(&left, child))
 			(void)kill(child, SIGCONT);
 		/* If sudo has not become the user, it would not do so for a helper, either. */
-		gone = left.count == 0 && user_side == 0;
+		gone = none && user_side == 0;
 		why->detail[0] = '\0';
 		if (!gone)
-			gone = run_helper(process, &left, why) && left.count == 0;
+			gone = run_helper(process, &left, why) && none;
 		if (!gone)
 			usleep(PAUSE_US);
 		pid_list_free(&before);
@@ -112,7 +116,7 @@ static int kill_all(const struct state *state, struct error *why)
 	int result = job_processes_end(state->cookie, NULL, 0, MOST_MS, names, why);
 	if (gone && result == 0)
 		return 0;
-	list_left(-1, 0, &left);
+	(void)list_left(-1, 0, &left);
 	result = name_left(&left, why);
 	pid_list_free(&left);
 	return result;

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -339,6 +340,33 @@ static void kill_orphans(const void *argument)
 START_TEST(orphans_are_adopted_and_killed)
 {
 	ck_assert_int_eq(process_run(kill_orphans, NULL), 0);
+}
+END_TEST
+
+/* With a descriptor for the directory of threads in /proc, and none for the file of children. */
+static void kill_without_descriptors(const void *argument)
+{
+	struct error err;
+	struct pid_list found = {.count = 0};
+	struct rlimit files;
+	(void)argument;
+	child_require(process_tree_adopt_orphans(&err) == 0);
+	pid_t sleeper = process_start_sleeper();
+	child_require(io_close_from(STDERR_FILENO + 1, &err) == 0);
+	child_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	files.rlim_cur = STDERR_FILENO + 1 + 1;
+	child_require(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	child_require(process_tree_has_children());
+	child_require(process_tree_descendants(&found) != 0 && found.count == 0);
+	child_require(!process_tree_kill_descendants(0));
+	child_require(process_is_alive(sleeper) && kill(sleeper, SIGKILL) == 0);
+	pid_list_free(&found);
+	reap_all();
+}
+
+START_TEST(children_that_cannot_be_listed_do_not_count_as_gone)
+{
+	ck_assert_int_eq(process_run(kill_without_descriptors, NULL), 0);
 }
 END_TEST
 
@@ -735,6 +763,7 @@ Suite *process_tree_suite(void)
 	tcase_add_test(end, a_child_in_a_container_is_told_to_end_as_well);
 	tcase_add_test(end, a_whole_tree_is_killed_whatever_it_ignores);
 	tcase_add_test(end, orphans_are_adopted_and_killed);
+	tcase_add_test(end, children_that_cannot_be_listed_do_not_count_as_gone);
 	tcase_add_test(end, a_fork_bomb_is_killed);
 	tcase_add_test(end, a_process_that_runs_away_is_killed);
 	tcase_add_test(end, those_below_another_process_are_killed_but_for_some);
