@@ -56,24 +56,36 @@ static bool holds_pipe(int process, const ino_t pipes[2])
 	return holds;
 }
 
-static bool has_variable(int process, const char *variable)
+/*
+ * What a process counts as that cannot be opened: 0, because it has ended or the kernel does not
+ * show it; -1 if this process lacks descriptors or memory.
+ */
+static int answer_unopened(void)
+{
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -1 : 0;
+}
+
+/* 1 if it has the variable, 0 if not, -1 if that is not known. */
+static int has_variable(int process, const char *variable)
 {
 	size_t size;
 	cleanup_close int fd = openat(process, "environ", O_RDONLY | O_CLOEXEC);
 	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, ENVIRONMENT_MOST_SIZE, &size) : NULL;
 	if (text == NULL)
-		return false;
+		return answer_unopened();
 	for (const char *at = text; at < text + size; at += strlen(at) + 1)
 		if (strcmp(at, variable) == 0)
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
-static bool has_mark(int process, const struct process_scan_mark *mark)
+/* Likewise. */
+static int has_mark(int process, const struct process_scan_mark *mark)
 {
 	bool by_pipe = mark->pipes[0] != 0 || mark->pipes[1] != 0;
-	return (!by_pipe || holds_pipe(process, mark->pipes)) &&
-	       (mark->variable == NULL || has_variable(process, mark->variable));
+	if (by_pipe && !holds_pipe(process, mark->pipes))
+		return 0;
+	return mark->variable == NULL ? 1 : has_variable(process, mark->variable);
 }
 
 void process_scan_add_name(pid_t pid, char *names, size_t size)
@@ -101,14 +113,16 @@ bool process_scan_has_uid(uid_t uid)
 /* All processes in /proc except this one. */
 static int list_processes(DIR *processes, struct pid_list *all)
 {
-	const struct dirent *entry;
-	while ((entry = readdir(processes)) != NULL) {
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(processes);
 		uint64_t pid;
+		if (entry == NULL)
+			return errno == 0 ? 0 : -1;
 		if (text_to_u64(entry->d_name, &pid) && (pid_t)pid != getpid() &&
 		    !pid_list_add(all, (pid_t)pid))
 			return -1;
 	}
-	return 0;
 }
 
 /* Whether the /proc directory `name` in `directory` is that of a process of this account. */
@@ -121,23 +135,26 @@ static bool is_ours(int directory, const char *name)
 
 /*
  * Examines one process, which may have ended or been found before. Most processes of a host are
- * others': stat(2) alone takes a third of the time that it takes with open(2) and close(2).
+ * others': stat(2) alone takes a third of the time that it takes with open(2) and close(2). -1 if
+ * it is not known whether the process has the mark.
  */
-static void examine(int processes, pid_t pid, const struct process_scan_mark *mark,
-		    struct pid_list *found)
+static int examine(int processes, pid_t pid, const struct process_scan_mark *mark,
+		   struct pid_list *found)
 {
 	char name[16];
 	snprintf(name, sizeof(name), "%d", (int)pid);
 	if (!is_ours(processes, name))
-		return;
+		return 0;
 	cleanup_close int process = openat(processes, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (process < 0)
+		return answer_unopened();
 	/* Another process may have its pid by now. */
-	if (process < 0 || !is_ours(process, ".") || !has_mark(process, mark))
-		return;
+	int has = is_ours(process, ".") ? has_mark(process, mark) : 0;
+	if (has <= 0)
+		return has;
 	if (mark->signal_number != 0)
 		kill(pid, mark->signal_number);
-	if (!pid_list_has(found, pid))
-		pid_list_add(found, pid);
+	return pid_list_has(found, pid) || pid_list_add(found, pid) ? 0 : -1;
 }
 
 /* The pid that the kernel gave last; 0 if it is not known. */
@@ -154,19 +171,20 @@ static pid_t read_last_pid(int loadavg)
  * Examines the newest processes, as long as new ones start. A process that keeps forking and
  * exiting is one of these, but has another pid before its turn comes in a list of all processes.
  */
-static void examine_newest(int processes, const struct process_scan_mark *mark,
-			   struct pid_list *found)
+static int examine_newest(int processes, const struct process_scan_mark *mark,
+			  struct pid_list *found)
 {
 	cleanup_close int loadavg = openat(processes, "loadavg", O_RDONLY | O_CLOEXEC);
 	pid_t before = 0;
 	pid_t last = read_last_pid(loadavg);
 	for (int look = 0; look < NEWEST_LOOKS && last != before; look++) {
 		for (pid_t pid = last; pid > 1 && pid > last - NEWEST_COUNT; pid--)
-			if (pid != getpid())
-				examine(processes, pid, mark, found);
+			if (pid != getpid() && examine(processes, pid, mark, found) != 0)
+				return -1;
 		before = last;
 		last = read_last_pid(loadavg);
 	}
+	return 0;
 }
 
 int process_scan(const struct process_scan_mark *mark, struct pid_list *found, char *names,
@@ -180,14 +198,16 @@ int process_scan(const struct process_scan_mark *mark, struct pid_list *found, c
 	DIR *processes = opendir("/proc");
 	if (processes == NULL)
 		return -1;
-	int result = list_processes(processes, &all);
-	for (size_t i = all.count; i > 0 && result == 0; i--)
-		examine(dirfd(processes), all.pids[i - 1], mark, found);
-	if (result == 0)
-		examine_newest(dirfd(processes), mark, found);
+	int unknown = list_processes(processes, &all) == 0 ? 0 : errno;
+	for (size_t i = all.count; i > 0; i--)
+		if (examine(dirfd(processes), all.pids[i - 1], mark, found) != 0)
+			unknown = errno;
+	if (examine_newest(dirfd(processes), mark, found) != 0)
+		unknown = errno;
 	for (size_t i = first; i < found->count && names != NULL; i++)
 		process_scan_add_name(found->pids[i], names, names_size);
 	pid_list_free(&all);
 	closedir(processes);
-	return result;
+	errno = unknown;
+	return unknown == 0 ? 0 : -1;
 }

@@ -26,8 +26,8 @@ bool process_scan_has_uid(uid_t uid);
 
 /*
  * Adds the pids of the processes with that mark, other than this one, to `found`, and their names
- * to `names` (for a line in the log; may be NULL). -1 if /proc cannot be read: then it is unknown
- * whether there are any.
+ * to `names` (for a line in the log; may be NULL). -1 with errno if /proc cannot be read, or if
+ * this process lacks descriptors or memory: then it is unknown whether there are others.
  */
 int process_scan(const struct process_scan_mark *mark, struct pid_list *found, char *names,
 		 size_t names_size);

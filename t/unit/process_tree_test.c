@@ -343,19 +343,26 @@ START_TEST(orphans_are_adopted_and_killed)
 }
 END_TEST
 
+/* Keeps the standard descriptors, and room for so many more. */
+static void leave_descriptors(rlim_t count)
+{
+	struct error err;
+	struct rlimit files;
+	child_require(io_close_from(STDERR_FILENO + 1, &err) == 0);
+	child_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
+	files.rlim_cur = STDERR_FILENO + 1 + count;
+	child_require(setrlimit(RLIMIT_NOFILE, &files) == 0);
+}
+
 /* With a descriptor for the directory of threads in /proc, and none for the file of children. */
 static void kill_without_descriptors(const void *argument)
 {
 	struct error err;
 	struct pid_list found = {.count = 0};
-	struct rlimit files;
 	(void)argument;
 	child_require(process_tree_adopt_orphans(&err) == 0);
 	pid_t sleeper = process_start_sleeper();
-	child_require(io_close_from(STDERR_FILENO + 1, &err) == 0);
-	child_require(getrlimit(RLIMIT_NOFILE, &files) == 0);
-	files.rlim_cur = STDERR_FILENO + 1 + 1;
-	child_require(setrlimit(RLIMIT_NOFILE, &files) == 0);
+	leave_descriptors(1);
 	child_require(process_tree_has_children());
 	child_require(process_tree_descendants(&found) != 0 && found.count == 0);
 	child_require(!process_tree_kill_descendants(0));
@@ -652,6 +659,33 @@ static void find_cookies(const void *argument)
 	child_require(process_tree_kill_descendants(LIMIT_MS));
 }
 
+/* First without a descriptor for the directory of a process, then for its environment. */
+static void find_without_descriptors(const void *argument)
+{
+	const char cookie[] = "JACAMAR_CI_JOB=unit";
+	const struct process_scan_mark mark = {.variable = cookie};
+	struct pid_list found = {.count = 0};
+	(void)argument;
+	adopt();
+	open_held();
+	start_program(cookie, false);
+	for (rlim_t room = 1; room <= 2; room++) {
+		leave_descriptors(room);
+		child_require(process_scan(&mark, &found, NULL, 0) == -1 && found.count == 0 &&
+			      errno == EMFILE);
+	}
+	leave_descriptors(4);
+	child_require(process_scan(&mark, &found, NULL, 0) == 0 && found.count == 1);
+	pid_list_free(&found);
+	child_require(process_tree_kill_descendants(LIMIT_MS));
+}
+
+START_TEST(a_process_that_cannot_be_examined_does_not_count_as_absent)
+{
+	ck_assert_int_eq(process_run(find_without_descriptors, NULL), 0);
+}
+END_TEST
+
 START_TEST(who_bears_the_cookie_is_found)
 {
 	ck_assert_int_eq(process_run(find_cookies, NULL), 0);
@@ -774,6 +808,7 @@ Suite *process_tree_suite(void)
 	tcase_add_test(find, one_that_keeps_forking_is_found_among_many);
 	tcase_add_test(find, proc_is_not_read_for_an_account_without_processes);
 	tcase_add_test(find, who_bears_the_cookie_is_found);
+	tcase_add_test(find, a_process_that_cannot_be_examined_does_not_count_as_absent);
 	suite_add_tcase(suite, find);
 	return suite;
 }
