@@ -78,7 +78,8 @@ struct account_groups {
 
 /*
  * All groups of the account, with the primary one. An account in more groups than fit is an error.
- * The list may lack the groups of a source that failed without an error.
+ * The list may lack the groups of a source that failed without an error. After a failure, *groups
+ * may have a part of them.
  */
 int account_groups(const struct account *account, struct account_groups *groups, struct error *err);
 

@@ -164,7 +164,11 @@ int policy_find_person(struct applicant *applicant, struct error *err)
 	applicant->groups.count = 0;
 	if (applicant->sources->account(name, &applicant->person, err) != 0)
 		return refuse_without_account(applicant, name, err);
-	return applicant->sources->groups(&applicant->person, &applicant->groups, err);
+	int result = applicant->sources->groups(&applicant->person, &applicant->groups, err);
+	/* Later rules, which `jacamar explain` checks as well, must not find an incomplete list. */
+	if (result != 0)
+		applicant->groups.count = 0;
+	return result;
 }
 
 int policy_find_group(const struct applicant *applicant, const struct string_list *list,

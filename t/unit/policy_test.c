@@ -91,6 +91,13 @@ static const char *site_nologin(char *text, size_t size)
 
 static const struct policy_sources SITE = {site_account, site_groups, site_runas, site_nologin};
 
+static int site_half_of_groups(const struct account *account, struct account_groups *groups,
+			       struct error *err)
+{
+	(void)site_groups(account, groups, err);
+	return error_set(err, ERROR_SYSTEM, "no answer");
+}
+
 /* Checks whether the person of these claims may have a job. */
 static int apply_claims(const struct auth_settings *settings, const struct claims *claims,
 			struct applicant *applicant, struct error *err)
@@ -408,6 +415,22 @@ START_TEST(an_unknown_group_admits_nobody)
 	settings = (struct auth_settings){.groups_allowlist = list_of(unknown)};
 	ck_assert_int_eq(apply(&settings, "usr", "push", &applicant, &err), -1);
 	ck_assert_int_eq(err.kind, ERROR_DENIED);
+}
+END_TEST
+
+/* jacamar explain checks further rules after one that failed. */
+START_TEST(groups_that_are_not_known_are_not_kept_for_later_rules)
+{
+	const struct policy_sources sources = {site_account, site_half_of_groups, site_runas,
+					       site_nologin};
+	const struct auth_settings settings = {.downscope = DOWNSCOPE_SETUID};
+	struct applicant applicant = {.settings = &settings, .sources = &sources, .name = "usr"};
+	struct error err;
+	open_site();
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(policy_find_person(&applicant, &err), -1);
+		ck_assert_str_eq(err.detail, "no answer");
+	}
 }
 END_TEST
 
@@ -734,6 +757,7 @@ Suite *policy_suite(void)
 	tcase_add_test(tcase, the_lists_and_the_script_are_asked_about_the_account_of_the_identity);
 	tcase_add_loop_test(tcase, a_pipeline_comes_from_an_allowed_source, 0, ROWS(SOURCES));
 	tcase_add_test(tcase, an_unknown_group_admits_nobody);
+	tcase_add_test(tcase, groups_that_are_not_known_are_not_kept_for_later_rules);
 	tcase_add_loop_test(tcase, the_four_lists_have_their_order, 0,
 			    STATES * STATES * STATES * STATES * 3);
 	tcase_add_loop_test(tcase, the_lists_judge_before_the_script_and_behind_it, 0,
