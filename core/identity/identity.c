@@ -25,9 +25,9 @@ struct request {
 	const struct job *job;
 	const char *token;
 	struct server server;
-	int authorities;		/* a descriptor of general.tls-ca-file, or -1 */
-	int kept_keys;			/* a descriptor of the key file or of the cache, or -1 */
-	int64_t kept_age;		/* seconds */
+	int authorities;  /* a descriptor of general.tls-ca-file, or -1 */
+	int kept_keys;	  /* a descriptor of the key file or of the cache, or -1; it is read once */
+	int64_t kept_age; /* seconds */
 	const struct http_answer *keys; /* from the server; NULL: use kept_keys */
 };
 
@@ -96,7 +96,10 @@ static int verify(const void *argument, void *out, struct error *err)
 	return result;
 }
 
-/* The child parsed what an attacker wrote, and may have been taken over. */
+/*
+ * The child parsed what an attacker wrote, and may have been taken over. An answer of zeros is
+ * refused: no job has the id 0.
+ */
 static int accept_answer(struct answer *answer, const struct job *job, struct error *err)
 {
 	answer->key_id[sizeof(answer->key_id) - 1] = '\0';

@@ -113,7 +113,11 @@ static int die_with_parent(int lifeline, int64_t limit_ms, struct error *err)
 	return 0;
 }
 
-/* The limit counts threads, and all processes of the uid, which may be the service account's. */
+/*
+ * The limit counts the threads of all processes of the uid. A child that needs threads, for the
+ * network, and has the uid of the service account gets no limit: that account's processes may
+ * exceed it already.
+ */
 static int limit_processes(bool network, struct error *err)
 {
 	rlim_t most = network ? THREADS_MOST : 0;

@@ -62,6 +62,7 @@ static int read_sets(struct sets *sets)
 	return (int)syscall(SYS_capget, &sets->header, sets->data);
 }
 
+/* The ambient set has no capability that the permitted and the inheritable set lack. */
 static bool has_no_capability(void)
 {
 	struct sets sets;
@@ -71,10 +72,13 @@ static bool has_no_capability(void)
 	return any == 0;
 }
 
-/* Puts those of these capabilities into effect that are permitted. None can be inherited. */
-static int set_effective(uint32_t first, uint32_t second, struct error *err)
+/*
+ * Puts those of these capabilities into effect that are permitted. None can be inherited. `low` has
+ * the bits of the capabilities 0 to 31, `high` those of the others.
+ */
+static int set_effective(uint32_t low, uint32_t high, struct error *err)
 {
-	const uint32_t raised[_LINUX_CAPABILITY_U32S_3] = {first, second};
+	const uint32_t raised[_LINUX_CAPABILITY_U32S_3] = {low, high};
 	struct sets sets;
 	if (read_sets(&sets) != 0)
 		return error_errno(err, ERROR_SYSTEM, "cannot read the capabilities");

@@ -113,6 +113,10 @@ static json_t *collect_arguments(const struct state *state, struct error *err)
 	return NULL;
 }
 
+/*
+ * If this process could not become the user, or the service account again (-1), it starts nothing
+ * as the user any more.
+ */
 static int run_and_kill_leftovers(const struct stage_process *process, const struct cgroup *cgroup,
 				  struct stage_end *end, struct error *err)
 {

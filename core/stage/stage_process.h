@@ -43,7 +43,7 @@ struct stage_process_pipes {
 int stage_process_start(const struct stage_process *process, pid_t *child,
 			struct stage_process_pipes *pipes, struct error *err);
 
-/* True until the process executes the user's side, which closes the report. */
+/* True until the process executes the user's side, or sudo, which closes the report. */
 bool stage_process_is_before_exec(const struct stage_process_pipes *pipes);
 
 /*
