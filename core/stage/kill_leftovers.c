@@ -50,7 +50,11 @@ static bool run_helper(const struct stage_process *process, const struct pid_lis
 	struct channel_header header = *process->header;
 	struct stage_process helper = *process;
 	json_auto_t *pids = json_array();
-	json_array_append_new(pids, json_integer(getpid()));
+	/* Without a list, the helper would be a whole cleanup. */
+	if (json_array_append_new(pids, json_integer(getpid())) != 0) {
+		error_set(why, ERROR_SYSTEM, "out of memory");
+		return false;
+	}
 	for (size_t i = 0; i < left->count; i++)
 		json_array_append_new(pids, json_integer(left->pids[i]));
 	header.script_size = 0;

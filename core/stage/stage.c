@@ -107,6 +107,8 @@ static json_t *collect_arguments(const struct state *state, struct error *err)
 	int result = string_list_has(names, usual) ? 0 : add_argument(arguments, usual, &size, err);
 	for (size_t i = 0; result == 0 && i < names->count; i++)
 		result = add_argument(arguments, names->items[i], &size, err);
+	if (result == 0 && arguments == NULL)
+		error_set(err, ERROR_SYSTEM, "out of memory");
 	if (result == 0)
 		return arguments;
 	json_decref(arguments);
