@@ -517,6 +517,23 @@ end_all() {
 	as "$usr" sh -c 'kill -KILL -1; :' || :
 }
 
+# play_and 'SCRIPT' 'commands': plays a job, and runs the commands when its script has run and sleeps.
+# $play_options are options of the runner. What the runner returned is left in $played.
+play_and() {
+	local home="$box/home/$usr"
+	end_all
+	rm -f "$home/ready"
+	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
+	# shellcheck disable=SC2086 # options, each a word
+	bounded_play ${play_options:-} &
+	waited=$!
+	wait_until '[ -e "$home/ready" ]' && eval "$2"
+	wait $waited
+	played=$?
+	cat "$box/log"
+	echo "t/runner returned $played"
+}
+
 # no_script_left: the directories may still be there, where cleanup has not run.
 no_script_left() {
 	! find "$box/home/$usr/.jacamar-ci/scripts" ! -type d 2>/dev/null | grep .

@@ -12,65 +12,50 @@ kill_timeout = \"$1\""
 }
 patience 2s
 
-# plays 'SCRIPT' 'commands': a whole job; the commands come once its script has said that it is
-# ready. What t/runner returned is left in $played.
-plays() {
-	end_all
-	rm -f "$home/ready"
-	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
-	bounded_play ${play_options:-} &
-	waited=$!
-	wait_until '[ -e "$home/ready" ]' && eval "$2"
-	wait $waited
-	played=$?
-	cat "$box/log"
-	echo "t/runner returned $played"
-}
-
 killed() { kill -KILL "$1"; }
 stubborn="$box/stray daemon ignore close live; trap '' TERM; $box/stray ignore live &"
 forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
 
 check 'jacamar-auth killed by root: nothing is left' '
-	plays "$forgetful" "killed \$(auth_pid)"
+	play_and "$forgetful" "killed \$(auth_pid)"
 	[ "$(stage_exit run build_script)" = "signal 9" ] && nothing_left'
 check 'the user side killed by root: a system failure, and nothing is left' '
-	plays "$forgetful" "killed \$(user_side_pid)"; [ $played -eq 2 ] &&
+	play_and "$forgetful" "killed \$(user_side_pid)"; [ $played -eq 2 ] &&
 	logged "was killed by signal 9" && nothing_left'
 # With root's own ids as well, no process of the user or of the service may signal it.
 cp "$(command -v setpriv)" "$prefix/root-setpriv" && chmod 4755 "$prefix/root-setpriv"
 rooted="sleep 10000$$"
 except none 'the runner would wait for it' check 'a process of the job that has become root is left: the log names it' '
-	plays "$prefix/root-setpriv --reuid=0 --regid=0 --clear-groups $rooted </dev/null >/dev/null 2>&1 &
+	play_and "$prefix/root-setpriv --reuid=0 --regid=0 --clear-groups $rooted </dev/null >/dev/null 2>&1 &
 until pgrep -U 0 -fx \"$rooted\"; do sleep 0.1; done" "killed \$(user_side_pid)"
 	left=$(pgrep -U 0 -fx "$rooted"); kill "$left"
 	[ $played -eq 2 ] && logged "could not be killed" && logged "($left (sleep))" && nothing_left'
 check 'the login shell killed by root: a system failure, and nothing is left' '
-	plays "$stubborn" "killed \$(login_shell_pid)"; [ $played -eq 2 ] &&
+	play_and "$stubborn" "killed \$(login_shell_pid)"; [ $played -eq 2 ] &&
 	logged "the login shell was killed by signal 9" && nothing_left'
 check 'the shell of the script killed by root: a build failure, and nothing is left' '
-	plays "$stubborn" "killed \$(script_pid)"; [ $played -eq 1 ] &&
+	play_and "$stubborn" "killed \$(script_pid)"; [ $played -eq 1 ] &&
 	logged "exit code 137" && nothing_left'
 # Nobody is there to let go of the log then: the runner gives up waiting for its end.
 check 'both jacamar processes killed by root: cleanup ends the rest' '
 	play_options="--eof-timeout 1"
-	plays "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid)"; nothing_left'
+	play_and "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid)"; nothing_left'
 check 'all of them but the strays killed by root: cleanup ends the rest' '
 	play_options="--eof-timeout 1"
-	plays "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid) \$(login_shell_pid) \$(script_pid)"
+	play_and "$stubborn" "kill -KILL \$(auth_pid) \$(user_side_pid) \$(login_shell_pid) \$(script_pid)"
 	nothing_left'
 check 'jacamar-auth told to end, by its pid: a system failure, and nothing is left' '
-	plays "$forgetful" "kill -TERM \$(auth_pid)"; [ $played -eq 2 ] && nothing_left'
+	play_and "$forgetful" "kill -TERM \$(auth_pid)"; [ $played -eq 2 ] && nothing_left'
 check 'the user side told to end: a system failure, and nothing is left' '
-	plays "$forgetful" "kill -TERM \$(user_side_pid)"; [ $played -eq 2 ] &&
+	play_and "$forgetful" "kill -TERM \$(user_side_pid)"; [ $played -eq 2 ] &&
 	logged "a signal to jacamar ended this stage" && nothing_left'
 
 # The runner itself: nobody calls cleanup then, so its call is kept to be made by hand.
 check 'the runner killed by root: its job ends, and no script is left' '
-	plays "$forgetful" "killed \$(runner_pid); wait_until job_is_over"
+	play_and "$forgetful" "killed \$(runner_pid); wait_until job_is_over"
 	[ $played -ge 128 ] && ! living && no_script_left'
 check 'the runner killed, the user side stopped: the job ends' '
-	plays "$forgetful" "kill -STOP \$(user_side_pid); killed \$(runner_pid)
+	play_and "$forgetful" "kill -STOP \$(user_side_pid); killed \$(runner_pid)
 		wait_until job_is_over"
 	[ $played -ge 128 ] && ! living'
 
@@ -98,14 +83,14 @@ check 'cleanup may come twice' '
 
 # The user as the attacker, from within the script.
 check 'a script that kills its login shell leaves nothing' '
-	plays "$stubborn kill -KILL \$PPID; touch ~/ready; sleep 600" :; [ $played -eq 2 ] && nothing_left'
+	play_and "$stubborn kill -KILL \$PPID; touch ~/ready; sleep 600" :; [ $played -eq 2 ] && nothing_left'
 check 'a script that kills the user side leaves nothing' '
-	plays "$forgetful $find_auth; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
+	play_and "$forgetful $find_auth; touch ~/ready; kill -KILL \$user_side" :; [ $played -eq 2 ] &&
 	logged "was killed by signal 9" && nothing_left'
 except none 'the runner would be one of them' check 'a script that kills every process of its user leaves nothing' '
-	plays "$forgetful touch ~/ready; kill -KILL -1" :; [ $played -eq 2 ] && nothing_left'
+	play_and "$forgetful touch ~/ready; kill -KILL -1" :; [ $played -eq 2 ] && nothing_left'
 except 'none sudo' 'whoever would end it would be one of them' check 'a process that goes on killing every process of its user leaves nothing' '
-	plays "touch ~/ready; $box/stray daemon forget killer" :; [ $played -eq 2 ] && nothing_left'
+	play_and "touch ~/ready; $box/stray daemon forget killer" :; [ $played -eq 2 ] && nothing_left'
 # left_by_earlier WORD: a process that an earlier sub-stage left behind meets the next one.
 left_by_earlier() {
 	end_all
@@ -134,23 +119,23 @@ except 'none sudo' "$reason" check 'a process that stops every jacamar is ended 
 	left_for_cleanup "ignore trapper"; [ $played -eq 0 ] && nothing_left'
 
 check 'the script aborts the user side, as it would itself: the log says so' '
-	plays "$forgetful $find_auth; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
+	play_and "$forgetful $find_auth; touch ~/ready; kill -ABRT \$user_side" :; [ $played -eq 2 ] &&
 	logged "was killed by signal 6 (SIGABRT)" && nothing_left'
 check 'the script stops the user side: cancel ends it' '
-	plays "$forgetful $find_auth; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
+	play_and "$forgetful $find_auth; kill -STOP \$user_side" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 except none 'the runner would be one of them' check 'the script stops all it may: cancel ends it' '
-	plays "$forgetful $find_auth; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
+	play_and "$forgetful $find_auth; touch ~/ready; kill -STOP -1" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 except none 'the runner would be one of them' check 'a process that goes on stopping every process of its user is ended by cancel' '
-	plays "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
+	play_and "touch ~/ready; $box/stray daemon forget stopper" "kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 # orphan_user_side 'commands': kills jacamar-auth, and then stops the user side, which has begun to end the job.
 # If it stopped before jacamar-auth is gone, the kernel would wake it: its process group becomes orphaned at
 # that moment. The commands come last; $user_side is its pid.
 orphan_user_side() {
 	local play_options="--eof-timeout 1"
-	plays "$forgetful" "user_side=\$(user_side_pid); killed \$(auth_pid)
+	play_and "$forgetful" "user_side=\$(user_side_pid); killed \$(auth_pid)
 		wait_until \"! auth_pid\" && kill -STOP \$user_side; $1"
 }
 no_sudo_left() { ! ps -e -o args= | grep "^sudo -n -u $usr "; }
@@ -165,15 +150,15 @@ check 'likewise, and the script is killed: cleanup wakes the user side, which en
 	orphan_user_side "pkill -KILL -s \$(login_shell_pid)"
 	wait_until "! living && no_sudo_left" && nothing_left'
 check 'the script stops the user side, and jacamar-auth is killed' '
-	plays "$stubborn $find_auth; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
+	play_and "$stubborn $find_auth; kill -STOP \$user_side" "killed \$(auth_pid)"; nothing_left'
 check 'the script stops the user side, and the runner kills jacamar-auth before its time is over' '
-	plays "$stubborn $find_auth; kill -STOP \$user_side" "
+	play_and "$stubborn $find_auth; kill -STOP \$user_side" "
 		auth=\$(auth_pid); kill -TERM \$auth; killed \$auth"; nothing_left'
 except none 'it is the same account' check 'the script cannot end jacamar-auth' '
-	plays "$find_auth; for s in TERM KILL STOP HUP; do kill -\$s \$auth && touch ~/done; done" \
+	play_and "$find_auth; for s in TERM KILL STOP HUP; do kill -\$s \$auth && touch ~/done; done" \
 		"killed \$(script_pid)"; [ ! -e "$home/done" ] && [ $played -eq 1 ] && nothing_left'
 check 'a script that removes its own directory does no harm' '
-	plays "rm -rf ~/.jacamar-ci/scripts; chmod 0 ~/.jacamar-ci" "killed \$(script_pid)"
+	play_and "rm -rf ~/.jacamar-ci/scripts; chmod 0 ~/.jacamar-ci" "killed \$(script_pid)"
 	chmod 700 "$home/.jacamar-ci"; nothing_left'
 
 finish

@@ -51,26 +51,14 @@ check 'a process without the log open is ended by cleanup' '
 	echo "$box/stray daemon ignore close live" | command_job; bounded_play &&
 	logged "the job left behind" && nothing_left'
 
-# plays 'SCRIPT' 'commands': a whole job; the commands come once its script is ready.
-plays() {
-	end_all
-	rm -f "$home/ready"
-	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
-	bounded_play &
-	waited=$!
-	wait_until '[ -e "$home/ready" ]' && eval "$2"
-	wait $waited
-	played=$?
-	cat "$box/log"
-}
 forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
 check 'if the user side is killed, it is a system failure, and nothing is left' '
-	plays "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
+	play_and "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] && nothing_left'
 check 'if the user side is stopped, cancel ends it' '
-	plays "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
+	play_and "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
 	[ $played -eq 2 ] && nothing_left'
 check 'if jacamar-auth is killed, nothing is left' '
-	plays "$forgetful" "kill -KILL \$(auth_pid)"; nothing_left'
+	play_and "$forgetful" "kill -KILL \$(auth_pid)"; nothing_left'
 # stop_all: jacamar-auth, which cannot wake the others then, the user side, and sudo with it.
 stop_all() {
 	auth=$(auth_pid)
@@ -80,9 +68,9 @@ stop_all() {
 }
 # The first process of this namespace has the same session: the kernel wakes nobody here.
 check 'if all are stopped and jacamar-auth is killed, nothing is left, not even sudo' '
-	plays "$forgetful" "stop_all; kill -KILL \$auth"; ps -ef; nothing_left && ! pgrep -x sudo'
+	play_and "$forgetful" "stop_all; kill -KILL \$auth"; ps -ef; nothing_left && ! pgrep -x sudo'
 check 'if the runner is killed, nothing is left' '
-	plays "$forgetful" "kill -KILL \$(pgrep -U $runner -x runner); wait_until job_is_over"
+	play_and "$forgetful" "kill -KILL \$(pgrep -U $runner -x runner); wait_until job_is_over"
 	! living && no_script_left
 	find "${TMPDIR:-/tmp}" -maxdepth 1 -name "custom-executor*" -user "$runner" -exec rm -rf {} +'
 

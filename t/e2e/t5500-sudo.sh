@@ -175,18 +175,6 @@ write_sudoers
 
 # The ways in which sudo itself runs a command, and each ends what it should.
 forgetful="$box/stray daemon ignore close forget live; trap '' TERM; $box/stray ignore live &"
-plays() {
-	end_all
-	rm -f "$home/ready"
-	printf '%s\ntouch ~/ready\nwhile :; do sleep 600; done\n' "$1" | command_job
-	bounded_play ${play_options:-} &
-	waited=$!
-	wait_until '[ -e "$home/ready" ]' && eval "$2"
-	wait $waited
-	played=$?
-	cat "$box/log"
-	echo "t/runner returned $played"
-}
 for way in use_pty '!use_pty' '!use_pty, !pam_session, !pam_setcred' "log_output, iolog_dir=$box/iolog"; do
 	write_sudoers "Defaults!$prefix/bin/jacamar $way"
 	case $way in *pam*) stays=0 ;; *) stays=1 ;; esac
@@ -207,30 +195,30 @@ for way in use_pty '!use_pty' '!use_pty, !pam_session, !pam_setcred' "log_output
 		SCRIPT
 		bounded_play --cancel-on "is ready"; [ $? -eq 4 ] && nothing_left'
 	check "with $way: so does one whose user side is killed" '
-		plays "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] &&
+		play_and "$forgetful" "kill -KILL \$(user_side_pid)"; [ $played -eq 2 ] &&
 		logged "killed by signal 9" && nothing_left'
 	check "with $way: so does one whose user side is stopped" '
-		plays "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
+		play_and "$forgetful" "kill -STOP \$(user_side_pid); kill -TERM \$(auth_pid)"
 		[ $played -eq 2 ] && nothing_left'
 	check "with $way: so does one whose jacamar-auth is killed" '
-		plays "$forgetful" "kill -KILL \$(auth_pid)"
+		play_and "$forgetful" "kill -KILL \$(auth_pid)"
 		[ "$(stage_exit run build_script)" = "signal 9" ] && nothing_left'
 done
 write_sudoers
 check 'a sudo that is killed takes its job with it' '
-	plays "$forgetful" "kill -KILL \$(ps -o ppid= -p \$(user_side_pid))"; [ $played -eq 2 ] &&
+	play_and "$forgetful" "kill -KILL \$(ps -o ppid= -p \$(user_side_pid))"; [ $played -eq 2 ] &&
 	logged "killed by signal 9" && nothing_left'
 check 'a user side that is stopped and goes on does not stop sudo for good' '
 	printf "%s\n" "$find_auth; (sleep 0.2; kill -CONT \$user_side) & kill -STOP \$user_side; sleep 0.5; exit 7" | job
 	bounded_play; [ $? -eq 1 ] && logged "exit code 7" && nothing_left'
 check 'a process that keeps forking after the user side was killed is ended' '
-	plays "$find_auth; $box/stray daemon ignore close forget comet live; touch ~/ready; kill -KILL \$user_side" :
+	play_and "$find_auth; $box/stray daemon ignore close forget comet live; touch ~/ready; kill -KILL \$user_side" :
 	[ $played -eq 2 ] && nothing_left && never_living'
 
 # What cannot be had is not hidden: this one kills whoever comes as its user.
 check 'a process that kills all that would end it is left, and the log says so' '
 	play_options="--eof-timeout 1"
-	plays "$find_auth; $box/stray daemon close forget killer" :
+	play_and "$find_auth; $box/stray daemon close forget killer" :
 	{ nothing_left || { logged "some of its processes could not be" && living; }; } && [ $played -ne 0 ]
 	result=$?; pkill -KILL -U "$usr" -x stray; return $result'
 play_options=
