@@ -36,6 +36,38 @@ int leftovers_record(int scripts, struct error *err)
 	return result;
 }
 
+/* The number on the line `name` of a process's status; 0 if there is none. */
+static uint64_t status_number(const char *process, const char *name)
+{
+	char path[64];
+	char text[4096];
+	uint64_t number;
+	snprintf(path, sizeof(path), "/proc/%s/status", process);
+	if (io_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
+		return 0;
+	char *at = strstr(text, name);
+	if (at == NULL)
+		return 0;
+	at += strlen(name);
+	at[strcspn(at, "\n")] = '\0';
+	return text_to_u64(at, &number) ? number : 0;
+}
+
+/*
+ * No process can undo these restrictions, and each child inherits them. A process of the job has
+ * all that this one has. So one with fewer is not of the job: with auth.isolate the job may not
+ * kill it, so a line in the list must not, either.
+ */
+static bool can_be_of_job(const char *pid)
+{
+	static const char *const restrictions[] = {"\nNoNewPrivs:\t", "\nSeccomp:\t",
+						   "\nSeccomp_filters:\t"};
+	for (size_t i = 0; i < sizeof(restrictions) / sizeof(restrictions[0]); i++)
+		if (status_number(pid, restrictions[i]) < status_number("self", restrictions[i]))
+			return false;
+	return true;
+}
+
 /* A line is "PID START". Other lines are ignored. */
 static void add_line(char *line, struct pid_list *found, char *names, size_t size)
 {
@@ -45,7 +77,7 @@ static void add_line(char *line, struct pid_list *found, char *names, size_t siz
 	if (line == NULL || !text_to_u64(word, &pid) || !text_to_u64(line, &start) || pid <= 1 ||
 	    pid > INT32_MAX || process_tree_is_dead((pid_t)pid) ||
 	    process_tree_stat((pid_t)pid).start != start || kill((pid_t)pid, 0) != 0 ||
-	    pid_list_has(found, (pid_t)pid))
+	    !can_be_of_job(word) || pid_list_has(found, (pid_t)pid))
 		return;
 	pid_list_add(found, (pid_t)pid);
 	if (names != NULL)

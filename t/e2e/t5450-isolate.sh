@@ -130,6 +130,14 @@ check 'a later sub-stage cannot signal what an earlier one left running, but cle
 	site "isolate = true"; job_extra=".scripts.after_script = [\"kill -0 \$(cat ~/pid) 2>/dev/null || echo out of reach\"]"
 	echo "sleep 600 >/dev/null 2>&1 & echo \$! >~/pid" | job; bounded_play && said "out of reach" &&
 	logged "ended processes that the job left behind" && nothing_but_session'
+# The list is a file of the user, who could name any process in it.
+list='dir=~/.jacamar-ci/scripts/short/000/group/project/981625; start() { cut -d" " -f22 /proc/$1/stat; }'
+check 'nor can a job have cleanup kill another session, by a line in the list of what it left running' '
+	printf "%s\n" "$list" "echo \"$session \$(start $session)\" >>\$dir/left-running && echo it is listed" | job; bounded_play &&
+	said "it is listed" && kill -0 "$session" && nothing_but_session'
+check 'a process of the job that hides the cookie is still found by that list' '
+	printf "%s\n" "setsid -f env -i sleep 600 >/dev/null 2>&1 </dev/null" | job; bounded_play &&
+	logged "ended processes that the job left behind" && nothing_but_session'
 
 # Ending jobs.
 check 'the exit code of the script is known' '

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "core/lib/io.h"
@@ -60,6 +61,29 @@ START_TEST(a_process_that_was_left_running_is_found_until_it_ends)
 }
 END_TEST
 
+static void find_less_restricted(const void *argument)
+{
+	struct error err;
+	struct pid_list found;
+	(void)argument;
+	cleanup_close int fd = open(scripts.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t before = process_start_sleeper();
+	child_require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	pid_t after = process_start_sleeper();
+	child_require(leftovers_record(fd, &err) == 0);
+	find(&found, NULL, 0);
+	child_require(found.count == 1 && found.pids[0] == after);
+	pid_list_free(&found);
+	kill(before, SIGKILL);
+	kill(after, SIGKILL);
+}
+
+START_TEST(a_process_that_is_less_restricted_is_not_found)
+{
+	ck_assert_int_eq(process_run(find_less_restricted, NULL), 0);
+}
+END_TEST
+
 /* The file is the user's: it may hold anything. */
 static const char *const LISTS[] = {
 	"", "1 1\n", "0 0\n", "-1 -\n", "x\n", " \n", "99999999999999999999 1\n", "4294967297 1\n",
@@ -100,6 +124,7 @@ Suite *leftovers_suite(void)
 	TCase *tcase = tcase_create("leftovers");
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, a_process_that_was_left_running_is_found_until_it_ends);
+	tcase_add_test(tcase, a_process_that_is_less_restricted_is_not_found);
 	tcase_add_loop_test(tcase, a_list_names_only_living_processes_by_their_start, 0,
 			    ROWS(LISTS));
 	tcase_add_test(tcase, a_link_in_its_place_is_not_followed);
