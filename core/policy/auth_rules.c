@@ -31,13 +31,21 @@ static enum answer is_protected(const struct auth_rule *rule, const struct claim
 	bool is_true = strcmp(claims->ref_protected, "true") == 0;
 	if (!is_true && strcmp(claims->ref_protected, "false") != 0)
 		return UNKNOWN;
+	/* The owner of a fork can protect refs there. */
+	if (is_true && !claims_ref_is_protected(claims))
+		return UNKNOWN;
 	return rule->ref_protected == is_true ? YES : NO;
 }
 
-/* A level that this program does not know is neither high nor low. */
+/*
+ * A level that this program does not know is neither high nor low. The token of a fork has the role
+ * in the fork, whose owner gives it.
+ */
 static enum answer has_access_level(const struct auth_rule *rule, const struct claims *claims)
 {
 	const struct schema_choice *level = ACCESS_LEVELS;
+	if (claims_are_of_fork(claims))
+		return UNKNOWN;
 	while (level->name != NULL && strcmp(level->name, claims->user_access_level) != 0)
 		level++;
 	if (level->name == NULL)

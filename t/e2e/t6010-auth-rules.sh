@@ -135,6 +135,16 @@ job_extra=
 check 'variables of the environment are no claims' '
 	configure CUSTOM_ENV_CI_PROJECT_PATH=prod/app CUSTOM_ENV_CI_COMMIT_REF_PROTECTED=true CUSTOM_ENV_user_access_level=owner \
 		JWT_REF_PROTECTED=true; [ $? -eq 1 ] && logged "the rule nobody denies"'
+# The owner of a fork gives roles and protects refs there; the job runs in prod/app.
+fork='project_id=30 project_path=fork/app job_project_id=20 job_project_path=prod/app'
+for condition in 'min_access_level = "maintainer"' 'ref_protected = true'; do
+	claims $fork user_access_level=owner
+	check "a role and a protected ref of a fork do not count for the project of the job: $condition" '
+		rules "$(rule production allow "projects = [\"prod/**\"]" "$condition")
+$nobody" "allow_fork_pipelines = true"; denied nobody "the rule nobody denies" || exit 1
+		rules "$(rule production deny "projects = [\"prod/**\"]" "$condition")
+$rest" "allow_fork_pipelines = true"; denied production "it is not known whether the rule production denies the job"'
+done
 $sign key --alg RS256 --kid site >"$box/other.jwk"
 job "$($sign token "$box/other.jwk" user_login="$usr" project_path=prod/app user_access_level=owner)" </dev/null
 check 'claims that another key has signed are refused before the rules' '

@@ -488,6 +488,40 @@ START_TEST(the_pipeline_of_a_fork_is_of_the_project_that_it_runs_in)
 }
 END_TEST
 
+/* Their owners give roles and protect refs there: no condition is known to be met. */
+static const char *const OF_PROJECT[] = {"min_access_level = 'reporter'",
+					 "min_access_level = 'owner'", "ref_protected = true",
+					 "ref_protected = false"};
+
+START_TEST(the_role_and_the_protected_ref_of_a_fork_are_not_those_of_the_project)
+{
+	char allows[256];
+	char denies[256];
+	struct error err;
+	struct claims claims = full_claims();
+	claims.project_id = 3;
+	snprintf(claims.project_path, sizeof(claims.project_path), "user/project");
+	snprintf(allows, sizeof(allows), RULE "name = 'a'\n" ALLOW "%s\n" RULE "name = 'b'\n" DENY,
+		 OF_PROJECT[_i]);
+	snprintf(denies, sizeof(denies), RULE "name = 'a'\n" DENY "%s\n" REST, OF_PROJECT[_i]);
+	ck_assert_str_eq(decide(allows, &claims, &err), "-b");
+	ck_assert_str_eq(decide(denies, &claims, &err), "-a");
+}
+END_TEST
+
+START_TEST(a_ref_that_is_not_protected_in_a_fork_is_not_protected)
+{
+	struct error err;
+	struct claims claims = full_claims();
+	claims.project_id = 3;
+	snprintf(claims.project_path, sizeof(claims.project_path), "user/project");
+	snprintf(claims.ref_protected, sizeof(claims.ref_protected), "false");
+	ck_assert_str_eq(
+		decide(RULE "name = 'a'\n" DENY "ref_protected = true\n" REST, &claims, &err),
+		"+rest");
+}
+END_TEST
+
 START_TEST(the_first_rule_that_matches_decides)
 {
 	struct error err;
@@ -553,6 +587,10 @@ Suite *auth_rule_suite(void)
 	tcase_add_test(tcase, a_rule_with_another_condition_that_fails_is_known_not_to_match);
 	tcase_add_test(tcase, a_value_that_nobody_knows_is_no_answer);
 	tcase_add_test(tcase, the_pipeline_of_a_fork_is_of_the_project_that_it_runs_in);
+	tcase_add_loop_test(tcase,
+			    the_role_and_the_protected_ref_of_a_fork_are_not_those_of_the_project,
+			    0, sizeof(OF_PROJECT) / sizeof(OF_PROJECT[0]));
+	tcase_add_test(tcase, a_ref_that_is_not_protected_in_a_fork_is_not_protected);
 	tcase_add_test(tcase, the_first_rule_that_matches_decides);
 	tcase_add_test(tcase, who_is_looked_up_is_so_only_where_a_rule_needs_it);
 	tcase_add_test(tcase, a_group_that_does_not_exist_stops_jobs_that_a_rule_would_deny);
