@@ -33,13 +33,17 @@ int applet_check_downscope(enum downscope_kind downscope, struct error *err)
 
 static int say_messages(const struct invocation *call, const char *messages)
 {
+	struct error err;
 	fprintf(stderr, "%s\n", messages != NULL ? messages : "out of memory");
 	/* root expects to read every file, but this process has given up that capability. */
-	if (geteuid() == 0 && access(call->check, R_OK) != 0 && errno == EACCES)
-		fprintf(stderr,
+	if (geteuid() == 0 && access(call->check, R_OK) != 0 && errno == EACCES) {
+		error_set(
+			&err, ERROR_SYSTEM,
 			"%s: even as root this program has no capabilities; check the file as the "
-			"runner's account: runuser -u ACCOUNT -- jacamar config --check FILE\n",
+			"runner's account: runuser -u ACCOUNT -- jacamar config --check FILE",
 			call->check);
+		fprintf(stderr, "%s\n", err.detail);
+	}
 	return call->system_failure;
 }
 
@@ -110,9 +114,10 @@ int check_applet(struct invocation *call)
 	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
 		size_t line = schema_line(settings, err.key);
 		if (line > 0)
-			fprintf(stderr, "%s:%zu: %s\n", call->check, line, err.detail);
+			error_set(&err, err.kind, "%s:%zu: %s", call->check, line, err.detail);
 		else
-			fprintf(stderr, "%s: %s\n", call->check, err.detail);
+			error_set(&err, err.kind, "%s: %s", call->check, err.detail);
+		fprintf(stderr, "%s\n", err.detail);
 	} else {
 		code = print_settings(call, settings, owner);
 	}

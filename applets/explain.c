@@ -108,6 +108,7 @@ static void name_input(struct explain *explain)
 	target[size > 0 ? size : 0] = '\0';
 	const char *name = target[0] == '/' ? target : "standard input";
 	snprintf(explain->name, sizeof(explain->name), "%s", is_standard ? name : explain->path);
+	text_make_printable(explain->name);
 }
 
 /* For root: the service account's own process sees what a job would see. */

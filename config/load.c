@@ -217,15 +217,20 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 	 * With O_NONBLOCK, open(2) does not wait for a FIFO.
 	 */
 	cleanup_close int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int why = errno;
+	/* Programs print the messages on terminals. */
+	cleanup_free char *name = strdup(path);
 
 	*messages = NULL;
+	if (name == NULL)
+		return NULL;
+	text_make_printable(name);
 	if (descriptor < 0) {
-		const char *advice = errno == EACCES ? "; the account that runs this program must "
-						       "be able to read it, and to enter the "
-						       "directories above it"
-						     : "";
-		*messages =
-			text_format("%s: cannot be opened: %s%s", path, strerror(errno), advice);
+		const char *advice = why == EACCES ? "; the account that runs this program must "
+						     "be able to read it, and to enter the "
+						     "directories above it"
+						   : "";
+		*messages = text_format("%s: cannot be opened: %s%s", name, strerror(why), advice);
 		return NULL;
 	}
 	size_t size = 0;
@@ -233,8 +238,8 @@ struct settings *settings_load(const char *path, uid_t owner, char **messages)
 	cleanup_free char *text =
 		fault == NULL ? io_read_to_end(descriptor, FILE_MAX, &size) : NULL;
 	if (text != NULL)
-		return settings_parse(path, text, size, messages);
-	*messages = text_format("%s: %s", path, fault != NULL ? fault : strerror(errno));
+		return settings_parse(name, text, size, messages);
+	*messages = text_format("%s: %s", name, fault != NULL ? fault : strerror(errno));
 	return NULL;
 }
 

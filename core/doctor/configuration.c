@@ -72,7 +72,7 @@ static bool check_file(struct doctor *doctor, const struct stat *found)
 	return !foreign && !open && !shut;
 }
 
-/* Each line of settings_load is PATH:LINE: TEXT, or PATH: TEXT. */
+/* Each line of settings_load is PATH:LINE: TEXT, or PATH: TEXT, with a printable PATH. */
 static void say_errors(struct doctor *doctor)
 {
 	const char *path = doctor->configuration;
@@ -82,8 +82,8 @@ static void say_errors(struct doctor *doctor)
 	if (next == NULL)
 		doctor_fail(doctor, "configuration", "out of memory");
 	for (char *line; said < ERRORS_MOST && (line = strsep(&next, "\n")) != NULL; said++) {
-		bool has_number = strncmp(line, path, length) == 0 && line[length] == ':' &&
-				  line[length + 1] != ' ';
+		bool has_number =
+			strlen(line) > length && line[length] == ':' && line[length + 1] != ' ';
 		size_t number = has_number ? strtoul(line + length + 1, NULL, 10) : 0;
 		doctor_fail(doctor, "configuration", "%s", line);
 		doctor_mend(doctor, "\"${EDITOR:-vi}\" ");

@@ -113,6 +113,14 @@ check 'the tables stand in the order of the manual' '[ "$(grep "^\[" "$box/out" 
 	"[general][general.container][auth][auth.runas][auth.logging][auth.seccomp][auth.limits][auth.cgroup][batch]" ]'
 check 'nothing in it can drive a terminal' '
 	line general "name = \"g\\u00FCn \\u202E\\\"stig\\\"\"" "line 8" && ! LC_ALL=C grep -n "[^ -~]" "$box/out"'
+check 'nor can its name' '
+	evil=$(printf "%s/evil\033[31m.toml" "$box/home/$usr"); cp -p "$file" "$evil"
+	for end in "" "executor" "[auth.seccomp]
+block_calls = [\"none\"]"; do
+		echo "$end" >>"$evil"; as "$usr" "$jacamar" config --check "$evil" >"$box/out" 2>"$box/err"
+		! grep "$(printf "\033")" "$box/out" "$box/err" && { [ -z "$end" ] || grep -F "evil?[31m.toml:" "$box/err"; } || exit 1
+		cp "$file" "$evil"
+	done; rm "$evil"'
 check 'a table that cannot be written is a failure' '
 	as "$usr" "$jacamar" config --check "$file" 2>"$box/err" >/dev/full; [ $? -eq 2 ] &&
 	echo "jacamar: cannot write to standard output: No space left on device" | diff - "$box/err"'

@@ -247,6 +247,11 @@ check 'no byte of a token, a response or a log reaches the terminal raw' '
 	! grep "$escape" "$box/out" "$box/err" &&
 	printf "{\"stage\":\"config\",\"decision\":\"refused\",\"rule\":\"x\\\\u001b\",\"login\":\"%s\",\"job\":1}\n" "$usr" >"$etc/forged"
 	chown "$runner" "$etc/forged"; explain "$runner" --replay "$etc/forged" && ! grep "$escape" "$box/out" "$box/err"'
+check 'nor does a byte of the name of a file' '
+	evil=$(printf "%s/evil\033[31m" "$etc"); head -c 70000 /dev/zero | tr "\0" x >"$evil"; chown "$runner" "$evil"; chmod 600 "$evil"
+	for option in token response replay; do explain "$runner" --$option "$evil"; ! grep "$escape" "$box/out" "$box/err" || exit 1; done
+	grep -F "evil?[31m:1: not replayed" "$box/err" && as "$runner" "$jacamar" explain --configuration "$evil" --replay "$evil" >"$box/out" 2>"$box/err"
+	[ $? = 2 ] && grep -F "evil?[31m:1: " "$box/err" && ! grep "$escape" "$box/out" "$box/err"'
 job </dev/null
 check 'files that are no token or no response are one clear line' '
 	rules; : >"$etc/empty"; chown "$runner" "$etc/empty"; explain "$runner" --token "$etc/empty" && exits 2 &&
