@@ -17,11 +17,12 @@
 /*
  * What the login shell reads after its profiles. A profile may have replaced commands that are used
  * here by functions: in POSIX mode, which an assignment turns on, `unset` is always the builtin,
- * and `\\` avoids aliases. With the trap, the shell survives a script that kills its whole process
- * group; programs get the default of these signals again. In a list, commands do not trigger a
- * profile's `set -e`. The script does not get the descriptor of the report: processes that it
- * leaves running cannot report in its place. If a signal ends the script, bash writes this command
- * to its standard error, which is redirected meanwhile; the script gets the true one.
+ * and `\\` avoids aliases. With the trap, the shell survives signals to its whole process group,
+ * which the script or a scheduler may send; programs get the default of these signals again. In a
+ * list, commands do not trigger a profile's `set -e`. The script does not get the descriptor of the
+ * report: processes that it leaves running cannot report in its place. If a signal ends the script,
+ * bash writes this command to its standard error, which is redirected meanwhile; the script gets
+ * the true one.
  */
 static char *compose(bool etc_only, const char *after_profiles, const char *command)
 {
@@ -29,7 +30,7 @@ static char *compose(bool etc_only, const char *after_profiles, const char *comm
 			   "POSIXLY_CORRECT=1\n"
 			   "\\unset -f unset trap command builtin echo\n"
 			   "\\unset POSIXLY_CORRECT\n"
-			   "builtin trap : HUP INT TERM\n"
+			   "builtin trap : HUP INT TERM USR1 USR2 XCPU\n"
 			   "%s"
 			   "{ command %s </dev/null 2>&" SCRIPT_ERRORS " " SCRIPT_ERRORS
 			   ">&- " LOGIN_SHELL_REPORT ">&-; } " SCRIPT_ERRORS ">&2 2>/dev/null "

@@ -40,6 +40,10 @@ check 'a script that aborts as our own user side does, ends with code 134' '
 	ends "kill -ABRT \$\$" 134'
 check 'a script that ends its process group is a build failure' 'ends "kill 0; sleep 30" 143'
 check 'a script that ends its process group with SIGINT is a build failure' 'ends "trap - INT; kill -INT 0; sleep 30" 130'
+for signal in USR1:138 USR2:140 XCPU:152; do
+	check "a script that sends SIG${signal%:*} to its process group is a build failure" '
+		ends "kill -${signal%:*} 0; sleep 30" "${signal#*:}"'
+done
 check 'a script that ends its process group for good is not a success' '
 	echo "kill -KILL 0" | call; [ "$(call_exit)" != 0 ]'
 check 'a script that executes false ends with code 1' 'ends "exec false" 1'

@@ -53,6 +53,9 @@ job_extra=
 
 check 'a script that a signal of its own ends has the exit code for that signal' '
 	echo "kill -KILL \$\$" | command_job; play; [ $? -eq 1 ] && logged "exit code 137"'
+check 'a script that ends by a signal to all processes of the batch job has that exit code' '
+	echo "scancel --full --signal=USR1 \$SLURM_JOB_ID; sleep 30" | command_job
+	play; [ $? -eq 1 ] && logged "exit code 138" || { cat "$box/log"; false; }'
 check 'a login shell that ends before the script is a system failure that names the profile' '
 	echo "[ -z \"\$SLURM_JOB_ID\" ] || exit 0" >"$home/.bash_profile"
 	echo "echo never" | job; play; [ $? -eq 2 ] && logged "does a profile" && ! grep "^never" "$box/log"
