@@ -79,9 +79,9 @@ int shell_explain(int status, struct error *err)
 	return error_set(
 		err, ERROR_SYSTEM,
 		"the login shell ended with code %d before the script was done: does a profile "
-		"(/etc/profile, ~/.bash_profile, ~/.profile) exit, read its input or execute "
-		"another program? With the CI/CD variable JACAMAR_NO_BASH_PROFILE set to true, "
-		"no profile is read",
+		"(/etc/profile, ~/.bash_profile, ~/.profile, or ~/.bashrc, which these often "
+		"read) exit, read its input or execute another program? With the CI/CD variable "
+		"JACAMAR_NO_BASH_PROFILE set to true, no profile is read",
 		status);
 }
 

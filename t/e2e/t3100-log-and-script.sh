@@ -124,7 +124,7 @@ with_profile() {
 ran() { logged 'the script runs' && [ "$(call_exit)" = 1 ] && [ "$(exit_code_file)" = 3 ]; }
 blamed() {
 	! grep -q '^the script runs' "$box/log" && [ "$(call_exit)" = 2 ] &&
-		logged 'does a profile'
+		logged 'does a profile' && logged '~/.bashrc'
 }
 
 check 'a profile that prints adds to the log' 'with_profile "echo from-profile"; ran && logged from-profile'
