@@ -30,9 +30,13 @@ static void explain_signal(const struct invocation *call, int exit_code)
 	int number = exit_code - 128;
 	if (number <= 0 || number > SIGSYS)
 		return;
+	const char *cause = number == SIGKILL	? SHELL_OUT_OF_MEMORY
+			    : number == SIGPIPE ? "; the usual cause is that a later command of a "
+						  "pipeline, as in yes | head, ended first"
+						: "";
 	cleanup_free char *line = text_format(
 		"exit code %d means that the signal %s ended the script or a command in it%s",
-		exit_code, signals_name(number), number == SIGKILL ? SHELL_OUT_OF_MEMORY : "");
+		exit_code, signals_name(number), cause);
 	if (line != NULL)
 		say(call, line);
 }

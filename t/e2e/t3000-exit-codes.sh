@@ -98,6 +98,8 @@ check 'a command that SIGKILL ended has it, too' '
 check 'other signals have their name, and no cause' '
 	echo "kill -SEGV \$\$" | explained 139 "SIGSEGV ended the script or a command in it" &&
 	echo "kill -ABRT \$\$" | explained 134 "SIGABRT ended the script or a command in it"'
+check 'SIGPIPE has its usual cause: a pipeline whose last command ends first' '
+	echo "yes | head -n 1 >/dev/null" | explained 141 "SIGPIPE ended the script or a command in it; the usual cause is that a later command of a pipeline, as in yes | head, ended first"'
 for value in 1 128 160 255; do
 	check "an exit code of $value is no signal" '
 		echo "exit $value" | job; bounded_play; [ $? -eq 1 ] && ! logged "means that the signal" >/dev/null'
