@@ -49,7 +49,7 @@ void applet_note_leftovers(const struct invocation *call, const struct login_she
 	if (end->log_is_held)
 		applet_say(call,
 			   "the job log is still held open by %s (%zu in all); what is written to "
-			   "it from here on is lost",
+			   "it from here on is lost; start a daemon with </dev/null >FILE 2>&1",
 			   end->holder_count > 0 ? end->holders
 						 : "processes that cannot be examined",
 			   end->holder_count);

@@ -71,7 +71,8 @@
 			printf -v names ', %s' "${holders[@]:-processes that cannot be examined}"
 			[ -z "$(command -p tail -c 1 "$here.log")" ] || echo
 			printf 'jacamar: the job log is still held open by %s (%s in all); %s\n' \
-				"${names:2}" "${#holders[@]}" 'what is written to it from here on is lost'
+				"${names:2}" "${#holders[@]}" \
+				'what is written to it from here on is lost; start a daemon with </dev/null >FILE 2>&1'
 			break
 		fi
 		command -p sleep 0.05

@@ -39,7 +39,8 @@ cleanup_names() {
 # holds_log NAME: one line in the log names it.
 holds_log() {
 	[ "$(grep -c 'the job log is still held open by ' "$box/log")" = 1 ] &&
-		grep 'the job log is still held open by ' "$box/log" | grep -F "($1)" && cleanup_names "$1"
+		grep 'the job log is still held open by ' "$box/log" | grep -F "($1)" |
+		grep -F 'start a daemon with </dev/null >FILE 2>&1' && cleanup_names "$1"
 }
 
 # hidden_holder NAME: one whose open files its user may not see is not named before cleanup.

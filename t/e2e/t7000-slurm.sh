@@ -48,7 +48,7 @@ check '2,000 lines of such a process arrive' 'consumed 2000'
 slurm_config
 check 'a process that holds the log open is named, and does not delay the end for long' '
 	echo "sleep 600 & echo it ran" | command_job; play && logged "it ran" &&
-	grep "the job log is still held open by [0-9]* (sleep) (1 in all)" "$box/log"'
+	grep "the job log is still held open by [0-9]* (sleep) (1 in all)" "$box/log" && logged "start a daemon with </dev/null >FILE 2>&1"'
 
 printf 'trap "echo told; exit 7" TERM\necho it is ready\nsleep 600 & wait\n' | command_job
 check 'a cancelled job gets SIGTERM and ends' '
