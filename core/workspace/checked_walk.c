@@ -34,9 +34,10 @@ static int advise(const struct checked_walk *walk, const char *path, struct erro
 				 "%s; set CUSTOM_CI_BUILDS_DIR, which is %.200s, to a directory "
 				 "that only you can write to%s",
 				 err->detail, walk->state->custom_builds,
-				 at_top ? " (GitLab replaces $HOME and other variables of the "
-					  "cluster by nothing: for your home directory, write ~)"
-					: "");
+				 at_top || strstr(walk->state->custom_builds, "//") != NULL
+					 ? " (GitLab replaces $HOME and other variables of the "
+					   "cluster by nothing: for your home directory, write ~)"
+					 : "");
 	return error_set(err, err->kind,
 			 "%s; ask the administrators of this site, who set data_dir", err->detail);
 }

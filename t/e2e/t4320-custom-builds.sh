@@ -119,6 +119,7 @@ elsewhere /proc/self/root/etc "/proc/self/root/etc belongs to another account (u
 elsewhere /etc "/etc belongs to another account (uid 0)$(choose /etc)"
 elsewhere /etc/jacamar-test "cannot create the directory /etc/jacamar-test: Permission denied$(choose /etc/jacamar-test)"
 # GitLab and its runner know no $HOME.
+elsewhere '/etc/$HOME/jacamar-test' "cannot create the directory /etc//jacamar-test: Permission denied$(choose /etc//jacamar-test) (GitLab replaces \$HOME and other variables of the cluster by nothing: for your home directory, write ~)"
 elsewhere '$HOME/jacamar-test' "cannot create the directory /jacamar-test: Permission denied$(choose /jacamar-test) (GitLab replaces \$HOME and other variables of the cluster by nothing: for your home directory, write ~)"
 elsewhere /dev/null/x "/dev/null is a file, not a directory$(choose /dev/null/x)"
 elsewhere /dev/null "/dev/null is a file, not a directory$(choose /dev/null)"
