@@ -46,6 +46,11 @@ void applet_note_leftovers(const struct invocation *call, const struct login_she
 	struct error err;
 	if (end->ended_forking)
 		applet_say(call, "killed processes that kept forking with the job log open");
+	if (end->in_profiles)
+		applet_say(call,
+			   "the login shell was still reading its profiles (/etc/profile, "
+			   "~/.bash_profile, ~/.profile, ~/.bashrc); if one of them hangs, correct "
+			   "it, or set the CI/CD variable JACAMAR_NO_BASH_PROFILE to true");
 	if (end->log_is_held)
 		applet_say(call,
 			   "the job log is still held open by %s (%zu in all); what is written to "

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "core/executor/job_log.h"
@@ -21,6 +22,9 @@
 
 /* After the script's end: a log that has not grown for this time is complete. */
 #define QUIET_MS 2000
+
+/* Profiles that take longer than this are worth a line in the log of a cancelled job. */
+#define SLOW_PROFILES_MS 5000
 
 /* How many scans in a row show that a process keeps forking, and the time between two. */
 #define FORKING_SCANS	 5
@@ -94,9 +98,12 @@ static pid_t execute(const struct login_shell *shell, int feed, const int *log, 
 	return child;
 }
 
-/* Starts the shell with all its lines in a pipe; the read end of its report goes to *report. */
-static pid_t start(const struct login_shell *shell, const int log[JOB_LOG_STREAMS], int *report,
-		   struct error *err)
+/*
+ * Starts the shell with all its lines in a pipe. The read ends of this pipe and of the shell's
+ * report go to *lines and *report.
+ */
+static pid_t start(const struct login_shell *shell, const int log[JOB_LOG_STREAMS], int *lines,
+		   int *report, struct error *err)
 {
 	int feed[] = {-1, -1};
 	int answer[] = {-1, -1};
@@ -113,8 +120,9 @@ static pid_t start(const struct login_shell *shell, const int log[JOB_LOG_STREAM
 		error_errno(err, ERROR_SYSTEM, "cannot make a pipe");
 	else
 		child = execute(shell, feed[0], log, answer[1], err);
+	*lines = feed[0];
 	*report = answer[0];
-	const int others[] = {feed[0], feed[1], answer[1]};
+	const int others[] = {feed[1], answer[1]};
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i] >= 0)
 			close(others[i]);
@@ -124,6 +132,8 @@ static pid_t start(const struct login_shell *shell, const int log[JOB_LOG_STREAM
 /* One login shell while it runs. */
 struct run {
 	pid_t shell;
+	int feed; /* what the shell has not read yet of its lines; -1: closed */
+	int64_t began;
 	int signals;
 	int channel;
 	int64_t kill_timeout_ms;
@@ -255,11 +265,20 @@ static int start_with_log(struct run *run, const struct login_shell *shell, int 
 	int output = shell->output_to_errors ? STDERR_FILENO : STDOUT_FILENO;
 	int writers[JOB_LOG_STREAMS];
 	if (job_log_open(&run->log, output, writers, err) == 0)
-		run->shell = start(shell, writers, report, err);
+		run->shell = start(shell, writers, &run->feed, report, err);
 	for (int i = 0; i < JOB_LOG_STREAMS; i++)
 		if (writers[i] >= 0)
 			close(writers[i]);
 	return run->shell < 0 ? -1 : 0;
+}
+
+/* bash reads its lines after the profiles. */
+static bool is_in_profiles(const struct run *run, const struct login_shell *shell)
+{
+	int unread;
+	return !run->ended && shell->header->profile == PROFILE_LOGIN &&
+	       io_now_ms() - run->began >= SLOW_PROFILES_MS &&
+	       ioctl(run->feed, FIONREAD, &unread) == 0 && (size_t)unread == strlen(shell->lines);
 }
 
 static int run_shell(struct run *run, const struct login_shell *shell, struct error *err)
@@ -269,6 +288,7 @@ static int run_shell(struct run *run, const struct login_shell *shell, struct er
 		return -1;
 	while (!run->ended && !run->end->cancelled)
 		wait_once(run, -1);
+	run->end->in_profiles = is_in_profiles(run, shell);
 	if (run->ended) {
 		read_report(report, run->end->report);
 		drain(run);
@@ -290,6 +310,8 @@ int login_shell_run(const struct login_shell *shell, const struct channel_reader
 		return -1;
 	struct run run = {
 		.shell = -1,
+		.feed = -1,
+		.began = io_now_ms(),
 		.signals = signals,
 		.channel = channel->fd,
 		.kill_timeout_ms = shell->header->state.settings.general.kill_timeout_ms,
@@ -299,5 +321,7 @@ int login_shell_run(const struct login_shell *shell, const struct channel_reader
 	end->cancelled = channel_was_ended(channel);
 	int result = run_shell(&run, shell, err);
 	job_log_close(&run.log);
+	if (run.feed >= 0)
+		close(run.feed);
 	return result;
 }

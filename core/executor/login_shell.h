@@ -26,6 +26,7 @@ struct login_shell {
 
 struct login_shell_end {
 	bool cancelled;
+	bool in_profiles;		      /* cancelled in profiles that take long */
 	int status;			      /* of the shell itself, as waitpid has it */
 	char report[LOGIN_SHELL_REPORT_SIZE]; /* the result; "": the commands wrote none */
 	bool ended_forking;  /* processes that had the log open and kept forking were killed */
