@@ -4,8 +4,8 @@
  * a failure.
  *
  * Each suite runs in a child: with sanitizers, a process that grows makes each of its tests slower.
- * This process outlives them: it adopts and ends the processes that the tests have left running, and
- * removes the directory that they work in.
+ * This process outlives them: it adopts and ends the processes that the tests have left running,
+ * and removes the directory that they work in.
  */
 #include <errno.h>
 #include <signal.h>
@@ -87,13 +87,15 @@ static Suite *(*const suites[])(void) = {
 
 static volatile sig_atomic_t runner;
 
-/* Of all suites; shared with the children. */
-static struct counts {
+struct counts {
 	int run;
 	int failed;
-} *counts;
+};
 
-static int run_suite(Suite *suite)
+/* Of all suites; shared with the children. */
+static struct counts *counts;
+
+static void run_suite(Suite *suite)
 {
 	SRunner *tests = srunner_create(suite);
 	srunner_run_all(tests, CK_SILENT);
@@ -103,7 +105,6 @@ static int run_suite(Suite *suite)
 	counts->run += srunner_ntests_run(tests);
 	counts->failed += failed;
 	srunner_free(tests);
-	return EXIT_SUCCESS;
 }
 
 /* Check passes it on to the test that runs. */
@@ -136,7 +137,8 @@ static int start_suite(Suite *(*suite)(void))
 	if (runner == 0) {
 		signal(SIGINT, SIG_DFL);
 		signal(SIGTERM, SIG_DFL);
-		exit(run_suite(suite()));
+		run_suite(suite());
+		exit(EXIT_SUCCESS);
 	}
 	return runner > 0 ? wait_for_runner() : EXIT_FAILURE;
 }
