@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/lib/io.h"
@@ -11,6 +12,9 @@
 
 #define FILE_NAME      "left-running"
 #define LIST_MOST_SIZE (1024 * 1024)
+
+/* The line of the groups is long for an account in many of them. */
+#define STATUS_MOST_SIZE (1024 * 1024)
 
 int leftovers_record(int scripts, struct error *err)
 {
@@ -36,34 +40,38 @@ int leftovers_record(int scripts, struct error *err)
 	return result;
 }
 
-/* The number on the line `name` of a process's status; 0 if there is none. */
-static uint64_t status_number(const char *process, const char *name)
+/* Lines of /proc/PID/status. One that an older kernel lacks counts as 0. */
+static const char *const RESTRICTIONS[] = {"\nNoNewPrivs:", "\nSeccomp:", "\nSeccomp_filters:"};
+#define RESTRICTION_COUNT (sizeof(RESTRICTIONS) / sizeof(RESTRICTIONS[0]))
+
+static bool read_restrictions(const char *process, unsigned long long numbers[RESTRICTION_COUNT])
 {
 	char path[64];
-	char text[4096];
-	uint64_t number;
+	size_t size;
 	snprintf(path, sizeof(path), "/proc/%s/status", process);
-	if (io_read_text(AT_FDCWD, path, text, sizeof(text)) <= 0)
-		return 0;
-	char *at = strstr(text, name);
-	if (at == NULL)
-		return 0;
-	at += strlen(name);
-	at[strcspn(at, "\n")] = '\0';
-	return text_to_u64(at, &number) ? number : 0;
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_free char *text = fd >= 0 ? io_read_to_end(fd, STATUS_MOST_SIZE, &size) : NULL;
+	for (size_t i = 0; text != NULL && i < RESTRICTION_COUNT; i++) {
+		const char *line = strstr(text, RESTRICTIONS[i]);
+		numbers[i] = line != NULL ? strtoull(line + strlen(RESTRICTIONS[i]), NULL, 10) : 0;
+	}
+	return text != NULL;
 }
 
 /*
  * No process can undo these restrictions, and each child inherits them. A process of the job has
  * all that this one has. So one with fewer is not of the job: with auth.isolate the job may not
- * kill it, so a line in the list must not, either.
+ * kill it, so a line in the list must not, either. If they cannot be read, the process is left
+ * alone.
  */
 static bool can_be_of_job(const char *pid)
 {
-	static const char *const restrictions[] = {"\nNoNewPrivs:\t", "\nSeccomp:\t",
-						   "\nSeccomp_filters:\t"};
-	for (size_t i = 0; i < sizeof(restrictions) / sizeof(restrictions[0]); i++)
-		if (status_number(pid, restrictions[i]) < status_number("self", restrictions[i]))
+	unsigned long long its[RESTRICTION_COUNT];
+	unsigned long long own[RESTRICTION_COUNT];
+	if (!read_restrictions(pid, its) || !read_restrictions("self", own))
+		return false;
+	for (size_t i = 0; i < RESTRICTION_COUNT; i++)
+		if (its[i] < own[i])
 			return false;
 	return true;
 }
