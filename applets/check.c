@@ -31,19 +31,25 @@ int applet_check_downscope(enum downscope_kind downscope, struct error *err)
 			     "set it to \"setuid\", \"sudo\" or \"none\"");
 }
 
-static int say_messages(const struct invocation *call, const char *messages)
+/* error_set replaces what is not printable in the name of the file. A `line` of 0 is none. */
+static void say_of_file(const struct invocation *call, size_t line, const char *text)
 {
 	struct error err;
+	if (line > 0)
+		error_set(&err, ERROR_SYSTEM, "%s:%zu: %s", call->check, line, text);
+	else
+		error_set(&err, ERROR_SYSTEM, "%s: %s", call->check, text);
+	fprintf(stderr, "%s\n", err.detail);
+}
+
+static int say_messages(const struct invocation *call, const char *messages)
+{
 	fprintf(stderr, "%s\n", messages != NULL ? messages : "out of memory");
 	/* root expects to read every file, but this process has given up that capability. */
-	if (geteuid() == 0 && access(call->check, R_OK) != 0 && errno == EACCES) {
-		error_set(
-			&err, ERROR_SYSTEM,
-			"%s: even as root this program has no capabilities; check the file as the "
-			"runner's account: runuser -u ACCOUNT -- jacamar config --check FILE",
-			call->check);
-		fprintf(stderr, "%s\n", err.detail);
-	}
+	if (geteuid() == 0 && access(call->check, R_OK) != 0 && errno == EACCES)
+		say_of_file(call, 0,
+			    "even as root this program has no capabilities; check the file as the "
+			    "runner's account: runuser -u ACCOUNT -- jacamar config --check FILE");
 	return call->system_failure;
 }
 
@@ -112,12 +118,7 @@ int check_applet(struct invocation *call)
 	    pam_service_check(&settings->auth, &err) != 0 ||
 	    pam_session_check(&settings->auth, owner, &err) != 0 ||
 	    arguments_check(settings->general.executor, &settings->batch, &err) != 0) {
-		size_t line = schema_line(settings, err.key);
-		if (line > 0)
-			error_set(&err, err.kind, "%s:%zu: %s", call->check, line, err.detail);
-		else
-			error_set(&err, err.kind, "%s: %s", call->check, err.detail);
-		fprintf(stderr, "%s\n", err.detail);
+		say_of_file(call, schema_line(settings, err.key), err.detail);
 	} else {
 		code = print_settings(call, settings, owner);
 	}
