@@ -144,8 +144,8 @@ patience 5m
 check 'jacamar-auth is killed, and then the user side stopped: cleanup ends it, and sudo' '
 	orphan_user_side :; nothing_left && no_sudo_left'
 patience 2s
-# No process that cleanup finds leads to the user side: the stray, in a session of its own, has dropped its
-# environment.
+# Only the stray is left, which cleanup cannot find: it has no environment. So cleanup finds no process whose
+# parent is the user side.
 check 'likewise, and the script is killed: cleanup wakes the user side, which ends the rest' '
 	orphan_user_side "pkill -KILL -s \$(login_shell_pid)"
 	wait_until "! living && no_sudo_left" && nothing_left'

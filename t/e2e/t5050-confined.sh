@@ -160,8 +160,8 @@ check 'at whatever moment that is' '
 	done
 	wait_until "! pgrep -f \"^$prefix/bin/jacamar-auth .*config\""'
 
-# fails_or_confines PROCESS NUMBER: if that call of capget(2) fails, config fails, or each of its
-# confined processes has a uid of its own. $confined is how many there are without the fault.
+# fails_or_confines PROCESS NUMBER: makes that call of capget(2) fail. Then config fails, or all of its
+# confined processes change to a uid of their own: $confined, as many as without the fault.
 fails_or_confines() {
 	local process="$1" number="$2"
 	(

@@ -462,13 +462,19 @@ START_TEST(a_value_that_nobody_knows_is_no_answer)
 }
 END_TEST
 
-/* Their code is of user/project, and their jobs are of group/sub/project. */
-START_TEST(the_pipeline_of_a_fork_is_of_the_project_that_it_runs_in)
+/* The code is of user/project, and the job is of group/sub/project. */
+static struct claims fork_claims(void)
 {
-	struct error err;
 	struct claims claims = full_claims();
 	claims.project_id = 3;
 	snprintf(claims.project_path, sizeof(claims.project_path), "user/project");
+	return claims;
+}
+
+START_TEST(the_pipeline_of_a_fork_is_of_the_project_that_it_runs_in)
+{
+	struct error err;
+	struct claims claims = fork_claims();
 	ck_assert_str_eq(
 		decide(RULE "name = 'a'\n" DENY "projects = ['group/**']\n" REST, &claims, &err),
 		"-a");
@@ -498,9 +504,7 @@ START_TEST(the_role_and_the_protected_ref_of_a_fork_are_not_those_of_the_project
 	char allows[256];
 	char denies[256];
 	struct error err;
-	struct claims claims = full_claims();
-	claims.project_id = 3;
-	snprintf(claims.project_path, sizeof(claims.project_path), "user/project");
+	struct claims claims = fork_claims();
 	snprintf(allows, sizeof(allows), RULE "name = 'a'\n" ALLOW "%s\n" RULE "name = 'b'\n" DENY,
 		 OF_PROJECT[_i]);
 	snprintf(denies, sizeof(denies), RULE "name = 'a'\n" DENY "%s\n" REST, OF_PROJECT[_i]);
@@ -512,9 +516,7 @@ END_TEST
 START_TEST(a_ref_that_is_not_protected_in_a_fork_is_not_protected)
 {
 	struct error err;
-	struct claims claims = full_claims();
-	claims.project_id = 3;
-	snprintf(claims.project_path, sizeof(claims.project_path), "user/project");
+	struct claims claims = fork_claims();
 	snprintf(claims.ref_protected, sizeof(claims.ref_protected), "false");
 	ck_assert_str_eq(
 		decide(RULE "name = 'a'\n" DENY "ref_protected = true\n" REST, &claims, &err),
